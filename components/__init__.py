@@ -1,0 +1,1 @@
+"""TFX components of our own, one folder each; none imports another."""

@@ -1,0 +1,1 @@
+"""The atomic, versioned push into a serving folder."""

@@ -1,0 +1,1 @@
+"""Training policy: fit, callbacks, checkpoints, signatures and the one export path."""

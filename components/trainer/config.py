@@ -1,0 +1,71 @@
+"""The `train:` section: the loop's policy. Architecture options belong to `model:`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from preprocessing.settings import Settings
+
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Schedule(Settings):
+    """How the learning rate moves over the run."""
+
+    name: Literal["constant", "cosine", "exponential"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the rate rises linearly from 0."""
+    decay_rate: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Exponential: the factor applied per epoch. Cosine: ignored."""
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Cosine: the rate at the end, as a share of `learning_rate`."""
+
+
+class EarlyStopping(Settings):
+    """Stops when the eval split no longer gets better."""
+
+    monitor: Literal["val_loss", "val_accuracy", "val_auc", "val_rmse", "val_mae"] = "val_loss"
+    patience: Annotated[int, Field(ge=0)] = 5
+    """Epochs without improvement before stopping."""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+class TrainConfig(Settings):
+    """Optimizer, loop, checkpoints and devices."""
+
+    batch_size: PositiveInt = 64
+    epochs: PositiveInt = 20
+    """The most passes over the training split. With `steps_per_epoch`, an epoch is that many steps."""
+    steps_per_epoch: PositiveInt | None = None
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """For sgd and rmsprop."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    """Clips the gradients' global norm."""
+    schedule: Schedule = Schedule()
+    early_stopping: EarlyStopping | None = EarlyStopping()
+    """None trains all epochs. The weights of the best epoch are restored either way."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
+    """`balanced` weighs each class by rows / (classes * rows of the class); a mapping weighs by name."""
+    loss: Literal["auto", "mse", "mae", "huber"] = "auto"
+    """Regression only; `auto` is mse for regression and cross-entropy for classes."""
+    shuffle_buffer: PositiveInt = 100_000
+    """Rows held for shuffling."""
+    cache_mb: Annotated[int, Field(ge=0)] = 512
+    """A split whose files are smaller than this (uncompressed, in MiB) is kept in memory between epochs."""
+    mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
+    distribution: Literal["none", "mirrored"] = "none"
+    """`mirrored` copies the model to every visible GPU."""
+    warm_start: bool = False
+    """Begins with the champion's weights, when its architecture is the same."""
+    tensorboard: bool = True
+    """Writes TensorBoard logs beside the model."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.schedule.name == "constant" and self.schedule.final_fraction:
+            raise ValueError("schedule.final_fraction is for the cosine schedule")
+        return self

@@ -1,0 +1,1 @@
+"""Architectures and nothing else: uncompiled Keras models in, no fit, no files."""

@@ -1,0 +1,1 @@
+"""Everything between stored examples and model inputs. Imports nothing else of ours."""

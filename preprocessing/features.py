@@ -1,0 +1,143 @@
+"""What preprocessing makes of the declared columns: names, kinds and sizes of the model inputs.
+
+No TensorFlow here: the plan is needed by `validate`, by the models and by the tests alike.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from preprocessing.config import DatetimeFeature, FeaturesConfig
+
+LABEL = "label_xf"
+"""The transformed label: int64 class id, or the float32 label on its training scale; shape [batch, 1]."""
+WEIGHT = "weight_xf"
+"""The example weight, float32, shape [batch, 1]; present when the configuration names a weight column."""
+ROW_KEY = "row_key_xf"
+"""A fingerprint of the row's raw features, int64, shape [batch, 1]. It tells later gates which stored
+prediction belongs to which raw example."""
+LABEL_VOCABULARY = "label_classes"
+
+CYCLIC_PERIODS = {"month": 12.0, "day": 31.0, "day_of_week": 7.0, "day_of_year": 366.0, "hour": 24.0, "minute": 60.0}
+"""How many different values a repeating date part has."""
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One tensor that a model receives.
+
+    Attributes:
+      name: the key in the batch's dictionary; safe as a TensorFlow and Keras name.
+      kind: `dense` is float32 of shape [batch, size]; `categorical` is int64 ids of shape [batch, 1],
+        each in [0, size).
+      size: how many numbers, or how many different ids.
+    """
+
+    name: str
+    kind: Literal["dense", "categorical"]
+    size: int
+
+
+@dataclass(frozen=True)
+class PlannedInput:
+    """A model input before the training data was seen.
+
+    Attributes:
+      name: as in `ModelInput`.
+      kind: as in `ModelInput`.
+      size: for `dense` the number of floats; for `categorical` the ids that do not come from the vocabulary.
+      vocabulary: the vocabulary whose entries add to `size`, if there is one.
+    """
+
+    name: str
+    kind: Literal["dense", "categorical"]
+    size: int
+    vocabulary: str | None = None
+
+
+def safe_name(column: str) -> str:
+    """The column's name in letters, digits and underscores; distinct columns stay distinct."""
+    slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
+    if slug == column and not slug[0].isdigit():
+        return column
+    digest = hashlib.sha256(column.encode()).hexdigest()[:6]
+    return f"c_{slug}_{digest}" if slug else f"c_{digest}"
+
+
+def vocabulary_name(column: str) -> str:
+    """The name of a categorical column's vocabulary in the transform graph."""
+    return f"{safe_name(column)}_vocabulary"
+
+
+def transformed(column: str, suffix: str) -> str:
+    """The name of a transformed tensor that is made from one column."""
+    return f"{safe_name(column)}_{suffix}"
+
+
+def cross_name(columns: tuple[str, ...]) -> str:
+    """The name of a cross."""
+    return "_x_".join(safe_name(column) for column in columns) + "_cross"
+
+
+def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
+    """The declared model inputs, in declaration order."""
+    return tuple(_planned(features))
+
+
+def _planned(features: FeaturesConfig) -> Iterator[PlannedInput]:
+    for numeric in features.numeric:
+        for column in numeric.columns:
+            if numeric.bucketed:
+                buckets = numeric.quantile_buckets or len(numeric.bucket_boundaries or ()) + 1
+                yield PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
+            else:
+                yield PlannedInput(transformed(column, "number"), "dense", 1)
+            yield from _indicator(column, numeric.missing.indicator)
+    for categorical in features.categorical:
+        for column in categorical.columns:
+            if categorical.hash_buckets is not None:
+                yield PlannedInput(transformed(column, "id"), "categorical", 1 + categorical.hash_buckets)
+            else:
+                extra = 1 + categorical.oov_buckets
+                yield PlannedInput(transformed(column, "id"), "categorical", extra, vocabulary_name(column))
+            yield from _indicator(column, categorical.indicator)
+    for boolean in features.boolean:
+        for column in boolean.columns:
+            yield PlannedInput(transformed(column, "flag"), "dense", 1)
+            yield from _indicator(column, boolean.indicator)
+    for datetime in features.datetime:
+        for column in datetime.columns:
+            yield from _planned_date(column, datetime)
+    for cross in features.crosses:
+        yield PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
+
+
+def _indicator(column: str, wanted: bool) -> Iterator[PlannedInput]:
+    if wanted:
+        yield PlannedInput(transformed(column, "missing"), "dense", 1)
+
+
+def _planned_date(column: str, feature: DatetimeFeature) -> Iterator[PlannedInput]:
+    for part in feature.parts:
+        if part not in CYCLIC_PERIODS:
+            yield PlannedInput(transformed(column, part), "dense", 1)
+        elif feature.encoding == "cyclic":
+            yield PlannedInput(transformed(column, f"{part}_cycle"), "dense", 2)
+        else:
+            yield PlannedInput(transformed(column, part), "categorical", 1 + int(CYCLIC_PERIODS[part]))
+    yield from _indicator(column, feature.indicator)
+
+
+def model_inputs(features: FeaturesConfig, vocabulary_size: Callable[[str], int]) -> tuple[ModelInput, ...]:
+    """The declared model inputs with the sizes that the training data settled.
+
+    Args:
+      features: the `features:` section.
+      vocabulary_size: the number of entries of a vocabulary, by its name.
+    """
+    return tuple(
+        ModelInput(plan.name, plan.kind, plan.size + (vocabulary_size(plan.vocabulary) if plan.vocabulary else 0))
+        for plan in planned_inputs(features)
+    )

@@ -1,0 +1,34 @@
+"""The base of every configuration section: frozen, strict, and closed to unknown keys."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+DottedPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"),
+    Field(description="A function by its import path, for example `my_package.module.function`."),
+]
+ColumnName = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Settings(BaseModel):
+    """One section of pipeline.yaml.
+
+    Sections are checked in pydantic's JSON mode, where a list may fill a tuple but "10" is not a number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    def to_json(self) -> str:
+        """The section as JSON: how it travels in `custom_config` and exec properties."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The section back from `to_json`.
+
+        Raises:
+          pydantic.ValidationError: the text is not a valid section.
+        """
+        return cls.model_validate_json(text)
