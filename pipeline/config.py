@@ -14,7 +14,7 @@ from preprocessing.settings import ColumnName, Settings
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
-    "multiclass": ("accuracy", "log_loss", "macro_auc"),
+    "multiclass": ("accuracy", "log_loss"),
     "regression": ("rmse", "mae", "mape", "rmsle", "calibration"),
 }
 """The metrics that each task has. All of them are reported; `thresholds` may name any of them."""

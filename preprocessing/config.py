@@ -51,6 +51,8 @@ class NumericFeature(Settings):
             raise ValueError(f"clip: the lowest must be below the highest, received {list(self.clip)}")
         if self.quantile_buckets is not None and self.bucket_boundaries is not None:
             raise ValueError("give quantile_buckets or bucket_boundaries, not both")
+        if self.bucketed and self.log1p:
+            raise ValueError("log1p moves no number into another bucket: remove log1p, or the buckets")
         if self.bucket_boundaries is not None and any(
             low >= high for low, high in zip(self.bucket_boundaries, self.bucket_boundaries[1:], strict=False)
         ):

@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.config import ModelConfig
+from preprocessing.config import FeaturesConfig
 from preprocessing.settings import Settings
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -25,7 +27,7 @@ class EarlyStopping(Settings):
     """Stops when the eval split no longer gets better."""
 
     monitor: Literal["val_loss", "val_accuracy", "val_auc", "val_rmse", "val_mae"] = "val_loss"
-    patience: Annotated[int, Field(ge=0)] = 5
+    patience: PositiveInt = 5
     """Epochs without improvement before stopping."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
 
@@ -69,3 +71,20 @@ class TrainConfig(Settings):
         if self.schedule.name == "constant" and self.schedule.final_fraction:
             raise ValueError("schedule.final_fraction is for the cosine schedule")
         return self
+
+
+class TrainerJob(Settings):
+    """Everything that the Trainer is told: travels as JSON in its `custom_config`, under `JOB_KEY`."""
+
+    features: FeaturesConfig
+    model: ModelConfig
+    train: TrainConfig
+    seed: int
+    deterministic: bool
+    golden_split: Literal["train", "eval", "test"]
+    """The split whose rows the smoke test sends; the trainer stores its own predictions for them."""
+
+
+JOB_KEY = "job"
+FINGERPRINT_KEY = "code_fingerprint"
+"""A hash of the training code: in `custom_config`, so that the cache sees an edit."""

@@ -1,0 +1,72 @@
+"""The stock Pusher with a push that readers of the serving folder never see half done."""
+
+import logging
+import posixpath
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tfx.components.pusher import executor as stock
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, proto_utils
+
+from components.pusher.push import push
+from components.pusher.remote import push_remote
+
+Artifacts = dict[str, list[Artifact]]
+
+_log = logging.getLogger("lockgate")
+
+
+class Executor(stock.Executor):  # type: ignore[misc] # TFX has no type information
+    """For the stock Pusher's `custom_executor_spec`. Blessings are checked as the stock executor does."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """Pushes a blessed model as the newest version, or marks it as not pushed.
+
+        Args:
+          input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them.
+          output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
+            `pushed_destination` and `pushed_version`.
+          exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`.
+
+        Raises:
+          NotImplementedError: another destination or versioning.
+          OSError: the serving folder cannot be written (tensorflow.errors.OpError for a remote one).
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed_model)
+            return
+        base = _base_directory(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY])
+        model = self.GetModelPath(input_dict)
+        destination, new = push_remote(model, base) if "://" in base else _push_local(model, Path(base))
+        _log.info("%s %s", "pushed to" if new else "already pushed:", destination)
+        io_utils.copy_dir(model, pushed_model.uri)
+        self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))
+
+
+def _base_directory(push_destination: str) -> str:
+    destination = pusher_pb2.PushDestination()
+    proto_utils.json_to_proto(push_destination, destination)
+    kind = destination.WhichOneof("destination")
+    versioning = pusher_pb2.Versioning
+    if kind != "filesystem" or destination.filesystem.versioning not in (versioning.AUTO, versioning.UNIX_TIMESTAMP):
+        raise NotImplementedError(
+            f"push_destination: expected a filesystem with automatic versions, received {destination}"
+        )
+    base: str = destination.filesystem.base_directory
+    return base.rstrip("/") or "/"
+
+
+def _push_local(model: str, base: Path) -> tuple[str, bool]:
+    with tempfile.TemporaryDirectory(prefix="lockgate-push-") as temporary:
+        local = Path(model)
+        if "://" in model:
+            local = Path(temporary) / "model"
+            io_utils.copy_dir(model, str(local))
+        version, new = push(local, base)
+    return str(version), new

@@ -1,0 +1,160 @@
+"""The push into a local folder: a new numbered sub-folder that readers see complete or not at all.
+
+TensorFlow Serving takes every sub-folder whose name is a number for a version; a staging folder's is not one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_STAGING_PREFIX = ".pushing-"
+_FOREIGN_STAGING_SECONDS = 24 * 3600
+"""A staging folder of another host, untouched for this long, is taken for abandoned."""
+_COPY_BLOCK = 2**20
+
+
+def push(model: Path, base: Path) -> tuple[Path, bool]:
+    """Makes the model the newest version in the serving folder.
+
+    The model is copied into a staging folder beside the versions, then renamed. Nothing is ever overwritten;
+    when the newest version already is this model, byte by byte, nothing is copied.
+
+    Args:
+      model: the SavedModel's folder.
+      base: the serving folder; made when it is not there.
+
+    Returns:
+      The version's folder, and whether it is new.
+
+    Raises:
+      OSError: for example a full disk or a missing permission. The staging folder is gone by then.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(base)
+    newest = newest_version([entry.name for entry in base.iterdir()])
+    if newest is not None and same_files(model, base / newest):
+        return base / newest, False
+    with staging(base) as folder:
+        copy_durably(model, folder)
+        return _rename_to_next_version(folder, base), True
+
+
+def newest_version(names: list[str]) -> str | None:
+    """The name with the highest number among those that are numbers."""
+    return max((name for name in names if name.isascii() and name.isdecimal()), key=int, default=None)
+
+
+def next_version(names: list[str]) -> int:
+    """Seconds since 1970, as the stock Pusher counts, or one more than the newest where that is later."""
+    newest = newest_version(names)
+    return max(int(time.time()), 0 if newest is None else int(newest) + 1)
+
+
+def same_files(left: Path, right: Path) -> bool:
+    """Whether two folders hold the same files with the same bytes."""
+    sizes = _sizes(left)
+    return sizes == _sizes(right) and all(_sha256(left / name) == _sha256(right / name) for name in sizes)
+
+
+@contextlib.contextmanager
+def staging(base: Path) -> Iterator[Path]:
+    """A new hidden folder in the serving folder, for this process; removed unless it was renamed."""
+    pid = os.getpid()
+    folder = base / f"{_STAGING_PREFIX}{_host()}-{pid}-{_process_start(pid)}-{time.monotonic_ns()}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # what it could not remove, the next push will
+
+
+def copy_durably(model: Path, folder: Path) -> None:
+    """Copies a folder's files and makes sure that they are on the disk.
+
+    Raises:
+      OSError: as the file system says it, with its number and file name.
+    """
+    for source in sorted(model.rglob("*")):
+        target = folder / source.relative_to(model)
+        if source.is_dir():
+            target.mkdir()
+        else:
+            with source.open("rb") as reading, target.open("wb") as writing:
+                shutil.copyfileobj(reading, writing, _COPY_BLOCK)
+                writing.flush()
+                os.fsync(writing.fileno())
+    for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        _sync_folder(each)
+
+
+def remove_abandoned(base: Path) -> None:
+    """Removes the staging folders of killed runs, and no one else's.
+
+    A folder of this host is abandoned when the process that made it is gone; the process's start time
+    guards against a reused number. Another host's processes cannot be seen from here, so its folders are
+    left alone for a day.
+    """
+    for folder in base.glob(f"{_STAGING_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # another push may be removing it too
+            if _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    owner = re.fullmatch(r"(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-\d+", folder.name.removeprefix(_STAGING_PREFIX))
+    if owner is not None and owner["host"] == _host():
+        return _process_start(int(owner["pid"])) != owner["start"]
+    return time.time() - folder.stat().st_mtime > _FOREIGN_STAGING_SECONDS
+
+
+def _rename_to_next_version(folder: Path, base: Path) -> Path:
+    while True:
+        target = base / str(next_version([entry.name for entry in base.iterdir()]))
+        try:
+            folder.rename(target)
+        except OSError as error:
+            # Another push took this number between the look and the rename: take the next one.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        else:
+            _sync_folder(base)
+            return target
+
+
+def _host() -> str:
+    """Where process numbers have a meaning: containers may share a host's name but not its processes."""
+    return f"{socket.gethostname()}.{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _process_start(pid: int) -> str:
+    """When a process started, in clock ticks since boot (proc(5), field 22 of stat), or "gone"."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+    # The second field is the program's name in parentheses, which may hold spaces and parentheses.
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _sha256(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

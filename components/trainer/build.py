@@ -1,0 +1,123 @@
+"""The compiled model: architecture from `models/`, loss, metrics and optimizer from `train:`."""
+
+import contextlib
+import logging
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components.trainer import warm_start
+from components.trainer.config import TrainConfig
+from components.trainer.data import TrainingData
+from components.trainer.schedule import WarmupDecay
+from components.trainer.task import TrainingTask
+from models.heads import Head
+from models.registry import build_model
+from preprocessing.config import Label
+
+logger = logging.getLogger("lockgate")
+
+_OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adagrad": keras.optimizers.Adagrad,
+    "lion": keras.optimizers.Lion,
+}
+_REGRESSION_LOSSES: dict[str, type[keras.losses.Loss]] = {
+    "auto": keras.losses.MeanSquaredError,
+    "mse": keras.losses.MeanSquaredError,
+    "mae": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+}
+
+
+def build(task: TrainingTask, data: TrainingData) -> keras.Model:
+    """Builds and compiles the model, seeded, under the configured precision and distribution.
+
+    Raises:
+      UserError: the model family can't be built.
+    """
+    job = task.job
+    keras.utils.set_random_seed(job.seed)
+    if job.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    precision = job.train.mixed_precision
+    keras.config.set_dtype_policy("float32" if precision == "none" else f"mixed_{precision}")
+    label = job.features.label
+    with _distribution(job.train):
+        model = build_model(job.model, data.schema.inputs, _head(label, data))
+        model.compile(
+            optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),
+            loss=_loss(job.train, label),
+            weighted_metrics=_metrics(label),
+            jit_compile=False,
+        )
+        if task.champion_dir is not None:
+            warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
+    return model
+
+
+def steps_per_epoch(config: TrainConfig, data: TrainingData) -> int:
+    """Batches in one epoch: one pass over the training split, unless the configuration says otherwise."""
+    return config.steps_per_epoch or data.batches_per_pass
+
+
+def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[object]:
+    if config.distribution == "none":
+        return contextlib.nullcontext()
+    strategy = tf.distribute.MirroredStrategy()
+    if strategy.num_replicas_in_sync == 1:
+        logger.warning("train.distribution: mirrored found one device only; it trains as `none` would")
+    return strategy.scope()
+
+
+def _head(label: Label, data: TrainingData) -> Head:
+    if label.task == "regression":
+        return Head("regression", 0)
+    # Half a row for each class keeps the logarithm finite for a class that is not there.
+    prior = (np.asarray(data.train.counts, dtype=float) + 0.5) / (data.train.labelled + 0.5 * len(data.train.counts))
+    log_prior = np.log(prior)
+    bias = (log_prior[1] - log_prior[0],) if label.task == "binary" else tuple(log_prior)
+    return Head(label.task, len(prior), tuple(float(b) for b in bias))
+
+
+def _optimizer(config: TrainConfig, epoch_steps: int) -> keras.optimizers.Optimizer:
+    options: dict[str, object] = {}
+    if config.optimizer in ("sgd", "rmsprop"):
+        options["momentum"] = config.momentum
+    if config.weight_decay:
+        options["weight_decay"] = config.weight_decay
+    rate = WarmupDecay(
+        name=config.schedule.name,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.schedule.warmup_steps,
+        total_steps=config.epochs * epoch_steps,
+        epoch_steps=epoch_steps,
+        decay_rate=config.schedule.decay_rate,
+        final_fraction=config.schedule.final_fraction,
+    )
+    return _OPTIMIZERS[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, **options)
+
+
+def _loss(config: TrainConfig, label: Label) -> keras.losses.Loss:
+    if label.task == "binary":
+        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    if label.task == "multiclass":
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    return _REGRESSION_LOSSES[config.loss]()
+
+
+def _metrics(label: Label) -> list[keras.metrics.Metric]:
+    """The metrics that `early_stopping.monitor` may name; the Evaluator computes the ones that gate."""
+    if label.task == "binary":
+        # Logits: 0 is a probability of one half.
+        return [
+            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
+            keras.metrics.AUC(name="auc", from_logits=True),
+        ]
+    if label.task == "multiclass":
+        return [keras.metrics.CategoricalAccuracy("accuracy")]
+    return [keras.metrics.RootMeanSquaredError("rmse"), keras.metrics.MeanAbsoluteError("mae")]

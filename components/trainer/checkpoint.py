@@ -1,0 +1,98 @@
+"""The state of an unfinished training on disk: complete after every epoch, never half written."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from components.trainer.config import TrainConfig
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands.
+
+    Attributes:
+      epoch: finished epochs.
+      best: the best monitored value, and the epoch (from 1) that reached it.
+      waited: epochs since then.
+      stopped: early stopping has ended it.
+    """
+
+    epoch: int = 0
+    best: float = 0.0
+    best_epoch: int = 0
+    waited: int = 0
+    stopped: bool = False
+
+    def record(self, epoch: int, value: float, improved: bool) -> None:
+        """Takes note of a finished epoch."""
+        self.epoch = epoch
+        self.waited = 0 if improved else self.waited + 1
+        if improved:
+            self.best, self.best_epoch = value, epoch
+
+    def finished(self, config: TrainConfig) -> bool:
+        """Whether there is nothing left to train."""
+        return self.stopped or self.epoch >= config.epochs
+
+
+class Checkpoint:
+    """Weights, optimizer and state of one training, in a folder of its own.
+
+    Each epoch writes a numbered sub-folder under a temporary name and renames it, so that the newest one is
+    always whole; the older one is removed after that.
+    """
+
+    _WEIGHTS = "last.weights.h5"
+    _BEST = "best.weights.h5"
+    _STATE = "state.json"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def restore(self, model: keras.Model) -> TrainingState:
+        """Loads the newest state into a compiled model; a fresh state when there is none."""
+        newest = self._newest()
+        if newest is None:
+            return TrainingState()
+        # Without its variables an optimizer silently ignores what was stored for it.
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(newest / self._WEIGHTS)
+        return TrainingState(**json.loads((newest / self._STATE).read_text()))
+
+    def save(self, model: keras.Model, state: TrainingState, improved: bool) -> None:
+        """Writes the state after an epoch.
+
+        Raises:
+          OSError: the disk is full, or the folder can't be written.
+        """
+        previous = self._newest()
+        temporary = self.folder / f".writing-{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        model.save_weights(temporary / self._WEIGHTS)
+        if improved or previous is None:
+            shutil.copyfile(temporary / self._WEIGHTS, temporary / self._BEST)
+        else:
+            shutil.copyfile(previous / self._BEST, temporary / self._BEST)
+        (temporary / self._STATE).write_text(json.dumps(asdict(state)))
+        temporary.rename(self.folder / f"epoch-{state.epoch:06d}")
+        if previous is not None:
+            shutil.rmtree(previous)
+
+    def load_best(self, model: keras.Model) -> None:
+        """Loads the weights of the best epoch."""
+        newest = self._newest()
+        if newest is not None:
+            model.load_weights(newest / self._BEST)
+
+    def remove(self) -> None:
+        """Forgets this training, and those that were given up: a run has its root for itself."""
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+    def _newest(self) -> Path | None:
+        return max(self.folder.glob("epoch-*"), default=None)

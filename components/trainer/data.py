@@ -1,0 +1,161 @@
+"""The transformed splits as the training loop wants them."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.trainer.config import TrainConfig
+from components.trainer.task import TrainingTask
+from preprocessing.config import Label
+from preprocessing.errors import UserError
+from preprocessing.features import LABEL, WEIGHT
+from preprocessing.input_pipeline import (
+    LabelSummary,
+    TransformedData,
+    dataset,
+    fits_in_memory,
+    shuffled_passes,
+    summarize_labels,
+)
+
+logger = logging.getLogger("lockgate")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the training loop reads.
+
+    Attributes:
+      transform: Transform's output, for the export.
+      schema: the model inputs and classes.
+      train, eval: label summaries of the two splits.
+      batches_per_pass: batches that one pass over the training split makes.
+      eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`.
+    """
+
+    transform: tft.TFTransformOutput
+    schema: TransformedData
+    train: LabelSummary
+    eval: LabelSummary
+    batches_per_pass: int
+    eval_batches: tf.data.Dataset
+
+
+def load_data(task: TrainingTask) -> TrainingData:
+    """Reads the label summaries and prepares the eval split.
+
+    Raises:
+      UserError: a split is empty, or holds one class only.
+    """
+    transform = tft.TFTransformOutput(task.transform_graph)
+    schema = TransformedData.read(transform, task.job.features)
+    label, train_config = task.job.features.label, task.job.train
+    summaries = {split: summarize_labels(task.files[split], schema) for split in ("train", "eval")}
+    for split, summary in summaries.items():
+        _check_split(split, summary, schema, label)
+    batches = dataset(
+        task.files["eval"],
+        schema,
+        batch_size=max(train_config.batch_size, 1024),
+        cache=fits_in_memory(task.files["eval"], train_config.cache_mb),
+    )
+    return TrainingData(
+        transform=transform,
+        schema=schema,
+        train=summaries["train"],
+        eval=summaries["eval"],
+        batches_per_pass=-(-summaries["train"].rows // train_config.batch_size),
+        eval_batches=keras_batches(batches, schema, summaries["train"], label),
+    )
+
+
+def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -> tf.data.Dataset:
+    """Endless shuffled training batches, from batch number `first_batch` on (see `keras_batches`)."""
+    train_config, files = task.job.train, task.files["train"]
+    first_pass, skipped = divmod(first_batch, data.batches_per_pass)
+    batches = shuffled_passes(
+        files,
+        data.schema,
+        batch_size=train_config.batch_size,
+        shuffle_buffer=min(train_config.shuffle_buffer, data.train.rows),
+        seed=task.job.seed,
+        cache=fits_in_memory(files, train_config.cache_mb),
+        first_pass=first_pass,
+    ).skip(skipped)
+    weights = class_weights(train_config, data.schema, data.train)
+    return keras_batches(batches, data.schema, data.train, task.job.features.label, weights)
+
+
+def keras_batches(
+    batches: tf.data.Dataset,
+    schema: TransformedData,
+    summary: LabelSummary,
+    label: Label,
+    weights: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """Turns batches into what Keras fits on.
+
+    Returns:
+      A dataset of (inputs, labels, weights): labels float32, [batch, 1] for binary and (standardised)
+      regression, [batch, classes] one-hot for multiclass; weights float32 [batch, 1].
+    """
+
+    def convert(inputs: dict[str, tf.Tensor], targets: dict[str, tf.Tensor]) -> tuple[object, tf.Tensor, tf.Tensor]:
+        raw = targets[LABEL]
+        weight = targets.get(WEIGHT, tf.ones(tf.shape(raw), tf.float32))
+        if weights is not None:
+            weight *= tf.gather(tf.constant(weights, tf.float32), raw)
+        if label.task == "multiclass":
+            return inputs, tf.one_hot(raw[:, 0], len(schema.classes)), weight
+        return inputs, (tf.cast(raw, tf.float32) - summary.mean) / summary.std, weight
+
+    return batches.map(convert, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def class_weights(config: TrainConfig, schema: TransformedData, summary: LabelSummary) -> np.ndarray | None:
+    """The weight of each class by id, float64 [classes]; None when all count the same.
+
+    Raises:
+      UserError: a weight is given for an unknown class.
+    """
+    if config.class_weights == "none":
+        return None
+    counts = np.maximum(np.asarray(summary.counts, dtype=float), 1.0)
+    if config.class_weights == "balanced":
+        return counts.sum() / (len(counts) * counts)
+    unknown = sorted(set(config.class_weights) - set(schema.classes))
+    if unknown:
+        raise UserError(
+            f"train.class_weights: the label has no class {unknown[0]!r}; its classes: {list(schema.classes)}",
+            hint="rename it as it stands in the data",
+        )
+    return np.asarray([config.class_weights.get(name, 1.0) for name in schema.classes])
+
+
+def _check_split(split: str, summary: LabelSummary, schema: TransformedData, label: Label) -> None:
+    hint = "give the split more rows (data.split), or another seed of rows through data.inputs"
+    if not summary.labelled:
+        raise UserError(f"split {split!r}: no row with a label in column {label.column!r}", hint=hint)
+    present = (
+        [name for name, count in zip(schema.classes, summary.counts, strict=True) if count] if schema.classes else []
+    )
+    if schema.classes and len(present) < 2:
+        raise UserError(
+            f"split {split!r}: label {label.column!r} has one class only, {present[0]!r}, in {summary.labelled} rows",
+            hint=hint,
+        )
+    if not schema.classes and summary.low == summary.high and split == "train":
+        raise UserError(
+            f"split {split!r}: label {label.column!r} is constant, {summary.low:g} in all {summary.labelled} rows",
+            hint=hint,
+        )
+    if summary.rows > summary.labelled:
+        logger.warning(
+            "split %s: %d of %d rows have no label, or a class that the training split does not have; left out",
+            split,
+            summary.rows - summary.labelled,
+            summary.rows,
+        )

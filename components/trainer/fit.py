@@ -1,0 +1,104 @@
+"""The training loop: fit, early stopping, best weights, and going on after a kill."""
+
+import logging
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from components.trainer.build import steps_per_epoch
+from components.trainer.checkpoint import Checkpoint, TrainingState
+from components.trainer.config import TrainConfig
+from components.trainer.data import TrainingData, training_batches
+from components.trainer.task import TrainingTask
+from preprocessing.errors import UserError
+
+progress = logging.getLogger("lockgate.progress")
+logger = logging.getLogger("lockgate")
+
+
+def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
+    """Trains until the last epoch or until the eval split gets no better; leaves the best weights in `model`.
+
+    After every epoch the state of the training is written; a training that was killed goes on with the next epoch
+    and ends with the same weights as one that was not.
+
+    Raises:
+      UserError: the loss is no longer a number.
+    """
+    config = task.job.train
+    steps = steps_per_epoch(config, data)
+    checkpoint = Checkpoint(task.checkpoint_dir)
+    state = checkpoint.restore(model)
+    if state.epoch:
+        logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
+    if not state.finished(config):
+        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint)]
+        if config.tensorboard:
+            # The graph is left out: writing it costs seconds, and models/ is the better place to read it.
+            callbacks.append(keras.callbacks.TensorBoard(str(task.log_dir), write_graph=False))
+        model.fit(
+            training_batches(task, data, first_batch=state.epoch * steps),
+            epochs=config.epochs,
+            initial_epoch=state.epoch,
+            steps_per_epoch=steps,
+            validation_data=data.eval_batches,
+            callbacks=callbacks,
+            verbose=0,
+        )
+    checkpoint.load_best(model)
+    progress.info("best epoch %d of %d (%s %.5g)", state.best_epoch, state.epoch, _monitor(config), state.best)
+
+
+def _monitor(config: TrainConfig) -> str:
+    return config.early_stopping.monitor if config.early_stopping else "val_loss"
+
+
+class _Loop(keras.callbacks.Callback):
+    """Reports, keeps the best weights, stops early, and checkpoints after every epoch."""
+
+    _SECONDS_BETWEEN_REPORTS = 0.5
+
+    def __init__(self, config: TrainConfig, state: TrainingState, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self._config, self._state, self._checkpoint = config, state, checkpoint
+        self._monitor = _monitor(config)
+        self._higher_is_better = self._monitor in ("val_accuracy", "val_auc")
+        self._epoch = state.epoch
+        self._reported = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if time.monotonic() - self._reported < self._SECONDS_BETWEEN_REPORTS:
+            return
+        self._reported = time.monotonic()
+        self._report(f"step {batch + 1}/{self.params['steps']}", logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self._report("", logs)
+        value = logs[self._monitor]
+        if not (tf.math.is_finite(logs["loss"]) and tf.math.is_finite(value)):
+            # A restart must not go on from these weights.
+            self._checkpoint.remove()
+            raise UserError(
+                f"training: the loss is not a number any more (epoch {epoch + 1}: loss {logs['loss']}, "
+                f"{self._monitor} {value})",
+                hint="lower train.learning_rate, set train.clip_norm: 1.0, or look for extreme numbers in the data",
+            )
+        stopping = self._config.early_stopping
+        margin = stopping.min_delta if stopping else 0.0
+        gain = (value - self._state.best) if self._higher_is_better else (self._state.best - value)
+        improved = self._state.best_epoch == 0 or gain > margin
+        self._state.record(epoch + 1, value, improved)
+        if stopping is not None and self._state.waited >= stopping.patience:
+            self._state.stopped = True
+            self.model.stop_training = True
+        self._checkpoint.save(self.model, self._state, improved)
+
+    def _report(self, step: str, logs: dict[str, Any]) -> None:
+        numbers = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
+        progress.info("epoch %d/%d  %s  %s", self._epoch + 1, self._config.epochs, step, numbers)

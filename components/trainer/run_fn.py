@@ -1,0 +1,22 @@
+"""The Trainer's entry point: parse, data, build, fit, export. TFX calls it by its dotted path."""
+
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components.trainer.build import build
+from components.trainer.data import load_data
+from components.trainer.export import export
+from components.trainer.fit import fit
+from components.trainer.task import TrainingTask
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains one model and exports it.
+
+    Raises:
+      UserError: the data or the configuration can't be trained on; the message says why.
+    """
+    task = TrainingTask.parse(fn_args)
+    data = load_data(task)
+    model = build(task, data)
+    fit(model, data, task)
+    export(model, data, task)

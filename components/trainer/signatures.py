@@ -1,0 +1,147 @@
+"""The signatures of the exported model: what a client may ask, and what it gets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from preprocessing.config import FeaturesConfig, Label
+from preprocessing.features import safe_name
+from preprocessing.input_pipeline import LabelSummary, TransformedData
+
+MISSING: dict[tf.DType, Any] = {tf.float32: np.float32("nan"), tf.int64: np.iinfo(np.int64).min, tf.string: ""}
+"""What says "missing" in a raw feature tensor: NaN, the smallest int64, and the empty string."""
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """One raw column as a serving input.
+
+    Attributes:
+      column: its name in the table.
+      argument: its name in the `serve_features` signature.
+      dtype: float32, int64 or string.
+    """
+
+    column: str
+    argument: str
+    dtype: tf.DType
+
+
+def raw_inputs(features: FeaturesConfig, raw_spec: dict[str, Any]) -> tuple[RawInput, ...]:
+    """The serving inputs: every column that the features use, never the label or the weight."""
+    return tuple(RawInput(column, safe_name(column), raw_spec[column].dtype) for column in features.columns())
+
+
+class ServingModule(tf.Module):
+    """The Keras model with its preprocessing, as TensorFlow Serving loads it.
+
+    The transform layer is tracked, so its vocabularies travel as assets of the SavedModel.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        transform: tft.TFTransformOutput,
+        features: FeaturesConfig,
+        schema: TransformedData,
+        summary: LabelSummary,
+    ) -> None:
+        super().__init__()
+        self._model = model
+        self._transform = transform.transform_features_layer()
+        self._raw_spec = transform.raw_feature_spec()
+        self._features, self._schema, self._summary = features, schema, summary
+        self.inputs = raw_inputs(features, self._raw_spec)
+        serving = {each.column: self._raw_spec[each.column] for each in self.inputs}
+        self._serving_spec = serving
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """The three signatures by name.
+
+        `serving_default`: `examples`, serialized tf.Examples of shape [batch].
+        `serve_features`: one tensor of shape [batch] per raw column; a column that is left out is missing.
+        `transform_features`: `examples`; gives the transformed features, for the Evaluator.
+        """
+        examples = [tf.TensorSpec([None], tf.string, name="examples")]
+        return {
+            "serving_default": tf.function(self._serve_examples, input_signature=examples),
+            "serve_features": self._serve_features(),
+            "transform_features": tf.function(self._transform_examples, input_signature=examples),
+        }
+
+    def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._predict(tf.io.parse_example(examples, self._serving_spec))
+
+    def _transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(self._transform(tf.io.parse_example(examples, self._raw_spec)))
+
+    def _serve_features(self) -> tf.types.experimental.GenericFunction:
+        # The default arguments become the signature's defaults, which is how TensorFlow Serving lets a
+        # request leave an input out. A default has one row and is repeated to the batch's size.
+        defaults = {each.argument: tf.constant([MISSING[each.dtype]], each.dtype) for each in self.inputs}
+        specs = {name: tf.TensorSpec([None], tensor.dtype, name=name) for name, tensor in defaults.items()}
+
+        def serve(features: dict[str, tf.Tensor] = defaults) -> dict[str, tf.Tensor]:
+            sizes = tf.stack([tf.size(tensor) for tensor in features.values()])
+            # An empty batch stays empty, whatever was left out.
+            rows = tf.where(tf.reduce_min(sizes) == 0, 0, tf.reduce_max(sizes))
+            raw = {}
+            for each in self.inputs:
+                value = features[each.argument]
+                column = tf.cond(tf.size(value) == 1, lambda v=value: tf.repeat(v, rows), lambda v=value: v)
+                raw[each.column] = self._as_raw(each, column)
+            return self._predict(raw)
+
+        return tf.function(serve, input_signature=[specs])
+
+    def _as_raw(self, each: RawInput, value: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+        """A dense column as the transform graph takes it."""
+        spec = self._raw_spec[each.column]
+        if isinstance(spec, tf.io.FixedLenFeature):
+            return tf.reshape(value, [-1, *spec.shape])
+        present = ~tf.math.is_nan(value) if each.dtype == tf.float32 else tf.not_equal(value, MISSING[each.dtype])
+        rows = tf.where(present)
+        indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)
+        return tf.SparseTensor(indices, tf.boolean_mask(value, present), tf.stack([tf.size(value, tf.int64), 1]))
+
+    def _predict(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
+        transformed = self._transform(raw)
+        inputs = {each.name: transformed[each.name] for each in self._schema.inputs}
+        outputs = self._model(inputs, training=False)
+        return serving_outputs(outputs, self._features.label, self._schema.classes, self._summary)
+
+
+def serving_outputs(
+    outputs: tf.Tensor, label: Label, classes: tuple[str, ...], summary: LabelSummary
+) -> dict[str, tf.Tensor]:
+    """The model's raw outputs as answers.
+
+    Args:
+      outputs: float32 [batch, units]: logits, or the standardised label.
+
+    Returns:
+      Classification: `probabilities` float32 [batch, classes], `classes` string [batch, classes], `label`
+      string [batch]. Regression: `value` float32 [batch] in the label's own units.
+    """
+    if label.task == "regression":
+        return {"value": _inverse(label)(outputs[:, 0] * summary.std + summary.mean)}
+    if label.task == "binary":
+        positive = tf.sigmoid(outputs[:, :1])
+        probabilities = tf.concat([1.0 - positive, positive], axis=1)
+    else:
+        probabilities = tf.nn.softmax(outputs)
+    names = tf.constant(classes)
+    return {
+        "probabilities": probabilities,
+        "classes": tf.repeat(names[tf.newaxis, :], tf.shape(outputs)[0], axis=0),
+        "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
+    }
+
+
+def _inverse(label: Label) -> Callable[[tf.Tensor], tf.Tensor]:
+    return {"none": tf.identity, "log": tf.exp, "log1p": tf.math.expm1}[label.transform]

@@ -1,0 +1,54 @@
+"""A training that begins where the champion ended."""
+
+import json
+import logging
+from pathlib import Path
+
+import keras
+
+from models.config import ModelConfig
+from preprocessing.input_pipeline import TransformedData
+
+logger = logging.getLogger("lockgate")
+
+_FOLDER = "training"
+_WEIGHTS = "model.weights.h5"
+_ARCHITECTURE = "architecture.json"
+
+
+def architecture(model: ModelConfig, schema: TransformedData) -> str:
+    """What must be equal for weights to fit: family, options, inputs with sizes, classes; as JSON."""
+    return json.dumps(
+        {
+            "model": model.model_dump(mode="json"),
+            "inputs": [[each.name, each.kind, each.size] for each in schema.inputs],
+            "classes": list(schema.classes),
+        },
+        indent=1,
+    )
+
+
+def save(model: keras.Model, artifact_dir: Path, description: str) -> None:
+    """Stores the weights beside the SavedModel, for a later warm start."""
+    folder = artifact_dir / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_weights(folder / _WEIGHTS)
+    (folder / _ARCHITECTURE).write_text(description)
+
+
+def load(model: keras.Model, champion_dir: Path, description: str) -> None:
+    """Loads the champion's weights into a built model; warns and leaves it alone when they don't fit."""
+    folder = champion_dir / _FOLDER
+    if not (folder / _WEIGHTS).exists():
+        logger.warning("train.warm_start: the champion has no stored weights (%s); starting afresh", folder)
+        return
+    if (folder / _ARCHITECTURE).read_text() != description:
+        logger.warning(
+            "train.warm_start: the champion has another architecture, other input sizes or classes (%s); "
+            "starting afresh",
+            folder / _ARCHITECTURE,
+        )
+        return
+    # Only the weights: the optimizer starts anew, with this run's learning rate.
+    model.load_weights(folder / _WEIGHTS)
+    logger.info("train.warm_start: began with the champion's weights from %s", folder)

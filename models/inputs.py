@@ -1,0 +1,142 @@
+"""From the batch's dictionary to tensors that layers can multiply: the entrance of every family.
+
+A batch is `dict[str, tensor]` with one entry for each `preprocessing.features.ModelInput`: `dense` inputs are
+float32 of shape [batch, size], `categorical` inputs are int64 ids of shape [batch, 1], each in [0, size).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from models.config import EncoderParams
+from preprocessing.features import ModelInput
+
+PACKAGE = "lockgate"
+"""The name under which Keras registers our layers for serialisation."""
+
+
+def default_embedding_dim(size: int) -> int:
+    """The width of an embedding of `size` ids: min(50, 1.6 * size ** 0.56), rounded up.
+
+    fastai's `emb_sz_rule` (Howard and Gugger, 2020, arXiv:2002.04688) with a lower cap; theirs is 600.
+    """
+    return min(50, math.ceil(1.6 * math.pow(size, 0.56)))
+
+
+def symbolic_inputs(inputs: Sequence[ModelInput]) -> dict[str, keras.KerasTensor]:
+    """The batch as `keras.Input`s, for the Functional API.
+
+    Such a model accepts exactly these keys: Keras pairs the sorted keys of the batch with the sorted names.
+    """
+    return {
+        item.name: keras.Input(
+            shape=(_columns(item),), dtype="float32" if item.kind == "dense" else "int64", name=item.name
+        )
+        for item in inputs
+    }
+
+
+def zero_batch(inputs: Sequence[ModelInput], rows: int) -> dict[str, Any]:
+    """A batch of `rows` rows in which every number and every id is 0."""
+    return {
+        item.name: ops.zeros((rows, _columns(item)), dtype="float32" if item.kind == "dense" else "int64")
+        for item in inputs
+    }
+
+
+def clipped_ids(ids: Any, size: int) -> Any:
+    """Category ids of shape [batch, 1] as [batch], each in [0, size).
+
+    A lookup with an id outside the table aborts the step on CPU and reads zeros on GPU. A serving process
+    must do neither because of one strange row, so such an id counts as the nearest valid one.
+    """
+    return ops.clip(ops.squeeze(ids, axis=-1), 0, size - 1)
+
+
+class BatchLayer(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """A layer that is called on the whole batch, and remembers which inputs it reads.
+
+    It computes in float32 under mixed precision too: raw inputs may exceed what float16 can hold.
+    """
+
+    def __init__(self, inputs: Sequence[ModelInput], *, dtype: Any = "float32", **kwargs: Any) -> None:
+        super().__init__(dtype=dtype, **kwargs)
+        self.model_inputs = tuple(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        return {**super().get_config(), "inputs": [asdict(item) for item in self.model_inputs]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The layer back from `get_config`, with new weights."""
+        return cls(**{**config, "inputs": [ModelInput(**item) for item in config["inputs"]]})
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FeatureEncoder(BatchLayer):
+    """Concatenates all inputs into one float32 tensor of shape [batch, width], in the order of `inputs`.
+
+    Dense inputs stay as they are. A categorical input becomes a one-hot vector when it has at most
+    `one_hot_max` ids, else a learned embedding. Ids out of range count as the nearest valid one.
+
+    Attributes:
+      width: the last dimension of the output.
+    """
+
+    def __init__(
+        self, inputs: Sequence[ModelInput], one_hot_max: int = 16, embedding_dim: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(inputs, **kwargs)
+        self.one_hot_max = one_hot_max
+        self.embedding_dim = embedding_dim
+        self.embeddings = {
+            item.name: keras.layers.Embedding(
+                item.size, embedding_dim or default_embedding_dim(item.size), dtype=self.dtype_policy
+            )
+            for item in self.model_inputs
+            if item.kind == "categorical" and item.size > one_hot_max
+        }
+        self.width = sum(
+            self.embeddings[item.name].output_dim if item.name in self.embeddings else item.size
+            for item in self.model_inputs
+        )
+
+    @classmethod
+    def from_params(cls, inputs: Sequence[ModelInput], params: EncoderParams) -> Self:
+        """The encoder that a family's options ask for."""
+        return cls(inputs, params.one_hot_max, params.embedding_dim, name="encoder")
+
+    def build(self, input_shape: Mapping[str, Any]) -> None:
+        """Makes the embedding tables."""
+        for name, embedding in self.embeddings.items():
+            embedding.build(input_shape[name])
+
+    def call(self, batch: Mapping[str, Any]) -> Any:
+        """Maps a batch to float32 of shape [batch, width]."""
+        return ops.concatenate([self._encode(item, batch[item.name]) for item in self.model_inputs], axis=-1)
+
+    def _encode(self, item: ModelInput, values: Any) -> Any:
+        if item.kind == "dense":
+            return ops.cast(values, self.compute_dtype)
+        ids = clipped_ids(values, item.size)
+        if item.name in self.embeddings:
+            return self.embeddings[item.name](ids)
+        return ops.one_hot(ids, item.size, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Mapping[str, Any]) -> tuple[int | None, int]:
+        """[batch, width]."""
+        return (input_shape[self.model_inputs[0].name][0], self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        return {**super().get_config(), "one_hot_max": self.one_hot_max, "embedding_dim": self.embedding_dim}
+
+
+def _columns(item: ModelInput) -> int:
+    """The second dimension of the input's tensor."""
+    return item.size if item.kind == "dense" else 1

@@ -1,0 +1,43 @@
+"""The champion: the latest model that every gate blessed."""
+
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.types.artifact import Artifact
+
+import ml_metadata as mlmd
+
+_BLESSED = "blessed"
+_MODEL_ID = "current_model_id"
+
+
+class LatestBlessedByAllStrategy(ResolverStrategy):
+    """As TFX's LatestBlessedModelStrategy, but the smoke test's blessing counts too.
+
+    With the stock strategy a model that the Evaluator liked and the smoke test refused would become the baseline
+    of every later run, although it was never pushed.
+    """
+
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
+    ) -> dict[str, list[Artifact]]:
+        """Picks from all models that the metadata store knows.
+
+        Args:
+          store: not needed.
+          input_dict: `model`, and any number of blessings by other names.
+
+        Returns:
+          The newest model that each kind of blessing names, with those blessings; empty lists without one.
+        """
+        blessings = {name: _by_model(artifacts) for name, artifacts in input_dict.items() if name != "model"}
+        for model in sorted(input_dict["model"], key=lambda each: int(each.id), reverse=True):
+            if all(model.id in by_model for by_model in blessings.values()):
+                return {"model": [model]} | {name: [by_model[model.id]] for name, by_model in blessings.items()}
+        return {name: [] for name in input_dict}
+
+
+def _by_model(blessings: list[Artifact]) -> dict[int, Artifact]:
+    return {
+        blessing.get_int_custom_property(_MODEL_ID): blessing
+        for blessing in blessings
+        if blessing.get_int_custom_property(_BLESSED) == 1
+    }

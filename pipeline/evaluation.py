@@ -1,0 +1,176 @@
+"""Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tensorflow_model_analysis as tfma
+from google.protobuf import wrappers_pb2
+from tensorflow_model_analysis.proto import config_pb2
+
+from pipeline.config import LOWER_IS_BETTER, METRICS, EvaluateConfig, Threshold
+from preprocessing.config import FeaturesConfig
+from preprocessing.features import LABEL, WEIGHT
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+_METRICS_MODULE = "pipeline.metrics"
+_CLASSES: dict[str, tuple[str, str, str]] = {
+    # our name: (class, module, JSON of arguments)
+    "auc": ("AUC", "", ""),
+    "auc_pr": ("AUCPrecisionRecall", "", ""),
+    "precision": ("Precision", "", ""),
+    "recall": ("Recall", "", ""),
+    "brier": ("MeanSquaredError", "", ""),
+    "calibration": ("Calibration", "", ""),
+    "rmse": ("RootMeanSquared", _METRICS_MODULE, ""),
+    "rmsle": ("RootMeanSquaredLogarithmic", _METRICS_MODULE, ""),
+    "mae": ("MeanAbsoluteError", "", ""),
+    "mape": ("MeanAbsolutePercentageError", "", ""),
+}
+_CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("binary", "accuracy"): ("BinaryAccuracy", "", '"threshold": 0.5'),
+    ("binary", "log_loss"): ("BinaryCrossEntropy", "", ""),
+    ("multiclass", "accuracy"): ("SparseCategoricalAccuracy", "", ""),
+    ("multiclass", "log_loss"): ("SparseCategoricalCrossentropy", "", ""),
+}
+
+
+def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
+    """The Evaluator's configuration.
+
+    Classes are compared as ids, probability by probability; values in the label's own units.
+    """
+    task = features.label.task
+    metrics = [_metric(name, task, evaluate) for name in METRICS[task]]
+    spec = config_pb2.MetricsSpec(metrics=[*metrics, config_pb2.MetricConfig(class_name="ExampleCount")])
+    if task == "binary":
+        # The export answers with both probabilities; the metrics are those of the second, the positive class.
+        spec.binarize.class_ids.values.append(1)
+    slicing = [config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=list(s)) for s in evaluate.slices)]
+    options = config_pb2.Options(min_slice_size=wrappers_pb2.Int32Value(value=evaluate.min_slice_examples))
+    return config_pb2.EvalConfig(
+        model_specs=[_model(features, CANDIDATE), _model(features, BASELINE)],
+        metrics_specs=[spec],
+        slicing_specs=slicing,
+        options=options,
+    )
+
+
+def _model(features: FeaturesConfig, name: str) -> config_pb2.ModelSpec:
+    regression = features.label.task == "regression"
+    return config_pb2.ModelSpec(
+        name=name,
+        is_baseline=name == BASELINE,
+        signature_name="serving_default",
+        preprocessing_function_names=["transform_features"],
+        prediction_key="value" if regression else "probabilities",
+        label_key=features.label.column if regression else LABEL,
+        example_weight_key=WEIGHT if features.weight else "",
+    )
+
+
+def _metric(name: str, task: str, evaluate: EvaluateConfig) -> config_pb2.MetricConfig:
+    class_name, module, arguments = _CLASSES_BY_TASK.get((task, name)) or _CLASSES[name]
+    config = f'"name": "{name}"' + (f", {arguments}" if arguments else "")
+    metric = config_pb2.MetricConfig(class_name=class_name, module=module, config=config)
+    for threshold in evaluate.thresholds:
+        if threshold.metric != name:
+            continue
+        bounds = _bounds(threshold)
+        if threshold.slice_by:
+            slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
+            metric.per_slice_thresholds.append(
+                config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=bounds)
+            )
+        else:
+            metric.threshold.CopyFrom(bounds)
+    return metric
+
+
+def _bounds(threshold: Threshold) -> config_pb2.MetricThreshold:
+    value = config_pb2.GenericValueThreshold()
+    if threshold.min is not None:
+        value.lower_bound.value = threshold.min
+    if threshold.max is not None:
+        value.upper_bound.value = threshold.max
+    bounds = config_pb2.MetricThreshold(value_threshold=value)
+    if threshold.max_regression is not None:
+        lower = threshold.metric in LOWER_IS_BETTER
+        bounds.change_threshold.CopyFrom(
+            config_pb2.GenericChangeThreshold(
+                direction=config_pb2.LOWER_IS_BETTER if lower else config_pb2.HIGHER_IS_BETTER,
+                absolute=wrappers_pb2.DoubleValue(value=threshold.max_regression * (1 if lower else -1)),
+            )
+        )
+    return bounds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the Evaluator said.
+
+    Attributes:
+      blessed: whether every threshold holds.
+      metrics: the candidate's metrics on the whole test split.
+      failures: one line for each threshold that doesn't hold: metric, slice, value, bound.
+      champion: the champion's metrics on the same rows, when there is one.
+    """
+
+    blessed: bool
+    metrics: dict[str, float]
+    failures: tuple[str, ...]
+    champion: dict[str, float]
+
+
+def read_verdict(evaluation_uri: str, blessed: bool) -> Verdict:
+    """Reads the Evaluator's output folder."""
+    result = tfma.load_validation_result(evaluation_uri)
+    return Verdict(
+        blessed=blessed,
+        metrics=_overall(evaluation_uri, CANDIDATE),
+        failures=tuple(_failures(result)),
+        champion=_overall(evaluation_uri, BASELINE),
+    )
+
+
+def _overall(uri: str, model: str) -> dict[str, float]:
+    """The metrics on all rows; empty when the model wasn't evaluated."""
+    metrics: dict[str, float] = {}
+    for record in tfma.load_metrics(uri):
+        if record.slice_key.single_slice_keys:
+            continue
+        for each in record.metric_keys_and_values:
+            # A model that was evaluated alone has no name in the results.
+            if (each.key.model_name or CANDIDATE) == model and not each.key.is_diff and each.value.HasField("double_value"):
+                metrics[each.key.name] = each.value.double_value.value
+    return metrics
+
+
+def _failures(result: tfma.proto.validation_result_pb2.ValidationResult) -> Iterator[str]:
+    for per_slice in result.metric_validations_per_slice:
+        name = tfma.slicer.slicer_lib.deserialize_slice_key(per_slice.slice_key) if per_slice.slice_key.single_slice_keys else ()
+        where = "" if not name else " on " + ", ".join(f"{key}={_text(value)}" for key, value in name)
+        for failure in per_slice.failures:
+            value = failure.metric_value.double_value.value
+            change = " (change against the champion)" if failure.metric_key.is_diff else ""
+            bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
+            yield f"{failure.metric_key.name}{where} is {value:.4g}{change}, expected {bounds}"
+    for missing in result.missing_slices:
+        yield f"no test row in slice {', '.join(missing.feature_keys)}"
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:
+    if is_diff:
+        change = threshold.change_threshold
+        word = "at most" if change.direction == config_pb2.LOWER_IS_BETTER else "at least"
+        return f"{word} {change.absolute.value:g}"
+    value = threshold.value_threshold
+    parts = []
+    if value.HasField("lower_bound"):
+        parts.append(f"at least {value.lower_bound.value:g}")
+    if value.HasField("upper_bound"):
+        parts.append(f"at most {value.upper_bound.value:g}")
+    return " and ".join(parts)

@@ -1,0 +1,96 @@
+"""What is wrong with a configuration: each problem with its place, collected into one error."""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import UserError
+
+NAMES_SHOWN = 30
+"""How many allowed names a message lists before it only counts the others."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake.
+
+    Attributes:
+      file: the file that states the field; None for an override on the command line.
+      line: the line in that file, from 1.
+      field: the field as the user writes it, for example `features.numeric.0.columns.2`; empty for a whole file.
+      message: what is wrong with it.
+      received: the value, as JSON and shortened; empty where there is none.
+      allowed: the allowed names or values, or the allowed range as its only item.
+      nearest: the allowed name that the user probably meant.
+      override: the `FIELD=VALUE` of the `--set` that states the field.
+      hint: the next step.
+    """
+
+    file: Path | None
+    line: int | None
+    field: str
+    message: str
+    received: str = ""
+    allowed: tuple[str, ...] = ()
+    nearest: str = ""
+    override: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (self._place(), self._named_field(), self.message) if part)
+        if self.received:
+            head += f" (received {self.received})"
+        if self.nearest:
+            head += f"; did you mean {self.nearest}?"
+        lines = [head]
+        if self.allowed:
+            lines.append(f"  allowed: {listed(self.allowed)}")
+        if self.hint:
+            lines.append(f"  next: {self.hint}")
+        return "\n".join(lines)
+
+    def _place(self) -> str:
+        if self.override:
+            return f"--set {self.override}"
+        if self.file is None:
+            return ""
+        return f"{shown(self.file)}:{self.line}" if self.line else shown(self.file)
+
+    def _named_field(self) -> str:
+        return "" if self.override.partition("=")[0] == self.field else self.field
+
+
+class ConfigError(UserError):
+    """Every problem that was found in a configuration, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The allowed name that is spelled most like `name`, or "" when none is close."""
+    by_lower = {candidate.lower(): candidate for candidate in allowed}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in one line, the first few of them when there are many."""
+    text = ", ".join(names[:NAMES_SHOWN])
+    return text if len(names) <= NAMES_SHOWN else f"{text} and {len(names) - NAMES_SHOWN} more"
+
+
+def shown(path: Path) -> str:
+    """The path as short as it can be: relative to the current directory when it lies below it."""
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+
+
+def brief(value: Any) -> str:
+    """The value as one short line of JSON."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

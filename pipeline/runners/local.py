@@ -1,0 +1,179 @@
+"""Runs the graph on this machine: TFX's own launcher, node by node, with a listener that sees every step."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types.artifact import Artifact
+from tfx.types.artifact_utils import deserialize_artifact
+
+from preprocessing.errors import UserError
+
+NodeState = Literal["running", "done", "cached", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One node of one run.
+
+    Attributes:
+      name: the node's id.
+      state: how it ended.
+      seconds: wall-clock time.
+      outputs: its output artifacts by name.
+    """
+
+    name: str
+    state: NodeState
+    seconds: float
+    outputs: dict[str, list[Artifact]] = field(default_factory=dict)
+
+
+Listener = Callable[[NodeResult], None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the graph runs.
+
+    Attributes:
+      first: this node and what depends on it run anew; what comes before is taken from the cache.
+      last: what this node doesn't need is left out.
+      use_cache: False runs everything anew.
+    """
+
+    first: str | None = None
+    last: str | None = None
+    use_cache: bool = True
+
+
+def run(
+    pipeline: Pipeline,
+    run_id: str,
+    selection: Selection,
+    listener: Listener,
+    uncached: Collection[str] = (),
+) -> list[NodeResult]:
+    """Runs the pipeline in this process, in topological order.
+
+    Args:
+      pipeline: the graph.
+      run_id: the run's name in the metadata store.
+      selection: which nodes.
+      listener: called when a node begins (`running`) and when it ends.
+      uncached: nodes that never come from the cache.
+
+    Returns:
+      The result of each node, in order.
+
+    Raises:
+      UserError: the selection names no node of this graph.
+      Exception: whatever a component raised.
+    """
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    nodes = [node.pipeline_node for node in ir.nodes]
+    wanted, forced = _select(nodes, selection)
+    for node in nodes:
+        caching = node.execution_options.caching_options
+        caching.enable_cache = selection.use_cache and node.node_info.id not in {*forced, *uncached}
+    results = []
+    for node in nodes:
+        name = node.node_info.id
+        if name not in wanted:
+            result = NodeResult(name, "skipped", 0.0)
+        else:
+            listener(NodeResult(name, "running", 0.0))
+            result = _run_node(ir, node, listener)
+        results.append(result)
+        listener(result)
+    return results
+
+
+def node_names(pipeline: Pipeline) -> list[str]:
+    """The names that `Selection` may use, in order."""
+    return [component.id for component in pipeline.components]
+
+
+def _select(nodes: list[pipeline_pb2.PipelineNode], selection: Selection) -> tuple[set[str], set[str]]:
+    """The names of the nodes to run, and of those that must not come from the cache."""
+    names = [node.node_info.id for node in nodes]
+    for option, name in (("--from", selection.first), ("--to", selection.last)):
+        if name is not None and name not in names:
+            raise UserError(f"{option}: no component {name!r}; the components are {', '.join(names)}")
+    upstream = {node.node_info.id: set(node.upstream_nodes) for node in nodes}
+    downstream = {node.node_info.id: set(node.downstream_nodes) for node in nodes}
+    wanted = set(names) if selection.last is None else _reachable(selection.last, upstream)
+    forced = set() if selection.first is None else _reachable(selection.first, downstream)
+    if selection.first is not None and selection.first not in wanted:
+        raise UserError(f"--from {selection.first} --to {selection.last}: the second does not depend on the first")
+    return wanted, forced
+
+
+def _reachable(start: str, neighbours: dict[str, set[str]]) -> set[str]:
+    found, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(neighbours[name])
+    return found
+
+
+def _run_node(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: Listener) -> NodeResult:
+    name = node.node_info.id
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = getattr(
+        deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
+    )
+    node_launcher = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(connection),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    )
+    started = time.monotonic()
+    try:
+        info = node_launcher.launch()
+    except BaseException:
+        listener(NodeResult(name, "failed", time.monotonic() - started))
+        raise
+    seconds = time.monotonic() - started
+    if info is None or info.execution_id is None:
+        raise RuntimeError(f"{name} did not run: its inputs are missing although everything before it is done")
+    with metadata.Metadata(connection) as handle:
+        state, outputs = _execution(handle.store, info.execution_id)
+    return NodeResult(name, state, seconds, outputs)
+
+
+def _execution(store: Any, execution_id: int) -> tuple[NodeState, dict[str, list[Artifact]]]:
+    """How an execution ended, and its outputs by name."""
+    [execution] = store.get_executions_by_id([execution_id])
+    states = metadata_store_pb2.Execution.State
+    if execution.last_known_state not in (states.COMPLETE, states.CACHED):
+        # The launcher publishes a failure to resolve inputs, but does not raise it.
+        message = execution.custom_properties["__execution_result__"].string_value
+        raise RuntimeError(f"execution {execution_id} is {states.Name(execution.last_known_state)}: {message}")
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INTERNAL_OUTPUT)
+    ]
+    by_id = {artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])}
+    types = {each.id: each for each in store.get_artifact_types_by_id({a.type_id for a in by_id.values()})}
+    outputs: dict[str, list[Artifact]] = {}
+    for event in events:
+        artifact = by_id[event.artifact_id]
+        key = next(step.key for step in event.path.steps if step.HasField("key"))
+        outputs.setdefault(key, []).append(deserialize_artifact(types[artifact.type_id], artifact))
+    return ("cached" if execution.last_known_state == states.CACHED else "done"), outputs

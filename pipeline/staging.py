@@ -1,0 +1,139 @@
+"""A converted copy of the table, made only where the stock TFX readers would misread the user's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import PipelineConfig
+from pipeline.table import Format, batches
+from pipeline.table_check import TableFacts
+from pipeline.table_convert import arrow_type, convert, single_value_lists
+from pipeline.table_types import date_formats
+from preprocessing.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LAYOUT = 1
+"""Part of the copy's name: a change of what is written makes a new copy."""
+
+
+@dataclass(frozen=True)
+class StagedData:
+    """What ExampleGen reads.
+
+    Attributes:
+      sources: a file or glob for each split, or for "all".
+      format: of those files.
+      reasons: why a copy was made; empty when these are the user's own files.
+      warnings: rows and columns that the copy lacks.
+    """
+
+    sources: Mapping[str, str]
+    format: Format
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def stage(config: PipelineConfig, facts: TableFacts, root: Path) -> StagedData:
+    """The user's own files where TFX reads them as meant, else a converted copy of them below `root`.
+
+    The copy has int64, double and string columns, every value as a list of one (see `single_value_lists`); no rows
+    without a label; and no columns without a name or of a type that a feature can't have. An earlier copy of the
+    same files for the same types is used again.
+
+    Args:
+      config: the configuration.
+      facts: what `check_table` found.
+      root: the folder that holds everything that the pipeline writes.
+
+    Raises:
+      UserError: a split is empty once rows without a label are left out; the copy can't be written.
+    """
+    if not facts.reasons:
+        sources = {split: str(pattern) for split, pattern in facts.patterns.items()}
+        return StagedData(sources, facts.format, (), ())
+    for split, rows in facts.rows.items():
+        if rows == facts.missing_labels[split]:
+            raise UserError(f"no row of {split!r} has a label ({config.features.label.column!r})", hint="fill it")
+    folder = root / "staged" / _digest(config, facts)
+    if not folder.is_dir():
+        try:
+            _write(config, facts, folder)
+        except OSError as error:
+            raise UserError(
+                f"{folder}: the converted copy of the table can't be written: {error.strerror or error}",
+                hint="free some space, or set root to a folder that you may write to",
+            ) from error
+    warnings = tuple(f"column {name!r} is left out: {why}" for name, why in facts.left_out.items())
+    return StagedData({split: str(_part(folder, split)) for split in facts.files}, "parquet", facts.reasons, warnings)
+
+
+def _digest(config: PipelineConfig, facts: TableFacts) -> str:
+    files = {
+        split: [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in paths]
+        for split, paths in facts.files.items()
+    }
+    content = {
+        "layout": LAYOUT,
+        "files": files,
+        "format": facts.format,
+        "csv": config.data.csv.model_dump(mode="json"),
+        "types": list(facts.types.items()),
+        "dates": date_formats(config.features),
+        "label": config.features.label.column,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _part(folder: Path, split: str) -> Path:
+    return folder / split / "part-00000.parquet"
+
+
+def _write(config: PipelineConfig, facts: TableFacts, folder: Path) -> None:
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        for split, files in facts.files.items():
+            part = _part(temporary, split)
+            part.parent.mkdir(parents=True)
+            _write_split(config, facts, files, part)
+        try:
+            temporary.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise  # else another process has made the same copy in the meantime
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_split(config: PipelineConfig, facts: TableFacts, files: Sequence[Path], part: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.list_(arrow_type(kind))) for name, kind in facts.types.items()])
+    with pq.ParquetWriter(part, schema) as writer:
+        for columns in _converted(config, facts, files):
+            writer.write_batch(pa.record_batch([single_value_lists(column) for column in columns], schema=schema))
+
+
+def _converted(config: PipelineConfig, facts: TableFacts, files: Sequence[Path]) -> Iterator[list[pa.Array]]:
+    """The columns of each batch in their staged types, without the rows that have no label."""
+    import pyarrow.compute as pc
+
+    types = {name: arrow_type(kind) for name, kind in facts.types.items()}
+    dates = date_formats(config.features)
+    label = list(types).index(config.features.label.column)
+    for batch in batches(files, facts.format, config.data.csv, types):
+        columns = [convert(batch.column(name), kind, dates.get(name)) for name, kind in facts.types.items()]
+        if columns[label].null_count:
+            labelled = pc.is_valid(columns[label])
+            columns = [column.filter(labelled) for column in columns]
+        if len(columns[label]):
+            yield columns

@@ -1,0 +1,119 @@
+"""What a cell of text is: to the stock TFX reader, and to us. Pure rules, one cell or one array at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class CellType(IntEnum):
+    """The types of the stock TFX CSV reader; a column has the highest of its cells' types."""
+
+    EMPTY = 0
+    INT = 1
+    FLOAT = 2
+    STRING = 3
+
+
+# A number in its plainest form: as text and as int64 it is the same thing. Up to 18 digits always fit.
+_PLAIN_INTEGER = r"^(?:0|-?[1-9][0-9]{0,17})$"
+_PLAIN_FLOAT = r"^-?[0-9]+\.[0-9]+$"
+# What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
+_NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
+_LEADING_ZERO = r"^[ \t]*[+-]?0[0-9]"
+
+
+def stock_type(cell: str) -> CellType:
+    """What the stock TFX reader takes one cell for (`_InferValueType` in tfx_bsl/coders/csv_decoder.py).
+
+    It calls Python's int() and float(), so "007", "1_000" and " 5" are integers to it, and "nan" is a float.
+    """
+    value = cell.encode()
+    if not value:
+        return CellType.EMPTY
+    try:
+        return CellType.INT if -(2**63) <= int(value) < 2**63 else CellType.STRING
+    except ValueError:
+        try:
+            float(value)
+        except ValueError:
+            return CellType.STRING
+        return CellType.FLOAT
+
+
+@dataclass
+class CellFacts:
+    """What is known of some cells, none of them missing.
+
+    Attributes:
+      stock: what the stock TFX reader takes the column for.
+      integers: every cell is an integer in plain decimal form: no sign "+", no leading zeros, at most 18 digits.
+      leading_zeros: a number begins with zeros that mean something, as in postal codes.
+      any_number: there is a number among the cells.
+      first_text: the first cell that is not a number.
+      first_fraction: the first cell that is not a plain integer.
+    """
+
+    stock: CellType = CellType.EMPTY
+    integers: bool = True
+    leading_zeros: bool = False
+    any_number: bool = False
+    first_text: str | None = None
+    first_fraction: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`empty`, `number`, `text`, or `mixed` for text among which there are numbers."""
+        if self.first_text is None:
+            return "number" if self.any_number else "empty"
+        return "mixed" if self.any_number else "text"
+
+    def update(self, cells: pa.Array) -> None:
+        """Adds an array of distinct, present cells of type string."""
+        import pyarrow.compute as pc
+
+        if len(cells) == 0 or (self.kind == "mixed" and self.stock is CellType.STRING):
+            return
+        plain = pc.match_substring_regex(cells, _PLAIN_INTEGER)
+        rest = cells.filter(pc.invert(plain))
+        if len(rest) < len(cells):
+            self.any_number = True
+            self.stock = max(self.stock, CellType.INT)
+        if len(rest) == 0:
+            return
+        self.integers = False
+        self.first_fraction = self.first_fraction if self.first_fraction is not None else rest[0].as_py()
+        self._update_rest(rest)
+
+    def _update_rest(self, rest: pa.Array) -> None:
+        import pyarrow.compute as pc
+
+        is_number = pc.match_substring_regex(rest, _NUMBER)
+        texts, numbers = rest.filter(pc.invert(is_number)), rest.filter(is_number)
+        if self.first_text is None and len(texts):
+            self.first_text = texts[0].as_py()
+        if len(numbers):
+            self.any_number = True
+            self.leading_zeros = self.leading_zeros or pc.any(pc.match_substring_regex(numbers, _LEADING_ZERO)).as_py()
+        # Texts can be numbers to Python's int() and float() alone ("1_000"), so the rule itself decides on them.
+        floats = pc.match_substring_regex(numbers, _PLAIN_FLOAT)
+        if pc.any(floats).as_py():
+            self.stock = max(self.stock, CellType.FLOAT)
+        for unusual in (texts, numbers.filter(pc.invert(floats))):
+            for cell in unusual:
+                if self.stock is CellType.STRING:
+                    return
+                self.stock = max(self.stock, stock_type(cell.as_py()))
+
+    def merge(self, other: CellFacts) -> None:
+        """Adds what is known of other cells of the same column."""
+        self.stock = max(self.stock, other.stock)
+        self.integers = self.integers and other.integers
+        self.leading_zeros = self.leading_zeros or other.leading_zeros
+        self.any_number = self.any_number or other.any_number
+        self.first_text = self.first_text if self.first_text is not None else other.first_text
+        self.first_fraction = self.first_fraction if self.first_fraction is not None else other.first_fraction

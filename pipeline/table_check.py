@@ -1,0 +1,243 @@
+"""Looks at the whole table before anything is spent, and says what TFX would misread."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.example_gen.config import DataConfig
+from pipeline import table_rules as rules
+from pipeline.config import PipelineConfig
+from pipeline.table import Format, detect_format, header, source_files, text_encoding
+from pipeline.table_cells import CellType
+from pipeline.table_convert import StagedType
+from pipeline.table_profile import FileProfile, profile_file
+from pipeline.table_rules import Table
+from pipeline.table_types import STOCK, Role, date_formats, read_as_is, roles, schema_types, wanted_type, watch
+from preprocessing.errors import UserError
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What the preflight found.
+
+    Attributes:
+      format: of the user's files.
+      files: the user's files by split; one split "all" where the pipeline splits by hash.
+      patterns: for each split the file or glob that gives the stock reader these files and no others, or None.
+      rows: data rows by split.
+      class_counts: rows by class and split; empty for regression.
+      missing_labels: rows without a label, by split.
+      types: the type that each column should have, without those that are left out of a converted copy.
+      left_out: columns that a converted copy does not have, and why.
+      reasons: why the stock TFX readers would misread the table; empty when they would not.
+      warnings: what the user should know and what does not stop a run.
+    """
+
+    format: Format
+    files: Mapping[str, tuple[Path, ...]]
+    patterns: Mapping[str, str | None]
+    rows: Mapping[str, int]
+    class_counts: Mapping[str, Mapping[str, int]]
+    missing_labels: Mapping[str, int]
+    types: Mapping[str, StagedType]
+    left_out: Mapping[str, str]
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_table(config: PipelineConfig, base: Path) -> TableFacts:
+    """Reads every file once, streaming, and checks it against the configuration.
+
+    Args:
+      config: the configuration.
+      base: the folder that its relative paths start from.
+
+    Raises:
+      UserError: what is wrong, with file, column, row where known, and the next step.
+    """
+    used = roles(config)
+    schema = None if config.data.schema_file is None else base / Path(config.data.schema_file).expanduser()
+    declared = schema_types(schema)
+    table = _read(config, base, used)
+    label, features = config.features.label, config.features
+    rules.check_rows(table, label.column)
+    stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
+    rules.check_kinds(table, stated, declared)
+    rules.check_label(table, label)
+    if features.weight is not None:
+        rules.check_weight(table, features.weight)
+    if config.data.split_column is not None:
+        rules.check_split_column(table, config.data.split_column)
+    unreadable = tuple(rules.check_patterns(table, used))
+    left_out = _left_out(table, used)
+    formats = date_formats(features)
+    types = {
+        name: wanted_type(table.column(name), used.get(name, "unused"), declared.get(name), formats.get(name))
+        for name in table.names
+        if name not in left_out
+    }
+    missing_labels = {split: table.column(label.column, split).missing for split in table.splits}
+    patterns = {
+        split: stock_pattern([profile.file for profile in profiles]) for split, profiles in table.splits.items()
+    }
+    return TableFacts(
+        format=table.format,
+        files={split: tuple(profile.file for profile in profiles) for split, profiles in table.splits.items()},
+        patterns=patterns,
+        rows={split: table.rows(split) for split in table.splits},
+        class_counts={split: dict(table.column(label.column, split).counts) for split in table.splits},
+        missing_labels=missing_labels,
+        types=types,
+        left_out=left_out,
+        reasons=tuple(_reasons(table, config, types, left_out, used, declared, patterns)),
+        warnings=(*unreadable, *rules.rare_classes(table, label), *_label_warning(label.column, missing_labels)),
+    )
+
+
+def stock_pattern(files: list[Path]) -> str | None:
+    """A path or glob that matches these files and no others, or None where there is none."""
+    if len(files) == 1:
+        return None if any(character in str(files[0]) for character in "*?[{") else str(files[0])
+    folder = files[0].parent
+    suffix = "".join(files[0].suffixes[-1:])
+    pattern = f"*{suffix}"
+    try:
+        matched = {file for file in folder.iterdir() if fnmatch.fnmatchcase(file.name, pattern)}
+    except OSError:
+        return None
+    if matched != set(files) or any(character in str(folder) for character in "*?[{"):
+        return None
+    return str(folder / pattern)
+
+
+def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table:
+    data = config.data
+    files = {split: _files(source, data, base) for split, source in data.sources().items()}
+    fmt = detect_format([file for paths in files.values() for file in paths], data.format)
+    first: tuple[Path, list[str]] | None = None
+    for paths in files.values():
+        for file in paths:
+            names = header(file, fmt, data.csv)
+            if first is None:
+                first = file, names
+                rules.check_names(used, names, str(file))
+            elif set(names) != set(first[1]):
+                raise _other_columns(first, (file, names))
+    looked_at = watch(config)
+    splits = {
+        split: tuple(profile_file(file, fmt, data.csv, looked_at) for file in paths) for split, paths in files.items()
+    }
+    return Table(fmt, data.csv, splits)
+
+
+def _files(source: str, data: DataConfig, base: Path) -> list[Path]:
+    try:
+        return source_files(base / Path(source).expanduser(), data.format)
+    except UserError as error:
+        if data.prepare is None:
+            raise
+        script = base / Path(data.prepare).expanduser()
+        raise UserError(error.message, hint=f"make the table first: .venv/bin/python {script}") from error
+
+
+def _other_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> UserError:
+    lacking = [name for name in first[1] if name not in other[1]]
+    extra = [name for name in other[1] if name not in first[1]]
+    differences = [f"it lacks {', '.join(map(repr, lacking))}"] if lacking else []
+    differences += [f"it also has {', '.join(map(repr, extra))}"] if extra else []
+    return UserError(
+        f"{other[0]}: other columns than in {first[0]}: {'; '.join(differences)}",
+        hint="all files of a table, and all splits, need the same columns",
+    )
+
+
+def _left_out(table: Table, used: Mapping[str, Role]) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for name in table.names:
+        column = table.column(name)
+        if name in used:
+            continue
+        if column.unsupported is not None:
+            reasons[name] = f"its type is {column.unsupported}"
+        elif column.present == 0:
+            reasons[name] = "it is empty everywhere"
+    return reasons
+
+
+def _label_warning(name: str, missing: Mapping[str, int]) -> Iterator[str]:
+    if any(missing.values()):
+        yield f"{sum(missing.values())} rows have no label ({name!r}) and are left out"
+
+
+def _reasons(
+    table: Table,
+    config: PipelineConfig,
+    types: Mapping[str, StagedType],
+    left_out: Mapping[str, str],
+    used: Mapping[str, Role],
+    declared: Mapping[str, StagedType],
+    patterns: Mapping[str, str | None],
+) -> Iterator[str]:
+    if table.format == "csv":
+        yield from _text_reasons(table)
+    for split, pattern in patterns.items():
+        if pattern is None:
+            yield f"no single pattern matches the files of {split!r} alone"
+    for name, why in left_out.items():
+        yield f"column {name!r} is left out: {why}"
+    for name, kind in types.items():
+        flexible = used.get(name) in ("number", "weight", "target") and name not in declared
+        accepted = {CellType.INT, CellType.FLOAT} if flexible else {STOCK[kind]}
+        yield from _column_reasons(table, name, accepted, name in used or name in declared)
+    if any(table.column(config.features.label.column, split).missing for split in table.splits):
+        yield f"rows without a label ({config.features.label.column!r}) are left out"
+
+
+def _text_reasons(table: Table) -> Iterator[str]:
+    if table.csv.delimiter != ",":
+        yield f"the delimiter is {table.csv.delimiter!r}; TFX reads commas only"
+    if text_encoding(table.csv) not in ("utf-8-sig", "ascii"):
+        yield f"the encoding is {table.csv.encoding}; TFX reads UTF-8 only"
+    for profiles in table.splits.values():
+        for profile in profiles:
+            yield from _file_reasons(profile, profiles[0], table.csv.delimiter)
+
+
+def _file_reasons(profile: FileProfile, first: FileProfile, delimiter: str) -> Iterator[str]:
+    text = profile.text
+    if text is None:
+        return
+    if profile.file.suffix == ".gz":
+        yield f"{profile.file.name}: compressed"
+    if text.byte_order_mark:
+        yield f"{profile.file.name}: a byte order mark, which TFX takes for part of the first column's name"
+    elif text.first_line.strip().split(delimiter) != list(profile.names) or "" in profile.names:
+        yield f"{profile.file.name}: a header that TFX misreads (it splits the first line at every comma)"
+    if profile.names != first.names:
+        yield f"{profile.file.name}: the columns stand in another order than in {first.file.name}"
+    if profile.irregular:
+        yield f"{profile.file.name}: quotation marks or line ends that TFX misreads"
+
+
+def _column_reasons(table: Table, name: str, accepted: set[CellType], matters: bool) -> Iterator[str]:
+    column = table.column(name)
+    stock = {table.column(name, split).cells.stock for split in table.splits} - {CellType.EMPTY}
+    if table.format == "parquet":
+        if not read_as_is(column):
+            yield f"column {name!r} is of type {', '.join(map(str, column.types))}, which TFX does not read"
+            return
+        if len(column.types) > 1:
+            yield f"column {name!r} is of several types: {', '.join(map(str, column.types))}"
+            return
+        if matters and column.zeros:
+            yield f"column {name!r} holds 0, which TFX's Parquet reader takes for missing"
+    if matters and column.null_words:
+        yield f"column {name!r} has words that mean missing, which TFX would read as values"
+    elif len(stock) > 1:
+        yield f"column {name!r} would be of another type in each split"
+    elif matters and not stock <= accepted:
+        read, wanted = (next(iter(kinds)).name.lower() for kinds in (stock, accepted))
+        yield f"column {name!r} would be read as {read}, it is to be {wanted}"

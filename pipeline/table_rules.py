@@ -1,0 +1,303 @@
+"""What must hold of a table before a run may start; every breach names file, column, row and the next step."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from operator import eq
+
+from components.example_gen.config import CsvOptions
+from pipeline.table import Format
+from pipeline.table_convert import StagedType
+from pipeline.table_profile import MAX_CLASSES, ColumnProfile, FileProfile, place_of
+from pipeline.table_types import Role, is_boolean, is_temporal
+from preprocessing.config import Label
+from preprocessing.errors import UserError
+
+MIN_ROWS = 10
+"""A table with fewer rows can't be split into train, eval and test."""
+RARE_CLASS = 10
+"""A class with fewer rows may be absent from one of the splits."""
+_NUMBERS: tuple[Role, ...] = ("number", "weight", "target")
+_LABEL: tuple[Role, ...] = ("class", "target")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read: every file's profile, by split ("all" where the pipeline makes the splits).
+
+    Attributes:
+      format: of all files.
+      csv: how CSV text is read.
+      splits: the profiles of each split's files.
+    """
+
+    format: Format
+    csv: CsvOptions
+    splits: Mapping[str, tuple[FileProfile, ...]]
+    _merged: dict[tuple[str | None, str], ColumnProfile] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[FileProfile, ...]:
+        """The profiles of all files."""
+        return tuple(profile for profiles in self.splits.values() for profile in profiles)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that have a name, in the order of the first file."""
+        return tuple(self.files[0].columns)
+
+    def rows(self, split: str) -> int:
+        """The data rows of one split."""
+        return sum(profile.rows for profile in self.splits[split])
+
+    def column(self, name: str, split: str | None = None) -> ColumnProfile:
+        """What a column holds in all files, or in those of one split."""
+        if (split, name) not in self._merged:
+            merged = ColumnProfile()
+            for profile in self.files if split is None else self.splits[split]:
+                merged.merge(profile.columns[name])
+            self._merged[split, name] = merged
+        return self._merged[split, name]
+
+    def place(self, name: str, wrong: Callable[[str], bool]) -> tuple[str, str]:
+        """Where the first wrong cell of a column stands, and the cell."""
+        for profile in self.files:
+            found = place_of(profile, self.format, self.csv, name, wrong)
+            if found is not None:
+                return found
+        return str(self.files[0].file), "?"
+
+
+def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> None:
+    """Every configured column must be in the header.
+
+    Raises:
+      UserError: one is not.
+    """
+    for name, role in names.items():
+        if name in columns:
+            continue
+        what = {"class": "label column", "target": "label column", "weight": "weight column", "key": "column"}
+        near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)
+        shown = ", ".join(repr(column) for column in columns[:20]) + (", ..." if len(columns) > 20 else "")
+        raise UserError(
+            f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are {shown}",
+            hint=f"did you mean {near[0]!r}?" if near else "change the name in the configuration, or the table",
+        )
+
+
+def check_rows(table: Table, label: str) -> None:
+    """Every split must have rows, and a table that is split by hash enough of them that have a label.
+
+    Raises:
+      UserError: it has not.
+    """
+    for split, profiles in table.splits.items():
+        rows = table.rows(split)
+        where = ", ".join(str(profile.file) for profile in profiles[:3]) + (", ..." if len(profiles) > 3 else "")
+        if rows == 0:
+            what = "the table" if split == "all" else f"the {split} split"
+            raise UserError(
+                f"{where}: {what} has a header but no rows", hint="write the table again, or point data at another file"
+            )
+        labelled = table.column(label, split).present
+        if split == "all" and 0 < labelled < MIN_ROWS:
+            raise UserError(
+                f"{where}: expected at least {MIN_ROWS} rows with a label to split into train, eval and test, received "
+                f"{labelled} (of {rows} rows)",
+                hint="collect more rows, or give the splits yourself under data.inputs",
+            )
+
+
+def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, StagedType]) -> None:
+    """Every used column must hold what its group says, and the same kind in every file.
+
+    Raises:
+      UserError: text among numbers, text in one file and numbers in another, an empty or nested column.
+    """
+    for name, role in used.items():
+        column = table.column(name)
+        if column.unsupported is not None:
+            raise UserError(
+                f"column {name!r} is of type {column.unsupported}, which can't become a feature",
+                hint="write one value per row (a number, text, a boolean or a date), or take the column out",
+            )
+        for split in table.splits if role in _LABEL else ("all", "train"):
+            if role != "unused" and split in table.splits and table.column(name, split).present == 0:
+                what = "everywhere" if split == "all" else f"in the {split} split"
+                raise UserError(
+                    f"{table.splits[split][0].file}: column {name!r} is empty {what}",
+                    hint="take it out of the configuration, or fill it",
+                )
+        if role in _NUMBERS and declared.get(name) == "string":
+            raise UserError(
+                f"column {name!r}: data.schema says BYTES, but it is declared as a number",
+                hint="say `type: FLOAT` in the schema file, or declare the column as categorical",
+            )
+        if not (role in _NUMBERS and is_boolean(column)):
+            _check_kind_of(table, name, role, declared.get(name))
+
+
+def _check_kind_of(table: Table, name: str, role: Role, declared: StagedType | None) -> None:
+    numbers = [profile for profile in table.files if profile.columns[name].cells.kind == "number"]
+    texts = [profile for profile in table.files if profile.columns[name].cells.first_text is not None]
+    only_text = [profile for profile in texts if profile.columns[name].cells.kind == "text"]
+    needs_numbers = role in _NUMBERS or declared in ("int64", "double")
+    if numbers and texts and (needs_numbers or (only_text and declared is None and role != "boolean")):
+        value = (texts if needs_numbers else only_text)[0].columns[name].cells.first_text
+        place, cell = table.place(name, partial(eq, value))
+        raise UserError(
+            f"column {name!r} is text in one file and a number in another: {place}: {cell!r}; {numbers[0].file}: "
+            "numbers only",
+            hint="write the same kind of value in every file; if all of it is meant as text, say `type: BYTES` for "
+            "the column in the schema file",
+        )
+    if needs_numbers and texts:
+        value = texts[0].columns[name].cells.first_text
+        place, cell = table.place(name, partial(eq, value))
+        why = "data.schema says that it holds numbers" if role not in _NUMBERS else "it is declared as a number"
+        raise UserError(
+            f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
+            hint="mend the cell; or declare the column under categorical, boolean or datetime; or, if the word means "
+            "missing, add it to data.csv.null_values",
+        )
+    fraction = table.column(name).cells.first_fraction
+    if declared == "int64" and fraction is not None:
+        place, cell = table.place(name, partial(eq, fraction))
+        raise UserError(
+            f"{place}: column {name!r}: data.schema says INT, received {cell!r}",
+            hint="say `type: FLOAT` (or BYTES for codes such as 007) in the schema file, or mend the cell",
+        )
+
+
+def check_label(table: Table, label: Label) -> None:
+    """The label must be there, vary, and be what the task predicts.
+
+    Raises:
+      UserError: with the first row that is wrong.
+    """
+    name, column = label.column, table.column(label.column)
+    if label.task == "regression":
+        if column.minimum == column.maximum:
+            raise UserError(f"the label {name!r} is {column.minimum} in every row", hint="choose a label that varies")
+        _check_scale(table, label, column)
+        return
+    if len(column.counts) > MAX_CLASSES:
+        raise UserError(
+            f"the label {name!r} has more than {MAX_CLASSES} different values; these are no classes",
+            hint="set features.label.task to regression if it is a number, or choose another label",
+        )
+    for split in table.splits:
+        counts = table.column(name, split).counts
+        if len(counts) < 2:
+            where = "in every row" if split == "all" else f"in every row of the {split} split"
+            raise UserError(
+                f"{table.splits[split][0].file}: the label {name!r} is {next(iter(counts), '')!r} {where}",
+                hint="a model needs at least two classes; check the label, or how the table was split",
+            )
+    _check_classes(table, label, column)
+
+
+def _check_scale(table: Table, label: Label, column: ColumnProfile) -> None:
+    lowest = {"log": 0.0, "log1p": -1.0}.get(label.transform)
+    if lowest is not None and column.minimum is not None and column.minimum <= lowest:
+        place, cell = table.place(label.column, lambda text: text != "" and float(text) <= lowest)
+        raise UserError(
+            f"{place}: the label {label.column!r} is {cell}, which has no logarithm (features.label.transform is "
+            f"{label.transform!r}, which needs numbers above {lowest:g})",
+            hint="set features.label.transform to none" + (" or log1p" if label.transform == "log" else ""),
+        )
+
+
+def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
+    if label.classes is None:
+        if label.task == "binary" and len(column.counts) != 2:
+            shown = ", ".join(repr(value) for value in sorted(column.counts)[:10])
+            raise UserError(
+                f"the label {label.column!r} is binary by the configuration, and has {len(column.counts)} values: "
+                f"{shown}",
+                hint="set features.label.task to multiclass, or mend the values",
+            )
+        return
+    unknown = [value for value in column.counts if value not in label.classes]
+    if not unknown:
+        return
+    places = [f"{table.place(label.column, partial(eq, value))[0]}: {value!r}" for value in unknown[:5]]
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    near = difflib.get_close_matches(unknown[0], label.classes, n=1, cutoff=0.6)
+    raise UserError(
+        f"the label {label.column!r} has values that are not among features.label.classes "
+        f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
+        hint=(f"did the table mean {near[0]!r}? " if near else "") + "add the values to classes, or mend the rows",
+    )
+
+
+def check_weight(table: Table, name: str) -> None:
+    """Example weights must be there and not negative, and not all 0.
+
+    Raises:
+      UserError: with the first row that is wrong.
+    """
+    column = table.column(name)
+    if column.missing:
+        place, _ = table.place(name, partial(eq, ""))
+        raise UserError(f"{place}: the weight {name!r} is missing", hint="give every row a weight of 0 or more")
+    if column.minimum is not None and column.minimum < 0:
+        place, cell = table.place(name, lambda text: float(text) < 0)
+        raise UserError(f"{place}: the weight {name!r} is {cell}", hint="give every row a weight of 0 or more")
+    if column.maximum == 0:
+        raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; mend it, or take it out")
+
+
+def check_split_column(table: Table, name: str) -> None:
+    """The column that keeps rows together must be there in every row.
+
+    Raises:
+      UserError: with the first row that lacks it.
+    """
+    if table.column(name).missing:
+        place, _ = table.place(name, partial(eq, ""))
+        raise UserError(
+            f"{place}: data.split_column {name!r} is missing",
+            hint="fill it in every row, or choose another column",
+        )
+
+
+def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:
+    """Yields a warning for every date or boolean column of which some values can't be read.
+
+    Raises:
+      UserError: none can be read.
+    """
+    for name, role in used.items():
+        column = table.column(name)
+        if role not in ("date", "boolean") or not column.unmatched or (role == "date" and is_temporal(column)):
+            continue
+        value = column.first_unmatched
+        place, cell = table.place(name, partial(eq, value))
+        what = "in the declared format" if role == "date" else "among true_values and false_values"
+        if column.unmatched == column.present:
+            raise UserError(
+                f"{place}: column {name!r}: no value is {what}, the first is {cell!r}",
+                hint="set the group's format as the dates are written" if role == "date" else "list the column's words",
+            )
+        yield (
+            f"column {name!r}: {column.unmatched} of {column.present} values are not {what} and count as missing, "
+            f"the first is {cell!r} ({place})"
+        )
+
+
+def rare_classes(table: Table, label: Label) -> Iterator[str]:
+    """Yields a warning for every class that has few rows or none."""
+    if label.task == "regression":
+        return
+    counts = table.column(label.column).counts
+    for name in label.classes or ():
+        if name not in counts:
+            yield f"the class {name!r} of the label {label.column!r} is in no row"
+    for name, rows in counts.items():
+        if rows < RARE_CLASS:
+            yield f"the class {name!r} of the label {label.column!r} has {rows} rows: a split may be without it"

@@ -1,0 +1,232 @@
+"""What a valid configuration can still get wrong: places, dotted paths, the table's columns and their kinds.
+
+Answers at once: nothing here imports TensorFlow or the user's code, and of a table only headers and the first rows
+are read. What only the whole table can tell is found when a run reads it.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.first_values import FirstValues
+from pipeline.importable import why_not_importable
+from pipeline.loader import LoadedConfig
+from pipeline.problems import Problem, brief, listed, nearest, shown
+from pipeline.table import Format, detect_format, header, sample, source_files
+from pipeline.table_types import date_formats, roles, schema_types, watch
+from pipeline.yaml_tree import FieldPath, dotted
+from preprocessing.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+MAX_FILES = 1000
+"""Files of one table whose headers are compared."""
+FIRST_ROWS = 1000
+"""Rows whose values are looked at."""
+_NUMBERS = ("number", "weight", "target")
+_HINTS = {
+    "number": "declare the column as categorical, or add the value to data.csv.null_values if it means missing",
+    "date": "set the format of the column's group to that of its values",
+    "boolean": "list the column's values in true_values and false_values, or declare it as categorical",
+}
+
+
+def problems(loaded: LoadedConfig) -> list[Problem]:
+    """Everything that is wrong with a loaded configuration, in the order of the checks; empty when it may run."""
+    checks = _Checks(loaded)
+    checks.places()
+    checks.dotted_paths()
+    checks.schema()
+    checks.table()
+    return checks.found
+
+
+class _Checks:
+    """Collects problems; each check goes on with what the ones before it left sound."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self.found: list[Problem] = []
+        self._loaded = loaded
+        self._config = loaded.config
+
+    def places(self) -> None:
+        """Folders and files that the configuration names, the table aside."""
+        config = self._config
+        if "://" in config.root:
+            self._report(("root",), "must be a folder on this machine", received=brief(config.root))
+        directory = Path(os.path.normpath(config.push.directory))
+        if directory.parts[:1] == ("..",):
+            message = "leaves the root; give an absolute path to push elsewhere"
+            self._report(("push", "directory"), message, received=brief(config.push.directory))
+        if config.data.prepare is not None and not self._loaded.resolve(config.data.prepare).is_file():
+            self._report(("data", "prepare"), "no such file", received=brief(config.data.prepare))
+
+    def dotted_paths(self) -> None:
+        """Functions of the user's own."""
+        paths: dict[FieldPath, str | None] = {
+            ("model", "family"): self._config.model.family,
+            ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
+        }
+        for field, path in paths.items():
+            reason = why_not_importable(path) if path is not None and "." in path else None
+            if reason is not None:
+                hint = "" if reason.installed else "install your package (pip install -e .) or set PYTHONPATH"
+                self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
+
+    def schema(self) -> None:
+        """The curated schema: it names every column that the configuration does, in a fitting type."""
+        field: FieldPath = ("data", "schema")
+        if self._config.data.schema_file is None:
+            return
+        path = self._loaded.resolve(self._config.data.schema_file)
+        if not path.is_file():
+            self._report(field, "no such file", received=brief(self._config.data.schema_file))
+            return
+        declared = self._tried(field, lambda: schema_types(path))
+        if declared is None:
+            return
+        self._known_columns(declared, f"the schema {shown(path)} has no such column")
+        for column, role in roles(self._config).items():
+            if role in _NUMBERS and declared.get(column) == "string":
+                message = f"must be a number, but the schema {shown(path)} declares the column as BYTES"
+                self._report(self._stating(column), message, received=brief(column))
+
+    def table(self) -> None:
+        """The table's files, columns and first rows."""
+        sources = {field: files for field in self._sources() if (files := self._files(field))}
+        every_file = [file for files in sources.values() for file in files]
+        place: FieldPath = ("data", "path") if self._config.data.path else ("data", "inputs")
+        fmt = self._tried(place, lambda: detect_format(every_file, self._config.data.format)) if every_file else None
+        if fmt is None:
+            return
+        headers = {field: self._tried(field, partial(self._header, files, fmt)) for field, files in sources.items()}
+        found = {field: columns for field, columns in headers.items() if columns is not None}
+        if len(found) < len(headers) or not self._same_columns(found):
+            return
+        if self._known_columns(found[next(iter(found))], "the table has no such column"):
+            for field, files in sources.items():
+                self._tried(field, partial(self._first_rows, files, fmt))
+
+    def _sources(self) -> Iterator[FieldPath]:
+        for split in self._config.data.sources():
+            yield ("data", "path") if split == "all" else ("data", "inputs", split)
+
+    def _files(self, field: FieldPath) -> list[Path]:
+        sources = self._config.data.sources()
+        source = shown(self._loaded.resolve(sources.get(str(field[-1]), sources.get("all", ""))))
+        try:
+            return source_files(source, self._config.data.format)
+        except UserError as error:
+            prepare = self._config.data.prepare
+            hint = error.hint
+            if prepare is not None:
+                hint = f"run: {shown(Path(sys.executable))} {shown(self._loaded.resolve(prepare))}"
+            self._report(field, error.message, hint=hint)
+            return []
+
+    def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
+        """The columns of a table's first file; an error when those of the others are not the same."""
+        columns = header(files[0], fmt, self._config.data.csv)
+        for file in files[1:MAX_FILES]:
+            names = header(file, fmt, self._config.data.csv)
+            # The stock CSV reader goes by position, the Parquet reader by name.
+            if names != columns and (fmt == "csv" or set(names) != set(columns)):
+                difference = _difference(columns, names)
+                raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}")
+        return columns
+
+    def _same_columns(self, headers: Mapping[FieldPath, Sequence[str]]) -> bool:
+        """Whether the splits of a table have the same columns."""
+        first, columns = next(iter(headers.items()))
+        for field, names in headers.items():
+            if set(names) != set(columns):
+                self._report(field, f"its columns differ from those of {dotted(first)}: {_difference(columns, names)}")
+                return False
+        return True
+
+    def _known_columns(self, columns: Iterable[str], message: str) -> bool:
+        """Reports every column that the configuration names and that is not among these."""
+        columns = list(columns)
+        unknown = [(field, name) for field, name in self._named_columns() if name not in columns]
+        for field, name in unknown:
+            close = nearest(name, columns)
+            self._report(field, message, received=brief(name), allowed=tuple(columns), nearest=close)
+        return not unknown
+
+    def _named_columns(self) -> Iterator[tuple[FieldPath, str]]:
+        """Every mention of a column, except where the model's own rules tie it to another mention."""
+        features = self._config.features
+        yield ("features", "label", "column"), features.label.column
+        for kind in ("numeric", "categorical", "boolean", "datetime"):
+            for position, group in enumerate(getattr(features, kind)):
+                for item, column in enumerate(group.columns):
+                    yield ("features", kind, position, "columns", item), column
+        for item, column in enumerate(features.preprocessing_columns):
+            yield ("features", "preprocessing_columns", item), column
+        if features.weight is not None:
+            yield ("features", "weight"), features.weight
+        if self._config.data.split_column is not None:
+            yield ("data", "split_column"), self._config.data.split_column
+        for position, columns in enumerate(self._config.evaluate.slices):
+            for item, column in enumerate(columns):
+                yield ("evaluate", "slices", position, item), column
+
+    def _stating(self, column: str) -> FieldPath:
+        return next(field for field, name in self._named_columns() if name == column)
+
+    def _first_rows(self, files: Sequence[Path], fmt: Format) -> None:
+        """Looks at the first file that has rows."""
+        for file in files[:MAX_FILES]:
+            rows = sample(file, fmt, self._config.data.csv, FIRST_ROWS)
+            if rows.num_rows:
+                self._kinds(file, fmt, rows)
+                return
+        raise UserError(f"{files[0]}: a header and no rows", hint="write the table again, with its rows")
+
+    def _kinds(self, file: Path, fmt: Format, rows: "pa.Table") -> None:
+        """Compares the first values of each column with what the column is used for."""
+        words = self._config.data.csv.null_values if fmt == "csv" else ()
+        formats, patterns = date_formats(self._config.features), watch(self._config).patterns
+        for column, role in roles(self._config).items():
+            values = FirstValues.of(rows, column, words, formats.get(column))
+            cell, expected, hint = None, "", ""
+            if values is None:
+                message = f"a column of the type {rows.schema.field(column).type} can be no model input"
+                self._report(self._stating(column), message, received=brief(column))
+            elif role in _NUMBERS:
+                cell, expected, hint = values.first_text(), "a number", _HINTS["number"]
+            elif column in patterns:
+                cell = values.first_if_none_matches(patterns[column])
+                expected = f"a date in the format {formats[column]}" if role == "date" else "a true or a false value"
+                hint = _HINTS[role]
+            if cell is not None:
+                message = f"{column!r} must hold {expected}, but row {cell.row} of {shown(file)} does not"
+                self._report(self._stating(column), message, received=brief(cell.value), hint=hint)
+
+    def _report(self, field: FieldPath, message: str, **details: Any) -> None:
+        self.found.append(self._loaded.problem(field, message, **details))
+
+    def _tried(self, field: FieldPath, action: Callable[[], T]) -> T | None:
+        """The action's result. Its UserError becomes a problem with the field, or with the one that it names."""
+        try:
+            return action()
+        except UserError as error:
+            named = re.match(r"(data(?:\.[a-z_]+)+): ", error.message)
+            place = tuple(named[1].split(".")) if named else field
+            self._report(place, error.message[named.end() if named else 0 :], hint=error.hint)
+            return None
+
+
+def _difference(columns: Sequence[str], others: Sequence[str]) -> str:
+    """What the second table's columns lack, and have too many, against the first's."""
+    lacking = [name for name in columns if name not in others]
+    extra = [name for name in others if name not in columns]
+    parts = [f"{word} {listed(names)}" for word, names in (("lacks", lacking), ("adds", extra)) if names]
+    return "; ".join(parts) or "another order"

@@ -1,0 +1,237 @@
+"""The tf.Transform function: raw columns in, model inputs out. All preprocessing is in this graph.
+
+Whatever is learned from data (means, vocabularies, quantiles) is learned from the training split by
+tf.Transform's analyzers and travels inside the exported model, so that serving computes what training did.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from preprocessing import raw_columns
+from preprocessing.config import BooleanFeature, CategoricalFeature, FeaturesConfig, Label, NumericFeature
+from preprocessing.dates import date_inputs
+from preprocessing.errors import UserError
+from preprocessing.features import (
+    LABEL,
+    LABEL_VOCABULARY,
+    ROW_KEY,
+    WEIGHT,
+    cross_name,
+    planned_inputs,
+    transformed,
+    vocabulary_name,
+)
+
+Inputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
+Outputs: TypeAlias = dict[str, tf.Tensor]
+
+FEATURES_KEY = "features"
+"""The key of the `features:` section, as JSON, in Transform's `custom_config`."""
+_CROSS_SEPARATOR = "\x1f"
+
+
+def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Outputs:
+    """Turns raw columns into model inputs, the label, the weight and the row key.
+
+    Args:
+      inputs: every column of the schema by name: SparseTensor, or Tensor where the schema fixes a shape;
+        string, int64 or float32.
+      custom_config: the `features:` section as JSON, under `FEATURES_KEY`.
+
+    Returns:
+      Tensors of shape [batch, k]: float32 for dense inputs, int64 for ids, label classes and the row key.
+
+    Raises:
+      UserError: the user's own preprocessing function can't be imported or returns what a model can't take.
+    """
+    features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
+    outputs: Outputs = {}
+    categories: dict[str, tf.Tensor] = {}
+    for numeric in features.numeric:
+        for column in numeric.columns:
+            outputs |= _numeric(inputs, column, numeric, categories)
+    for categorical in features.categorical:
+        for column in categorical.columns:
+            outputs |= _categorical(inputs, column, categorical, categories)
+    for boolean in features.boolean:
+        for column in boolean.columns:
+            outputs |= _boolean(inputs, column, boolean, categories)
+    for datetime in features.datetime:
+        for column in datetime.columns:
+            outputs |= date_inputs(inputs[column], column, datetime)
+    for cross in features.crosses:
+        joined = tf.strings.join([categories[column] for column in cross.columns], _CROSS_SEPARATOR)
+        outputs[cross_name(cross.columns)] = tf.strings.to_hash_bucket_fast(joined, cross.hash_buckets)
+    outputs |= _own_inputs(inputs, features)
+    if features.label.column in inputs:
+        outputs[LABEL] = _label(inputs[features.label.column], features.label)
+    if features.weight is not None and features.weight in inputs:
+        outputs[WEIGHT] = _weight(inputs[features.weight])
+    outputs[ROW_KEY] = raw_columns.row_key([inputs[column] for column in features.columns()])
+    return {name: _as_matrix(tensor) for name, tensor in outputs.items()}
+
+
+def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:
+    return tensor if tensor.shape.rank == 2 else tf.expand_dims(tensor, -1)
+
+
+def _as_float(flag: tf.Tensor) -> tf.Tensor:
+    return tf.cast(flag, tf.float32)
+
+
+def _numeric(inputs: Inputs, column: str, feature: NumericFeature, categories: dict[str, tf.Tensor]) -> Outputs:
+    raw = raw_columns.numbers(inputs[column])
+    missing = tf.math.is_nan(raw)
+    present = raw_columns.finite_values(inputs[column])
+    outputs: Outputs = {}
+    if feature.missing.indicator:
+        outputs[transformed(column, "missing")] = _as_float(missing)
+    if feature.bucketed:
+        bucket = _bucket(_clip(raw, feature), _map_values(present, lambda x: _clip(x, feature)), feature)
+        # Id 0 is the bucket of missing numbers.
+        ids = tf.where(missing, tf.zeros_like(bucket), bucket + 1)
+        outputs[transformed(column, "bucket")] = ids
+        categories[column] = tf.strings.as_string(ids)
+        return outputs
+    filled = tf.where(missing, _fill_value(present, feature), raw)
+    # The statistics are those of the numbers that are there, so that one pass over the data finds both
+    # the fill value and the scale.
+    outputs[transformed(column, "number")] = _scale(
+        _shape_number(filled, feature), _map_values(present, lambda x: _shape_number(x, feature)), feature
+    )
+    return outputs
+
+
+def _map_values(sparse: tf.SparseTensor, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.SparseTensor:
+    return tf.SparseTensor(sparse.indices, function(sparse.values), sparse.dense_shape)
+
+
+def _clip(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
+    return x if feature.clip is None else tf.clip_by_value(x, *feature.clip)
+
+
+def _shape_number(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
+    x = _clip(x, feature)
+    return tf.sign(x) * tf.math.log1p(tf.abs(x)) if feature.log1p else x
+
+
+def _fill_value(present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
+    if feature.missing.fill == "constant":
+        return tf.constant(feature.missing.value, tf.float32)
+    if feature.missing.fill == "mean":
+        value = tft.mean(present)
+    else:
+        value = tf.reduce_mean(tft.quantiles(present.values, num_buckets=2, epsilon=0.001))
+    # A column without a single number in the training split has no mean; 0 stands in.
+    return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))
+
+
+def _scale(x: tf.Tensor, present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
+    if feature.scale == "z_score":
+        mean, variance = tft.mean(present), tft.var(present)
+        return _finite(tf.math.divide_no_nan(x - mean, tf.sqrt(variance)))
+    if feature.scale == "min_max":
+        low, high = tft.min(present), tft.max(present)
+        return _finite(tf.math.divide_no_nan(x - low, high - low))
+    return x
+
+
+def _finite(x: tf.Tensor) -> tf.Tensor:
+    return tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+
+
+def _bucket(x: tf.Tensor, present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
+    if feature.bucket_boundaries is not None:
+        return tf.cast(tf.raw_ops.Bucketize(input=x, boundaries=list(feature.bucket_boundaries)), tf.int64)
+    boundaries = tft.quantiles(present.values, num_buckets=feature.quantile_buckets, epsilon=0.001)
+    return tft.apply_buckets(x, boundaries)
+
+
+def _categorical(inputs: Inputs, column: str, feature: CategoricalFeature, categories: dict[str, tf.Tensor]) -> Outputs:
+    raw = raw_columns.strings(inputs[column])
+    missing = tf.equal(raw, "")
+    outputs: Outputs = {}
+    if feature.indicator:
+        outputs[transformed(column, "missing")] = _as_float(missing)
+    values = raw if feature.fill is None else tf.where(missing, tf.constant(feature.fill), raw)
+    categories[column] = values
+    if feature.hash_buckets is not None:
+        ids = tf.strings.to_hash_bucket_fast(values, feature.hash_buckets)
+    else:
+        vocabulary = tft.vocabulary(
+            raw_columns.present_strings(inputs[column]) if feature.fill is None else values,
+            top_k=feature.top_k,
+            frequency_threshold=feature.min_frequency,
+            vocab_filename=vocabulary_name(column),
+        )
+        ids = tft.apply_vocabulary(values, vocabulary, num_oov_buckets=feature.oov_buckets)
+    # Id 0 is the category of missing values.
+    outputs[transformed(column, "id")] = tf.where(tf.equal(values, ""), tf.zeros_like(ids), ids + 1)
+    return outputs
+
+
+def _boolean(inputs: Inputs, column: str, feature: BooleanFeature, categories: dict[str, tf.Tensor]) -> Outputs:
+    raw = tf.strings.lower(raw_columns.strings(inputs[column]))
+    yes = raw_columns.is_one_of(raw, feature.true_values)
+    no = raw_columns.is_one_of(raw, feature.false_values)
+    flag = tf.where(yes, 1.0, tf.where(no, 0.0, feature.fill))
+    outputs = {transformed(column, "flag"): flag}
+    if feature.indicator:
+        outputs[transformed(column, "missing")] = _as_float(~(yes | no))
+    categories[column] = tf.where(yes, "1", tf.where(no, "0", ""))
+    return outputs
+
+
+def _label(raw: tf.Tensor | tf.SparseTensor, label: Label) -> tf.Tensor:
+    """The label: class ids with -1 for a missing or unknown class, or numbers with NaN for a missing one."""
+    if label.task == "regression":
+        value = raw_columns.numbers(raw)
+        if label.transform == "log":
+            return tf.math.log(value)
+        return tf.math.log1p(value) if label.transform == "log1p" else value
+    names = raw_columns.strings(raw)
+    if label.classes is not None:
+        matches = tf.equal(tf.expand_dims(names, -1), tf.constant(label.classes))
+        ids = tf.argmax(tf.cast(matches, tf.int64), axis=-1)
+        return tf.where(tf.reduce_any(matches, axis=-1), ids, -tf.ones_like(ids))
+    vocabulary = tft.vocabulary(raw_columns.present_strings(raw), vocab_filename=LABEL_VOCABULARY)
+    return tft.apply_vocabulary(names, vocabulary, default_value=-1)
+
+
+def _weight(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    weight = raw_columns.numbers(raw)
+    return tf.where(tf.math.is_nan(weight), tf.zeros_like(weight), tf.maximum(weight, 0.0))
+
+
+def _own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
+    path = features.preprocessing_fn
+    if path is None:
+        return {}
+    module, _, name = path.rpartition(".")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"features.preprocessing_fn: {path!r} can't be imported: {error}",
+            hint="install the package that holds it into this environment (`pip install -e .`)",
+        ) from error
+    own = function(inputs, dict(features.preprocessing_params))
+    if not isinstance(own, dict):
+        raise UserError(f"{path}: expected a dict of tensors by name, received {type(own).__name__}")
+    taken = {plan.name for plan in planned_inputs(features)} | {LABEL, WEIGHT, ROW_KEY}
+    for key, tensor in own.items():
+        if key in taken:
+            raise UserError(f"{path}: {key!r} is the name of a declared model input; return another name")
+        if (
+            not isinstance(tensor, tf.Tensor)
+            or tensor.dtype not in (tf.float32, tf.int64)
+            or tensor.shape.rank not in (1, 2)
+        ):
+            raise UserError(
+                f"{path}: {key!r} must be a float32 or int64 tensor of shape [batch] or [batch, k], received {tensor}"
+            )
+    return own
