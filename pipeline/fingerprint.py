@@ -6,10 +6,10 @@ module that it imports, ours or of the same package as the user's own, and nothi
 
 import ast
 import hashlib
-import importlib.machinery
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from pipeline.importable import find_module
 
 OUR_PACKAGES = frozenset({"pipeline", "components", "preprocessing", "models"})
 
@@ -33,29 +33,13 @@ def fingerprint(modules: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def find_module(name: str) -> Path | None:
-    """The source file of a module, found without importing it or its packages; None when there is none."""
-    search: list[str] | None = None
-    spec = None
-    parts = name.split(".")
-    for index in range(len(parts)):
-        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[: index + 1]), search)
-        if spec is None:
-            return None
-        search = list(spec.submodule_search_locations or [])
-    assert spec is not None, "a name has at least one part"  # noqa: S101
-    if spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    return Path(spec.origin)
-
-
 def _closure(modules: Iterable[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     waiting = list(modules)
     packages = OUR_PACKAGES | {name.partition(".")[0] for name in waiting}
     for name in waiting:
         if find_module(name) is None:
-            raise ModuleNotFoundError(f"no module {name!r} on {sys.path}", name=name)
+            raise ModuleNotFoundError(f"no module {name!r}", name=name)
     while waiting:
         name = waiting.pop()
         path = find_module(name)

@@ -15,8 +15,13 @@ from pipeline.problems import nearest
 
 @dataclass(frozen=True)
 class Unimportable:
-    """Why a dotted path leads nowhere; `nearest` is the path that was probably meant, `installed` whether the
-    package itself is there."""
+    """Why a dotted path leads nowhere.
+
+    Attributes:
+      message: the reason.
+      nearest: the path that was probably meant, or "".
+      installed: whether the package itself is there.
+    """
 
     message: str
     nearest: str

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.first_values import FirstValues
+from pipeline.column_kinds import NUMBERS, mismatch
 from pipeline.importable import why_not_importable
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief, listed, nearest, shown
 from pipeline.table import Format, detect_format, header, sample, source_files
-from pipeline.table_types import date_formats, roles, schema_types, watch
+from pipeline.table_types import roles, schema_types, watch
 from pipeline.yaml_tree import FieldPath, dotted
 from preprocessing.errors import UserError
 
@@ -30,12 +30,6 @@ MAX_FILES = 1000
 """Files of one table whose headers are compared."""
 FIRST_ROWS = 1000
 """Rows whose values are looked at."""
-_NUMBERS = ("number", "weight", "target")
-_HINTS = {
-    "number": "declare the column as categorical, or add the value to data.csv.null_values if it means missing",
-    "date": "set the format of the column's group to that of its values",
-    "boolean": "list the column's values in true_values and false_values, or declare it as categorical",
-}
 
 
 def problems(loaded: LoadedConfig) -> list[Problem]:
@@ -89,12 +83,12 @@ class _Checks:
         if not path.is_file():
             self._report(field, "no such file", received=brief(self._config.data.schema_file))
             return
-        declared = self._tried(field, lambda: schema_types(path))
+        declared = self._tried(field, lambda: schema_types(Path(shown(path))))
         if declared is None:
             return
         self._known_columns(declared, f"the schema {shown(path)} has no such column")
         for column, role in roles(self._config).items():
-            if role in _NUMBERS and declared.get(column) == "string":
+            if role in NUMBERS and declared.get(column) == "string":
                 message = f"must be a number, but the schema {shown(path)} declares the column as BYTES"
                 self._report(self._stating(column), message, received=brief(column))
 
@@ -124,10 +118,10 @@ class _Checks:
         try:
             return source_files(source, self._config.data.format)
         except UserError as error:
-            prepare = self._config.data.prepare
             hint = error.hint
-            if prepare is not None:
-                hint = f"run: {shown(Path(sys.executable))} {shown(self._loaded.resolve(prepare))}"
+            if self._config.data.prepare is not None:
+                script = self._loaded.resolve(self._config.data.prepare)
+                hint = f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else hint
             self._report(field, error.message, hint=hint)
             return []
 
@@ -193,22 +187,13 @@ class _Checks:
     def _kinds(self, file: Path, fmt: Format, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
         words = self._config.data.csv.null_values if fmt == "csv" else ()
-        formats, patterns = date_formats(self._config.features), watch(self._config).patterns
+        patterns = watch(self._config).patterns
         for column, role in roles(self._config).items():
-            values = FirstValues.of(rows, column, words, formats.get(column))
-            cell, expected, hint = None, "", ""
-            if values is None:
-                message = f"a column of the type {rows.schema.field(column).type} can be no model input"
-                self._report(self._stating(column), message, received=brief(column))
-            elif role in _NUMBERS:
-                cell, expected, hint = values.first_text(), "a number", _HINTS["number"]
-            elif column in patterns:
-                cell = values.first_if_none_matches(patterns[column])
-                expected = f"a date in the format {formats[column]}" if role == "date" else "a true or a false value"
-                hint = _HINTS[role]
-            if cell is not None:
-                message = f"{column!r} must hold {expected}, but row {cell.row} of {shown(file)} does not"
-                self._report(self._stating(column), message, received=brief(cell.value), hint=hint)
+            reason = mismatch(rows.column(column), role, words, patterns.get(column))
+            if reason is not None:
+                message = f"{column!r} {reason.message} (in {shown(file)})"
+                received = brief(reason.value) if reason.value else ""
+                self._report(self._stating(column), message, received=received, hint=reason.hint)
 
     def _report(self, field: FieldPath, message: str, **details: Any) -> None:
         self.found.append(self._loaded.problem(field, message, **details))

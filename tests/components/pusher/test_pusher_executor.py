@@ -106,6 +106,15 @@ def test_a_remote_serving_folder_gets_numbered_versions_too(
     assert ram_files(second) == files_in(two)
 
 
+def test_the_file_that_servers_wait_for_is_copied_last(tmp_path: Path, make_model: MakeModel) -> None:
+    base = f"file://{tmp_path}/serving"  # has a scheme, so it is pushed as a remote one, and has exact times
+    pushed = do(str(make_model(assets=5).parent), base, tmp_path / "archive")
+    version = Path(pushed.get_string_custom_property("pushed_destination").removeprefix("file://"))
+    times = {str(path.relative_to(version)): path.stat().st_mtime_ns for path in version.rglob("*") if path.is_file()}
+    assert len(times) == 8
+    assert max(times, key=lambda name: times[name]) == "saved_model.pb"
+
+
 def test_a_remote_model_reaches_a_local_serving_folder(
     tmp_path: Path, make_model: MakeModel, files_in: FilesIn
 ) -> None:

@@ -1,0 +1,192 @@
+"""The screen of a run: one line per component, the training's progress, and the tables at the end."""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.config import PipelineConfig, Threshold
+from pipeline.runs import Gate, RunResult
+
+_SYMBOLS = {"running": ("▸", "cyan"), "done": ("✓", "green"), "cached": ("=", "green"), "failed": ("✗", "red"), "skipped": ("·", "dim")}
+_NAME_WIDTH = 17
+
+
+class Screen:
+    """Shows a run on a terminal, or line by line where the output is no terminal.
+
+    Everything else that writes to stdout or stderr (TensorFlow, absl, Beam) is sent to the run's log file by
+    `captured`, below Python's level, so that C++ libraries are caught too.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        # A duplicate: the stream's own descriptor will point to the log.
+        copy = os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+        self._console = Console(file=copy, highlight=False, soft_wrap=not stream.isatty())
+        self._live: Live | None = None
+        self._finished: list[Text] = []
+        self._running: tuple[str, float] | None = None
+        self._note = ""
+        self._noted = 0.0
+
+    @contextlib.contextmanager
+    def captured(self, log: Path) -> Iterator[None]:
+        """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        saved = os.dup(1), os.dup(2)
+        handlers = _handlers(self)
+        root_handler = logging.FileHandler(log)
+        root_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        level = root.level
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        root.addHandler(root_handler)
+        root.setLevel(logging.INFO)
+        try:
+            with self._alive():
+                yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])
+            root.setLevel(level)
+            root.removeHandler(root_handler)
+            root_handler.close()
+            for name, handler in handlers.items():
+                logging.getLogger(name).removeHandler(handler)
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(get_renderable=self._render, console=self._console, refresh_per_second=4, transient=False) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._running = None
+                live.refresh()
+                self._live = None
+
+    def step(self, name: str, state: str, seconds: float) -> None:
+        """A component, or a preparation, began (`running`) or ended."""
+        if state == "running":
+            self._running, self._note = (name, time.monotonic()), ""
+            return
+        self._running = None
+        line = self._line(name, state, seconds, self._note if state == "done" else "")
+        if self._live is None:
+            self._console.print(line)
+        else:
+            self._finished.append(line)
+
+    def progress(self, message: str) -> None:
+        """What the running component is doing."""
+        self._note = message
+        seconds_between_lines = 5
+        if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
+            self._noted = time.monotonic()
+            self._console.print(f"    {message}")
+
+    def say(self, message: str, style: str = "") -> None:
+        """A line that stays."""
+        self._console.print(Text(message, style=style))
+
+    def _render(self) -> Group:
+        lines = list(self._finished)
+        if self._running is not None:
+            name, began = self._running
+            lines.append(self._line(name, "running", time.monotonic() - began, self._note))
+        return Group(*lines)
+
+    def _line(self, name: str, state: str, seconds: float, note: str) -> Text:
+        symbol, style = _SYMBOLS[state]
+        line = Text(f" {symbol} ", style=style, no_wrap=True, overflow="ellipsis")
+        line.append(f"{name:<{_NAME_WIDTH}}", style="bold" if state == "running" else "")
+        line.append(f"{state:<8}", style=style)
+        line.append("" if state == "skipped" else f"{seconds:6.1f} s")
+        if note:
+            line.append(f"   {note}", style="dim")
+        return line
+
+    def result(self, result: RunResult, config: PipelineConfig) -> None:
+        """The tables at the end of a run, and its last line."""
+        if result.metrics:
+            self._console.print(_metrics_table(result, config))
+        if result.gates:
+            self._console.print(_gates_table(result.gates))
+        style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
+        # One line for a program to read: never wrapped.
+        self._console.print(Text(result.line(), style=style), soft_wrap=True)
+
+
+class _ToScreen(logging.Handler):
+    def __init__(self, show: object) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(self.format(record))  # type: ignore[operator]
+
+
+def _handlers(screen: Screen) -> dict[str, logging.Handler]:
+    warnings = _ToScreen(lambda message: screen.say(f" ! {message}", "yellow"))
+    warnings.setLevel(logging.WARNING)
+    progress = _ToScreen(screen.progress)
+    handlers: dict[str, logging.Handler] = {"lockgate": warnings, "lockgate.progress": progress}
+    for name, handler in handlers.items():
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
+    return handlers
+
+
+def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
+    table = Table(title="Test split", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1))
+    table.add_column("metric")
+    table.add_column("candidate", justify="right")
+    if result.champion:
+        table.add_column("champion", justify="right")
+    table.add_column("threshold")
+    overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
+    for name, value in result.metrics.items():
+        champion = [f"{result.champion[name]:.4g}" if name in result.champion else "" ] if result.champion else []
+        table.add_row(name, f"{value:.4g}", *champion, _bounds(overall.get(name)))
+    return table
+
+
+def _bounds(threshold: Threshold | None) -> str:
+    if threshold is None:
+        return ""
+    parts = [] if threshold.min is None else [f"at least {threshold.min:g}"]
+    parts += [] if threshold.max is None else [f"at most {threshold.max:g}"]
+    if threshold.max_regression is not None:
+        parts.append(f"at most {threshold.max_regression:g} worse than the champion")
+    return ", ".join(parts)
+
+
+def _gates_table(gates: tuple[Gate, ...]) -> Table:
+    table = Table(title="Gates", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1))
+    table.add_column("gate")
+    table.add_column("verdict")
+    table.add_column("reason", overflow="fold")
+    words = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("note", "yellow")}
+    for gate in gates:
+        word, style = words[gate.passed]
+        table.add_row(gate.name, Text(word, style=style), Text(gate.reason))
+    return table

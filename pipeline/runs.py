@@ -1,0 +1,191 @@
+"""What one run leaves behind: its configuration, surroundings, log and result, and the lock that it holds."""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+import yaml
+
+from pipeline.loader import LoadedConfig
+from preprocessing.errors import UserError
+
+_KEY_PACKAGES = (
+    "tfx",
+    "tensorflow",
+    "keras",
+    "tensorflow-transform",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "apache-beam",
+    "ml-metadata",
+    "pyarrow",
+    "numpy",
+)
+
+RunState = Literal["pushed", "refused", "stopped"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate's verdict: passed or not, or None for a finding that stops nothing; and why."""
+
+    name: str
+    passed: bool | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+      state: `pushed`, `refused` by a gate, or `stopped` where `--to` said.
+      gates: every verdict, in the order of the graph.
+      metrics: the candidate's, on the test split.
+      champion: the champion's, on the same rows; empty in a first run.
+      seconds: wall-clock time of each component.
+      states: `done`, `cached` or `skipped`, by component.
+      pushed: the pushed version's folder.
+      run_dir: the folder of this run's records.
+    """
+
+    state: RunState
+    gates: tuple[Gate, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    champion: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    pushed: str | None = None
+    run_dir: str = ""
+
+    def line(self) -> str:
+        """The last line on the screen: `pushed: PATH`, or `refused: GATE: reason`."""
+        if self.state == "pushed":
+            return f"pushed: {self.pushed}"
+        if self.state == "refused":
+            refusals = [f"{gate.name}: {gate.reason}" for gate in self.gates if gate.passed is False]
+            return f"refused: {'; '.join(refusals)}"
+        last = [name for name, state in self.states.items() if state != "skipped"]
+        return f"stopped: after {last[-1]}, as asked; nothing was pushed"
+
+
+class RunRecord:
+    """The folder `<root>/runs/<run id>`: config.yaml, environment.json, log.txt and, at the end, result.json."""
+
+    def __init__(self, root: Path, loaded: LoadedConfig) -> None:
+        """Makes the folder and writes what is known before the run.
+
+        Raises:
+          OSError: the root can't be written.
+        """
+        self.run_id, self.folder = _new_folder(root / "runs")
+        self.log = self.folder / "log.txt"
+        resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
+        self._write("config.yaml", resolved)
+        self._write("environment.json", json.dumps(_environment(loaded), indent=1))
+
+    def finish(self, result: RunResult) -> None:
+        """Writes result.json."""
+        self._write("result.json", json.dumps(asdict(result), indent=1))
+
+    def _write(self, name: str, text: str) -> None:
+        temporary = self.folder / f".{name}"
+        temporary.write_text(text)
+        temporary.replace(self.folder / name)
+
+
+def _new_folder(runs: Path) -> tuple[str, Path]:
+    moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    runs.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1000):
+        run_id = moment if not attempt else f"{moment}-{attempt}"
+        with contextlib.suppress(FileExistsError):
+            (runs / run_id).mkdir()
+            return run_id, runs / run_id
+    raise RuntimeError(f"{runs}: a thousand runs began in the second {moment}")
+
+
+def _environment(loaded: LoadedConfig) -> dict[str, Any]:
+    return {
+        "packages": {name: importlib.metadata.version(name) for name in _KEY_PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git_commit": _git(loaded.base, "rev-parse", "HEAD"),
+        "git_dirty": bool(_git(loaded.base, "status", "--porcelain", "--untracked-files=no")),
+        "seed": loaded.config.seed,
+        "deterministic": loaded.config.deterministic,
+        "config_file": str(loaded.path),
+        "command": sys.argv,
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Git's answer about the folder of the configuration; None outside a repository or without git."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@contextlib.contextmanager
+def only_run(root: Path) -> Iterator[str | None]:
+    """Holds the root for one run.
+
+    The lock is the kernel's: it vanishes with the process that holds it, so a stale one can be taken at once.
+
+    Yields:
+      A sentence about a run that was killed and whose lock this one took over, or None.
+
+    Raises:
+      UserError: another process holds the root; it is named.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    holder_file = root / ".lock-holder.json"
+    lock = filelock.FileLock(root / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{root}: another run is using this root: {_describe(_read_holder(holder_file))}",
+            hint="wait for it, stop it, or give this run a root of its own (--set root=other)",
+        ) from error
+    try:
+        left = _read_holder(holder_file)
+        holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "command": " ".join(sys.argv),
+        }
+        holder_file.write_text(json.dumps(holder))
+        yield f"took over the lock of a run that ended without giving it back: {_describe(left)}" if left else None
+    finally:
+        holder_file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read_holder(path: Path) -> dict[str, Any]:
+    try:
+        holder = json.loads(path.read_text())
+    except (OSError, ValueError):
+        # It is written after the lock is taken, so it may be missing or half there for a moment.
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _describe(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "a process that has only just begun"
+    return f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')} ({holder.get('command')})"
