@@ -77,7 +77,7 @@ class CustomModel(Settings):
     """Your own family: `build_model(inputs, head, params) -> keras.Model`, uncompiled."""
 
     family: DottedPath
-    params: dict[str, JsonValue] = {}
+    params: dict[str, JsonValue] = Field(default_factory=dict)
     """Handed to your function as they are."""
 
 

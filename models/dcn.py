@@ -15,7 +15,7 @@ from preprocessing.features import ModelInput
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class CrossLayer(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+class CrossLayer(keras.layers.Layer):
     """One cross layer of DCN-v2 (Wang et al., 2021, arXiv:2008.13535), with a full or a low-rank matrix.
 
         x_next = x0 * (W x + b) + x              W: [d, d]
@@ -63,7 +63,7 @@ class CrossLayer(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class DeepCrossNetwork(keras.Model):  # type: ignore[misc]  # Keras ships no types
+class DeepCrossNetwork(keras.Model):
     """DCN-v2: cross layers and dense layers on the encoded inputs.
 
         parallel: head(concat(cross(x), deep(x)))

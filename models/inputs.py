@@ -57,7 +57,7 @@ def clipped_ids(ids: Any, size: int) -> Any:
     return ops.clip(ops.squeeze(ids, axis=-1), 0, size - 1)
 
 
-class BatchLayer(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+class BatchLayer(keras.layers.Layer):
     """A layer that is called on the whole batch, and remembers which inputs it reads.
 
     It computes in float32 under mixed precision too: raw inputs may exceed what float16 can hold.

@@ -1,9 +1,8 @@
 """The champion: the latest model that every gate blessed."""
 
+import ml_metadata as mlmd
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
-
-import ml_metadata as mlmd
 
 _BLESSED = "blessed"
 _MODEL_ID = "current_model_id"
@@ -17,7 +16,9 @@ class LatestBlessedByAllStrategy(ResolverStrategy):
     """
 
     def resolve_artifacts(
-        self, store: mlmd.MetadataStore, input_dict: dict[str, list[Artifact]]
+        self,
+        store: mlmd.MetadataStore,  # noqa: ARG002 - TFX's interface
+        input_dict: dict[str, list[Artifact]],
     ) -> dict[str, list[Artifact]]:
         """Picks from all models that the metadata store knows.
 

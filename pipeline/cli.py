@@ -11,11 +11,14 @@ from typing import Any
 
 import click
 
-
 EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 3, 130
 
 _set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Overrides a field, e.g. train.learning_rate=0.003."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Overrides a field, e.g. train.learning_rate=0.003.",
 )
 _config_argument = click.argument("config", type=click.Path(path_type=Path))
 
@@ -30,13 +33,16 @@ def _explains_failures(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             click.echo("interrupted: the same command goes on after the last finished component", err=True)
             sys.exit(EXIT_INTERRUPTED)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             from pipeline.failures import explain
 
             message = explain(error)
             if debug or message is None:
                 traceback.print_exc()
-            click.echo(f"error: {message}" if message else "error: this is a bug; please report it with the trace above", err=True)
+            click.echo(
+                f"error: {message}" if message else "error: this is a bug; please report it with the trace above",
+                err=True,
+            )
             sys.exit(EXIT_ERROR)
 
     return click.option("--debug", is_flag=True, help="Shows the stack trace of an error.")(wrapped)
@@ -123,5 +129,3 @@ def init(name: str, data: Path, label: str, task: str | None) -> None:
     for note in proposal.notes:
         click.echo(f"  {note}")
     click.echo(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
-
-

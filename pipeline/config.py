@@ -38,8 +38,9 @@ class Threshold(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.min is None and self.max is None:
-            raise ValueError(f"threshold on {self.metric!r}: give min or max (max_regression alone has no "
-                             "meaning in a first run)")
+            raise ValueError(
+                f"threshold on {self.metric!r}: give min or max (max_regression alone has no meaning in a first run)"
+            )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"threshold on {self.metric!r}: min {self.min} is above max {self.max}")
         return self
@@ -110,7 +111,8 @@ class PipelineConfig(Settings):
         }[task]
         if stopping is not None and stopping.monitor not in allowed:
             raise ValueError(
-                f"train.early_stopping.monitor: a {task} task has no {stopping.monitor!r}; allowed: {', '.join(allowed)}"
+                f"train.early_stopping.monitor: a {task} task has no {stopping.monitor!r}; "
+                f"allowed: {', '.join(allowed)}"
             )
         if task == "regression":
             if self.train.class_weights != "none":

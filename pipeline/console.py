@@ -17,7 +17,13 @@ from rich.text import Text
 from pipeline.config import PipelineConfig, Threshold
 from pipeline.runs import Gate, RunResult
 
-_SYMBOLS = {"running": ("▸", "cyan"), "done": ("✓", "green"), "cached": ("=", "green"), "failed": ("✗", "red"), "skipped": ("·", "dim")}
+_SYMBOLS = {
+    "running": ("▸", "cyan"),
+    "done": ("✓", "green"),
+    "cached": ("=", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("·", "dim"),
+}
 _NAME_WIDTH = 17
 
 
@@ -157,7 +163,9 @@ def _handlers(screen: Screen) -> dict[str, logging.Handler]:
 
 
 def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
-    table = Table(title="Test split", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1))
+    table = Table(
+        title="Test split", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
+    )
     table.add_column("metric")
     table.add_column("candidate", justify="right")
     if result.champion:
@@ -165,7 +173,7 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     table.add_column("threshold")
     overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
     for name, value in result.metrics.items():
-        champion = [f"{result.champion[name]:.4g}" if name in result.champion else "" ] if result.champion else []
+        champion = [f"{result.champion[name]:.4g}" if name in result.champion else ""] if result.champion else []
         table.add_row(name, f"{value:.4g}", *champion, _bounds(overall.get(name)))
     return table
 
@@ -181,7 +189,9 @@ def _bounds(threshold: Threshold | None) -> str:
 
 
 def _gates_table(gates: tuple[Gate, ...]) -> Table:
-    table = Table(title="Gates", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1))
+    table = Table(
+        title="Gates", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
+    )
     table.add_column("gate")
     table.add_column("verdict")
     table.add_column("reason", overflow="fold")

@@ -140,14 +140,22 @@ def _overall(uri: str, model: str) -> dict[str, float]:
             continue
         for each in record.metric_keys_and_values:
             # A model that was evaluated alone has no name in the results.
-            if (each.key.model_name or CANDIDATE) == model and not each.key.is_diff and each.value.HasField("double_value"):
+            if (
+                (each.key.model_name or CANDIDATE) == model
+                and not each.key.is_diff
+                and each.value.HasField("double_value")
+            ):
                 metrics[each.key.name] = each.value.double_value.value
     return metrics
 
 
 def _failures(result: tfma.proto.validation_result_pb2.ValidationResult) -> Iterator[str]:
     for per_slice in result.metric_validations_per_slice:
-        name = tfma.slicer.slicer_lib.deserialize_slice_key(per_slice.slice_key) if per_slice.slice_key.single_slice_keys else ()
+        name = (
+            tfma.slicer.slicer_lib.deserialize_slice_key(per_slice.slice_key)
+            if per_slice.slice_key.single_slice_keys
+            else ()
+        )
         where = "" if not name else " on " + ", ".join(f"{key}={_text(value)}" for key, value in name)
         for failure in per_slice.failures:
             value = failure.metric_value.double_value.value

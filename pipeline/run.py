@@ -99,7 +99,5 @@ def _run_graph(
 
     # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
     # that somebody has deleted meanwhile.
-    results = local.run(
-        graph, record.run_id, local.Selection(first, last, use_cache), listen, uncached=["Pusher"]
-    )
+    results = local.run(graph, record.run_id, local.Selection(first, last, use_cache), listen, uncached=["Pusher"])
     return collect(results, record.folder)

@@ -17,7 +17,7 @@ from pipeline.importable import why_not_importable
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief, listed, nearest, shown
 from pipeline.table import Format, detect_format, header, sample, source_files
-from pipeline.table_types import roles, schema_types, watch
+from pipeline.table_types import roles, schema_types
 from pipeline.yaml_tree import FieldPath, dotted
 from preprocessing.errors import UserError
 
@@ -94,7 +94,7 @@ class _Checks:
 
     def table(self) -> None:
         """The table's files, columns and first rows."""
-        sources = {field: files for field in self._sources() if (files := self._files(field))}
+        sources = {field: files for field, source in self._sources() if (files := self._files(field, source))}
         every_file = [file for files in sources.values() for file in files]
         place: FieldPath = ("data", "path") if self._config.data.path else ("data", "inputs")
         fmt = self._tried(place, lambda: detect_format(every_file, self._config.data.format)) if every_file else None
@@ -108,15 +108,13 @@ class _Checks:
             for field, files in sources.items():
                 self._tried(field, partial(self._first_rows, files, fmt))
 
-    def _sources(self) -> Iterator[FieldPath]:
-        for split in self._config.data.sources():
-            yield ("data", "path") if split == "all" else ("data", "inputs", split)
+    def _sources(self) -> Iterator[tuple[FieldPath, str]]:
+        for split, source in self._config.data.sources().items():
+            yield ("data", "path") if split == "all" else ("data", "inputs", split), source
 
-    def _files(self, field: FieldPath) -> list[Path]:
-        sources = self._config.data.sources()
-        source = shown(self._loaded.resolve(sources.get(str(field[-1]), sources.get("all", ""))))
+    def _files(self, field: FieldPath, source: str) -> list[Path]:
         try:
-            return source_files(source, self._config.data.format)
+            return source_files(shown(self._loaded.resolve(source)), self._config.data.format)
         except UserError as error:
             hint = error.hint
             if self._config.data.prepare is not None:
@@ -130,8 +128,7 @@ class _Checks:
         columns = header(files[0], fmt, self._config.data.csv)
         for file in files[1:MAX_FILES]:
             names = header(file, fmt, self._config.data.csv)
-            # The stock CSV reader goes by position, the Parquet reader by name.
-            if names != columns and (fmt == "csv" or set(names) != set(columns)):
+            if set(names) != set(columns):
                 difference = _difference(columns, names)
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}")
         return columns
@@ -147,7 +144,7 @@ class _Checks:
 
     def _known_columns(self, columns: Iterable[str], message: str) -> bool:
         """Reports every column that the configuration names and that is not among these."""
-        columns = list(columns)
+        columns = [column for column in columns if column]
         unknown = [(field, name) for field, name in self._named_columns() if name not in columns]
         for field, name in unknown:
             close = nearest(name, columns)
@@ -187,12 +184,11 @@ class _Checks:
     def _kinds(self, file: Path, fmt: Format, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
         words = self._config.data.csv.null_values if fmt == "csv" else ()
-        patterns = watch(self._config).patterns
         for column, role in roles(self._config).items():
-            reason = mismatch(rows.column(column), role, words, patterns.get(column))
+            reason = mismatch(rows.column(column), role, words)
             if reason is not None:
-                message = f"{column!r} {reason.message} (in {shown(file)})"
-                received = brief(reason.value) if reason.value else ""
+                message = f"{column!r}: {reason.message} (in {shown(file)})"
+                received = "" if reason.value is None else brief(reason.value)
                 self._report(self._stating(column), message, received=received, hint=reason.hint)
 
     def _report(self, field: FieldPath, message: str, **details: Any) -> None:
@@ -214,4 +210,4 @@ def _difference(columns: Sequence[str], others: Sequence[str]) -> str:
     lacking = [name for name in columns if name not in others]
     extra = [name for name in others if name not in columns]
     parts = [f"{word} {listed(names)}" for word, names in (("lacks", lacking), ("adds", extra)) if names]
-    return "; ".join(parts) or "another order"
+    return "; ".join(parts)

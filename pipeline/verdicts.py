@@ -31,7 +31,9 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     pushed = None
     if outputs := by_name["Pusher"].outputs:
         model = outputs["pushed_model"][0]
-        pushed = model.get_string_custom_property("pushed_destination") if model.get_int_custom_property("pushed") else None
+        pushed = (
+            model.get_string_custom_property("pushed_destination") if model.get_int_custom_property("pushed") else None
+        )
     refused = any(gate.passed is False for gate in gates)
     return RunResult(
         state="pushed" if pushed else "refused" if refused else "stopped",
@@ -53,7 +55,9 @@ def _evaluator(verdict: Verdict) -> Gate:
     if verdict.blessed:
         against = " and no worse than the champion allows" if verdict.champion else "; no champion to compare with yet"
         return Gate("Evaluator", True, f"every threshold holds{against}")
-    return Gate("Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log")
+    return Gate(
+        "Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log"
+    )
 
 
 def shortened(reasons: Sequence[str]) -> str:

@@ -158,20 +158,27 @@ class FeaturesConfig(Settings):
     preprocessing_fn: DottedPath | None = None
     """Your own tf.Transform function, `f(inputs, custom_config) -> dict`: what it returns is added to
     the declared model inputs (see "Your own preprocessing" in the README)."""
-    preprocessing_params: dict[str, Parameter | tuple[Parameter, ...]] = {}
+    preprocessing_params: dict[str, Parameter | tuple[Parameter, ...]] = Field(default_factory=dict)
     """Handed to `preprocessing_fn` as `custom_config`."""
     preprocessing_columns: tuple[ColumnName, ...] = ()
     """Columns that only `preprocessing_fn` reads. They become serving inputs too."""
 
     def columns(self) -> tuple[str, ...]:
         """The feature columns, in declaration order, without label and weight: the serving inputs."""
-        groups = (*self.numeric, *self.categorical, *self.boolean, *self.datetime)
-        return (*(column for group in groups for column in group.columns), *self.preprocessing_columns)
+        return (
+            *(column for numeric in self.numeric for column in numeric.columns),
+            *(column for categorical in self.categorical for column in categorical.columns),
+            *(column for boolean in self.boolean for column in boolean.columns),
+            *(column for datetime in self.datetime for column in datetime.columns),
+            *self.preprocessing_columns,
+        )
 
     def crossable(self) -> Iterator[str]:
         """The columns that a cross may name."""
-        for group in (*self.categorical, *self.boolean):
-            yield from group.columns
+        for categorical in self.categorical:
+            yield from categorical.columns
+        for boolean in self.boolean:
+            yield from boolean.columns
         for numeric in self.numeric:
             if numeric.bucketed:
                 yield from numeric.columns

@@ -20,7 +20,7 @@ Artifacts = dict[str, list[Artifact]]
 _log = logging.getLogger("lockgate")
 
 
-class Executor(stock.Executor):  # type: ignore[misc] # TFX has no type information
+class Executor(stock.Executor):
     """For the stock Pusher's `custom_executor_spec`. Blessings are checked as the stock executor does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802

@@ -11,13 +11,13 @@ from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.executor import Executor
 
 
-class SmokeTestReport(Artifact):  # type: ignore[misc] # TFX has no type information
+class SmokeTestReport(Artifact):
     """The folder of report.json; see `components.smoke_test.report`."""
 
     TYPE_NAME = "SmokeTestReport"
 
 
-class SmokeTestSpec(ComponentSpec):  # type: ignore[misc]
+class SmokeTestSpec(ComponentSpec):
     """What goes in and out."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
@@ -35,7 +35,7 @@ class SmokeTestSpec(ComponentSpec):  # type: ignore[misc]
     }
 
 
-class SmokeTest(BaseComponent):  # type: ignore[misc]
+class SmokeTest(BaseComponent):
     """Loads the export in a clean process, asks it real rows and compares with the trainer's predictions.
 
     Its `blessing` is a standard InfraBlessing: the stock Pusher enforces it.

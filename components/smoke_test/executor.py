@@ -23,7 +23,7 @@ Artifacts = dict[str, list[Artifact]]
 _log = logging.getLogger("lockgate")
 
 
-class Executor(BaseExecutor):  # type: ignore[misc] # TFX has no type information
+class Executor(BaseExecutor):
     """Runs the smoke test on one model. A model that fails is not blessed; that is a result, not an error."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802

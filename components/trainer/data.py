@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,8 @@ from preprocessing.input_pipeline import (
     shuffled_passes,
     summarize_labels,
 )
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 logger = logging.getLogger("lockgate")
 
@@ -94,7 +97,7 @@ def keras_batches(
     schema: TransformedData,
     summary: LabelSummary,
     label: Label,
-    weights: np.ndarray | None = None,
+    weights: FloatArray | None = None,
 ) -> tf.data.Dataset:
     """Turns batches into what Keras fits on.
 
@@ -115,7 +118,7 @@ def keras_batches(
     return batches.map(convert, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-def class_weights(config: TrainConfig, schema: TransformedData, summary: LabelSummary) -> np.ndarray | None:
+def class_weights(config: TrainConfig, schema: TransformedData, summary: LabelSummary) -> FloatArray | None:
     """The weight of each class by id, float64 [classes]; None when all count the same.
 
     Raises:

@@ -59,7 +59,7 @@ def _write_golden(
     (folder / "contract.json").write_text(json.dumps(contract, indent=1, ensure_ascii=False))
 
 
-def golden_predictions(model: keras.Model, data: TrainingData, task: TrainingTask) -> dict[str, np.ndarray]:
+def golden_predictions(model: keras.Model, data: TrainingData, task: TrainingTask) -> dict[str, np.ndarray[Any, Any]]:
     """The in-memory model's predictions for the golden split's transformed rows.
 
     Returns:

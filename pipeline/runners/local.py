@@ -1,7 +1,7 @@
 """Runs the graph on this machine: TFX's own launcher, node by node, with a listener that sees every step."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 

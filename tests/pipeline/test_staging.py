@@ -22,7 +22,7 @@ def config(data: dict[str, Any], label: dict[str, Any] | None = None, **groups: 
         "name": "t",
         "data": data,
         "features": {"label": label or {"column": "y", "task": "multiclass"}, **groups},
-        "evaluate": {"thresholds": [{"metric": "rmse" if label else "accuracy", "max": 1}]},
+        "evaluate": {"thresholds": [{"metric": "accuracy", "min": 0}]},
     }
     return PipelineConfig.model_validate_json(json.dumps(content))
 
@@ -47,7 +47,7 @@ CSV = """\ufeffzip;price;n;day;y
 """
 
 
-def csv_config(folder: Path, repeat: int = 3) -> PipelineConfig:
+def csv_config(folder: Path, repeat: int = 4) -> PipelineConfig:
     header, *lines = CSV.splitlines(keepends=True)
     (folder / "t.csv").write_text(header + "".join(lines * repeat), encoding="utf-8")
     return config(
@@ -62,11 +62,11 @@ def test_csv_becomes_typed_columns(tmp_path: Path) -> None:
     data = staged(tmp_path, csv_config(tmp_path))
     assert data.format == "parquet"
     assert rows_of(data) == {
-        "zip": ["01234", "00042", None] * 3,
-        "price": [1.5, None, 2.0] * 3,
-        "n": [1.0, 0.0, 3.0] * 3,
-        "day": ["2024-01-02", None, "2024-01-04"] * 3,
-        "y": ["ja", "nein", "ja"] * 3,
+        "zip": ["01234", "00042", None] * 4,
+        "price": [1.5, None, 2.0] * 4,
+        "n": [1.0, 0.0, 3.0] * 4,
+        "day": ["2024-01-02", None, "2024-01-04"] * 4,
+        "y": ["ja", "nein", "ja"] * 4,
     }
     assert any("without a label" in reason for reason in data.reasons)
 
@@ -173,7 +173,7 @@ def test_columns_without_a_name_and_odd_names(tmp_path: Path) -> None:
         {"path": "t.csv"},
         label={"column": "y 😀", "task": "multiclass"},
         numeric=[{"columns": ['Größe, in "cm"']}],
-    ).model_copy()
+    )
     assert list(rows_of(staged(tmp_path, settings))) == ['Größe, in "cm"', "y 😀"]
 
 

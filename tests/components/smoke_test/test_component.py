@@ -31,7 +31,8 @@ def compiled() -> tuple[SmokeTest, str]:
 
 def test_it_compiles_with_its_executor_by_path_and_its_configuration_as_json() -> None:
     component, text = compiled()
-    assert 'class_path: "components.smoke_test.executor.Executor"' in text
+    assert "components.smoke_test.executor.Executor" in text
+    assert "__main__" not in text
     assert json.loads(component.exec_properties["config"])["rows"] == 5
     assert 'string_value: "f00"' in text
 

@@ -44,7 +44,7 @@ def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_report(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="report.json"):
+    with pytest.raises(FileNotFoundError, match=r"report\.json"):
         read(str(tmp_path))
 
 

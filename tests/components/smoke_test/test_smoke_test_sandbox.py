@@ -129,8 +129,8 @@ child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]
     assert ends_soon(int((tmp_path / "exchange" / "pid").read_text()))
 
 
-def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    waiting = (
+def test_the_child_ends_when_its_parent_is_killed() -> None:
+    child = (
         ENTER.replace("WORKER", repr(worker.__file__))
         + """
 import signal
@@ -139,8 +139,12 @@ print(os.getpid(), flush=True)
 signal.pause()
 """
     )
-    starter = "import os, signal, subprocess, sys\nsubprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())])\nsignal.pause()"
-    with subprocess.Popen([sys.executable, "-c", starter, waiting], stdout=subprocess.PIPE, text=True) as parent:
+    starter = """
+import os, signal, subprocess, sys
+subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())])
+signal.pause()
+"""
+    with subprocess.Popen([sys.executable, "-c", starter, child], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
