@@ -75,14 +75,11 @@ def _metric(name: str, task: str, evaluate: EvaluateConfig) -> config_pb2.Metric
     for threshold in evaluate.thresholds:
         if threshold.metric != name:
             continue
-        bounds = _bounds(threshold)
-        if threshold.slice_by:
-            slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
-            metric.per_slice_thresholds.append(
-                config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=bounds)
-            )
-        else:
-            metric.threshold.CopyFrom(bounds)
+        # `MetricConfig.threshold` would hold for every slice that is reported, not for all rows together.
+        slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
+        metric.per_slice_thresholds.append(
+            config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=_bounds(threshold))
+        )
     return metric
 
 

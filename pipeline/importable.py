@@ -31,10 +31,12 @@ class Unimportable:
 def find_module(name: str) -> Path | None:
     """The source file of a module, found without importing it or its packages; None when there is none."""
     package, *parts = name.split(".")
+    if package == "__main__":  # another module in each process
+        return None
     try:
         # All finders, as an editable install brings its own; for a name without dots nothing is imported.
         spec = importlib.util.find_spec(package)
-    except ValueError:  # a module without a spec, such as __main__
+    except ValueError:  # a module that was put together at run time
         return None
     for part in parts:
         if spec is None or spec.submodule_search_locations is None:

@@ -124,8 +124,8 @@ def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table
             if first is None:
                 first = file, names
                 rules.check_names(used, names, str(file))
-            elif set(names) != set(first[1]):
-                raise _other_columns(first, (file, names))
+            else:
+                rules.check_same_columns(first, (file, names))
     looked_at = watch(config)
     splits = {
         split: tuple(profile_file(file, fmt, data.csv, looked_at) for file in paths) for split, paths in files.items()
@@ -141,17 +141,6 @@ def _files(source: str, data: DataConfig, base: Path) -> list[Path]:
             raise
         script = base / Path(data.prepare).expanduser()
         raise UserError(error.message, hint=f"make the table first: .venv/bin/python {script}") from error
-
-
-def _other_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> UserError:
-    lacking = [name for name in first[1] if name not in other[1]]
-    extra = [name for name in other[1] if name not in first[1]]
-    differences = [f"it lacks {', '.join(map(repr, lacking))}"] if lacking else []
-    differences += [f"it also has {', '.join(map(repr, extra))}"] if extra else []
-    return UserError(
-        f"{other[0]}: other columns than in {first[0]}: {'; '.join(differences)}",
-        hint="all files of a table, and all splits, need the same columns",
-    )
 
 
 def _left_out(table: Table, used: Mapping[str, Role]) -> dict[str, str]:
@@ -188,10 +177,15 @@ def _reasons(
             yield f"no single pattern matches the files of {split!r} alone"
     for name, why in left_out.items():
         yield f"column {name!r} is left out: {why}"
+    alike: dict[str, list[str]] = {}
     for name, kind in types.items():
         flexible = used.get(name) in ("number", "weight", "target") and name not in declared
         accepted = {CellType.INT, CellType.FLOAT} if flexible else {STOCK[kind]}
-        yield from _column_reasons(table, name, accepted, name in used or name in declared)
+        for why in _column_reasons(table, name, accepted, name in used or name in declared):
+            alike.setdefault(why, []).append(name)
+    for why, names in alike.items():
+        shown = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"column {shown} {why}"
     if any(table.column(config.features.label.column, split).missing for split in table.splits):
         yield f"rows without a label ({config.features.label.column!r}) are left out"
 
@@ -227,17 +221,17 @@ def _column_reasons(table: Table, name: str, accepted: set[CellType], matters: b
     stock = {table.column(name, split).cells.stock for split in table.splits} - {CellType.EMPTY}
     if table.format == "parquet":
         if not read_as_is(column):
-            yield f"column {name!r} is of type {', '.join(map(str, column.types))}, which TFX does not read"
+            yield f"is of type {', '.join(map(str, column.types))}, which TFX does not read"
             return
         if len(column.types) > 1:
-            yield f"column {name!r} is of several types: {', '.join(map(str, column.types))}"
+            yield f"is of several types: {', '.join(map(str, column.types))}"
             return
         if matters and column.zeros:
-            yield f"column {name!r} holds 0, which TFX's Parquet reader takes for missing"
+            yield "holds 0, which TFX's Parquet reader takes for missing"
     if matters and column.null_words:
-        yield f"column {name!r} has words that mean missing, which TFX would read as values"
+        yield "has words that mean missing, which TFX would read as values"
     elif len(stock) > 1:
-        yield f"column {name!r} would be of another type in each split"
+        yield "would be of another type in each split"
     elif matters and not stock <= accepted:
         read, wanted = (next(iter(kinds)).name.lower() for kinds in (stock, accepted))
-        yield f"column {name!r} would be read as {read}, it is to be {wanted}"
+        yield f"would be read as {read}, it is to be {wanted}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import eq
+from pathlib import Path
 
 from components.example_gen.config import CsvOptions
 from pipeline.table import Format
@@ -86,6 +87,23 @@ def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> N
         raise UserError(
             f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are {shown}",
             hint=f"did you mean {near[0]!r}?" if near else "change the name in the configuration, or the table",
+        )
+
+
+def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> None:
+    """Two files of a table must have the same columns, in any order.
+
+    Raises:
+      UserError: they have not.
+    """
+    lacking = [name for name in first[1] if name not in other[1]]
+    extra = [name for name in other[1] if name not in first[1]]
+    if lacking or extra:
+        differences = [f"it lacks {', '.join(map(repr, lacking))}"] if lacking else []
+        differences += [f"it also has {', '.join(map(repr, extra))}"] if extra else []
+        raise UserError(
+            f"{other[0]}: other columns than in {first[0]}: {'; '.join(differences)}",
+            hint="all files of a table, and all splits, need the same columns",
         )
 
 

@@ -1,0 +1,266 @@
+"""Decides for every column which feature group it belongs to, or why it is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates
+from pipeline.scaffold.survey import Column, Survey
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "left_out"]
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "0"})
+_ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "idx", "index", "rowid", "rownum", "key", "pk", "hash", "unnamed"})
+_CODE_WORDS = frozenset(
+    {"code", "zip", "zipcode", "postcode", "postal", "plz", "type", "kind", "category", "cat", "group", "cluster"}
+    | {"region", "district", "store", "shop", "branch", "dept", "department", "channel", "product", "model"}
+    | {"status", "segment", "class", "sku", "fips", "naics", "sic"}
+)
+_QUANTITY_WORDS = frozenset(
+    {"year", "count", "num", "number", "size", "age", "score", "rating", "amount", "price", "days", "hours", "total"}
+    | {"sum", "avg", "mean", "rate", "length", "width", "height", "weight"}
+)
+_NUMBER_IN_WORDS = re.compile(r"\D{0,5}\d[\d.,' ]*\D{0,5}")
+_NUMBER_PARTS = re.compile(r"[\d.,'\s+-]+")
+_UNIQUE = 0.9
+_REPEATS_TO_LEARN_FROM = 0.5
+_MIN_ROWS_FOR_UNIQUENESS = 20
+_LONG_TEXT = 40
+_VOCABULARY = 100
+"""Up to this many categories all are kept; beyond, the ones that are frequent enough to learn from."""
+_MIN_CATEGORY_ROWS = 10
+_HASHED = 20_000
+"""Beyond this many categories a vocabulary file is a burden, and hashing loses little."""
+_HASH_BUCKETS = 5_000
+_SKEWED = 2.0
+_INDICATOR_SHARE = 0.01
+_CODES = 50
+"""Integers whose name says that they are codes, and that have at most this many values, are categories."""
+_LEAK = 0.999
+_MIN_ROWS_PER_VALUE = 5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one column.
+
+    Attributes:
+      column: its name.
+      kind: the group it goes to.
+      settings: the group's settings; columns of the same kind and settings share a group.
+      reason: why, in a few words, for a comment.
+      warning: what the user should look at; "" for nothing.
+    """
+
+    column: str
+    kind: Kind
+    reason: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warning: str = ""
+
+
+def decide_all(survey: Survey, label: str) -> list[Decision]:
+    """A decision for every column but the label, in the table's order."""
+    target = survey.columns[label]
+    decisions = []
+    for name, column in survey.columns.items():
+        if name == label:
+            continue
+        decision = _left_out(column, target, survey) or _feature(column, survey)
+        if decision.kind != "left_out" and _determines(column, target):
+            warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
+            decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
+        decisions.append(decision)
+    return decisions
+
+
+def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None:
+    def out(reason: str, warning: str = "") -> Decision:
+        return Decision(column.name, "left_out", reason, warning=warning)
+
+    if column.profile.present == 0 or column.distinct == 0:
+        return out("it is empty")
+    if column.distinct == 1 and column.profile.missing == 0:
+        return out(f"it is {next(iter(column.counts))[:40]!r} in every row")
+    if _same_as(column, target):
+        return out(
+            f"it says the same as the label {target.name!r}",
+            f"{column.name!r} is left out: it says the same as the label, in every row",
+        )
+    enough = survey.rows >= _MIN_ROWS_FOR_UNIQUENESS
+    if enough and column.is_number and column.profile.cells.integers:
+        if _is_row_number(column):
+            return out("it numbers the rows")
+        if column.words & _ID_WORDS and column.uniqueness > _REPEATS_TO_LEARN_FROM:
+            return out("it is an identifier: most rows have a value of their own")
+    return None
+
+
+def _feature(column: Column, survey: Survey) -> Decision:
+    dates = find_dates(column)
+    if dates is not None:
+        settings: dict[str, Any] = {"parts": list(dates.parts)}
+        settings |= {"format": dates.format} if dates.format is not None else {"unit": dates.unit}
+        if column.profile.missing == 0:
+            settings["indicator"] = False
+        reason = (
+            f"dates as {dates.format}" if dates.format is not None else f"integers that count {dates.unit} since 1970"
+        )
+        warning = f"{column.name!r}: {dates.note}" if dates.note else ""
+        return Decision(column.name, "datetime", reason, settings, warning)
+    if _is_boolean(column):
+        settings = {"indicator": True} if column.missing_share > _INDICATOR_SHARE else {}
+        return Decision(column.name, "boolean", "yes or no", settings)
+    if column.is_number and column.distinct > 1 and not _is_code(column):
+        return _number(column)
+    return _text(column, survey)
+
+
+def _is_boolean(column: Column) -> bool:
+    values = {value.lower() for value in column.counts}
+    return column.is_boolean or (bool(values & _TRUE) and bool(values & _FALSE) and values <= _TRUE | _FALSE)
+
+
+def _is_code(column: Column) -> bool:
+    """Whether integers are names of things, by the column's name: nothing else tells a code from a count."""
+    if not column.profile.cells.integers or column.distinct <= 2 or column.words & _QUANTITY_WORDS:
+        return False
+    return bool(column.words & _ID_WORDS) or (bool(column.words & _CODE_WORDS) and column.distinct <= _CODES)
+
+
+def _number(column: Column) -> Decision:
+    import numpy as np
+
+    values = column.numbers
+    settings: dict[str, Any] = {}
+    reasons = []
+    skewed = bool(len(values)) and values.min() >= 0 and skewness(values) > _SKEWED > skewness(np.log1p(values))
+    if skewed:
+        settings["log1p"] = True
+        reasons.append("positive with a long tail")
+    if column.profile.missing:
+        missing: dict[str, Any] = {"fill": "median" if skewed else "mean"}
+        if column.missing_share > _INDICATOR_SHARE:
+            missing["indicator"] = True
+            reasons.append("missing often enough to tell something")
+        else:
+            reasons.append("seldom missing")
+        settings["missing"] = missing
+    return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings)
+
+
+def _text(column: Column, survey: Survey) -> Decision:
+    rows, distinct = len(column.present), column.distinct
+    values = list(column.counts)
+    enough = rows >= _MIN_ROWS_FOR_UNIQUENESS
+    mean_length = sum(map(len, values)) / distinct
+    few = distinct <= _VOCABULARY and column.uniqueness <= _REPEATS_TO_LEARN_FROM
+
+    def out(reason: str) -> Decision:
+        return Decision(column.name, "left_out", reason)
+
+    if not few and _numbers_in_words(column):
+        warning = f"{column.name!r} is left out: numbers written as {values[0]!r}; write them as 1234.5 to use them"
+        return Decision(column.name, "left_out", f"numbers written as {values[0]!r}", warning=warning)
+    if not few and looks_like_unreadable_dates(column):
+        warning = f"{column.name!r} is left out: dates written as {values[0]!r}; write them as YYYY-MM-DD to use them"
+        return Decision(column.name, "left_out", f"dates written as {values[0]!r}", warning=warning)
+    if enough and mean_length > _LONG_TEXT and column.uniqueness > _REPEATS_TO_LEARN_FROM:
+        return out(f"it is free text, {mean_length:.0f} characters long on average")
+    if enough and column.uniqueness > _UNIQUE:
+        return out("almost every row has a value of its own, as a name or an identifier has")
+    if enough and column.uniqueness > _REPEATS_TO_LEARN_FROM:
+        return out("most rows have a value of their own; too few repeat to learn from")
+    return _category(column, survey)
+
+
+def _category(column: Column, survey: Survey) -> Decision:
+    distinct = column.distinct
+    kind = "codes, whose order means nothing" if column.is_number else "text"
+    if distinct <= _VOCABULARY:
+        return Decision(column.name, "categorical", f"{kind}, at most {_VOCABULARY} different values")
+    if distinct > _HASHED or (survey.sampled and column.uniqueness > 0.2):
+        settings = {"hash_buckets": _HASH_BUCKETS}
+        return Decision(column.name, "categorical", f"{kind}, more values than a vocabulary should hold", settings)
+    frequent = sum(rows >= _MIN_CATEGORY_ROWS for rows in column.counts.values())
+    reason = f"{kind}; a value in fewer than {_MIN_CATEGORY_ROWS} rows teaches little"
+    settings = {"top_k": max(_rounded(frequent), _VOCABULARY), "oov_buckets": 10}
+    return Decision(column.name, "categorical", reason, settings)
+
+
+def _rounded(count: int) -> int:
+    """Two significant digits, so that similar columns share a group."""
+    digits = max(len(str(count)) - 2, 0)
+    return round(count, -digits)
+
+
+def _numbers_in_words(column: Column) -> bool:
+    """Whether the values are numbers with a unit, a currency, or separators: `12 kg`, `$1,200.50`, `1,5`.
+
+    The words around the numbers must be the same ones throughout, unlike in `12A`, `14C`.
+    """
+    values = list(column.counts)
+    if column.profile.cells.leading_zeros or column.is_number:
+        return False
+    fitting = sum(_NUMBER_IN_WORDS.fullmatch(value) is not None for value in values)
+    units = {_NUMBER_PARTS.sub("", value) for value in values}
+    return fitting > _UNIQUE * len(values) and len(units) <= 2
+
+
+def skewness(values: np.ndarray) -> float:
+    """The third standardised moment; 0 for a constant."""
+    deviations = values - values.mean()
+    spread = float((deviations**2).mean())
+    return float((deviations**3).mean()) / spread**1.5 if spread > 0 else 0.0
+
+
+def _is_row_number(column: Column) -> bool:
+    """Whether integers ascend by the same step from row to row, none missing, as a row number does."""
+    import numpy as np
+
+    if column.profile.missing or column.uniqueness < 1 or len(column.numbers) < _MIN_ROWS_FOR_UNIQUENESS:
+        return False
+    steps = np.diff(column.numbers)
+    return bool(steps[0] > 0 and (steps == steps[0]).all())
+
+
+def _same_as(column: Column, target: Column) -> bool:
+    """Whether each value of a column stands for one value of the label, and the other way round."""
+    if column.cells.equals(target.cells):
+        return True
+    if abs(column.distinct - target.distinct) > 1 or not _repeats(column):
+        return False
+    pairs = _distinct_pairs(column, target)
+    return len(pairs) == len({value for value, _ in pairs}) == len({value for _, value in pairs})
+
+
+def _determines(column: Column, target: Column) -> bool:
+    """Whether a column's value leaves one value for the label, or the two move as one."""
+    import numpy as np
+
+    if _repeats(column):
+        pairs = _distinct_pairs(column, target)
+        if len(pairs) == len({value for value, _ in pairs}) and len({value for _, value in pairs}) > 1:
+            return True
+    if not (column.is_number and target.is_number) or column.profile.missing or target.profile.missing:
+        return False
+    numbers, labels = column.numbers, target.numbers
+    if len(numbers) != len(labels) or len(labels) < _MIN_ROWS_FOR_UNIQUENESS or not numbers.std() or not labels.std():
+        return False
+    return abs(float(np.corrcoef(numbers, labels)[0, 1])) > _LEAK
+
+
+def _repeats(column: Column) -> bool:
+    """Whether values have several rows each; where every row is different, that it tells the label means nothing."""
+    return column.distinct * _MIN_ROWS_PER_VALUE <= len(column.cells)
+
+
+def _distinct_pairs(column: Column, target: Column) -> set[tuple[str, str]]:
+    return set(zip(column.cells.to_pylist(), target.cells.to_pylist(), strict=True))

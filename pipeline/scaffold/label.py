@@ -1,0 +1,194 @@
+"""Decides what the label asks for: the task, its classes or its scale, and a threshold that a sound model meets."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.example_gen.config import HashSplit
+from pipeline.scaffold.columns import skewness
+from pipeline.scaffold.survey import Column, Survey
+from pipeline.table_profile import MAX_CLASSES
+from preprocessing.config import Task
+from preprocessing.errors import UserError
+
+_FEW_CLASSES = 20
+_ROWS_PER_CLASS = 10
+_NEGATIVE = frozenset({"no", "n", "false", "f", "0", "negative", "neg", "absent", "benign", "healthy", "normal", "-1"})
+_POSITIVE = frozenset({"yes", "y", "true", "t", "1", "positive", "pos", "present", "malignant", "sick", "abnormal"})
+_SKEWED = 1.0
+_SLACK = 1.15
+"""How much worse than the best constant answer a model may be and still pass, beside chance."""
+_SIGMAS = 4.0
+"""How many standard deviations of chance in the test split are allowed for."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The metric that gates, its upper bound, and the largest loss against the champion."""
+
+    metric: str
+    bound: float
+    max_regression: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelProposal:
+    """What the label asks for.
+
+    Attributes:
+      task: what is predicted.
+      classes: in output order; None for regression.
+      transform: the scale that a regression learns on.
+      reasons: why, for comments.
+      threshold: a starting point that a sound model meets.
+      notes: what the user should look at.
+    """
+
+    task: Task
+    classes: tuple[str, ...] | None
+    transform: str
+    reasons: tuple[str, ...]
+    threshold: Threshold
+    notes: tuple[str, ...]
+
+
+def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal:
+    """Decides from all rows what kind of label this is.
+
+    Args:
+      survey: the table.
+      name: the label's column.
+      task: the task that the user wants; None takes it from the values.
+
+    Raises:
+      UserError: the column can't be the label of that task, or of any.
+    """
+    column = survey.columns[name]
+    if column.profile.present == 0:
+        raise UserError(f"the label {name!r} is empty in every row", hint="choose another column as the label")
+    if column.distinct == 1 and len(survey.label_counts) == 1:
+        value = next(iter(column.counts))
+        raise UserError(f"the label {name!r} is {value!r} in every row", hint="choose a label that varies")
+    if column.is_temporal:
+        raise UserError(f"the label {name!r} holds dates", hint="choose a column of classes or numbers as the label")
+    if task is None:
+        task = _task(column, survey.label_counts)
+    notes = []
+    if column.profile.missing:
+        notes.append(f"{column.profile.missing} of {survey.rows} rows have no label ({name!r}): a run leaves them out")
+    return _regression(column, survey, notes) if task == "regression" else _classes(column, survey, task, notes)
+
+
+def _task(column: Column, counts: Counter[str]) -> Task:
+    if len(counts) == 2:
+        return "binary"
+    if not column.is_number:
+        return "multiclass"
+    few = len(counts) <= _FEW_CLASSES and len(counts) * _ROWS_PER_CLASS <= column.profile.present
+    return "multiclass" if column.profile.cells.integers and few else "regression"
+
+
+def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> LabelProposal:
+    counts = survey.label_counts
+    if task == "binary" and len(counts) != 2:
+        raise UserError(
+            f"the label {column.name!r} has {len(counts)} different values, a binary label has two",
+            hint="leave out --task, or use --task multiclass",
+        )
+    if len(counts) > min(MAX_CLASSES, column.profile.present // 2):
+        raise UserError(
+            f"the label {column.name!r} has {len(counts)} or more different values in {column.profile.present} rows; "
+            "these are no classes",
+            hint="choose another label" + (", or use --task regression" if column.is_number else ""),
+        )
+    classes = _ordered(counts, task, column.is_number)
+    rare = [value for value in classes if counts[value] < _ROWS_PER_CLASS]
+    if rare:
+        shown = ", ".join(map(repr, rare[:5])) + (", ..." if len(rare) > 5 else "")
+        notes.append(f"classes with fewer than {_ROWS_PER_CLASS} rows may be absent from a split: {shown}")
+    reasons = [f"{len(counts)} different values"]
+    if task == "binary":
+        share = counts[classes[1]] / sum(counts.values())
+        reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]
+        if share < 0.2 or share > 0.8:
+            reasons.append("no class weights: they would bend the probabilities; choose a decision threshold instead")
+    return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts, survey), tuple(notes))
+
+
+def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ...]:
+    """For binary the negative class first: by its word, by its number, else the more frequent one."""
+    if task == "binary":
+        first, second = sorted(counts, key=lambda value: (-counts[value], value))
+        words = first.lower(), second.lower()
+        if is_number:
+            return tuple(sorted(counts, key=float))
+        if words[0] in _POSITIVE or words[1] in _NEGATIVE:
+            return second, first
+        return first, second
+    return tuple(sorted(counts, key=float if is_number else str))
+
+
+def _log_loss_threshold(counts: Counter[str], survey: Survey) -> Threshold:
+    rows = np.array(list(counts.values()), dtype=float)
+    shares = rows / rows.sum()
+    entropy = float(-(shares * np.log(shares)).sum())
+    # The log loss of always answering with the shares; over a test split of n rows it varies by this much.
+    deviation = math.sqrt(float((shares * np.log(shares) ** 2).sum()) - entropy**2)
+    chance = _SIGMAS * deviation / math.sqrt(_test_rows(rows.sum()))
+    reason = f"always answering with the shares of the classes gives {entropy:.3g}"
+    return Threshold("log_loss", _up(_SLACK * entropy + chance + 0.02), _up(0.1 * entropy + chance), reason)
+
+
+def _regression(column: Column, survey: Survey, notes: list[str]) -> LabelProposal:
+    if not column.is_number:
+        text = column.profile.cells.first_text or next(iter(column.counts))
+        raise UserError(
+            f"the label {column.name!r} holds {text!r}; regression needs numbers", hint="leave out --task regression"
+        )
+    values = column.numbers
+    transform = "none"
+    reasons = ["numbers"]
+    if values.min() > 0 and skewness(values) > _SKEWED > abs(skewness(np.log(values))):
+        transform, reasons = "log", ["positive with a long tail: the model learns on the logarithm"]
+    elif values.min() >= 0 and skewness(values) > _SKEWED > abs(skewness(np.log1p(values))):
+        transform, reasons = "log1p", ["not negative, with a long tail: the model learns on log(1 + value)"]
+    if survey.sampled and transform == "log":
+        # Of a sample nobody knows whether every label is above 0; log1p is safe down to 0.
+        transform = "log1p"
+    return LabelProposal(
+        "regression", None, transform, tuple(reasons), _error_threshold(values, transform), tuple(notes)
+    )
+
+
+def _error_threshold(values: np.ndarray, transform: str) -> Threshold:
+    """The error of the best constant, on the scale that the model learns on."""
+    metric, what = "rmse", "always answering with the mean"
+    errors = (values - values.mean()) ** 2
+    if transform != "none":
+        # On the label's own scale a few large values decide the error; the error of the logarithm is steadier.
+        metric, what = "rmsle", "always answering with the typical value"
+        logs = np.log(values) if transform == "log" else np.log1p(values)
+        constant = math.exp(logs.mean()) if transform == "log" else math.expm1(logs.mean())
+        errors = (np.log1p(values) - math.log1p(constant)) ** 2
+    error = math.sqrt(errors.mean())
+    chance = _SIGMAS * float(errors.std()) / math.sqrt(_test_rows(len(values)))
+    bound = _SLACK * math.sqrt(errors.mean() + chance)
+    return Threshold(metric, _up(bound), _up(bound - error), f"{what} gives {error:.3g}")
+
+
+def _test_rows(rows: float) -> float:
+    split = HashSplit()
+    return max(1.0, rows * split.test / (split.train + split.eval + split.test))
+
+
+def _up(value: float) -> float:
+    """Rounded up to two significant digits."""
+    if value <= 0:
+        return 0.01
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / unit - 1e-9) * unit:.6g}")
