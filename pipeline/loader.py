@@ -136,14 +136,14 @@ def _placed(node: Node | None, field: FieldPath, keys: list[str], value: Node) -
 
 
 def _anchored(tree: Node, base: Path) -> Node:
-    """The tree with every relative path rewritten, where needed, to start from `base`."""
+    """The tree with every relative path rewritten to start from `base`."""
     for field in PATH_FIELDS:
         node = tree.find(field)
         if node is None or not isinstance(node.value, str) or not node.value:
             continue
-        folder = node.origin.folder.resolve()
-        if folder != base and not node.value.startswith(("/", "~/")) and "://" not in node.value:
+        if not node.value.startswith(("/", "~/")) and "://" not in node.value:
+            folder = os.path.relpath(node.origin.folder.resolve(), base)
             # Joined, not normalised: `..` after a symbolic link is not the folder before it.
-            anchored = Node(str(Path(os.path.relpath(folder, base)) / node.value), node.origin)
+            anchored = Node(str(Path(folder) / node.value), node.origin)
             tree = _placed(tree, (), [str(key) for key in field], anchored)
     return tree

@@ -14,7 +14,8 @@ from components.smoke_test.executor import Executor
 class SmokeTestReport(Artifact):
     """The folder of report.json; see `components.smoke_test.report`."""
 
-    TYPE_NAME = "SmokeTestReport"
+    # The Kubeflow compiler takes `package.Class` alone and imports the type by that path at run time.
+    TYPE_NAME = "components.SmokeTestReport"
 
 
 class SmokeTestSpec(ComponentSpec):

@@ -44,6 +44,7 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
             initial_epoch=state.epoch,
             steps_per_epoch=steps,
             validation_data=data.eval_batches,
+            shuffle=False,  # the dataset shuffles itself
             callbacks=callbacks,
             verbose=0,
         )

@@ -12,6 +12,7 @@ from pipeline.scaffold.survey import Column, Survey
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "left_out"]
 
@@ -214,7 +215,7 @@ def _numbers_in_words(column: Column) -> bool:
     return fitting > _UNIQUE * len(values) and len(units) <= 2
 
 
-def skewness(values: np.ndarray) -> float:
+def skewness(values: NDArray[np.float64]) -> float:
     """The third standardised moment; 0 for a constant."""
     deviations = values - values.mean()
     spread = float((deviations**2).mean())

@@ -122,7 +122,7 @@ def _read(value: str, date_format: str) -> dt.datetime | None:
         return None
     found = dict(zip(pieces[1::2], map(int, match.groups()), strict=True))
     try:
-        return dt.datetime(  # noqa: DTZ001 - a date without a zone, as in the table
+        return dt.datetime(
             found.get("Y", 1970),
             found.get("m", 1),
             found.get("d", 1),

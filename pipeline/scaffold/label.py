@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.example_gen.config import HashSplit
 from pipeline.scaffold.columns import skewness
@@ -22,6 +23,8 @@ _POSITIVE = frozenset({"yes", "y", "true", "t", "1", "positive", "pos", "present
 _SKEWED = 1.0
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
+_LEAST_DEVIATION = 0.3
+"""Of a trained model's log loss per row: with even classes the constant answer's is 0, a small table's model's is not."""
 _SIGMAS = 4.0
 """How many standard deviations of chance in the test split are allowed for."""
 
@@ -81,7 +84,7 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
     notes = []
     if column.profile.missing:
         notes.append(f"{column.profile.missing} of {survey.rows} rows have no label ({name!r}): a run leaves them out")
-    return _regression(column, survey, notes) if task == "regression" else _classes(column, survey, task, notes)
+    return _regression(column, notes) if task == "regression" else _classes(column, survey, task, notes)
 
 
 def _task(column: Column, counts: Counter[str]) -> Task:
@@ -117,7 +120,7 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
         reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]
         if share < 0.2 or share > 0.8:
             reasons.append("no class weights: they would bend the probabilities; choose a decision threshold instead")
-    return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts, survey), tuple(notes))
+    return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts), tuple(notes))
 
 
 def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ...]:
@@ -133,39 +136,35 @@ def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ..
     return tuple(sorted(counts, key=float if is_number else str))
 
 
-def _log_loss_threshold(counts: Counter[str], survey: Survey) -> Threshold:
+def _log_loss_threshold(counts: Counter[str]) -> Threshold:
     rows = np.array(list(counts.values()), dtype=float)
     shares = rows / rows.sum()
     entropy = float(-(shares * np.log(shares)).sum())
     # The log loss of always answering with the shares; over a test split of n rows it varies by this much.
-    deviation = math.sqrt(float((shares * np.log(shares) ** 2).sum()) - entropy**2)
-    chance = _SIGMAS * deviation / math.sqrt(_test_rows(rows.sum()))
+    deviation = math.sqrt(max(float((shares * np.log(shares) ** 2).sum()) - entropy**2, 0.0))
+    chance = _SIGMAS * max(deviation, _LEAST_DEVIATION) / math.sqrt(_test_rows(rows.sum()))
     reason = f"always answering with the shares of the classes gives {entropy:.3g}"
     return Threshold("log_loss", _up(_SLACK * entropy + chance + 0.02), _up(0.1 * entropy + chance), reason)
 
 
-def _regression(column: Column, survey: Survey, notes: list[str]) -> LabelProposal:
+def _regression(column: Column, notes: list[str]) -> LabelProposal:
     if not column.is_number:
         text = column.profile.cells.first_text or next(iter(column.counts))
         raise UserError(
             f"the label {column.name!r} holds {text!r}; regression needs numbers", hint="leave out --task regression"
         )
-    values = column.numbers
+    values, lowest = column.numbers, column.profile.minimum or 0.0
     transform = "none"
     reasons = ["numbers"]
-    if values.min() > 0 and skewness(values) > _SKEWED > abs(skewness(np.log(values))):
+    if lowest > 0 and skewness(values) > _SKEWED > abs(skewness(np.log(values))):
         transform, reasons = "log", ["positive with a long tail: the model learns on the logarithm"]
-    elif values.min() >= 0 and skewness(values) > _SKEWED > abs(skewness(np.log1p(values))):
+    elif lowest >= 0 and skewness(values) > _SKEWED > abs(skewness(np.log1p(values))):
         transform, reasons = "log1p", ["not negative, with a long tail: the model learns on log(1 + value)"]
-    if survey.sampled and transform == "log":
-        # Of a sample nobody knows whether every label is above 0; log1p is safe down to 0.
-        transform = "log1p"
-    return LabelProposal(
-        "regression", None, transform, tuple(reasons), _error_threshold(values, transform), tuple(notes)
-    )
+    threshold = _error_threshold(values, transform, column.profile.present)
+    return LabelProposal("regression", None, transform, tuple(reasons), threshold, tuple(notes))
 
 
-def _error_threshold(values: np.ndarray, transform: str) -> Threshold:
+def _error_threshold(values: NDArray[np.float64], transform: str, rows: int) -> Threshold:
     """The error of the best constant, on the scale that the model learns on."""
     metric, what = "rmse", "always answering with the mean"
     errors = (values - values.mean()) ** 2
@@ -176,7 +175,7 @@ def _error_threshold(values: np.ndarray, transform: str) -> Threshold:
         constant = math.exp(logs.mean()) if transform == "log" else math.expm1(logs.mean())
         errors = (np.log1p(values) - math.log1p(constant)) ** 2
     error = math.sqrt(errors.mean())
-    chance = _SIGMAS * float(errors.std()) / math.sqrt(_test_rows(len(values)))
+    chance = _SIGMAS * float(errors.std()) / math.sqrt(_test_rows(rows))
     bound = _SLACK * math.sqrt(errors.mean() + chance)
     return Threshold(metric, _up(bound), _up(bound - error), f"{what} gives {error:.3g}")
 

@@ -21,6 +21,7 @@ from pipeline.table_types import is_boolean, is_temporal
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 SAMPLE_ROWS = 100_000
 _NULL_WORDS = frozenset(
@@ -90,7 +91,7 @@ class Column:
         return is_temporal(self.profile)
 
     @cached_property
-    def numbers(self) -> np.ndarray:
+    def numbers(self) -> NDArray[np.float64]:
         """The sampled finite numbers, float64."""
         import numpy as np
         import pyarrow as pa
@@ -159,7 +160,7 @@ def survey(data: Path, label: str) -> Survey:
 
 
 def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, label: str) -> Table:
-    looked_at = Watch(counted=frozenset({label}))
+    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
     first = header(files[0], fmt, csv)
     for file in files[1:]:
         check_same_columns((files[0], first), (file, header(file, fmt, csv)))

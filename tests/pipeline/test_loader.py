@@ -265,6 +265,12 @@ def test_an_error_names_the_file_that_states_the_field() -> None:
     }
 
 
+def test_a_section_stated_in_both_files_is_at_its_line_in_the_upper() -> None:
+    write("base.yaml", edited("path: table.csv", "format: csv"))
+    with pytest.raises(ConfigError, match=r"^top\.yaml:2: data: give either path"):
+        load(write("top.yaml", "extends: base.yaml\ndata: {prepare: p.py}\n"))
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -375,6 +381,10 @@ def test_paths_hold_through_a_linked_folder(tmp_path: Path) -> None:
     Path("link").symlink_to(tmp_path / "store/deep", target_is_directory=True)
     top = load(write("top.yaml", "extends: link/base.yaml\n"))
     assert top.resolve(str(top.config.data.path)).samefile(tmp_path / "store/deep/table.csv")
+    write("other/base.yaml", edited("table.csv", "../link/../table.csv"))
+    write("store/table.csv", "")
+    top = load(write("top.yaml", "extends: other/base.yaml\n"))
+    assert top.resolve(str(top.config.data.path)).samefile(tmp_path / "store/table.csv")
     linked = load(Path("link/base.yaml"), ["root=out"])
     assert linked.root() == tmp_path / "out"
 
@@ -543,6 +553,14 @@ def test_a_mistake_names_line_field_and_nearest_name(
     assert (problem.line, problem.field, problem.nearest) == (line, field, nearest)
     assert problem.message.startswith(message) or message in problem.message
     assert problem.file == Path("pipeline.yaml").absolute()
+
+
+def test_params_without_a_family_are_those_of_the_default() -> None:
+    problems = problems_of(edited("  family: mlp\n", "").replace("hidden: [8]", "wide_l2: 1"))
+    params = next(problem for problem in problems if problem.field == "model.params.wide_l2")
+    assert (params.line, params.message, params.nearest) == (16, "unknown field", "")
+    assert "wide_l2" not in params.allowed
+    assert len(set(params.allowed)) == len(params.allowed)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ def test_a_missing_table_that_a_script_makes(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_missing_script() -> None:
     missing = found(edited("path: table.csv", "path: table.csv\n  prepare: prepare.py"))
     assert [place(problem) for problem in missing] == [(4, "data.prepare")]
+    Path("table.csv").unlink()
+    _, table = found(edited("path: table.csv", "path: table.csv\n  prepare: prepare.py"), table=None)
+    assert "run:" not in table.hint
 
 
 def test_a_folder_and_a_glob_are_tables_too() -> None:

@@ -4,6 +4,7 @@ import json
 
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
@@ -41,3 +42,7 @@ def test_its_outputs_are_a_standard_blessing_and_a_report() -> None:
     component, _ = compiled()
     assert component.outputs["blessing"].type is standard_artifacts.InfraBlessing
     assert component.outputs["report"].type is SmokeTestReport
+
+
+def test_kubeflow_accepts_its_report_type() -> None:
+    assert f"title: {SmokeTestReport.TYPE_NAME}" in compiler_utils.get_artifact_schema(SmokeTestReport)

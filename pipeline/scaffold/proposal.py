@@ -1,0 +1,232 @@
+"""From a table to a folder that runs: `propose` decides, `write` puts it down."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.example_gen.config import CsvOptions
+from pipeline.config import PipelineConfig
+from pipeline.scaffold.columns import Decision, decide_all
+from pipeline.scaffold.label import LabelProposal, propose_label
+from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
+from pipeline.scaffold.survey import Survey, survey
+from pipeline.scaffold.training import Training, propose_training
+from pipeline.table import source_files
+from pipeline.table_check import check_table
+from preprocessing.config import Task
+from preprocessing.errors import UserError
+
+_CONFIG, _SCHEMA = "pipeline.yaml", "schema.pbtxt"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration for a table, ready to be written.
+
+    Attributes:
+      name: the pipeline's name.
+      data: the table: a file, a folder or a glob, absolute.
+      schema: the text of schema.pbtxt.
+      notes: what the user should know: what was left out, what to check.
+    """
+
+    name: str
+    data: Path
+    schema: str
+    notes: tuple[str, ...]
+    _survey: Survey
+    _label: LabelProposal
+    _label_column: str
+    _decisions: tuple[Decision, ...]
+    _training: Training
+
+    def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
+        """The text of pipeline.yaml.
+
+        Args:
+          data: the table as the file should name it.
+          editor_schema: the path of the JSON Schema for editors; None leaves the hint out.
+        """
+        hint = [f"# yaml-language-server: $schema={editor_schema}"] if editor_schema else []
+        sections = (self._head(), self._data_section(data), self._features_section(), self._rest())
+        return "\n".join([*hint, "\n\n".join("\n".join(section) for section in sections)]) + "\n"
+
+    def _head(self) -> Iterator[str]:
+        yield comment(
+            f"Predicts {quoted(self._label_column)} from {self._survey.rows:,} rows. Written by `lockgate init`;"
+        )
+        yield "# every decision has its reason beside it, and is yours to change."
+        yield f"name: {scalar(self.name)}"
+        yield "seed: 42"
+        yield "root: output"
+
+    def _data_section(self, data: str) -> Iterator[str]:
+        table, default = self._survey, CsvOptions()
+        yield "data:"
+        yield f"  path: {scalar(data)}"
+        yield f"  schema: {_SCHEMA}"
+        csv = {
+            key: getattr(table.csv, key)
+            for key in ("delimiter", "encoding")
+            if getattr(table.csv, key) != getattr(default, key)
+        }
+        if csv or table.csv.null_values != default.null_values:
+            yield "  csv:"
+            yield from (f"    {key}: {scalar(value)}" for key, value in csv.items())
+        if table.csv.null_values != default.null_values:
+            for word, column in table.null_words.items():
+                yield comment(f"{quoted(word)} stands among the numbers of {quoted(column)}.", 4)
+            classes = [word for word in default.null_values if word not in table.csv.null_values]
+            if classes:
+                yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
+            yield f"    null_values: {sequence(table.csv.null_values, 18)}"
+        if any(decision.kind == "datetime" for decision in self._decisions):
+            yield comment(
+                "Rows go to a split by hash. If the model is to predict the future, split by time instead: `inputs` "
+                "takes a file for each split.",
+                2,
+            )
+        yield "  split: {train: 6, eval: 2, test: 2}"
+
+    def _features_section(self) -> Iterator[str]:
+        label = self._label
+        yield "features:"
+        yield "  label:"
+        yield f"    column: {scalar(self._label_column)}"
+        yield from (comment(reason[0].upper() + reason[1:] + ".", 4) for reason in label.reasons)
+        yield f"    task: {label.task}"
+        if label.classes is not None:
+            yield f"    classes: {sequence(label.classes, 14)}"
+        if label.transform != "none":
+            yield f"    transform: {label.transform}"
+        yield from feature_groups(self._decisions)
+        left_out = [decision for decision in self._decisions if decision.kind == "left_out"]
+        if left_out:
+            yield "  # Left out:"
+            yield from (comment(f"- {quoted(decision.column)}: {decision.reason}", 2) for decision in left_out)
+
+    def _rest(self) -> Iterator[str]:
+        training, threshold = self._training, self._label.threshold
+        yield comment(f"{len(self._decisions)} columns, {self._survey.rows:,} rows: {training.model_reason}.")
+        yield "model:"
+        yield f"  family: {training.model['family']}"
+        yield f"  params: {mapping(training.model['params'])}"
+        yield ""
+        yield "train:"
+        yield comment(training.train_reason[0].upper() + training.train_reason[1:] + ".", 2)
+        for key, value in training.train.items():
+            yield f"  {key}: {mapping(value) if isinstance(value, Mapping) else scalar(value)}"
+        yield ""
+        yield "evaluate:"
+        yield "  thresholds:"
+        yield comment(
+            f"A starting point that only a broken model misses: {threshold.reason}, and chance in the test split comes "
+            "on top. Tighten it, and add the metrics that your use needs, once you know what a good model reaches.",
+            4,
+        )
+        bounds = {"metric": threshold.metric, "max": threshold.bound, "max_regression": threshold.max_regression}
+        yield f"    - {mapping(bounds)}"
+
+
+def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> Proposal:
+    """Looks at a table and decides how to model it.
+
+    Args:
+      data: the table: a file, a folder or a glob of CSV or Parquet files.
+      label: the column to predict.
+      name: what to call the pipeline; made into lower-case letters, digits and dashes.
+      task: the task; None takes it from the label's values.
+
+    Raises:
+      UserError: the table can't be read, has no such column, or nothing to learn from.
+    """
+    data = data.expanduser().absolute()
+    table = survey(data, label)
+    proposed = propose_label(table, label, task)
+    decisions = tuple(decide_all(table, label))
+    used = [decision for decision in decisions if decision.kind != "left_out"]
+    if not used:
+        reasons = "; ".join(f"{decision.column!r}: {decision.reason}" for decision in decisions)
+        raise UserError(
+            f"{data}: no column is left to learn from: {reasons}",
+            hint="name the label, and write columns that a model can use: numbers, categories, dates",
+        )
+    rows = table.rows - table.columns[label].profile.missing
+    notes = (
+        *proposed.notes,
+        *(
+            f"{each.column!r} is left out: {each.reason}"
+            for each in decisions
+            if each.kind == "left_out" and not each.warning
+        ),
+        *(decision.warning for decision in decisions if decision.warning),
+    )
+    draft = Proposal(_slug(name), data, "", notes, table, proposed, label, decisions, propose_training(rows, used))
+    # The same look at the table that a run begins with: a proposal that it refuses must not be written.
+    config = _parsed(draft.yaml_text(str(data)))
+    facts = check_table(config, data.parent)
+    schema = schema_text(facts.types, table.columns, label, table.sampled)
+    return Proposal(**{**draft.__dict__, "schema": schema})
+
+
+def write(proposal: Proposal, folder: Path) -> Path:
+    """Writes pipeline.yaml and schema.pbtxt into a folder, which is made if need be.
+
+    Returns:
+      the path of pipeline.yaml.
+
+    Raises:
+      UserError: one of the files is already there, or the folder can't be written.
+    """
+    for name in (_CONFIG, _SCHEMA):
+        if (folder / name).exists():
+            raise UserError(
+                f"{folder / name} is already there and is not overwritten",
+                hint="choose another name, or remove the file first",
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        data = os.path.relpath(proposal.data, folder.resolve())
+        text = proposal.yaml_text(data, _editor_schema(folder))
+        _write_whole(folder / _SCHEMA, proposal.schema)
+        _write_whole(folder / _CONFIG, text)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: can't be written: {error.strerror or error}", hint="choose a folder that you may write to"
+        ) from error
+    return folder / _CONFIG
+
+
+def _slug(name: str) -> str:
+    """A pipeline name: lower-case letters, digits and dashes, at most 63."""
+    slug = re.sub(r"[^a-z0-9]+", "-", Path(name).name.lower()).strip("-")[:63].rstrip("-")
+    return slug or "pipeline"
+
+
+def _parsed(text: str) -> PipelineConfig:
+    content: dict[str, Any] = yaml.safe_load(text)
+    del content["data"]["schema"]  # not written yet; its types come from this very configuration
+    return PipelineConfig.model_validate_json(json.dumps(content))
+
+
+def _editor_schema(folder: Path) -> str | None:
+    """The installed JSON Schema, as seen from the folder."""
+    schema = Path(__file__).parents[1] / "schema.json"
+    return os.path.relpath(schema, folder.resolve()) if schema.is_file() else None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""The proposal as text: YAML with a reason at every decision, and the schema as text protobuf."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from pipeline.scaffold.columns import Decision, Kind
+from pipeline.scaffold.survey import Column
+from pipeline.table_convert import StagedType
+
+_WIDTH = 110
+_KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
+_MAX_DOMAIN = 20
+_DOMAIN_MASS = 0.9
+
+
+def scalar(value: Any) -> str:
+    """A value in YAML, quoted where needed, on one line: it means the same inside a list and outside."""
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=math.inf)
+    return text.strip().removeprefix("[").removesuffix("]")
+
+
+def sequence(values: Iterable[Any], indent: int) -> str:
+    """A list of scalars in YAML, broken into lines where it is long."""
+    lines, current = [], ""
+    for item in map(scalar, values):
+        if current and indent + len(current) + len(item) > _WIDTH:
+            lines.append(current.rstrip())
+            current = ""
+        current += f"{item}, "
+    lines.append(current.removesuffix(", "))
+    return "[" + ("\n" + " " * indent).join(lines) + "]"
+
+
+def mapping(values: Mapping[str, Any]) -> str:
+    """A small mapping on one line; values may be scalars, lists and mappings."""
+    return "{" + ", ".join(f"{key}: {_inline(value)}" for key, value in values.items()) + "}"
+
+
+def comment(text: str, indent: int = 0) -> str:
+    """A comment of one line or more; what can't stand in one (a line break in a name) is escaped."""
+    margin = " " * indent + "# "
+    lines, current = [], ""
+    for word in text.split(" "):
+        if current and len(margin) + len(current) + len(word) > _WIDTH:
+            lines.append(current.rstrip())
+            current = ""
+        current += f"{word} "
+    lines.append(current.rstrip())
+    return "\n".join(margin + line for line in lines)
+
+
+def quoted(name: str) -> str:
+    """A name for a comment: in quotes, every character that could end the line escaped."""
+    return json.dumps(name, ensure_ascii=not name.isprintable())
+
+
+def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:
+    """The groups of the `features:` section: columns of one kind and the same settings stand together."""
+    kept = list(decisions)
+    for kind in _KINDS:
+        groups: dict[str, list[Decision]] = {}
+        for decision in kept:
+            if decision.kind == kind:
+                groups.setdefault(json.dumps(decision.settings, sort_keys=True), []).append(decision)
+        if groups:
+            yield f"  {kind}:"
+        for members in groups.values():
+            for reason in dict.fromkeys(member.reason for member in members):
+                yield comment(reason[0].upper() + reason[1:] + ".", 4)
+            yield f"    - columns: {sequence((member.column for member in members), 17)}"
+            for key, value in members[0].settings.items():
+                yield f"      {key}: {_inline(value)}"
+
+
+def schema_text(types: Mapping[str, StagedType], columns: Mapping[str, Column], label: str, sampled: bool) -> str:
+    """The TFX schema: type and presence of every column, and the values of small vocabularies.
+
+    Args:
+      types: the type of every column as TFX will see it.
+      columns: what the columns hold.
+      label: the label's name; its values are all of its classes.
+      sampled: whether values that the sample lacks may exist; then only the label, counted in full, has a domain.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    names = {"int64": schema_pb2.INT, "double": schema_pb2.FLOAT, "string": schema_pb2.BYTES}
+    schema = schema_pb2.Schema()
+    for name, kind in types.items():
+        column = columns[name]
+        feature = schema.feature.add(name=name, type=names[kind])
+        # Half of what is there today: a split may have fewer, and a column that empties is still noticed.
+        if column.profile.missing == 0 or name == label:
+            feature.presence.min_fraction = 1.0
+        else:
+            feature.presence.min_fraction = round((1 - column.missing_share) / 2, 3)
+        if kind == "string" and 1 < column.distinct <= _MAX_DOMAIN and not (sampled and name != label):
+            feature.string_domain.value.extend(sorted(column.counts))
+            if name != label:
+                feature.distribution_constraints.min_domain_mass = _DOMAIN_MASS
+    head = "\n".join(
+        (
+            "# The TFX schema that `lockgate init` saw in the table: type and presence of every column.",
+            "# No feature has a shape: a missing value is natural here.",
+            f"# Except for the label, one value in ten may be unknown (min_domain_mass: {_DOMAIN_MASS}).",
+        )
+    )
+    return f"{head}\n{text_format.MessageToString(schema, as_utf8=True)}"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return mapping(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(scalar, value)) + "]"
+    return scalar(value)
