@@ -28,7 +28,7 @@ _QUANTITY_WORDS = frozenset(
     {"year", "count", "num", "number", "size", "age", "score", "rating", "amount", "price", "days", "hours", "total"}
     | {"sum", "avg", "mean", "rate", "length", "width", "height", "weight"}
 )
-_NUMBER_IN_WORDS = re.compile(r"\D{0,5}\d[\d.,' ]*\D{0,5}")
+_NUMBER_IN_WORDS = re.compile(r"[-+(]?\s*(?:[^\w\s.,]|[A-Z]{3}\s)?\s*(?!0\d)\d[\d.,' ]*\D{0,5}")
 _NUMBER_PARTS = re.compile(r"[\d.,'\s+-]+")
 _UNIQUE = 0.9
 _REPEATS_TO_LEARN_FROM = 0.5
@@ -167,9 +167,10 @@ def _text(column: Column, survey: Survey) -> Decision:
     def out(reason: str) -> Decision:
         return Decision(column.name, "left_out", reason)
 
-    if not few and _numbers_in_words(column):
-        warning = f"{column.name!r} is left out: numbers written as {values[0]!r}; write them as 1234.5 to use them"
-        return Decision(column.name, "left_out", f"numbers written as {values[0]!r}", warning=warning)
+    number = None if few else _number_in_words(column)
+    if number is not None:
+        warning = f"{column.name!r} is left out: numbers written as {number!r}; write them as 1234.5 to use them"
+        return Decision(column.name, "left_out", f"numbers written as {number!r}", warning=warning)
     if not few and looks_like_unreadable_dates(column):
         warning = f"{column.name!r} is left out: dates written as {values[0]!r}; write them as YYYY-MM-DD to use them"
         return Decision(column.name, "left_out", f"dates written as {values[0]!r}", warning=warning)
@@ -202,17 +203,16 @@ def _rounded(count: int) -> int:
     return round(count, -digits)
 
 
-def _numbers_in_words(column: Column) -> bool:
-    """Whether the values are numbers with a unit, a currency, or separators: `12 kg`, `$1,200.50`, `1,5`.
+def _number_in_words(column: Column) -> str | None:
+    """A value, where the values are numbers with a unit, a currency or separators: `12 kg`, `$1,200.50`, `1,5`.
 
     The words around the numbers must be the same ones throughout, unlike in `12A`, `14C`.
     """
-    values = list(column.counts)
     if column.profile.cells.leading_zeros or column.is_number:
-        return False
-    fitting = sum(_NUMBER_IN_WORDS.fullmatch(value) is not None for value in values)
-    units = {_NUMBER_PARTS.sub("", value) for value in values}
-    return fitting > _UNIQUE * len(values) and len(units) <= 2
+        return None
+    fitting = [value for value in column.counts if _NUMBER_IN_WORDS.fullmatch(value)]
+    units = {_NUMBER_PARTS.sub("", value) for value in fitting}
+    return fitting[0] if len(fitting) > _UNIQUE * column.distinct and len(units) <= 2 else None
 
 
 def skewness(values: NDArray[np.float64]) -> float:
@@ -223,13 +223,14 @@ def skewness(values: NDArray[np.float64]) -> float:
 
 
 def _is_row_number(column: Column) -> bool:
-    """Whether integers ascend by the same step from row to row, none missing, as a row number does."""
+    """Whether integers ascend by the same step from row to row, from 0 or 1, none missing, as a row number does."""
     import numpy as np
 
     if column.profile.missing or column.uniqueness < 1 or len(column.numbers) < _MIN_ROWS_FOR_UNIQUENESS:
         return False
     steps = np.diff(column.numbers)
-    return bool(steps[0] > 0 and (steps == steps[0]).all())
+    begins = column.numbers[0] in (0, 1) or bool(column.words & _ID_WORDS)
+    return begins and bool(steps[0] > 0 and (steps == steps[0]).all())
 
 
 def _same_as(column: Column, target: Column) -> bool:

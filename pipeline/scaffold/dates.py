@@ -29,7 +29,7 @@ _HALF_DAY = re.compile(r"\b[AaPp]\.?[Mm]\b")
 _WORDY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _SHORT_YEAR = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _EPOCH = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_EPOCH_WORDS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at"})
+_EPOCH_WORDS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
 _YEAR_DAYS = 365
 
 

@@ -24,7 +24,7 @@ _SKEWED = 1.0
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
 _LEAST_DEVIATION = 0.3
-"""Of a trained model's log loss per row: with even classes the constant answer's is 0, a small table's model's is not."""
+"""Of the log loss per row. With even classes that of the constant answer is 0; that of a trained model is not."""
 _SIGMAS = 4.0
 """How many standard deviations of chance in the test split are allowed for."""
 

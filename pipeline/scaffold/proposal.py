@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.training import Training, propose_training
-from pipeline.table import source_files
 from pipeline.table_check import check_table
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -36,17 +35,22 @@ class Proposal:
       data: the table: a file, a folder or a glob, absolute.
       schema: the text of schema.pbtxt.
       notes: what the user should know: what was left out, what to check.
+      survey: what the table looks like.
+      label_column: the label's name.
+      label: what the label asks for.
+      decisions: what becomes of every other column.
+      training: model and training settings.
     """
 
     name: str
     data: Path
     schema: str
     notes: tuple[str, ...]
-    _survey: Survey
-    _label: LabelProposal
-    _label_column: str
-    _decisions: tuple[Decision, ...]
-    _training: Training
+    survey: Survey
+    label_column: str
+    label: LabelProposal
+    decisions: tuple[Decision, ...]
+    training: Training
 
     def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
         """The text of pipeline.yaml.
@@ -61,7 +65,7 @@ class Proposal:
 
     def _head(self) -> Iterator[str]:
         yield comment(
-            f"Predicts {quoted(self._label_column)} from {self._survey.rows:,} rows. Written by `lockgate init`;"
+            f"Predicts {quoted(self.label_column)} from {self.survey.rows:,} rows. Written by `lockgate init`;"
         )
         yield "# every decision has its reason beside it, and is yours to change."
         yield f"name: {scalar(self.name)}"
@@ -69,7 +73,7 @@ class Proposal:
         yield "root: output"
 
     def _data_section(self, data: str) -> Iterator[str]:
-        table, default = self._survey, CsvOptions()
+        table, default = self.survey, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
         yield f"  schema: {_SCHEMA}"
@@ -88,7 +92,7 @@ class Proposal:
             if classes:
                 yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
             yield f"    null_values: {sequence(table.csv.null_values, 18)}"
-        if any(decision.kind == "datetime" for decision in self._decisions):
+        if any(decision.kind == "datetime" for decision in self.decisions):
             yield comment(
                 "Rows go to a split by hash. If the model is to predict the future, split by time instead: `inputs` "
                 "takes a file for each split.",
@@ -97,25 +101,25 @@ class Proposal:
         yield "  split: {train: 6, eval: 2, test: 2}"
 
     def _features_section(self) -> Iterator[str]:
-        label = self._label
+        label = self.label
         yield "features:"
         yield "  label:"
-        yield f"    column: {scalar(self._label_column)}"
+        yield f"    column: {scalar(self.label_column)}"
         yield from (comment(reason[0].upper() + reason[1:] + ".", 4) for reason in label.reasons)
         yield f"    task: {label.task}"
         if label.classes is not None:
             yield f"    classes: {sequence(label.classes, 14)}"
         if label.transform != "none":
             yield f"    transform: {label.transform}"
-        yield from feature_groups(self._decisions)
-        left_out = [decision for decision in self._decisions if decision.kind == "left_out"]
+        yield from feature_groups(self.decisions)
+        left_out = [decision for decision in self.decisions if decision.kind == "left_out"]
         if left_out:
             yield "  # Left out:"
             yield from (comment(f"- {quoted(decision.column)}: {decision.reason}", 2) for decision in left_out)
 
     def _rest(self) -> Iterator[str]:
-        training, threshold = self._training, self._label.threshold
-        yield comment(f"{len(self._decisions)} columns, {self._survey.rows:,} rows: {training.model_reason}.")
+        training, threshold = self.training, self.label.threshold
+        yield comment(f"{len(self.decisions)} columns, {self.survey.rows:,} rows: {training.model_reason}.")
         yield "model:"
         yield f"  family: {training.model['family']}"
         yield f"  params: {mapping(training.model['params'])}"
@@ -160,21 +164,27 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
         )
     rows = table.rows - table.columns[label].profile.missing
-    notes = (
-        *proposed.notes,
-        *(
-            f"{each.column!r} is left out: {each.reason}"
-            for each in decisions
-            if each.kind == "left_out" and not each.warning
-        ),
-        *(decision.warning for decision in decisions if decision.warning),
+    draft = Proposal(
+        name=_slug(name),
+        data=data,
+        schema="",
+        notes=(*proposed.notes, *(note for each in decisions if (note := _note(each)))),
+        survey=table,
+        label_column=label,
+        label=proposed,
+        decisions=decisions,
+        training=propose_training(rows, used),
     )
-    draft = Proposal(_slug(name), data, "", notes, table, proposed, label, decisions, propose_training(rows, used))
     # The same look at the table that a run begins with: a proposal that it refuses must not be written.
-    config = _parsed(draft.yaml_text(str(data)))
-    facts = check_table(config, data.parent)
-    schema = schema_text(facts.types, table.columns, label, table.sampled)
-    return Proposal(**{**draft.__dict__, "schema": schema})
+    facts = check_table(_parsed(draft.yaml_text(str(data))), data.parent)
+    categories = [decision.column for decision in used if decision.kind in ("categorical", "boolean")]
+    return replace(draft, schema=schema_text(facts.types, table, label, categories))
+
+
+def _note(decision: Decision) -> str:
+    if decision.warning or decision.kind != "left_out":
+        return decision.warning
+    return f"{decision.column!r} is left out: {decision.reason}"
 
 
 def write(proposal: Proposal, folder: Path) -> Path:

@@ -10,18 +10,26 @@ from typing import Any
 import yaml
 
 from pipeline.scaffold.columns import Decision, Kind
-from pipeline.scaffold.survey import Column
+from pipeline.scaffold.survey import Survey
 from pipeline.table_convert import StagedType
 
 _WIDTH = 110
 _KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
 _MAX_DOMAIN = 20
 _DOMAIN_MASS = 0.9
+_MIN_PRESENCE = 0.05
+_SCHEMA_HEAD = f"""\
+# The TFX schema that `lockgate init` saw in the table: type and presence of every column.
+# No feature has a shape: a missing value is natural here.
+# Except for the label, one value in ten may be unknown (min_domain_mass: {_DOMAIN_MASS}).
+"""
 
 
 def scalar(value: Any) -> str:
     """A value in YAML, quoted where needed, on one line: it means the same inside a list and outside."""
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=math.inf)
+    # Only double quotes keep a line break on one line.
+    style = '"' if isinstance(value, str) and not value.isprintable() else None
+    text = yaml.safe_dump([value], default_flow_style=True, default_style=style, allow_unicode=True, width=math.inf)
     return text.strip().removeprefix("[").removesuffix("]")
 
 
@@ -78,40 +86,35 @@ def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:
                 yield f"      {key}: {_inline(value)}"
 
 
-def schema_text(types: Mapping[str, StagedType], columns: Mapping[str, Column], label: str, sampled: bool) -> str:
+def schema_text(types: Mapping[str, StagedType], survey: Survey, label: str, categories: Iterable[str]) -> str:
     """The TFX schema: type and presence of every column, and the values of small vocabularies.
 
     Args:
       types: the type of every column as TFX will see it.
-      columns: what the columns hold.
+      survey: what the columns hold.
       label: the label's name; its values are all of its classes.
-      sampled: whether values that the sample lacks may exist; then only the label, counted in full, has a domain.
+      categories: the columns whose values are a closed list.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     names = {"int64": schema_pb2.INT, "double": schema_pb2.FLOAT, "string": schema_pb2.BYTES}
+    closed = {*categories}
     schema = schema_pb2.Schema()
     for name, kind in types.items():
-        column = columns[name]
+        column = survey.columns[name]
         feature = schema.feature.add(name=name, type=names[kind])
-        # Half of what is there today: a split may have fewer, and a column that empties is still noticed.
-        if column.profile.missing == 0 or name == label:
+        if name == label or column.profile.missing == 0:
             feature.presence.min_fraction = 1.0
-        else:
+        elif column.missing_share < 1 - _MIN_PRESENCE:
+            # Half of what is there today: a split may have fewer, and a column that empties is still noticed.
             feature.presence.min_fraction = round((1 - column.missing_share) / 2, 3)
-        if kind == "string" and 1 < column.distinct <= _MAX_DOMAIN and not (sampled and name != label):
+        if kind == "string" and name == label:
+            feature.string_domain.value.extend(sorted(survey.label_counts))
+        elif kind == "string" and name in closed and column.distinct <= _MAX_DOMAIN and not survey.sampled:
             feature.string_domain.value.extend(sorted(column.counts))
-            if name != label:
-                feature.distribution_constraints.min_domain_mass = _DOMAIN_MASS
-    head = "\n".join(
-        (
-            "# The TFX schema that `lockgate init` saw in the table: type and presence of every column.",
-            "# No feature has a shape: a missing value is natural here.",
-            f"# Except for the label, one value in ten may be unknown (min_domain_mass: {_DOMAIN_MASS}).",
-        )
-    )
-    return f"{head}\n{text_format.MessageToString(schema, as_utf8=True)}"
+            feature.distribution_constraints.min_domain_mass = _DOMAIN_MASS
+    return f"{_SCHEMA_HEAD}{text_format.MessageToString(schema, as_utf8=True)}"
 
 
 def _inline(value: Any) -> str:
