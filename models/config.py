@@ -55,7 +55,7 @@ class DcnParams(DeepParams):
 class MlpModel(Settings):
     """`mlp`: a stack of dense layers (Keras Sequential)."""
 
-    family: Literal["mlp"]
+    family: Literal["mlp"] = "mlp"
     params: DeepParams = DeepParams()
 
 

@@ -80,7 +80,7 @@ class PipelineConfig(Settings):
     """The folder that holds everything that the pipeline writes."""
     data: DataConfig
     features: FeaturesConfig
-    model: ModelConfig = Field(default=MlpModel(family="mlp"), validate_default=True)
+    model: ModelConfig = Field(default=MlpModel())
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()

@@ -185,7 +185,7 @@ def _reasons(
             alike.setdefault(why, []).append(name)
     for why, names in alike.items():
         shown = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield f"column {shown} {why}"
+        yield f"column{'s' if len(names) > 1 else ''} {shown}: {why}"
     if any(table.column(config.features.label.column, split).missing for split in table.splits):
         yield f"rows without a label ({config.features.label.column!r}) are left out"
 
@@ -221,17 +221,17 @@ def _column_reasons(table: Table, name: str, accepted: set[CellType], matters: b
     stock = {table.column(name, split).cells.stock for split in table.splits} - {CellType.EMPTY}
     if table.format == "parquet":
         if not read_as_is(column):
-            yield f"is of type {', '.join(map(str, column.types))}, which TFX does not read"
+            yield f"of type {', '.join(map(str, column.types))}, which TFX does not read"
             return
         if len(column.types) > 1:
-            yield f"is of several types: {', '.join(map(str, column.types))}"
+            yield f"of several types, {', '.join(map(str, column.types))}"
             return
         if matters and column.zeros:
-            yield "holds 0, which TFX's Parquet reader takes for missing"
+            yield "0, which TFX's Parquet reader takes for missing"
     if matters and column.null_words:
-        yield "has words that mean missing, which TFX would read as values"
+        yield "words that mean missing, which TFX would read as values"
     elif len(stock) > 1:
-        yield "would be of another type in each split"
+        yield "TFX would read another type in each split"
     elif matters and not stock <= accepted:
         read, wanted = (next(iter(kinds)).name.lower() for kinds in (stock, accepted))
-        yield f"would be read as {read}, it is to be {wanted}"
+        yield f"TFX would read {read}, it is to be {wanted}"

@@ -1,5 +1,6 @@
 """The `features:` section: what each column is and how it becomes a model input."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
@@ -95,6 +96,13 @@ class BooleanFeature(Settings):
     indicator: bool = False
     """Adds a 0/1 input that says that the value was missing."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        both = {value.lower() for value in self.true_values} & {value.lower() for value in self.false_values}
+        if both:
+            raise ValueError(f"{min(both)!r} is in true_values and in false_values (upper or lower case are the same)")
+        return self
+
 
 class DatetimeFeature(Settings):
     """Columns of dates or times: strings in a given format, or integers since 1970-01-01 UTC."""
@@ -110,6 +118,18 @@ class DatetimeFeature(Settings):
     """Repeating parts as sine and cosine of their period, or as category ids."""
     indicator: bool = True
     """Adds a 0/1 input that says that the date was missing or unreadable."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        directives = re.findall(r"%(.?)", self.format)
+        if not directives or not set(directives) <= set("YmdHMS") or len(set(directives)) < len(directives):
+            raise ValueError(
+                f"format: expected some of %Y %m %d %H %M %S, each once, and literal characters; "
+                f"received {self.format!r}"
+            )
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"parts: each must be named once, received {list(self.parts)}")
+        return self
 
 
 class Cross(Settings):
@@ -198,7 +218,10 @@ class FeaturesConfig(Settings):
         if self.weight is not None and self.weight in (*columns, self.label.column):
             raise ValueError(f"the weight {self.weight!r} is also a feature or the label: remove it there")
         allowed = set(self.crossable())
+        crosses = [cross.columns for cross in self.crosses]
         for cross in self.crosses:
+            if crosses.count(cross.columns) > 1:
+                raise ValueError(f"crosses: {list(cross.columns)} is declared more than once")
             for column in cross.columns:
                 if column not in allowed:
                     raise ValueError(

@@ -8,6 +8,7 @@ import tensorflow_transform as tft
 
 from preprocessing import raw_columns
 from preprocessing.config import DatetimeFeature
+from preprocessing.errors import UserError
 from preprocessing.features import CYCLIC_PERIODS, transformed
 
 SECONDS_PER_DAY = 86_400
@@ -20,7 +21,8 @@ _DIRECTIVES = {
     "S": r"(\d{1,2})",
 }
 _DEFAULTS = {"Y": 1970, "m": 1, "d": 1, "H": 0, "M": 0, "S": 0}
-_PER_DAY = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
 
 
 def date_inputs(raw: tf.Tensor | tf.SparseTensor, column: str, feature: DatetimeFeature) -> dict[str, tf.Tensor]:
@@ -33,12 +35,22 @@ def date_inputs(raw: tf.Tensor | tf.SparseTensor, column: str, feature: Datetime
 
     Returns:
       By name: `<part>_cycle` float32 [batch, 2] (sine, cosine), `<part>` int64 [batch] ids with 0 for
-      missing, or `year` and `elapsed` as z-scored float32 [batch]; `missing` float32 [batch] if wanted.
+      missing, or `year` and `elapsed` as z-scored float32 [batch]; `missing` float32 [batch] if wanted. What is
+      not a date, or lies outside the years 1 to 9999 (a sentinel, as a rule), counts as missing.
+
+    Raises:
+      UserError: the column holds floating-point numbers.
     """
     if raw.dtype == tf.string:
         days, seconds, valid = parse(raw_columns.strings(raw), feature.format)
-    else:
+    elif raw.dtype.is_integer:
         days, seconds, valid = _from_count(raw, feature.unit)
+    else:
+        raise UserError(
+            f"features.datetime: column {column!r} holds floating-point numbers, which are too coarse for dates",
+            hint="write the column as text or as integers",
+        )
+    valid &= (days >= _FIRST_DAY) & (days <= _LAST_DAY)
     outputs: dict[str, tf.Tensor] = {}
     values = _parts(days, seconds)
     for part in feature.parts:
@@ -96,12 +108,12 @@ def _pattern(date_format: str) -> tuple[str, str]:
 
 def _from_count(raw: tf.Tensor | tf.SparseTensor, unit: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     text = raw_columns.strings(raw)
-    valid = tf.strings.regex_full_match(text, r"-?\d{1,18}")
+    valid = tf.not_equal(text, "")
     count = tf.strings.to_number(tf.where(valid, text, "0"), tf.int64)
     if unit == "days":
         return count, tf.zeros_like(count), valid
-    per_day = SECONDS_PER_DAY * _PER_DAY[unit]
-    return count // per_day, (count % per_day) // _PER_DAY[unit], valid
+    per_day = SECONDS_PER_DAY * _PER_SECOND[unit]
+    return count // per_day, (count % per_day) // _PER_SECOND[unit], valid
 
 
 def _parts(days: tf.Tensor, seconds: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -145,10 +157,8 @@ def _civil_from_days(days: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def _z_score(values: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    values = tf.cast(values, tf.float32)
-    indices = tf.where(valid)
-    shape = tf.stack([tf.shape(values, tf.int64)[0], 1])
-    pairs = tf.concat([indices, tf.zeros_like(indices)], axis=-1)
-    present = tf.SparseTensor(pairs, tf.gather_nd(values, indices), shape)
+    # In float64: days since 1970 in float32 are minutes apart.
+    values = tf.cast(values, tf.float64)
+    present = raw_columns.where_present(values, valid)
     scaled = tf.math.divide_no_nan(values - tft.mean(present), tf.sqrt(tft.var(present)))
-    return tf.where(valid & tf.math.is_finite(scaled), scaled, tf.zeros_like(scaled))
+    return tf.cast(tf.where(valid & tf.math.is_finite(scaled), scaled, tf.zeros_like(scaled)), tf.float32)

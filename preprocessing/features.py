@@ -5,11 +5,13 @@ No TensorFlow here: the plan is needed by `validate`, by the models and by the t
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from preprocessing.config import DatetimeFeature, FeaturesConfig
+from preprocessing.errors import UserError
 
 LABEL = "label_xf"
 """The transformed label: int64 class id, or the float32 label on its training scale; shape [batch, 1]."""
@@ -22,6 +24,11 @@ LABEL_VOCABULARY = "label_classes"
 
 CYCLIC_PERIODS = {"month": 12.0, "day": 31.0, "day_of_week": 7.0, "day_of_year": 366.0, "hour": 24.0, "minute": 60.0}
 """How many different values a repeating date part has."""
+
+_DIGEST_LENGTH = 10
+_DIGESTED = re.compile(rf"^c_(\w+_)?[0-9a-f]{{{_DIGEST_LENGTH}}}$")
+# Vocabularies are files named after their columns; file systems allow 255 bytes, and TensorFlow adds to them.
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,12 @@ class PlannedInput:
 
 
 def safe_name(column: str) -> str:
-    """The column's name in letters, digits and underscores; distinct columns stay distinct."""
+    """The column's name in at most 80 letters, digits and underscores; distinct columns stay distinct."""
     slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
-    if slug == column and not slug[0].isdigit():
+    if slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and not _DIGESTED.search(slug):
         return column
-    digest = hashlib.sha256(column.encode()).hexdigest()[:6]
+    digest = hashlib.sha256(column.encode()).hexdigest()[:_DIGEST_LENGTH]
+    slug = slug[: _LONGEST_NAME - _DIGEST_LENGTH - len("c__")]
     return f"c_{slug}_{digest}" if slug else f"c_{digest}"
 
 
@@ -82,8 +90,20 @@ def cross_name(columns: tuple[str, ...]) -> str:
 
 
 def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
-    """The declared model inputs, in declaration order."""
-    return tuple(_planned(features))
+    """The declared model inputs, in declaration order.
+
+    Raises:
+      UserError: two of them would have the same name.
+    """
+    plans = tuple(_planned(features))
+    twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"features: two model inputs would be called {twice[0]!r}",
+            hint="rename a column: the names of inputs are made of column names and suffixes, those of crosses are "
+            "joined by `_x_`",
+        )
+    return plans
 
 
 def _planned(features: FeaturesConfig) -> Iterator[PlannedInput]:

@@ -3,7 +3,7 @@
 Training, evaluation, the stored golden predictions and the tests all read through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -57,6 +57,12 @@ def _own_input(name: str, feature: tf.io.FixedLenFeature, output: tft.TFTransfor
         raise UserError(
             f"features.preprocessing_fn: {name!r} is int64 but not a vocabulary's ids, so the number of ids is unknown",
             hint="make it with tft.compute_and_apply_vocabulary, or cast it to float32",
+        )
+    if domain.min < 0:
+        raise UserError(
+            f"features.preprocessing_fn: {name!r} has the id {domain.min} for values outside its vocabulary; a model "
+            "takes ids from 0 on",
+            hint="give tft.compute_and_apply_vocabulary num_oov_buckets=1",
         )
     return ModelInput(name, "categorical", int(domain.max) + 1)
 
@@ -120,6 +126,7 @@ def shuffled_passes(
     seed: int,
     cache: bool = False,
     first_pass: int = 0,
+    unlabelled: bool = False,
 ) -> tf.data.Dataset:
     """Endless shuffled passes; the order within pass n depends on the seed and n alone.
 
@@ -130,11 +137,13 @@ def shuffled_passes(
       shuffle_buffer: rows held for shuffling.
       seed: of the shuffling.
       first_pass: the number of the first pass.
+      unlabelled: some rows have no known label. They are then taken out before the batches are made, so that no batch
+        is short or empty (which batch normalisation turns into NaN). Costs a second look at every row.
 
     Returns:
       As `dataset`; no batch spans two passes.
     """
-    rows = _rows(files, cache)
+    rows = _rows(files, cache, data if unlabelled else None)
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         return rows.shuffle(shuffle_buffer, seed=number + seed * 1_000_003).batch(batch_size)
@@ -144,9 +153,16 @@ def shuffled_passes(
     return _parsed(passes, data).prefetch(tf.data.AUTOTUNE)
 
 
-def _rows(files: Sequence[str], cache: bool) -> tf.data.Dataset:
+def _rows(files: Sequence[str], cache: bool, labelled: TransformedData | None = None) -> tf.data.Dataset:
+    """Serialized rows; given how to parse them, those with a known label."""
     rows = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
+    if labelled is not None:
+        rows = rows.batch(1024).map(lambda serialized: _labelled(serialized, labelled)).unbatch()
     return rows.cache() if cache else rows
+
+
+def _labelled(serialized: tf.Tensor, data: TransformedData) -> tf.Tensor:
+    return tf.boolean_mask(serialized, _is_known(tf.io.parse_example(serialized, {LABEL: data.spec[LABEL]})))
 
 
 def _parsed(batches: tf.data.Dataset, data: TransformedData) -> tf.data.Dataset:
@@ -157,13 +173,17 @@ def _parsed(batches: tf.data.Dataset, data: TransformedData) -> tf.data.Dataset:
 
 def _parse(serialized: tf.Tensor, data: TransformedData) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     parsed = tf.io.parse_example(serialized, data.spec)
-    label = parsed[LABEL][:, 0]
-    known = tf.math.is_finite(label) if label.dtype.is_floating else label >= 0
+    known = _is_known(parsed)
     parsed = {name: tf.boolean_mask(tensor, known) for name, tensor in parsed.items()}
     targets = {name: parsed[name] for name in (LABEL, ROW_KEY)}
     if data.weighted:
         targets[WEIGHT] = parsed[WEIGHT]
     return {each.name: parsed[each.name] for each in data.inputs}, targets
+
+
+def _is_known(parsed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    label = parsed[LABEL][:, 0]
+    return tf.math.is_finite(label) if label.dtype.is_floating else label >= 0
 
 
 @dataclass(frozen=True)

@@ -8,33 +8,43 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+MISSING_INTEGER = tf.int64.min
+"""What says "missing" in an integer tensor that has no room for an absent value."""
+
 
 def numbers(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
     """The column as float32 of shape [batch]; missing, NaN and infinite values are NaN."""
     if isinstance(raw, tf.SparseTensor):
-        dense = _first_values(_cast(raw, tf.float32), float("nan"))
+        dense = _first_values(raw, _to_float(raw.values), float("nan"))
     else:
-        dense = tf.reshape(tf.cast(raw, tf.float32), [tf.shape(raw)[0], -1])[:, 0]
+        dense = _first_column(_to_float(raw))
     return tf.where(tf.math.is_finite(dense), dense, float("nan"))
 
 
 def strings(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-    """The column as strings of shape [batch]; integers in decimal; missing is ""."""
+    """The column as strings of shape [batch]; numbers in decimal; missing, NaN and infinite values are ""."""
     if isinstance(raw, tf.SparseTensor):
-        return _first_values(_cast(raw, tf.string), "")
-    return tf.reshape(_to_string(raw), [tf.shape(raw)[0], -1])[:, 0]
+        return _first_values(raw, _to_string(raw.values), "")
+    return _first_column(_to_string(raw))
 
 
 def finite_values(raw: tf.Tensor | tf.SparseTensor) -> tf.SparseTensor:
-    """The numbers that are there, float32, for the analyzers."""
-    sparse = _cast(_as_sparse(raw), tf.float32)
-    return tf.sparse.retain(sparse, tf.math.is_finite(sparse.values))
+    """The numbers that are there, float32 of shape [batch, 1], for the analyzers."""
+    dense = numbers(raw)
+    return where_present(dense, tf.math.is_finite(dense))
 
 
 def present_strings(raw: tf.Tensor | tf.SparseTensor) -> tf.SparseTensor:
-    """The strings that are there, for the analyzers."""
-    sparse = _cast(_as_sparse(raw), tf.string)
-    return tf.sparse.retain(sparse, tf.not_equal(sparse.values, ""))
+    """The strings that are there, of shape [batch, 1], for the analyzers."""
+    dense = strings(raw)
+    return where_present(dense, tf.not_equal(dense, ""))
+
+
+def where_present(values: tf.Tensor, present: tf.Tensor) -> tf.SparseTensor:
+    """Those values of a [batch] tensor where the bool tensor `present` is true, as [batch, 1]."""
+    rows = tf.where(present)
+    shape = tf.stack([tf.size(values, tf.int64), 1])
+    return tf.SparseTensor(tf.concat([rows, tf.zeros_like(rows)], axis=1), tf.boolean_mask(values, present), shape)
 
 
 def is_one_of(x: tf.Tensor, values: Sequence[str]) -> tf.Tensor:
@@ -48,8 +58,10 @@ def row_key(columns: Sequence[tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
     for raw in columns:
         if raw.dtype.is_floating:
             dense = numbers(raw)
-            # One bit pattern for every missing number, and one for both zeros.
-            canonical = tf.where(tf.math.is_nan(dense), tf.constant(float("inf")), dense + 0.0)
+            # One bit pattern for every missing number, and one for both zeros. (Adding 0.0 would do for the zeros,
+            # but TensorFlow's graph optimizer takes the addition out.)
+            canonical = tf.where(tf.math.is_nan(dense), tf.constant(float("inf")), dense)
+            canonical = tf.where(tf.equal(canonical, 0.0), tf.zeros_like(canonical), canonical)
             value = tf.cast(tf.bitcast(canonical, tf.int32), tf.int64)
         else:
             value = tf.strings.to_hash_bucket_fast(strings(raw), 2**62)
@@ -58,28 +70,27 @@ def row_key(columns: Sequence[tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
     return tf.bitwise.bitwise_xor(key, tf.bitwise.right_shift(key, 29))
 
 
-def _as_sparse(raw: tf.Tensor | tf.SparseTensor) -> tf.SparseTensor:
-    if isinstance(raw, tf.SparseTensor):
-        return raw
-    matrix = tf.reshape(raw, [tf.shape(raw)[0], -1])
-    # tf.sparse.from_dense would drop zeros, which are values here.
-    indices = tf.where(tf.ones_like(matrix, tf.bool))
-    return tf.SparseTensor(indices, tf.gather_nd(matrix, indices), tf.shape(matrix, tf.int64))
-
-
-def _first_values(sparse: tf.SparseTensor, default: float | str) -> tf.Tensor:
-    rows = sparse.dense_shape[0]
-    first = tf.sparse.retain(sparse, tf.equal(sparse.indices[:, 1], 0))
-    column = tf.SparseTensor(first.indices, first.values, tf.stack([rows, 1]))
+def _first_values(raw: tf.SparseTensor, values: tf.Tensor, default: float | str) -> tf.Tensor:
+    """The first of each row's values, [batch]; `values` stands where `raw.values` stood."""
+    first = tf.equal(raw.indices[:, 1], 0)
+    column = tf.SparseTensor(
+        tf.boolean_mask(raw.indices, first), tf.boolean_mask(values, first), tf.stack([raw.dense_shape[0], 1])
+    )
     return tf.sparse.to_dense(column, default_value=default)[:, 0]
 
 
-def _cast(sparse: tf.SparseTensor, dtype: tf.DType) -> tf.SparseTensor:
-    values = _to_string(sparse.values) if dtype == tf.string else tf.cast(sparse.values, dtype)
-    return tf.SparseTensor(sparse.indices, values, sparse.dense_shape)
+def _first_column(dense: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(dense, [tf.shape(dense)[0], -1])[:, 0]
+
+
+def _to_float(x: tf.Tensor) -> tf.Tensor:
+    as_float = tf.cast(x, tf.float32)
+    return tf.where(tf.equal(x, MISSING_INTEGER), float("nan"), as_float) if x.dtype == tf.int64 else as_float
 
 
 def _to_string(x: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.string:
         return x
-    return tf.strings.as_string(x, shortest=True) if x.dtype.is_floating else tf.strings.as_string(x)
+    if x.dtype.is_floating:
+        return tf.where(tf.math.is_finite(x), tf.strings.as_string(x, shortest=True), "")
+    return tf.where(tf.equal(x, MISSING_INTEGER), "", tf.strings.as_string(x))

@@ -5,7 +5,8 @@ tf.Transform's analyzers and travels inside the exported model, so that serving 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -49,6 +50,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
       UserError: the user's own preprocessing function can't be imported or returns what a model can't take.
     """
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
+    declared = {plan.name for plan in planned_inputs(features)}
     outputs: Outputs = {}
     categories: dict[str, tf.Tensor] = {}
     for numeric in features.numeric:
@@ -66,7 +68,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     for cross in features.crosses:
         joined = tf.strings.join([categories[column] for column in cross.columns], _CROSS_SEPARATOR)
         outputs[cross_name(cross.columns)] = tf.strings.to_hash_bucket_fast(joined, cross.hash_buckets)
-    outputs |= _own_inputs(inputs, features)
+    outputs |= _own_inputs(inputs, features, declared | {LABEL, WEIGHT, ROW_KEY})
     if features.label.column in inputs:
         outputs[LABEL] = _label(inputs[features.label.column], features.label)
     if features.weight is not None and features.weight in inputs:
@@ -175,9 +177,9 @@ def _categorical(inputs: Inputs, column: str, feature: CategoricalFeature, categ
 
 
 def _boolean(inputs: Inputs, column: str, feature: BooleanFeature, categories: dict[str, tf.Tensor]) -> Outputs:
-    raw = tf.strings.lower(raw_columns.strings(inputs[column]))
-    yes = raw_columns.is_one_of(raw, feature.true_values)
-    no = raw_columns.is_one_of(raw, feature.false_values)
+    raw = tf.strings.lower(raw_columns.strings(inputs[column]), encoding="utf-8")
+    yes = raw_columns.is_one_of(raw, [value.lower() for value in feature.true_values])
+    no = raw_columns.is_one_of(raw, [value.lower() for value in feature.false_values])
     flag = tf.where(yes, 1.0, tf.where(no, 0.0, feature.fill))
     outputs = {transformed(column, "flag"): flag}
     if feature.indicator:
@@ -207,7 +209,8 @@ def _weight(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(weight), tf.zeros_like(weight), tf.maximum(weight, 0.0))
 
 
-def _own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
+def _own_inputs(inputs: Inputs, features: FeaturesConfig, taken: Collection[str]) -> Outputs:
+    """What the user's own function returns, checked; `taken` are the names that it may not use."""
     path = features.preprocessing_fn
     if path is None:
         return {}
@@ -222,16 +225,21 @@ def _own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
     own = function(inputs, dict(features.preprocessing_params))
     if not isinstance(own, dict):
         raise UserError(f"{path}: expected a dict of tensors by name, received {type(own).__name__}")
-    taken = {plan.name for plan in planned_inputs(features)} | {LABEL, WEIGHT, ROW_KEY}
     for key, tensor in own.items():
         if key in taken:
             raise UserError(f"{path}: {key!r} is the name of a declared model input; return another name")
-        if (
-            not isinstance(tensor, tf.Tensor)
-            or tensor.dtype not in (tf.float32, tf.int64)
-            or tensor.shape.rank not in (1, 2)
-        ):
+        if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII):
+            raise UserError(f"{path}: a name is a letter, then letters, digits and underscores; received {key!r}")
+        if not _fits_a_model(tensor):
             raise UserError(
-                f"{path}: {key!r} must be a float32 or int64 tensor of shape [batch] or [batch, k], received {tensor}"
+                f"{path}: {key!r} must be a float32 tensor of shape [batch] or [batch, k], or an int64 one of "
+                f"vocabulary ids of shape [batch] or [batch, 1], received {tensor}"
             )
     return own
+
+
+def _fits_a_model(tensor: object) -> bool:
+    if not isinstance(tensor, tf.Tensor) or tensor.shape.rank not in (1, 2):
+        return False
+    width = 1 if tensor.shape.rank == 1 else tensor.shape[1]
+    return width == 1 if tensor.dtype == tf.int64 else tensor.dtype == tf.float32 and width is not None

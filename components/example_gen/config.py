@@ -31,7 +31,8 @@ class SplitInputs(Settings):
 class CsvOptions(Settings):
     """How CSV text is read. Anything but the defaults is converted to Parquet before the run."""
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+    """One character: a tab, or printable ASCII other than the quote."""
     encoding: str = "utf-8"
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -44,10 +45,8 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
     keras.utils.set_random_seed(job.seed)
     if job.deterministic:
         tf.config.experimental.enable_op_determinism()
-    precision = job.train.mixed_precision
-    keras.config.set_dtype_policy("float32" if precision == "none" else f"mixed_{precision}")
     label = job.features.label
-    with _distribution(job.train):
+    with _precision(job.train), _distribution(job.train):
         model = build_model(job.model, data.schema.inputs, _head(label, data))
         model.compile(
             optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),
@@ -63,6 +62,19 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
 def steps_per_epoch(config: TrainConfig, data: TrainingData) -> int:
     """Batches in one epoch: one pass over the training split, unless the configuration says otherwise."""
     return config.steps_per_epoch or data.batches_per_pass
+
+
+@contextlib.contextmanager
+def _precision(config: TrainConfig) -> Iterator[None]:
+    """Layers take the process-wide policy when they are made, and keep it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(
+        "float32" if config.mixed_precision == "none" else f"mixed_{config.mixed_precision}"
+    )
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[object]:
@@ -88,7 +100,8 @@ def _optimizer(config: TrainConfig, epoch_steps: int) -> keras.optimizers.Optimi
     options: dict[str, object] = {}
     if config.optimizer in ("sgd", "rmsprop"):
         options["momentum"] = config.momentum
-    if config.weight_decay:
+    # AdamW decays by 0.004 unless it is told otherwise; the others take None for no decay at all.
+    if config.weight_decay or config.optimizer == "adamw":
         options["weight_decay"] = config.weight_decay
     rate = WarmupDecay(
         name=config.schedule.name,

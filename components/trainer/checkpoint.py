@@ -41,7 +41,7 @@ class TrainingState:
 
 
 class Checkpoint:
-    """Weights, optimizer and state of one training, in a folder of its own.
+    """Weights, optimizer, random states and progress of one training, in a folder of its own.
 
     Each epoch writes a numbered sub-folder under a temporary name and renames it, so that the newest one is
     always whole; the older one is removed after that.
@@ -50,6 +50,7 @@ class Checkpoint:
     _WEIGHTS = "last.weights.h5"
     _BEST = "best.weights.h5"
     _STATE = "state.json"
+    _RANDOM = "random.json"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,6 +63,10 @@ class Checkpoint:
         # Without its variables an optimizer silently ignores what was stored for it.
         model.optimizer.build(model.trainable_variables)
         model.load_weights(newest / self._WEIGHTS)
+        for variable, value in zip(
+            _random_states(model), json.loads((newest / self._RANDOM).read_text()), strict=True
+        ):
+            variable.assign(value)
         return TrainingState(**json.loads((newest / self._STATE).read_text()))
 
     def save(self, model: keras.Model, state: TrainingState, improved: bool) -> None:
@@ -79,6 +84,8 @@ class Checkpoint:
             shutil.copyfile(temporary / self._WEIGHTS, temporary / self._BEST)
         else:
             shutil.copyfile(previous / self._BEST, temporary / self._BEST)
+        random = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)]
+        (temporary / self._RANDOM).write_text(json.dumps(random))
         (temporary / self._STATE).write_text(json.dumps(asdict(state)))
         temporary.rename(self.folder / f"epoch-{state.epoch:06d}")
         if previous is not None:
@@ -96,3 +103,9 @@ class Checkpoint:
 
     def _newest(self) -> Path | None:
         return max(self.folder.glob("epoch-*"), default=None)
+
+
+def _random_states(model: keras.Model) -> list[keras.Variable]:
+    """The states of dropout and its like, which `save_weights` leaves out."""
+    weights = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]

@@ -51,12 +51,13 @@ def load_data(task: TrainingTask) -> TrainingData:
     """Reads the label summaries and prepares the eval split.
 
     Raises:
-      UserError: a split is empty, or holds one class only.
+      UserError: the train, eval or golden split is empty, or holds one class only.
     """
     transform = tft.TFTransformOutput(task.transform_graph)
     schema = TransformedData.read(transform, task.job.features)
     label, train_config = task.job.features.label, task.job.train
-    summaries = {split: summarize_labels(task.files[split], schema) for split in ("train", "eval")}
+    splits = ("train", "eval", task.job.golden_split)
+    summaries = {split: summarize_labels(task.files[split], schema) for split in dict.fromkeys(splits)}
     for split, summary in summaries.items():
         _check_split(split, summary, schema, label)
     batches = dataset(
@@ -70,7 +71,7 @@ def load_data(task: TrainingTask) -> TrainingData:
         schema=schema,
         train=summaries["train"],
         eval=summaries["eval"],
-        batches_per_pass=-(-summaries["train"].rows // train_config.batch_size),
+        batches_per_pass=-(-summaries["train"].labelled // train_config.batch_size),
         eval_batches=keras_batches(batches, schema, summaries["train"], label),
     )
 
@@ -83,10 +84,11 @@ def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -
         files,
         data.schema,
         batch_size=train_config.batch_size,
-        shuffle_buffer=min(train_config.shuffle_buffer, data.train.rows),
+        shuffle_buffer=min(train_config.shuffle_buffer, data.train.labelled),
         seed=task.job.seed,
         cache=fits_in_memory(files, train_config.cache_mb),
         first_pass=first_pass,
+        unlabelled=data.train.labelled < data.train.rows,
     ).skip(skipped)
     weights = class_weights(train_config, data.schema, data.train)
     return keras_batches(batches, data.schema, data.train, task.job.features.label, weights)

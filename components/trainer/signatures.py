@@ -12,8 +12,9 @@ import tensorflow_transform as tft
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.features import safe_name
 from preprocessing.input_pipeline import LabelSummary, TransformedData
+from preprocessing.raw_columns import MISSING_INTEGER
 
-MISSING: dict[tf.DType, Any] = {tf.float32: np.float32("nan"), tf.int64: np.iinfo(np.int64).min, tf.string: ""}
+MISSING: dict[tf.DType, Any] = {tf.float32: np.float32("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}
 """What says "missing" in a raw feature tensor: NaN, the smallest int64, and the empty string."""
 
 
@@ -57,8 +58,7 @@ class ServingModule(tf.Module):
         self._raw_spec = transform.raw_feature_spec()
         self._features, self._schema, self._summary = features, schema, summary
         self.inputs = raw_inputs(features, self._raw_spec)
-        serving = {each.column: self._raw_spec[each.column] for each in self.inputs}
-        self._serving_spec = serving
+        self._serving_spec = {each.column: _optional(self._raw_spec[each.column]) for each in self.inputs}
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The three signatures by name.
@@ -114,6 +114,13 @@ class ServingModule(tf.Module):
         inputs = {each.name: transformed[each.name] for each in self._schema.inputs}
         outputs = self._model(inputs, training=False)
         return serving_outputs(outputs, self._features.label, self._schema.classes, self._summary)
+
+
+def _optional(spec: Any) -> Any:
+    """The column's parsing, without an error where a request leaves out a column that the schema calls required."""
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.io.FixedLenFeature(spec.shape, spec.dtype, np.full(spec.shape, MISSING[spec.dtype]))
+    return spec
 
 
 def serving_outputs(

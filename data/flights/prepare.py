@@ -32,7 +32,7 @@ SCHEDULE = [
     "flights_carrier_hour",
     "flights_day",
 ]
-PLANE = ["plane_year", "plane_manufacturer", "plane_model", "plane_seats"]
+PLANE = ["plane_year", "plane_model", "plane_seats"]
 OBSERVED = ["temp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 LAST_HOURS = ["precip_6h", "visib_6h", "wind_speed_6h"]
 

@@ -202,7 +202,9 @@ def _label_null_words(table: Table, csv: CsvOptions, label: str) -> tuple[str, .
     for batch in batches([profile.file for profile in table.files], "csv", as_written, {label: pa.string()}):
         counts.update(batch.column(0).drop_null().to_pylist())
     words = {word for word in csv.null_values if word in counts}
-    classes = words if len(counts.keys() - words) < 2 else words & {"None"}
+    classes = words & {"None"}
+    if len(counts.keys() - words | classes) < 2:
+        classes = words
     return tuple(word for word in csv.null_values if word not in classes)
 
 

@@ -42,16 +42,32 @@ def test_pushes_a_model_that_reaches_the_threshold(penguins):
     assert pushed.name.isdigit()
     assert (pushed / "saved_model.pb").is_file()
     assert {gate["name"]: gate["passed"] for gate in result["gates"]} == {
-        "ExampleValidator": True, "Evaluator": True, "SmokeTest": True,
+        "ExampleValidator": True,
+        "Evaluator": True,
+        "SmokeTest": True,
     }
 
 
 def test_shows_a_line_for_each_component_and_no_noise(penguins):
     finished, _ = penguins
-    for name in ("ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Transform", "Trainer",
-                 "Champion", "Evaluator", "SmokeTest", "Pusher"):
-        assert sum(line.split()[:3:2] == ["✓", "done"] and line.split()[1] == name
-                   for line in finished.stderr.splitlines()) == 1, name
+    for name in (
+        "ExampleGen",
+        "StatisticsGen",
+        "ImportSchemaGen",
+        "ExampleValidator",
+        "Transform",
+        "Trainer",
+        "Champion",
+        "Evaluator",
+        "SmokeTest",
+        "Pusher",
+    ):
+        assert (
+            sum(
+                line.split()[:3:2] == ["✓", "done"] and line.split()[1] == name for line in finished.stderr.splitlines()
+            )
+            == 1
+        ), name
     assert "epoch 1/" in finished.stderr
     assert finished.stderr.rstrip().splitlines()[-1] == f"pushed: {finished.result['pushed']}"
     for noise in ("WARNING", "INFO", "absl", "cuda", "oneDNN", "UserWarning", "Traceback"):
@@ -85,7 +101,10 @@ def test_the_pushed_model_predicts_with_tensorflow_alone(penguins):
     site_packages = next(path for path in sys.path if path.endswith("site-packages"))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", PREDICT, site_packages, finished.result["pushed"], json.dumps(requests)],
-        capture_output=True, text=True, cwd="/", timeout=120,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     labels = json.loads(done.stdout)
@@ -97,27 +116,48 @@ def test_a_second_run_takes_everything_from_the_cache_and_pushes_nothing_new(pen
     first, root = penguins
     again = lockgate_run(PENGUINS, root)
     assert again.code == 0, again.stderr
-    for name in ("ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Transform", "Trainer", "SmokeTest"):
+    for name in (
+        "ExampleGen",
+        "StatisticsGen",
+        "ImportSchemaGen",
+        "ExampleValidator",
+        "Transform",
+        "Trainer",
+        "SmokeTest",
+    ):
         assert again.result["states"][name] == "cached", name
     assert again.result["pushed"] == first.result["pushed"]
     assert again.result["metrics"] == first.result["metrics"]
     assert len([each for each in (root / "serving").iterdir() if each.name.isdigit()]) == 1
 
 
-def test_a_gate_that_says_no_stops_the_push(penguins, lockgate_run):
+def test_gates_that_say_no_stop_the_push_and_say_why(penguins, lockgate_run):
+    """A model that hardly trained, against the champion; and a smoke test without the time to load TensorFlow."""
     _, root = penguins
     before = sorted(path.name for path in (root / "serving").iterdir())
-    refused = lockgate_run(PENGUINS, root, "--set", "evaluate.thresholds=[{metric: log_loss, max: 1.0e-9}]",
-                           "--set", "smoke_test.memory_mb=512")
+    refused = lockgate_run(
+        PENGUINS,
+        root,
+        *("--set", "train.epochs=1", "--set", "train.learning_rate=1.0e-6"),
+        *("--set", "smoke_test.timeout_seconds=0.5"),
+        *(
+            "--set",
+            "evaluate.thresholds=[{metric: log_loss, max: 0.001}, {metric: accuracy, min: 0, max_regression: 0}]",
+        ),
+    )
     assert refused.code == 3, refused.stderr
     assert refused.result["state"] == "refused"
     assert refused.result["pushed"] is None
     reasons = {gate["name"]: gate["reason"] for gate in refused.result["gates"] if gate["passed"] is False}
     assert set(reasons) == {"Evaluator", "SmokeTest"}
     assert "log_loss is" in reasons["Evaluator"]
-    assert "expected at most 1e-09" in reasons["Evaluator"]
+    assert "expected at most 0.001" in reasons["Evaluator"]
+    assert "accuracy is -0." in reasons["Evaluator"]
+    assert "(change against the champion), expected at least 0" in reasons["Evaluator"]
+    assert "0.5 s" in reasons["SmokeTest"]
+    assert refused.result["champion"]["accuracy"] > refused.result["metrics"]["accuracy"]
     last = refused.stderr.rstrip().splitlines()[-1]
-    assert last.startswith("refused: Evaluator: log_loss is")
+    assert last == f"refused: Evaluator: {reasons['Evaluator']}; SmokeTest: {reasons['SmokeTest']}"
     assert sorted(path.name for path in (root / "serving").iterdir()) == before
 
 
@@ -150,10 +190,16 @@ def test_the_same_seed_gives_the_same_metrics_elsewhere_even_when_killed_on_the_
 def test_two_runs_do_not_share_a_root(penguins, lockgate_run):
     _, root = penguins
     holder = subprocess.Popen(
-        [sys.executable, "-c",
-         "import sys, time; from pathlib import Path; from pipeline.runs import only_run\n"
-         "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()", str(root)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from pipeline.runs import only_run\n"
+            "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
+            str(root),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert holder.stdout.readline() == "held\n"
     began = time.monotonic()

@@ -1,10 +1,11 @@
 """What a mistake in pipeline.yaml is called: line, field, what is allowed, the nearest name."""
 
+import math
 from pathlib import Path
 
 import pytest
 
-from pipeline.loader import load
+from pipeline.loader import LoadedConfig, load
 from pipeline.problems import ConfigError, Problem
 
 CONFIG = """\

@@ -2,7 +2,6 @@
 
 import importlib.machinery
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest

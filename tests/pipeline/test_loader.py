@@ -84,6 +84,13 @@ def test_every_value_knows_its_line() -> None:
     assert tree.origin_of(("train", "schedule", "name")).line == 18, "not stated: the section around it"
 
 
+@pytest.mark.parametrize("text", ["- a\n", "text\n", "3\n"])
+def test_a_file_that_holds_no_sections(text: str) -> None:
+    problem = problem_of(text)
+    assert problem.line == 1
+    assert problem.message.startswith("must be a mapping of sections")
+
+
 # extends
 
 

@@ -63,7 +63,9 @@ def test_the_lock_is_given_back_after_an_error(tmp_path):
     [
         (RunResult("pushed", pushed="/models/7"), "pushed: /models/7"),
         (
-            RunResult("refused", gates=(Gate("A", True, "fine"), Gate("B", False, "auc is 0.5"), Gate("C", None, "odd"))),
+            RunResult(
+                "refused", gates=(Gate("A", True, "fine"), Gate("B", False, "auc is 0.5"), Gate("C", None, "odd"))
+            ),
             "refused: B: auc is 0.5",
         ),
         (

@@ -216,7 +216,7 @@ class TestSplits:
     def test_a_column_that_tfx_would_read_differently_in_each_split(self, tmp_path: Path) -> None:
         halves = GOOD.replace("\n1,0.5", "\n1.5,0.5")
         facts = check_table(config(self.splits(tmp_path, eval=halves)), tmp_path)
-        assert facts.reasons == ("column 'a' would be of another type in each split",)
+        assert facts.reasons == ("column 'a': TFX would read another type in each split",)
         assert facts.types["a"] == "double"
 
 
@@ -272,18 +272,18 @@ class TestFiles:
         (GOOD, {"encoding": "latin-1"}, {}, "the encoding is latin-1"),
         (GOOD.replace("a,b,c,y", '"a",b,c,y'), {}, {}, "header that TFX misreads"),
         ("\n".join("," + line for line in GOOD.splitlines()), {}, {}, "header that TFX misreads"),
-        (with_line(3, "NA,2,k,yes"), {}, {}, "column 'a' has words that mean missing"),
-        (with_line(3, "2,2,?,yes"), {}, {}, "column 'c' has words that mean missing"),
-        (GOOD.replace(",k", ",00"), {}, {}, "column 'c' would be read as int, it is to be string"),
-        (GOOD.replace(",k1", ",1.0").replace(",k", ","), {}, {}, "column 'c' would be read as float"),
-        (with_line(3, "99999999999999999999,2,k,yes"), {}, {}, "column 'a' would be read as string"),
+        (with_line(3, "NA,2,k,yes"), {}, {}, "column 'a': words that mean missing"),
+        (with_line(3, "2,2,?,yes"), {}, {}, "column 'c': words that mean missing"),
+        (GOOD.replace(",k", ",00"), {}, {}, "column 'c': TFX would read int, it is to be string"),
+        (GOOD.replace(",k1", ",1.0").replace(",k", ","), {}, {}, "column 'c': TFX would read float"),
+        (with_line(3, "99999999999999999999,2,k,yes"), {}, {}, "column 'a': TFX would read string"),
         (with_line(3, '2,2,5" k,yes'), {}, {}, "quotation marks or line ends that TFX misreads"),
         (GOOD.replace("\n", "\r"), {}, {}, "quotation marks or line ends that TFX misreads"),
         (
             GOOD.replace(",k", ",2024013"),
             {},
             {"categorical": None, "datetime": [{"columns": ["c"], "format": "%Y%m%d"}]},
-            "column 'c' would be read as int, it is to be string",
+            "column 'c': TFX would read int, it is to be string",
         ),
         ("z," + GOOD.replace("\n", "\n,").rstrip(","), {}, {}, "column 'z' is left out: it is empty everywhere"),
     ],
@@ -316,7 +316,7 @@ def test_the_types_of_a_schema_win(tmp_path: Path) -> None:
     (tmp_path / "s.pbtxt").write_text('feature { name: "a" type: FLOAT } feature { name: "c" type: BYTES }')
     facts = check(tmp_path, GOOD, data={"path": "t.csv", "schema": "s.pbtxt"})
     assert facts.types["a"] == "double"
-    assert facts.reasons == ("column 'a' would be read as int, it is to be float",)
+    assert facts.reasons == ("column 'a': TFX would read int, it is to be float",)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ class TestParquet:
 
     def test_zeros_need_a_copy(self, tmp_path: Path) -> None:
         facts = check_parquet(tmp_path, {"a": [0.0, 1.0] * 10, "y": self.Y}, **self.GROUPS)
-        assert facts.reasons == ("column 'a' holds 0, which TFX's Parquet reader takes for missing",)
+        assert facts.reasons == ("column 'a': 0, which TFX's Parquet reader takes for missing",)
 
     @pytest.mark.parametrize(
         ("values", "kind", "staged"),

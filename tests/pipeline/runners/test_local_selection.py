@@ -25,7 +25,11 @@ def nodes():
         (Selection(), set(EDGES), set()),
         (Selection(first="transform"), set(EDGES), {"transform", "trainer", "push"}),
         (Selection(last="transform"), {"gen", "transform"}, set()),
-        (Selection(first="transform", last="trainer"), {"gen", "transform", "trainer"}, {"transform", "trainer", "push"}),
+        (
+            Selection(first="transform", last="trainer"),
+            {"gen", "transform", "trainer"},
+            {"transform", "trainer", "push"},
+        ),
         (Selection(first="gen", last="gen"), {"gen"}, set(EDGES)),
     ],
 )

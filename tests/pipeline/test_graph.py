@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+
+import pytest
+from tfx.dsl.compiler.compiler import Compiler
+
+from pipeline.config import PipelineConfig
+from pipeline.graph import Places, build_pipeline
+from pipeline.staging import StagedData
+
+CONFIG = {
+    "name": "toy",
+    "data": {"path": "t.csv"},
+    "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
+    "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
+}
+
+
+@pytest.fixture
+def build(tmp_path):
+    def _build(changes=None, *, schema=None, sources=None, data_format="csv"):
+        config = PipelineConfig.model_validate_json(json.dumps(CONFIG | (changes or {})))
+        sources = sources or {"all": str(tmp_path / "t.csv")}
+        data = StagedData(sources, data_format, (), ())
+        root = tmp_path / "root"
+        pipeline = build_pipeline(config, Places(root, data, schema, root / config.push.directory))
+        return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
+
+    return _build
+
+
+def test_every_standard_component_is_there(build):
+    assert set(build()) == {
+        "ExampleGen",
+        "StatisticsGen",
+        "SchemaGen",
+        "ExampleValidator",
+        "Transform",
+        "Champion",
+        "Trainer",
+        "Evaluator",
+        "SmokeTest",
+        "Pusher",
+    }
+
+
+def test_a_curated_schema_replaces_the_inferred_one_and_an_edit_of_it_is_seen(build, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text('feature { name: "x" type: FLOAT }')
+    nodes = build(schema=schema)
+    assert "ImportSchemaGen" in nodes
+    assert "SchemaGen" not in nodes
+    before = str(nodes["ImportSchemaGen"].parameters)
+    assert str(build(schema=schema)["ImportSchemaGen"].parameters) == before
+    schema.write_text('feature { name: "x" type: INT }')
+    assert str(build(schema=schema)["ImportSchemaGen"].parameters) != before
+
+
+def test_the_push_waits_for_both_gates_and_they_do_not_wait_for_each_other(build):
+    nodes = build()
+    assert set(nodes["Pusher"].upstream_nodes) == {"Trainer", "Evaluator", "SmokeTest"}
+    assert "SmokeTest" not in nodes["Evaluator"].upstream_nodes
+    assert "Evaluator" not in nodes["SmokeTest"].upstream_nodes
+
+
+def test_the_evaluator_judges_on_the_test_split_and_the_trainer_stops_on_eval(build):
+    nodes = build()
+    assert "test" in str(nodes["Evaluator"].parameters.parameters["example_splits"])
+    assert "eval" not in str(nodes["Evaluator"].parameters.parameters["example_splits"])
+    train_args = nodes["Trainer"].parameters.parameters["train_args"].field_value.string_value
+    assert json.loads(train_args)["splits"] == ["train"]
+
+
+def test_the_champion_reaches_the_trainer_for_a_warm_start_only(build):
+    assert "Champion" not in build()["Trainer"].upstream_nodes
+    assert "Champion" in build({"train": {"warm_start": True}})["Trainer"].upstream_nodes
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({"train": {"epochs": 3}}, {"Trainer"}),
+        ({"model": {"family": "dcn"}}, {"Trainer"}),
+        ({"seed": 7}, {"Trainer"}),
+        ({"evaluate": {"thresholds": [{"metric": "auc", "min": 0.6}]}}, {"Evaluator"}),
+        ({"smoke_test": {"rows": 3}}, {"SmokeTest"}),
+        ({"push": {"directory": "elsewhere"}}, {"Pusher"}),
+        (
+            {
+                "features": {
+                    "label": {"column": "y", "task": "binary"},
+                    "numeric": [{"columns": ["x"], "scale": "none"}],
+                }
+            },
+            {"Transform", "Trainer"},
+        ),
+    ],
+)
+def test_a_change_of_one_section_changes_the_cache_key_of_what_reads_it(build, changes, changed):
+    before, after = build(), build(changes)
+    assert {name for name in before if before[name].parameters != after[name].parameters} == changed
+
+
+def test_splits_in_folders_become_patterns_below_their_common_folder(build, tmp_path):
+    for split in ("train", "eval", "test"):
+        (tmp_path / "parts" / split).mkdir(parents=True)
+    sources = {split: str(tmp_path / "parts" / split) for split in ("train", "eval", "test")}
+    nodes = build(
+        {"data": {"inputs": {"train": "a", "eval": "b", "test": "c"}}}, sources=sources, data_format="parquet"
+    )
+    parameters = nodes["ExampleGen"].parameters.parameters
+    assert Path(parameters["input_base"].field_value.string_value) == tmp_path / "parts"
+    splits = json.loads(parameters["input_config"].field_value.string_value)["splits"]
+    assert {split["name"]: split["pattern"] for split in splits} == {
+        "train": "train/*.parquet",
+        "eval": "eval/*.parquet",
+        "test": "test/*.parquet",
+    }
