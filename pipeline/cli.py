@@ -7,9 +7,12 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from preprocessing.config import Task
 
 EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -120,7 +123,7 @@ def schema() -> None:
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
 )
 @_explains_failures
-def init(name: str, data: Path, label: str, task: str | None) -> None:
+def init(name: str, data: Path, label: str, task: "Task | None") -> None:
     """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
     from pipeline.scaffold import propose, write
 

@@ -81,7 +81,7 @@ class Screen:
         if not self._console.is_terminal:
             yield
             return
-        with Live(get_renderable=self._render, console=self._console, refresh_per_second=4, transient=False) as live:
+        with Live(get_renderable=self._render, console=self._console, redirect_stdout=False, redirect_stderr=False) as live:
             self._live = live
             try:
                 yield

@@ -28,20 +28,8 @@ def strings(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
     return _first_column(_to_string(raw))
 
 
-def finite_values(raw: tf.Tensor | tf.SparseTensor) -> tf.SparseTensor:
-    """The numbers that are there, float32 of shape [batch, 1], for the analyzers."""
-    dense = numbers(raw)
-    return where_present(dense, tf.math.is_finite(dense))
-
-
-def present_strings(raw: tf.Tensor | tf.SparseTensor) -> tf.SparseTensor:
-    """The strings that are there, of shape [batch, 1], for the analyzers."""
-    dense = strings(raw)
-    return where_present(dense, tf.not_equal(dense, ""))
-
-
 def where_present(values: tf.Tensor, present: tf.Tensor) -> tf.SparseTensor:
-    """Those values of a [batch] tensor where the bool tensor `present` is true, as [batch, 1]."""
+    """The values of a [batch] tensor where the bool tensor `present` is true, as [batch, 1], for the analyzers."""
     rows = tf.where(present)
     shape = tf.stack([tf.size(values, tf.int64), 1])
     return tf.SparseTensor(tf.concat([rows, tf.zeros_like(rows)], axis=1), tf.boolean_mask(values, present), shape)

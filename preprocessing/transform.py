@@ -88,28 +88,24 @@ def _as_float(flag: tf.Tensor) -> tf.Tensor:
 def _numeric(inputs: Inputs, column: str, feature: NumericFeature, categories: dict[str, tf.Tensor]) -> Outputs:
     raw = raw_columns.numbers(inputs[column])
     missing = tf.math.is_nan(raw)
-    present = raw_columns.finite_values(inputs[column])
     outputs: Outputs = {}
     if feature.missing.indicator:
         outputs[transformed(column, "missing")] = _as_float(missing)
+    # The statistics are those of the numbers that are there, so that one pass over the data finds both
+    # the fill value and the scale.
     if feature.bucketed:
-        bucket = _bucket(_clip(raw, feature), _map_values(present, lambda x: _clip(x, feature)), feature)
+        clipped = _clip(raw, feature)
+        bucket = _bucket(clipped, tf.boolean_mask(clipped, ~missing), feature)
         # Id 0 is the bucket of missing numbers.
         ids = tf.where(missing, tf.zeros_like(bucket), bucket + 1)
         outputs[transformed(column, "bucket")] = ids
         categories[column] = tf.strings.as_string(ids)
         return outputs
+    present = raw_columns.where_present(raw, ~missing)
+    shaped = tf.SparseTensor(present.indices, _shape_number(present.values, feature), present.dense_shape)
     filled = tf.where(missing, _fill_value(present, feature), raw)
-    # The statistics are those of the numbers that are there, so that one pass over the data finds both
-    # the fill value and the scale.
-    outputs[transformed(column, "number")] = _scale(
-        _shape_number(filled, feature), _map_values(present, lambda x: _shape_number(x, feature)), feature
-    )
+    outputs[transformed(column, "number")] = _scale(_shape_number(filled, feature), shaped, feature)
     return outputs
-
-
-def _map_values(sparse: tf.SparseTensor, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.SparseTensor:
-    return tf.SparseTensor(sparse.indices, function(sparse.values), sparse.dense_shape)
 
 
 def _clip(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
@@ -146,10 +142,10 @@ def _finite(x: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
 
 
-def _bucket(x: tf.Tensor, present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
+def _bucket(x: tf.Tensor, present: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
     if feature.bucket_boundaries is not None:
         return tf.cast(tf.raw_ops.Bucketize(input=x, boundaries=list(feature.bucket_boundaries)), tf.int64)
-    boundaries = tft.quantiles(present.values, num_buckets=feature.quantile_buckets, epsilon=0.001)
+    boundaries = tft.quantiles(present, num_buckets=feature.quantile_buckets, epsilon=0.001)
     return tft.apply_buckets(x, boundaries)
 
 
@@ -165,7 +161,7 @@ def _categorical(inputs: Inputs, column: str, feature: CategoricalFeature, categ
         ids = tf.strings.to_hash_bucket_fast(values, feature.hash_buckets)
     else:
         vocabulary = tft.vocabulary(
-            raw_columns.present_strings(inputs[column]) if feature.fill is None else values,
+            raw_columns.where_present(values, tf.not_equal(values, "")),
             top_k=feature.top_k,
             frequency_threshold=feature.min_frequency,
             vocab_filename=vocabulary_name(column),
@@ -200,7 +196,8 @@ def _label(raw: tf.Tensor | tf.SparseTensor, label: Label) -> tf.Tensor:
         matches = tf.equal(tf.expand_dims(names, -1), tf.constant(label.classes))
         ids = tf.argmax(tf.cast(matches, tf.int64), axis=-1)
         return tf.where(tf.reduce_any(matches, axis=-1), ids, -tf.ones_like(ids))
-    vocabulary = tft.vocabulary(raw_columns.present_strings(raw), vocab_filename=LABEL_VOCABULARY)
+    present = raw_columns.where_present(names, tf.not_equal(names, ""))
+    vocabulary = tft.vocabulary(present, vocab_filename=LABEL_VOCABULARY)
     return tft.apply_vocabulary(names, vocabulary, default_value=-1)
 
 

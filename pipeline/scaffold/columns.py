@@ -79,6 +79,7 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
+    decisions += [Decision(name, "left_out", f"its type is {kind}") for name, kind in survey.unsupported.items()]
     return decisions
 
 

@@ -17,6 +17,7 @@ from pipeline.table_convert import cells_as_text
 from pipeline.table_profile import ColumnProfile, Watch, profile_file
 from pipeline.table_rules import Table, check_names, check_same_columns
 from pipeline.table_types import is_boolean, is_temporal
+from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +118,7 @@ class Survey:
       csv: how CSV text is read.
       rows: all data rows.
       columns: by name, in the file's order.
+      unsupported: columns of types that can't become features, with the type.
       label_counts: all rows by the label's value.
       sampled: whether `cells` hold a part of the rows only.
       null_words: words that were found to mean missing, beside the usual ones, and where.
@@ -127,6 +129,7 @@ class Survey:
     csv: CsvOptions
     rows: int
     columns: Mapping[str, Column]
+    unsupported: Mapping[str, str]
     label_counts: Counter[str]
     sampled: bool
     null_words: Mapping[str, str]
@@ -147,16 +150,22 @@ def survey(data: Path, label: str) -> Survey:
     csv = sniff(files[0]) if fmt == "csv" else CsvOptions()
     check_names({label: "class"}, header(files[0], fmt, csv), str(files[0]))
     table = _profiled(files, fmt, csv, label)
+    if table.column(label).unsupported is not None:
+        raise UserError(
+            f"the label {label!r} is of type {table.column(label).unsupported}",
+            hint="choose a column of classes or numbers",
+        )
     found = _null_words(table, label)
     kept = _label_null_words(table, csv, label)
     if found or kept != csv.null_values:
         csv = csv.model_copy(update={"null_values": (*kept, *found)})
         table = _profiled(files, fmt, csv, label)
     rows = table.rows("all")
-    cells = _sample(files, fmt, csv, rows)
+    unsupported = {name: kind for name in table.names if (kind := table.column(name).unsupported) is not None}
+    cells = _sample(files, fmt, csv, rows, frozenset(table.names) - unsupported.keys())
     columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
     counts = table.column(label).counts
-    return Survey(files, fmt, csv, rows, columns, counts, rows > SAMPLE_ROWS, found)
+    return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
 
 
 def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, label: str) -> Table:
@@ -208,7 +217,9 @@ def _label_null_words(table: Table, csv: CsvOptions, label: str) -> tuple[str, .
     return tuple(word for word in csv.null_values if word not in classes)
 
 
-def _sample(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, rows: int) -> dict[str, pa.Array]:
+def _sample(
+    files: tuple[Path, ...], fmt: Format, csv: CsvOptions, rows: int, wanted: frozenset[str]
+) -> dict[str, pa.Array]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -220,7 +231,7 @@ def _sample(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, rows: int) ->
         picked = batch.take(pa.array(range(-offset % step, batch.num_rows, step), pa.int64()))
         offset += batch.num_rows
         for name, array in zip(picked.schema.names, picked.columns, strict=True):
-            if name and not pa.types.is_nested(array.type) and not pa.types.is_binary(array.type):
+            if name in wanted:
                 cells = cells_as_text(array)
                 if fmt == "csv":
                     cells = pc.if_else(pc.is_in(cells, value_set=null_words), "", cells)

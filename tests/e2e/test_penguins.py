@@ -162,7 +162,7 @@ def test_gates_that_say_no_stop_the_push_and_say_why(penguins, lockgate_run):
 
 
 def test_the_same_seed_gives_the_same_metrics_elsewhere_even_when_killed_on_the_way(penguins, tmp_path, lockgate_run):
-    """Kills a run in three components; the fourth attempt finishes it with the metrics of the run that was not killed."""
+    """Kills a run in three components; the fourth attempt ends with the metrics of the run that was not killed."""
     uninterrupted, _ = penguins
     root = tmp_path / "root"
     command = [str(Path(sys.executable).with_name("lockgate")), "run", str(PENGUINS), "--set", f"root={root}"]

@@ -9,13 +9,9 @@ from preprocessing.errors import UserError
 
 def _wrapped(cause):
     """As Beam and TFX do: an error of their own around the one that matters."""
-    try:
-        try:
-            raise cause
-        except Exception as error:
-            raise RuntimeError("[while running 'Write']") from error
-    except RuntimeError as error:
-        return error
+    error = RuntimeError("[while running 'Write']")
+    error.__cause__ = cause
+    return error
 
 
 def test_a_users_mistake_is_found_below_what_wraps_it():

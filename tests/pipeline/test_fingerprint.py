@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from pipeline.fingerprint import fingerprint
+from pipeline.fingerprint import _closure, fingerprint
 
 
 @pytest.fixture
@@ -52,11 +52,9 @@ def test_a_missing_module_is_an_error(package):
         _of(package, "nothing")
 
 
-def test_training_code_is_behind_the_trainer_and_not_behind_transform(tmp_path, monkeypatch):
-    from pipeline import fingerprint as module
-
-    transform = set(module._closure(["preprocessing.transform"]))
-    trainer = set(module._closure(["components.trainer.run_fn"]))
+def test_training_code_is_behind_the_trainer_and_not_behind_transform():
+    transform = set(_closure(["preprocessing.transform"]))
+    trainer = set(_closure(["components.trainer.run_fn"]))
     assert {"preprocessing.raw_columns", "preprocessing.dates", "preprocessing.features"} <= transform
     assert not {name for name in transform if name.startswith(("models", "components", "pipeline"))}
     assert {"models.dcn", "models.registry", "components.trainer.export", "preprocessing.input_pipeline"} <= trainer

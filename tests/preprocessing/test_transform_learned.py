@@ -1,6 +1,5 @@
 """What tf.Transform learns from the training split, worked out by hand on the toy table of conftest.py."""
 
-
 import pytest
 
 from preprocessing.features import model_inputs
