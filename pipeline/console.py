@@ -81,7 +81,9 @@ class Screen:
         if not self._console.is_terminal:
             yield
             return
-        with Live(get_renderable=self._render, console=self._console, redirect_stdout=False, redirect_stderr=False) as live:
+        # Rich would show what Python writes to stderr; that belongs into the log.
+        options = {"redirect_stdout": False, "redirect_stderr": False}
+        with Live(get_renderable=self._render, console=self._console, **options) as live:
             self._live = live
             try:
                 yield

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 
+from components.evaluator.failures import genuine_failures
 from pipeline.config import LOWER_IS_BETTER, METRICS, EvaluateConfig, Threshold
 from preprocessing.config import FeaturesConfig
 from preprocessing.features import LABEL, WEIGHT
@@ -146,25 +147,17 @@ def _overall(uri: str, model: str) -> dict[str, float]:
     return metrics
 
 
-def _failures(result: tfma.proto.validation_result_pb2.ValidationResult) -> Iterator[str]:
-    for per_slice in result.metric_validations_per_slice:
-        name = (
-            tfma.slicer.slicer_lib.deserialize_slice_key(per_slice.slice_key)
-            if per_slice.slice_key.single_slice_keys
-            else ()
-        )
-        where = "" if not name else " on " + ", ".join(f"{key}={_text(value)}" for key, value in name)
-        for failure in per_slice.failures:
-            value = failure.metric_value.double_value.value
-            change = " (change against the champion)" if failure.metric_key.is_diff else ""
-            bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
-            yield f"{failure.metric_key.name}{where} is {value:.4g}{change}, expected {bounds}"
+def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:
+    for name, failure in genuine_failures(result):
+        where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
+        change = " (change against the champion)" if failure.metric_key.is_diff else ""
+        bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
+        computed = failure.metric_value.HasField("double_value")
+        value = f"{failure.metric_value.double_value.value:.4g}" if computed else "not known (too few test rows?)"
+        yield f"{failure.metric_key.name}{where} is {value}{change}, expected {bounds}"
     for missing in result.missing_slices:
-        yield f"no test row in slice {', '.join(missing.feature_keys)}"
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+        columns = ", ".join(missing.feature_keys)
+        yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"
 
 
 def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:

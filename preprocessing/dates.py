@@ -25,11 +25,11 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
 
 
-def date_inputs(raw: tf.Tensor | tf.SparseTensor, column: str, feature: DatetimeFeature) -> dict[str, tf.Tensor]:
+def date_inputs(raw: tf.Tensor, column: str, feature: DatetimeFeature) -> dict[str, tf.Tensor]:
     """The model inputs of one date column.
 
     Args:
-      raw: the column: strings in `feature.format`, or integers that count `feature.unit` since 1970.
+      raw: the [batch] column: strings in `feature.format`, or integers that count `feature.unit` since 1970.
       column: its name.
       feature: which parts are wanted and how they are encoded.
 
@@ -42,7 +42,7 @@ def date_inputs(raw: tf.Tensor | tf.SparseTensor, column: str, feature: Datetime
       UserError: the column holds floating-point numbers.
     """
     if raw.dtype == tf.string:
-        days, seconds, valid = parse(raw_columns.strings(raw), feature.format)
+        days, seconds, valid = parse(raw, feature.format)
     elif raw.dtype.is_integer:
         days, seconds, valid = _from_count(raw, feature.unit)
     else:
@@ -106,7 +106,7 @@ def _pattern(date_format: str) -> tuple[str, str]:
     return rf"(?s)\s*{pattern}(?:\D.*)?", order
 
 
-def _from_count(raw: tf.Tensor | tf.SparseTensor, unit: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _from_count(raw: tf.Tensor, unit: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     text = raw_columns.strings(raw)
     valid = tf.not_equal(text, "")
     count = tf.strings.to_number(tf.where(valid, text, "0"), tf.int64)

@@ -178,7 +178,14 @@ def _parse(serialized: tf.Tensor, data: TransformedData) -> tuple[dict[str, tf.T
     targets = {name: parsed[name] for name in (LABEL, ROW_KEY)}
     if data.weighted:
         targets[WEIGHT] = parsed[WEIGHT]
-    return {each.name: parsed[each.name] for each in data.inputs}, targets
+    return model_batch(parsed, data.inputs), targets
+
+
+def model_batch(transformed: Mapping[str, tf.Tensor], inputs: Sequence[ModelInput]) -> dict[str, tf.Tensor]:
+    """The model's inputs among transformed features: dense ones as [batch, size], ids as [batch, 1]."""
+    return {
+        each.name: tf.reshape(transformed[each.name], [-1, each.size if each.kind == "dense" else 1]) for each in inputs
+    }
 
 
 def _is_known(parsed: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -6,7 +6,7 @@ tf.Transform's analyzers and travels inside the exported model, so that serving 
 
 import importlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -44,37 +44,42 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
       custom_config: the `features:` section as JSON, under `FEATURES_KEY`.
 
     Returns:
-      Tensors of shape [batch, k]: float32 for dense inputs, int64 for ids, label classes and the row key.
+      Tensors of shape [batch, k]: float32 for dense inputs, int64 for ids, label classes and the row key. The user's
+      own may also have shape [batch], see `preprocessing.input_pipeline.model_batch`.
 
     Raises:
       UserError: the user's own preprocessing function can't be imported or returns what a model can't take.
     """
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
     declared = {plan.name for plan in planned_inputs(features)}
+    used = [*features.columns(), features.label.column, *([features.weight] if features.weight else [])]
+    # Serving sends neither label nor weight.
+    columns = {name: raw_columns.single(inputs[name]) for name in used if name in inputs}
     outputs: Outputs = {}
     categories: dict[str, tf.Tensor] = {}
     for numeric in features.numeric:
         for column in numeric.columns:
-            outputs |= _numeric(inputs, column, numeric, categories)
+            outputs |= _numeric(columns[column], column, numeric, categories)
     for categorical in features.categorical:
         for column in categorical.columns:
-            outputs |= _categorical(inputs, column, categorical, categories)
+            outputs |= _categorical(columns[column], column, categorical, categories)
     for boolean in features.boolean:
         for column in boolean.columns:
-            outputs |= _boolean(inputs, column, boolean, categories)
+            outputs |= _boolean(columns[column], column, boolean, categories)
     for datetime in features.datetime:
         for column in datetime.columns:
-            outputs |= date_inputs(inputs[column], column, datetime)
+            outputs |= date_inputs(columns[column], column, datetime)
     for cross in features.crosses:
         joined = tf.strings.join([categories[column] for column in cross.columns], _CROSS_SEPARATOR)
         outputs[cross_name(cross.columns)] = tf.strings.to_hash_bucket_fast(joined, cross.hash_buckets)
-    outputs |= _own_inputs(inputs, features, declared | {LABEL, WEIGHT, ROW_KEY})
-    if features.label.column in inputs:
-        outputs[LABEL] = _label(inputs[features.label.column], features.label)
-    if features.weight is not None and features.weight in inputs:
-        outputs[WEIGHT] = _weight(inputs[features.weight])
-    outputs[ROW_KEY] = raw_columns.row_key([inputs[column] for column in features.columns()])
-    return {name: _as_matrix(tensor) for name, tensor in outputs.items()}
+    if features.label.column in columns:
+        outputs[LABEL] = _label(columns[features.label.column], features.label)
+    if features.weight in columns:
+        outputs[WEIGHT] = _weight(columns[features.weight])
+    outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
+    # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
+    own = _own_inputs(inputs, features, declared | {LABEL, WEIGHT, ROW_KEY})
+    return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own
 
 
 def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:
@@ -85,8 +90,8 @@ def _as_float(flag: tf.Tensor) -> tf.Tensor:
     return tf.cast(flag, tf.float32)
 
 
-def _numeric(inputs: Inputs, column: str, feature: NumericFeature, categories: dict[str, tf.Tensor]) -> Outputs:
-    raw = raw_columns.numbers(inputs[column])
+def _numeric(values: tf.Tensor, column: str, feature: NumericFeature, categories: dict[str, tf.Tensor]) -> Outputs:
+    raw = raw_columns.numbers(values)
     missing = tf.math.is_nan(raw)
     outputs: Outputs = {}
     if feature.missing.indicator:
@@ -95,7 +100,7 @@ def _numeric(inputs: Inputs, column: str, feature: NumericFeature, categories: d
     # the fill value and the scale.
     if feature.bucketed:
         clipped = _clip(raw, feature)
-        bucket = _bucket(clipped, tf.boolean_mask(clipped, ~missing), feature)
+        bucket = _bucket(clipped, ~missing, feature)
         # Id 0 is the bucket of missing numbers.
         ids = tf.where(missing, tf.zeros_like(bucket), bucket + 1)
         outputs[transformed(column, "bucket")] = ids
@@ -145,35 +150,38 @@ def _finite(x: tf.Tensor) -> tf.Tensor:
 def _bucket(x: tf.Tensor, present: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
     if feature.bucket_boundaries is not None:
         return tf.cast(tf.raw_ops.Bucketize(input=x, boundaries=list(feature.bucket_boundaries)), tf.int64)
-    boundaries = tft.quantiles(present, num_buckets=feature.quantile_buckets, epsilon=0.001)
+    values = raw_columns.where_present(x, present).values
+    boundaries = tft.quantiles(values, num_buckets=feature.quantile_buckets, epsilon=0.001)
     return tft.apply_buckets(x, boundaries)
 
 
-def _categorical(inputs: Inputs, column: str, feature: CategoricalFeature, categories: dict[str, tf.Tensor]) -> Outputs:
-    raw = raw_columns.strings(inputs[column])
+def _categorical(
+    values: tf.Tensor, column: str, feature: CategoricalFeature, categories: dict[str, tf.Tensor]
+) -> Outputs:
+    raw = raw_columns.strings(values)
     missing = tf.equal(raw, "")
     outputs: Outputs = {}
     if feature.indicator:
         outputs[transformed(column, "missing")] = _as_float(missing)
-    values = raw if feature.fill is None else tf.where(missing, tf.constant(feature.fill), raw)
-    categories[column] = values
+    filled = raw if feature.fill is None else tf.where(missing, tf.constant(feature.fill), raw)
+    categories[column] = filled
     if feature.hash_buckets is not None:
-        ids = tf.strings.to_hash_bucket_fast(values, feature.hash_buckets)
+        ids = tf.strings.to_hash_bucket_fast(filled, feature.hash_buckets)
     else:
         vocabulary = tft.vocabulary(
-            raw_columns.where_present(values, tf.not_equal(values, "")),
+            raw_columns.where_present(filled, tf.not_equal(filled, "")),
             top_k=feature.top_k,
             frequency_threshold=feature.min_frequency,
             vocab_filename=vocabulary_name(column),
         )
-        ids = tft.apply_vocabulary(values, vocabulary, num_oov_buckets=feature.oov_buckets)
+        ids = tft.apply_vocabulary(filled, vocabulary, num_oov_buckets=feature.oov_buckets)
     # Id 0 is the category of missing values.
-    outputs[transformed(column, "id")] = tf.where(tf.equal(values, ""), tf.zeros_like(ids), ids + 1)
+    outputs[transformed(column, "id")] = tf.where(tf.equal(filled, ""), tf.zeros_like(ids), ids + 1)
     return outputs
 
 
-def _boolean(inputs: Inputs, column: str, feature: BooleanFeature, categories: dict[str, tf.Tensor]) -> Outputs:
-    raw = tf.strings.lower(raw_columns.strings(inputs[column]), encoding="utf-8")
+def _boolean(values: tf.Tensor, column: str, feature: BooleanFeature, categories: dict[str, tf.Tensor]) -> Outputs:
+    raw = tf.strings.lower(raw_columns.strings(values), encoding="utf-8")
     yes = raw_columns.is_one_of(raw, [value.lower() for value in feature.true_values])
     no = raw_columns.is_one_of(raw, [value.lower() for value in feature.false_values])
     flag = tf.where(yes, 1.0, tf.where(no, 0.0, feature.fill))
@@ -184,7 +192,7 @@ def _boolean(inputs: Inputs, column: str, feature: BooleanFeature, categories: d
     return outputs
 
 
-def _label(raw: tf.Tensor | tf.SparseTensor, label: Label) -> tf.Tensor:
+def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
     """The label: class ids with -1 for a missing or unknown class, or numbers with NaN for a missing one."""
     if label.task == "regression":
         value = raw_columns.numbers(raw)
@@ -201,7 +209,7 @@ def _label(raw: tf.Tensor | tf.SparseTensor, label: Label) -> tf.Tensor:
     return tft.apply_vocabulary(names, vocabulary, default_value=-1)
 
 
-def _weight(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+def _weight(raw: tf.Tensor) -> tf.Tensor:
     weight = raw_columns.numbers(raw)
     return tf.where(tf.math.is_nan(weight), tf.zeros_like(weight), tf.maximum(weight, 0.0))
 

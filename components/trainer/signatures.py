@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.features import safe_name
-from preprocessing.input_pipeline import LabelSummary, TransformedData
+from preprocessing.input_pipeline import LabelSummary, TransformedData, model_batch
 from preprocessing.raw_columns import MISSING_INTEGER
 
 MISSING: dict[tf.DType, Any] = {tf.float32: np.float32("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}
@@ -111,8 +111,7 @@ class ServingModule(tf.Module):
 
     def _predict(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
-        inputs = {each.name: transformed[each.name] for each in self._schema.inputs}
-        outputs = self._model(inputs, training=False)
+        outputs = self._model(model_batch(transformed, self._schema.inputs), training=False)
         return serving_outputs(outputs, self._features.label, self._schema.classes, self._summary)
 
 

@@ -47,9 +47,10 @@ def test_thresholds_become_bounds_with_the_right_direction():
     assert config.metrics_specs[0].binarize.class_ids.values == [1]
 
 
-def _analysed(folder, task, rows, thresholds, slices=()):
+def _analysed(folder, task, rows, thresholds, slices=(), at_least=1):
     """Runs TFMA on rows of (label, prediction, group); the predictions are a column, not a model's."""
-    config = eval_config(_evaluate(*thresholds, slices=slices), _features(task))
+    evaluate = EvaluateConfig(thresholds=tuple(thresholds), slices=slices, min_slice_examples=at_least)
+    config = eval_config(evaluate, _features(task))
     # The baseline and the signatures are for the Evaluator component; here the predictions come along.
     del config.model_specs[1:]
     config.model_specs[0].CopyFrom(config_pb2.ModelSpec(label_key="y", prediction_key="prediction"))
@@ -104,3 +105,16 @@ def test_multiclass_metrics_by_hand(tmp_path):
     assert verdict.metrics["accuracy"] == pytest.approx(2 / 3)
     assert verdict.metrics["log_loss"] == pytest.approx(-sum(map(math.log, (0.7, 0.4, 0.8))) / 3, rel=1e-5)
     assert verdict.failures == ()
+
+
+def test_slices_that_are_too_small_to_judge_fail_nothing(tmp_path):
+    rows = [(1.0, 1.0, "big")] * 9 + [(1.0, 9.0, "small")]
+    by_group = Threshold(metric="mae", max=0.5, slice_by=("group",))
+    thresholds = [Threshold(metric="rmse", max=5.0), by_group]
+    strict = _analysed(tmp_path / "strict", "regression", rows, thresholds, slices=(("group",),))
+    assert strict.failures == ("mae on group=small is 8, expected at most 0.5",)
+    lenient = _analysed(tmp_path / "lenient", "regression", rows, thresholds, slices=(("group",),), at_least=2)
+    assert lenient.failures == ()
+    # When every slice is too small, the threshold could never fail: that is not a yes.
+    none = _analysed(tmp_path / "none", "regression", rows, thresholds, slices=(("group",),), at_least=100)
+    assert "no slice by group has enough test rows (evaluate.min_slice_examples)" in none.failures

@@ -30,8 +30,8 @@ import tensorflow_transform as tft
 from preprocessing import raw_columns
 
 def preprocessing_fn(inputs, custom_config):
-    number = raw_columns.numbers(inputs["own number"])
-    text = raw_columns.strings(inputs["own text"])
+    number = raw_columns.numbers(raw_columns.single(inputs["own number"]))
+    text = raw_columns.strings(raw_columns.single(inputs["own text"]))
     return {
         "own_ids": tft.compute_and_apply_vocabulary(text, num_oov_buckets=1),
         "own_pair": tf.stack([number, number * custom_config["factor"]], axis=1),
@@ -214,7 +214,7 @@ def preprocess() -> Callable[..., Outputs]:
         config = {FEATURES_KEY: FeaturesConfig.model_validate_json(json.dumps(label | dict(section))).to_json()}
         inputs = {name: as_sparse(values, dtype) for name, (values, dtype) in columns.items()}
         # As a graph: its optimizer may change what single operations would give.
-        outputs = tf.function(lambda tensors: preprocessing_fn(tensors, config))(inputs)
+        outputs = tf.function(lambda tensors: preprocessing_fn(tensors, config), autograph=False)(inputs)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return run

@@ -1,0 +1,1 @@
+"""The stock Evaluator with a sound rule for slices that are too small to judge."""

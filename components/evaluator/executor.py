@@ -1,0 +1,34 @@
+"""TFX's Evaluator executor, whose blessing does not depend on slices that are too small to judge."""
+
+import posixpath
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from tfx.components.evaluator import constants
+from tfx.components.evaluator import executor as stock
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+from components.evaluator.failures import holds
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(stock.Executor):
+    """Evaluates as TFX does, then blesses when the failures of too small slices are all that is left."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """See `tfx.components.evaluator.executor.Executor.Do`."""
+        super().Do(input_dict, output_dict, exec_properties)
+        blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
+        blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
+        if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:
+            return
+        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+        if not holds(tfma.load_validation_result(evaluation)):
+            return
+        fileio.remove(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME))
+        io_utils.write_string_file(posixpath.join(blessing.uri, constants.BLESSED_FILE_NAME), "")
+        blessing.set_int_custom_property(blessed, constants.BLESSED_VALUE)

@@ -1,0 +1,127 @@
+"""The plan of model inputs: names, kinds, sizes."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from preprocessing.config import FeaturesConfig
+from preprocessing.errors import UserError
+from preprocessing.features import ModelInput, PlannedInput, model_inputs, planned_inputs, safe_name
+
+columns = st.text(min_size=1, max_size=300)
+# TensorFlow's rule for a name scope, without its separators; Keras forbids "/" too.
+TENSORFLOW_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def parse(**section: Any) -> FeaturesConfig:
+    return FeaturesConfig.model_validate_json(json.dumps({"label": {"column": "the label", "task": "binary"}} | section))
+
+
+@given(columns)
+def test_safe_names_are_safe(column: str) -> None:
+    name = safe_name(column)
+    assert TENSORFLOW_NAME.fullmatch(name)
+    assert len(name) <= 80
+    assert safe_name(column) == name
+
+
+@given(columns, columns)
+@example("a b", "a_b")
+@example("a b", "a.b")
+@example("größe", "grosse")
+@example("1", "_1")
+@example("東京", "大阪")
+@example("x" * 80, "x" * 81)
+@example("a b", safe_name("a b"))  # a column that is called as another one's safe name
+@example("東京", safe_name("東京"))
+def test_distinct_columns_stay_distinct(one: str, other: str) -> None:
+    assume(one != other)
+    assert safe_name(one) != safe_name(other)
+
+
+@pytest.mark.parametrize("column", ["age", "bill_length_mm", "X9", "c_1", "class"])
+def test_plain_names_stay_as_they_are(column: str) -> None:
+    assert safe_name(column) == column
+
+
+@given(st.sets(columns, min_size=1, max_size=8))
+def test_planned_names_are_distinct_and_safe(names: set[str]) -> None:
+    assume("the label" not in names)
+    config = parse(
+        categorical=[{"columns": sorted(names), "indicator": True}],
+        crosses=[{"columns": sorted(names)}] if len(names) > 1 else [],
+    )
+    plans = [plan.name for plan in planned_inputs(config)]
+    assert len(set(plans)) == len(plans)
+    assert all(TENSORFLOW_NAME.fullmatch(name) for name in plans)
+
+
+def test_plan_by_hand() -> None:
+    config = parse(
+        numeric=[
+            {"columns": ["n"], "missing": {"indicator": True}},
+            {"columns": ["q"], "quantile_buckets": 4},
+            {"columns": ["b"], "bucket_boundaries": [1, 2]},
+        ],
+        categorical=[
+            {"columns": ["c"], "oov_buckets": 3, "indicator": True},
+            {"columns": ["h"], "hash_buckets": 10},
+        ],
+        boolean=[{"columns": ["t"], "indicator": True}],
+        datetime=[
+            {"columns": ["d"], "parts": ["month", "year", "elapsed"]},
+            {"columns": ["e"], "parts": ["day", "hour"], "encoding": "categorical", "indicator": False},
+        ],
+        crosses=[{"columns": ["q", "c"], "hash_buckets": 77}],
+    )
+    assert planned_inputs(config) == (
+        PlannedInput("n_number", "dense", 1),
+        PlannedInput("n_missing", "dense", 1),
+        PlannedInput("q_bucket", "categorical", 5),  # missing, and four buckets
+        PlannedInput("b_bucket", "categorical", 4),  # missing, and two boundaries make three intervals
+        PlannedInput("c_id", "categorical", 4, "c_vocabulary"),  # missing, and three for unknown values
+        PlannedInput("c_missing", "dense", 1),
+        PlannedInput("h_id", "categorical", 11),
+        PlannedInput("t_flag", "dense", 1),
+        PlannedInput("t_missing", "dense", 1),
+        PlannedInput("d_month_cycle", "dense", 2),
+        PlannedInput("d_year", "dense", 1),
+        PlannedInput("d_elapsed", "dense", 1),
+        PlannedInput("d_missing", "dense", 1),
+        PlannedInput("e_day", "categorical", 32),
+        PlannedInput("e_hour", "categorical", 25),
+        PlannedInput("q_x_c_cross", "categorical", 77),
+    )
+
+
+def test_vocabularies_add_to_the_size() -> None:
+    config = parse(categorical=[{"columns": ["c d"], "oov_buckets": 2}], boolean=[{"columns": ["t"]}])
+    sizes = {f"{safe_name('c d')}_vocabulary": 5}
+    assert model_inputs(config, sizes.__getitem__) == (
+        ModelInput(f"{safe_name('c d')}_id", "categorical", 8),
+        ModelInput("t_flag", "dense", 1),
+    )
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {
+            "datetime": [
+                {"columns": ["x"], "parts": ["day_of_year"], "encoding": "categorical"},
+                {"columns": ["x_day_of"], "parts": ["year"]},
+            ]
+        },
+        {
+            "boolean": [{"columns": ["a", "b_x_c", "a_x_b", "c"]}],
+            "crosses": [{"columns": ["a", "b_x_c"]}, {"columns": ["a_x_b", "c"]}],
+        },
+    ],
+)
+def test_two_inputs_of_one_name_are_refused(section: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="two model inputs would be called"):
+        planned_inputs(parse(**section))
