@@ -53,13 +53,13 @@ class Places:
       root: holds everything that the pipeline writes.
       data: the table as the stock ExampleGen reads it.
       schema: the curated schema; None infers it.
-      serving: the folder of the pushed versions.
+      serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
     """
 
     root: Path
     data: StagedData
     schema: Path | None
-    serving: Path
+    serving: str
 
     @property
     def metadata(self) -> Path:
@@ -189,8 +189,9 @@ def _training_stage(config: PipelineConfig, data: _DataStage, champion: Resolver
             FEATURES_KEY: config.features.to_json(),
             FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn),
         },
-        # A quarter of the component's time, for statistics that nothing here reads.
+        # Statistics and caches that nothing here reads, for a good third of the component's time.
         disable_statistics=True,
+        disable_analyzer_cache=True,
     )
     job = TrainerJob(
         features=config.features,
@@ -238,7 +239,7 @@ def _gate_stage(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=smoke_test.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(places.serving))
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=places.serving)
         ),
         custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
     )
