@@ -30,7 +30,8 @@ lint: setup-dev ## Formats and fixes what can be fixed.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 # The development packages are a superset: once they are there, `make run` installs nothing.
-$(VENV)/.installed: requirements.lock requirements-bootstrap.lock pyproject.toml | check-tools
+$(VENV)/.installed: requirements.lock requirements-bootstrap.lock pyproject.toml
+	@$(MAKE) --no-print-directory check-tools
 	@$(MAKE) --no-print-directory install LOCK=$(if $(wildcard $(VENV)/.installed-dev),requirements-dev.lock,requirements.lock)
 	@touch $@
 
