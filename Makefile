@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 export UV_COMPILE_BYTECODE := 1
 export UV_LINK_MODE ?= hardlink
 
-.PHONY: run test setup setup-dev data lock lint check-tools clean
+.PHONY: run test setup setup-dev data lock lint clean
 
 run: setup ## Runs the penguins pipeline to a pushed model.
 	@$(BIN)/lockgate run data/penguins/pipeline.yaml
@@ -29,33 +29,34 @@ data: setup-dev data/flights/test/.prepared ## Prepares the flights table, which
 lint: setup-dev ## Formats and fixes what can be fixed.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+# One line for the first thing that is missing, before anything is downloaded.
+define CHECK_TOOLS
+@test "$$(uname -s)-$$(uname -m)" = "Linux-x86_64" || { echo "Lockgate's packages exist for Linux on x86-64 only; this is $$(uname -s) on $$(uname -m): use a Linux container" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "$(PYTHON) is missing or not CPython 3.11: install it (or name it: make PYTHON=/path/to/python3.11)" >&2; exit 1; }
+@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install python3.11-venv" >&2; exit 1; }
+@command -v git >/dev/null || { echo "git is missing: install it; every run records the commit" >&2; exit 1; }
+@command -v c++ >/dev/null || { echo "a C++ compiler (c++) is missing: install g++; one dependency has no wheel" >&2; exit 1; }
+@$(PYTHON) -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' || { echo "Python.h is missing: install python3.11-dev; one dependency has no wheel" >&2; exit 1; }
+endef
+
+# $(1): the lock. The stamp is made last, so that a set-up that was killed goes on.
+define INSTALL
+@echo "== installing $(1) into $(VENV) (3.5 GB, about a minute once downloaded)"
+@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bootstrap.lock
+@$(UV) pip sync --quiet --require-hashes --build-constraints requirements-build.lock $(1)
+@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q pipeline components preprocessing models
+@touch $@
+endef
+
 # The development packages are a superset: once they are there, `make run` installs nothing.
 $(VENV)/.installed: requirements.lock requirements-bootstrap.lock pyproject.toml
-	@$(MAKE) --no-print-directory check-tools
-	@$(MAKE) --no-print-directory install LOCK=$(if $(wildcard $(VENV)/.installed-dev),requirements-dev.lock,requirements.lock)
-	@touch $@
+	$(CHECK_TOOLS)
+	$(call INSTALL,$(if $(wildcard $(VENV)/.installed-dev),requirements-dev.lock,requirements.lock))
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	@$(MAKE) --no-print-directory install LOCK=requirements-dev.lock
-	@touch $@
-
-.PHONY: install
-install:
-	@echo "== installing $(LOCK) into $(VENV) (3.5 GB, about a minute once downloaded)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bootstrap.lock
-	@$(UV) pip sync --quiet --require-hashes --build-constraints requirements-build.lock $(LOCK)
-	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q pipeline components preprocessing models
-
-# One line for each thing that is missing, before anything is downloaded.
-check-tools:
-	@test "$$(uname -s)-$$(uname -m)" = "Linux-x86_64" || { echo "Lockgate's packages exist for Linux on x86-64 only; this is $$(uname -s) on $$(uname -m): use the container image"; exit 1; }
-	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "$(PYTHON) not found: install CPython 3.11 (or name it: make PYTHON=/path/to/python3.11)"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install python3.11-venv"; exit 1; }
-	@command -v git >/dev/null || { echo "git not found: install git"; exit 1; }
-	@command -v c++ >/dev/null || { echo "no C++ compiler (c++): install g++; one dependency has no wheel"; exit 1; }
-	@$(PYTHON) -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' || { echo "Python.h not found: install python3.11-dev; one dependency has no wheel"; exit 1; }
+	$(call INSTALL,requirements-dev.lock)
 
 data/flights/test/.prepared: data/flights/prepare.py | $(VENV)/.installed-dev
 	@$(BIN)/python data/flights/prepare.py
