@@ -1,8 +1,13 @@
 """The champion: the latest model that every gate blessed."""
 
+import logging
+
 import ml_metadata as mlmd
 from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
 from tfx.types.artifact import Artifact
+
+logger = logging.getLogger("lockgate")
 
 _BLESSED = "blessed"
 _MODEL_ID = "current_model_id"
@@ -12,7 +17,10 @@ class LatestBlessedByAllStrategy(ResolverStrategy):
     """As TFX's LatestBlessedModelStrategy, but the smoke test's blessing counts too.
 
     With the stock strategy a model that the Evaluator liked and the smoke test refused would become the baseline
-    of every later run, although it was never pushed.
+    of every later run, although it was never pushed. And a model whose files were removed is passed over.
+
+    Whether the champion can be judged on today's data is the Evaluator's question: see
+    `components.evaluator.compatibility`.
     """
 
     def resolve_artifacts(
@@ -27,12 +35,16 @@ class LatestBlessedByAllStrategy(ResolverStrategy):
           input_dict: `model`, and any number of blessings by other names.
 
         Returns:
-          The newest model that each kind of blessing names, with those blessings; empty lists without one.
+          The newest model on disk that each kind of blessing names, with those blessings; empty lists without one.
         """
         blessings = {name: _by_model(artifacts) for name, artifacts in input_dict.items() if name != "model"}
         for model in sorted(input_dict["model"], key=lambda each: int(each.id), reverse=True):
-            if all(model.id in by_model for by_model in blessings.values()):
-                return {"model": [model]} | {name: [by_model[model.id]] for name, by_model in blessings.items()}
+            if not all(model.id in by_model for by_model in blessings.values()):
+                continue
+            if not fileio.exists(model.uri):
+                logger.warning("champion: model %d was blessed, but its folder %s is gone", model.id, model.uri)
+                continue
+            return {"model": [model]} | {name: [by_model[model.id]] for name, by_model in blessings.items()}
         return {name: [] for name in input_dict}
 
 

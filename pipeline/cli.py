@@ -1,12 +1,14 @@
 """The `lockgate` command: parse, delegate, print. Heavy imports happen in the command that needs them."""
 
+import contextlib
 import functools
-import json
+import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from preprocessing.config import Task
 
-EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 3, 130
+EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
 
 _set_option = click.option(
     "--set",
@@ -26,6 +28,10 @@ _set_option = click.option(
 _config_argument = click.argument("config", type=click.Path(path_type=Path))
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM. A KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so after this too."""
+
+
 def _explains_failures(command: Callable[..., None]) -> Callable[..., None]:
     """A user's mistake ends in a message and exit code 1, a bug in a stack trace."""
 
@@ -33,22 +39,64 @@ def _explains_failures(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, debug: bool, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except KeyboardInterrupt:
-            click.echo("interrupted: the same command goes on after the last finished component", err=True)
-            sys.exit(EXIT_INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
-            from pipeline.failures import explain
-
-            message = explain(error)
-            if debug or message is None:
-                traceback.print_exc()
-            click.echo(
-                f"error: {message}" if message else "error: this is a bug; please report it with the trace above",
-                err=True,
+        except KeyboardInterrupt as stop:
+            word, code = (
+                ("terminated", EXIT_TERMINATED) if isinstance(stop, Terminated) else ("interrupted", EXIT_INTERRUPTED)
             )
+            # The name is the one on the command line: only a run has components to go on after.
+            goes_on = (
+                ": the same command goes on after the last finished component" if command.__name__ == "run" else ""
+            )
+            _say(f"{word}{goes_on}", err=True)
+            sys.exit(code)
+        except click.ClickException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
+            _say(_failure(error, debug=debug), err=True)
             sys.exit(EXIT_ERROR)
 
     return click.option("--debug", is_flag=True, help="Shows the stack trace of an error.")(wrapped)
+
+
+def _failure(error: Exception, *, debug: bool) -> str:
+    """The last lines on the screen of a command that failed."""
+    from pipeline.failures import RunError, explain
+
+    place, log = "", ""
+    if isinstance(error, RunError):
+        message = error.message
+        place = f"{error.component}: " if error.component else ""
+        if error.component or message is None:
+            log = f"\n  log: {error.log}"
+    else:
+        message = explain(error)
+    trace = traceback.format_exception(error.__cause__ if isinstance(error, RunError) else error)
+    shown = "".join(trace) if debug or message is None else ""
+    return f"{shown}error: {place}{message or 'this is a bug; please report it with the trace above'}{log}"
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Prints. That nobody reads it (`lockgate validate CONFIG | true`) changes nothing about how a command ends."""
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        # Python flushes what is left once more at exit.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2 if err else 1)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM end a run as Ctrl-C does: with its lock given back and its end recorded."""
+
+    def terminate(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -75,13 +123,18 @@ def run(
     from pipeline.console import Screen
     from pipeline.loader import load
     from pipeline.run import run_pipeline
+    from pipeline.selection import Selection
 
-    loaded = load(config, overrides)
-    screen = Screen(sys.stderr if as_json else sys.stdout)
-    result = run_pipeline(loaded, screen, first=first, last=last, use_cache=not no_cache)
+    with _terminable():
+        loaded = load(config, overrides)
+        selection = Selection(first, last, use_cache=not no_cache)
+        if mistake := selection.mistake(curated_schema=loaded.config.data.schema_file is not None):
+            raise click.UsageError(mistake)
+        screen = Screen(sys.stderr if as_json else sys.stdout)
+        result = run_pipeline(loaded, screen, selection)
     screen.result(result, loaded.config)
     if as_json:
-        click.echo(json.dumps(asdict(result), indent=1))
+        _say(result.to_json())
     if result.state == "refused":
         sys.exit(EXIT_REFUSED)
 
@@ -101,7 +154,7 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
     if found:
         raise ConfigError(found)
     features = loaded.config.features
-    click.echo(
+    _say(
         f"valid: {config} ({features.label.task} on {features.label.column!r}, {len(features.columns())} features, "
         f"{loaded.config.model.family})"
     )
@@ -112,7 +165,7 @@ def schema() -> None:
     """Prints the JSON Schema of pipeline.yaml."""
     from pipeline.json_schema import render
 
-    click.echo(render(), nl=False)
+    _say(render().rstrip("\n"))
 
 
 @main.command()
@@ -130,5 +183,5 @@ def init(name: str, data: Path, label: str, task: "Task | None") -> None:
     proposal = propose(data, label, name=name, task=task)
     path = write(proposal, Path(name))
     for note in proposal.notes:
-        click.echo(f"  {note}")
-    click.echo(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
+        _say(f"  {note}")
+    _say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")

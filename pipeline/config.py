@@ -31,7 +31,7 @@ class Threshold(Settings):
     max: float | None = None
     max_regression: Annotated[float, Field(ge=0)] | None = None
     """How much worse than the champion, in the metric's own units, the candidate may be. A first run has
-    no champion and is judged by `min` and `max` alone."""
+    no champion and is judged by `min` and `max` alone. Not for calibration: 1 is best, not more or less."""
     slice_by: tuple[ColumnName, ...] = ()
     """Applies to each value of these columns instead of to all rows; name the same list in `slices`."""
 
@@ -43,6 +43,10 @@ class Threshold(Settings):
             )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"threshold on {self.metric!r}: min {self.min} is above max {self.max}")
+        if self.metric == "calibration" and self.max_regression is not None:
+            raise ValueError(
+                "threshold on 'calibration': it is best at 1, so max_regression has no direction; use min and max"
+            )
         return self
 
 
@@ -59,9 +63,17 @@ class EvaluateConfig(Settings):
     def _check(self) -> Self:
         if not self.thresholds:
             raise ValueError("no threshold: a model without any would always be pushed; give at least one")
+        seen = set[tuple[str, frozenset[str]]]()
         for threshold in self.thresholds:
             if threshold.slice_by and threshold.slice_by not in self.slices:
                 raise ValueError(f"slice_by {list(threshold.slice_by)} is not in slices; add it there")
+            subject = threshold.metric, frozenset(threshold.slice_by)
+            if subject in seen:
+                where = f" by {', '.join(threshold.slice_by)}" if threshold.slice_by else ""
+                raise ValueError(
+                    f"thresholds: {threshold.metric!r}{where} has two; give min, max and max_regression in one"
+                )
+            seen.add(subject)
         return self
 
 

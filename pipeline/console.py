@@ -1,13 +1,15 @@
 """The screen of a run: one line per component, the training's progress, and the tables at the end."""
 
 import contextlib
+import errno
+import io
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +18,9 @@ from rich.text import Text
 
 from pipeline.config import PipelineConfig, Threshold
 from pipeline.runs import Gate, RunResult
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _SYMBOLS = {
     "running": ("▸", "cyan"),
@@ -36,8 +41,11 @@ class Screen:
 
     def __init__(self, stream: IO[str]) -> None:
         # A duplicate: the stream's own descriptor will point to the log.
-        copy = os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+        raw = io.BufferedWriter(_UntilReaderLeaves(os.dup(stream.fileno()), "w"))
+        copy = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True)
         self._console = Console(file=copy, highlight=False, soft_wrap=not stream.isatty())
+        # FORCE_COLOR makes a pipe a terminal to Rich; moving the cursor needs a real one.
+        self._moves_cursor = stream.isatty() and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._finished: list[Text] = []
         self._running: tuple[str, float] | None = None
@@ -47,43 +55,17 @@ class Screen:
     @contextlib.contextmanager
     def captured(self, log: Path) -> Iterator[None]:
         """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        saved = os.dup(1), os.dup(2)
-        handlers = _handlers(self)
-        root_handler = logging.FileHandler(log)
-        root_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        level = root.level
-        with log.open("ab") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        root.addHandler(root_handler)
-        root.setLevel(logging.INFO)
-        try:
-            with self._alive():
-                yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            os.close(saved[0])
-            os.close(saved[1])
-            root.setLevel(level)
-            root.removeHandler(root_handler)
-            root_handler.close()
-            for name, handler in handlers.items():
-                logging.getLogger(name).removeHandler(handler)
+        with _messages_shown(self), _output_to(log), _records_to(log), self._alive():
+            yield
 
     @contextlib.contextmanager
     def _alive(self) -> Iterator[None]:
-        if not self._console.is_terminal:
+        if not self._moves_cursor:
             yield
             return
         # Rich would show what Python writes to stderr; that belongs into the log.
-        options = {"redirect_stdout": False, "redirect_stderr": False}
-        with Live(get_renderable=self._render, console=self._console, **options) as live:
+        live = Live(get_renderable=self._render, console=self._console, redirect_stdout=False, redirect_stderr=False)
+        with live:
             self._live = live
             try:
                 yield
@@ -110,7 +92,7 @@ class Screen:
         seconds_between_lines = 5
         if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
             self._noted = time.monotonic()
-            self._console.print(f"    {message}")
+            self._console.print(Text(f"    {message}"))
 
     def say(self, message: str, style: str = "") -> None:
         """A line that stays."""
@@ -144,24 +126,92 @@ class Screen:
         self._console.print(Text(result.line(), style=style), soft_wrap=True)
 
 
+class _UntilReaderLeaves(io.FileIO):
+    """A descriptor whose reader may leave (`lockgate run | head`, a closed terminal): the rest goes nowhere.
+
+    A run of hours does not end because nobody looks at it any more.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            return memoryview(data).nbytes
+
+
+@contextlib.contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Points the process's stdout and stderr to the log, below Python's level."""
+    streams = {1: sys.stdout, 2: sys.stderr}
+    for stream in streams.values():
+        stream.flush()
+    saved = {descriptor: os.dup(descriptor) for descriptor in streams}
+    try:
+        with log.open("ab") as file:
+            for descriptor in streams:
+                os.dup2(file.fileno(), descriptor)
+        yield
+    finally:
+        for descriptor, stream in streams.items():
+            _flush_or_drop(descriptor, stream)
+            os.dup2(saved[descriptor], descriptor)
+            os.close(saved[descriptor])
+
+
+def _flush_or_drop(descriptor: int, stream: IO[str]) -> None:
+    """Empties a stream's buffer: what a full disk keeps from the log must not turn up on the screen later."""
+    try:
+        stream.flush()
+    except OSError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+        with contextlib.suppress(OSError):
+            stream.flush()
+
+
+@contextlib.contextmanager
+def _records_to(log: Path) -> Iterator[None]:
+    """Writes Python's log records of every library to the log."""
+    root = logging.getLogger()
+    level = root.level
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):  # it flushes once more, and the disk may be full
+            handler.close()
+
+
 class _ToScreen(logging.Handler):
-    def __init__(self, show: object) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__()
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(self.format(record))  # type: ignore[operator]
+        self._show(self.format(record))
 
 
-def _handlers(screen: Screen) -> dict[str, logging.Handler]:
+@contextlib.contextmanager
+def _messages_shown(screen: Screen) -> Iterator[None]:
+    """Shows the warnings of the logger `lockgate`, and what `lockgate.progress` says."""
     warnings = _ToScreen(lambda message: screen.say(f" ! {message}", "yellow"))
     warnings.setLevel(logging.WARNING)
-    progress = _ToScreen(screen.progress)
-    handlers: dict[str, logging.Handler] = {"lockgate": warnings, "lockgate.progress": progress}
+    handlers = {"lockgate": warnings, "lockgate.progress": _ToScreen(screen.progress)}
     for name, handler in handlers.items():
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)
-    return handlers
+    try:
+        yield
+    finally:
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
 
 
 def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:

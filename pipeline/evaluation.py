@@ -1,5 +1,6 @@
 """Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,19 +21,27 @@ _CLASSES: dict[str, tuple[str, str, str]] = {
     "auc_pr": ("AUCPrecisionRecall", "", ""),
     "precision": ("Precision", "", ""),
     "recall": ("Recall", "", ""),
-    "brier": ("MeanSquaredError", "", ""),
+    "brier": ("BrierScore", _METRICS_MODULE, ""),
     "calibration": ("Calibration", "", ""),
-    "rmse": ("RootMeanSquared", _METRICS_MODULE, ""),
-    "rmsle": ("RootMeanSquaredLogarithmic", _METRICS_MODULE, ""),
-    "mae": ("MeanAbsoluteError", "", ""),
-    "mape": ("MeanAbsolutePercentageError", "", ""),
+    "rmse": ("RootMeanSquaredError", _METRICS_MODULE, ""),
+    "rmsle": ("RootMeanSquaredLogError", _METRICS_MODULE, ""),
+    "mae": ("MeanAbsoluteError", _METRICS_MODULE, ""),
+    "mape": ("MeanAbsolutePercentageError", _METRICS_MODULE, ""),
 }
 _CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
     ("binary", "accuracy"): ("BinaryAccuracy", "", '"threshold": 0.5'),
-    ("binary", "log_loss"): ("BinaryCrossEntropy", "", ""),
-    ("multiclass", "accuracy"): ("SparseCategoricalAccuracy", "", ""),
-    ("multiclass", "log_loss"): ("SparseCategoricalCrossentropy", "", ""),
+    ("binary", "log_loss"): ("BinaryLogLoss", _METRICS_MODULE, ""),
+    ("multiclass", "accuracy"): ("MulticlassAccuracy", _METRICS_MODULE, ""),
+    ("multiclass", "log_loss"): ("MulticlassLogLoss", _METRICS_MODULE, ""),
 }
+_WHY_NAN = {
+    "precision": "no row was predicted positive",
+    "recall": "no row's label is the positive class",
+    "calibration": "the labels add up to 0",
+    "rmsle": "a label is -1 or below",
+    "mape": "every label is 0",
+}
+"""The usual reason why a metric has no value."""
 
 
 def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
@@ -152,12 +161,21 @@ def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:
         where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
         change = " (change against the champion)" if failure.metric_key.is_diff else ""
         bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
-        computed = failure.metric_value.HasField("double_value")
-        value = f"{failure.metric_value.double_value.value:.4g}" if computed else "not known (too few test rows?)"
+        value = _shown(failure)
         yield f"{failure.metric_key.name}{where} is {value}{change}, expected {bounds}"
     for missing in result.missing_slices:
         columns = ", ".join(missing.feature_keys)
         yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"
+
+
+def _shown(failure: validation_result_pb2.ValidationFailure) -> str:
+    """The value, or why there is none."""
+    if not failure.metric_value.HasField("double_value"):
+        return "not known (too few test rows?)"
+    value = failure.metric_value.double_value.value
+    if not math.isnan(value):
+        return f"{value:.4g}"
+    return f"nan ({_WHY_NAN.get(failure.metric_key.name, 'a prediction is not a number')}?)"
 
 
 def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:

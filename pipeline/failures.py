@@ -1,52 +1,79 @@
 """Tells a mistake that a person can fix from a bug, however deep a library has wrapped it."""
 
 import errno
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from preprocessing.errors import UserError
 
-_HINTS = {
-    errno.ENOSPC: ("the disk is full", "free some space, or set root to a folder on another disk; then run it again"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, or set root to another folder; then run it again"),
-    errno.EACCES: ("no permission", "give yourself the permission, or set root to a folder that you may write to"),
-    errno.EPERM: ("not permitted", "give yourself the permission, or set root to a folder that you may write to"),
-    errno.EROFS: ("the file system is read-only", "set root to a folder that you may write to"),
-    errno.ENOTDIR: ("a file stands where a folder is needed", "set root to a folder"),
-    errno.EEXIST: ("a file stands where a folder is needed", "set root to a folder"),
+_FOLDER = "set root to a folder that you may write to"
+_WORDS: dict[int, tuple[str, str, str]] = {
+    # what is wrong, the next step where the root is concerned, and the one elsewhere ("": a bug of ours)
+    errno.ENOSPC: (
+        "the disk is full",
+        "free some space, or set root to a folder on another disk; then run it again",
+        "free some space there; then run it again",
+    ),
+    errno.EDQUOT: (
+        "the disk quota is used up",
+        "free some space, or set root to another folder; then run it again",
+        "free some space there; then run it again",
+    ),
+    errno.EACCES: ("no permission", f"give yourself the permission, or {_FOLDER}", "give yourself the permission"),
+    errno.EPERM: ("not permitted", f"give yourself the permission, or {_FOLDER}", "give yourself the permission"),
+    errno.EROFS: ("the file system is read-only", _FOLDER, "make it writable, or choose another folder"),
+    errno.ENOTDIR: ("a file stands where a folder is needed", "set root to a folder", ""),
+    errno.EEXIST: ("a file stands where a folder is needed", "set root to a folder", ""),
 }
-_TEXTS = {
-    # Beam, SQLite and TensorFlow's C++ turn the error number into words.
+_SQLITE_TEXTS = {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS}
+_SYSTEM_TEXTS = {
     "No space left on device": errno.ENOSPC,
-    "database or disk is full": errno.ENOSPC,
     "Disk quota exceeded": errno.EDQUOT,
     "Permission denied": errno.EACCES,
     "Read-only file system": errno.EROFS,
-    "attempt to write a readonly database": errno.EROFS,
 }
+_LIBRARIES = frozenset({"apache_beam", "ml_metadata", "sqlite3", "tensorflow"})
+_SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
+"""Raised while another error was handled, one of these is not that error in a wrapping: it is a bug of its own."""
 
 
-def explain(error: BaseException) -> str | None:
+class RunError(Exception):
+    """The end of a run by an error, which is this one's `__cause__`.
+
+    Attributes:
+      message: for the person who can fix it; None for a bug.
+      component: the component that was running, if one was.
+      log: the run's log file.
+    """
+
+    def __init__(self, message: str | None, component: str | None, log: Path) -> None:
+        super().__init__(message or "a bug")
+        self.message = message
+        self.component = component
+        self.log = log
+
+
+def explain(error: BaseException, root: Path | None = None) -> str | None:
     """The message for a person, or None for what is a bug.
 
     The chain of causes is searched: Beam and TFX raise errors of their own around the one that matters.
+
+    Args:
+      error: what was raised.
+      root: the folder that a run writes to, absolute; None outside of a run.
     """
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, UserError):
             return str(each)
     for each in chain:
-        if isinstance(each, OSError) and each.errno in _HINTS:
-            return _sentence(each.errno, each.filename)
+        if isinstance(each, OSError) and each.errno in _WORDS:
+            return _sentence(each.errno, each.filename, root)
     for each in chain:
-        for text, number in _TEXTS.items():
-            if text in str(each):
-                return _sentence(number, None)
+        if (number := _number_in_words(each)) is not None:
+            return _sentence(number, None, root)
     return None
-
-
-def _sentence(number: int, filename: object) -> str:
-    what, hint = _HINTS[number]
-    return f"{filename}: {what}\n  next: {hint}" if filename else f"{what}\n  next: {hint}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -55,4 +82,26 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = current.__cause__ or current.__context__
+        hidden = current.__suppress_context__ or isinstance(current, _SLIPS)
+        current = current.__cause__ or (None if hidden else current.__context__)
+
+
+def _number_in_words(error: BaseException) -> int | None:
+    """The error number that SQLite, HDF5 or TensorFlow's C++, or a worker process of Beam, turned into words."""
+    text = str(error)
+    library = type(error).__module__.partition(".")[0] in _LIBRARIES
+    from_worker = isinstance(error, RuntimeError) and "[while running '" in text
+    numberless = isinstance(error, OSError) and error.errno is None
+    texts = _SQLITE_TEXTS | (_SYSTEM_TEXTS if library or from_worker or numberless else {})
+    return next((number for words, number in texts.items() if words in text), None)
+
+
+def _sentence(number: int, filename: object, root: Path | None) -> str | None:
+    what, in_root, elsewhere = _WORDS[number]
+    if not isinstance(filename, str | bytes):  # None, or a descriptor's number
+        return None if not elsewhere else f"{what}\n  next: {in_root if root else elsewhere}"
+    path = Path(os.fsdecode(filename)).absolute()
+    # A folder above the root counts too: it may be what keeps the root from being made.
+    concerned = root is not None and (path.is_relative_to(root) or root.is_relative_to(path))
+    hint = in_root if concerned else elsewhere
+    return f"{os.fsdecode(filename)}: {what}\n  next: {hint}" if hint else None

@@ -4,7 +4,6 @@ Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the
 """
 
 import hashlib
-import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,9 +114,12 @@ def _data_stage(config: PipelineConfig, places: Places) -> _DataStage:
 
 
 def _example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
-    base = os.path.commonpath([_folder(source) for source in staged.sources.values()])
-    patterns = {name: os.path.relpath(_pattern(source, staged.format), base) for name, source in staged.sources.items()}
-    splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
+    # Files or globs, and no folder above one holds a character of a glob: see `pipeline.table_check.stock_pattern`.
+    base = os.path.commonpath([Path(source).parent for source in staged.sources.values()])
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=os.path.relpath(source, base))
+        for name, source in staged.sources.items()
+    ]
     output = None
     if data.inputs is None:
         proportions = [(split, getattr(data.split, split)) for split in SPLITS]
@@ -134,20 +136,6 @@ def _example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
     else:
         component = FileBasedExampleGen(**files, custom_executor_spec=BeamExecutorSpec(parquet_executor.Executor))
     return component.with_id("ExampleGen")
-
-
-def _folder(source: str) -> str:
-    """The deepest folder of a file, folder or glob that is not itself a pattern."""
-    path = Path(source)
-    if path.is_dir():
-        return str(path)
-    parts = path.parent.parts
-    plain = itertools.takewhile(lambda part: not any(c in part for c in "*?["), parts)
-    return str(Path(*plain))
-
-
-def _pattern(source: str, data_format: str) -> str:
-    return str(Path(source) / f"*.{data_format}") if Path(source).is_dir() else source
 
 
 def _frozen_copy(schema: Path, folder: Path) -> Path:
@@ -226,6 +214,7 @@ def _gate_stage(
         eval_config=eval_config(config.evaluate, config.features),
         example_splits=["test"],
         schema=data.schema,
+        code_fingerprint=fingerprint(["components.evaluator.executor", "pipeline.metrics"]),
     )
     smoke_test = SmokeTest(
         model=training.model,

@@ -1,103 +1,150 @@
 """`lockgate run`: check, look at the table, run the graph, and say how it ended."""
 
+from __future__ import annotations
+
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.console import Screen
+from pipeline.failures import RunError, explain
 from pipeline.loader import LoadedConfig
 from pipeline.problems import ConfigError
 from pipeline.runs import RunRecord, RunResult, only_run
+from pipeline.selection import Selection
 from pipeline.staging import StagedData, stage
 from pipeline.table_check import check_table
 from pipeline.validate import problems
+from preprocessing.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.runners.local import NodeResult
 
 
-def run_pipeline(
-    loaded: LoadedConfig,
-    screen: Screen,
-    *,
-    first: str | None = None,
-    last: str | None = None,
-    use_cache: bool = True,
-) -> RunResult:
+def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> RunResult:
     """Runs one pipeline on this machine, alone in its root.
 
     Args:
       loaded: the configuration.
       screen: where it is shown.
-      first, last, use_cache: see `pipeline.runners.local.Selection`.
+      selection: which part of the graph runs.
 
     Returns:
       How it ended; also stored in the run's folder.
 
     Raises:
-      UserError: the configuration, the table or the surroundings are not fit for a run.
-      OSError: the root can't be written.
-      Exception: a component failed.
+      UserError: the configuration or the surroundings are not fit for a run.
+      RunError: the run began, and ended with an error; also stored in the run's folder.
     """
     found = problems(loaded)
     if found:
         raise ConfigError(found)
     root = loaded.root()
-    with only_run(root) as took_over:
-        record = RunRecord(root, loaded)
-        with screen.captured(record.log):
-            if took_over:
-                screen.say(f" ! {took_over}", "yellow")
-            data = _look_at_table(loaded, root, screen)
-            result = _run_graph(loaded, data, record, screen, first=first, last=last, use_cache=use_cache)
-        record.finish(result)
+    with contextlib.ExitStack() as held:
+        try:
+            took_over = held.enter_context(only_run(root))
+            record = RunRecord(root, loaded)
+        except OSError as error:
+            if (message := explain(error, root)) is None:
+                raise
+            raise UserError(message) from error
+        run = _Run(loaded, root, record, screen)
+        with run.failures_recorded():
+            with screen.captured(record.log):
+                if took_over:
+                    screen.say(f" ! {took_over}", "yellow")
+                result = run.graph(run.table(), selection)
+            record.finish(result)
     return result
 
 
-def _look_at_table(loaded: LoadedConfig, root: Path, screen: Screen) -> StagedData:
-    screen.step("table", "running", 0)
-    began = time.monotonic()
-    facts = check_table(loaded.config, loaded.base)
-    data = stage(loaded.config, facts, root)
-    screen.step("table", "done", time.monotonic() - began)
-    for reason in data.reasons:
-        screen.say(f"   converted to Parquet first: {reason}", "dim")
-    for warning in (*facts.warnings, *data.warnings):
-        screen.say(f" ! {warning}", "yellow")
-    return data
+class _Run:
+    """One run, and how far it has come."""
 
+    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen) -> None:
+        self._loaded = loaded
+        self._root = root
+        self._record = record
+        self._screen = screen
+        self._nodes: dict[str, NodeResult] = {}
 
-def _run_graph(
-    loaded: LoadedConfig,
-    data: StagedData,
-    record: RunRecord,
-    screen: Screen,
-    *,
-    first: str | None,
-    last: str | None,
-    use_cache: bool,
-) -> RunResult:
-    screen.step("import TFX", "running", 0)
-    began = time.monotonic()
-    # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
-    from components.example_gen.config import SPLITS
-    from pipeline.graph import Places, build_pipeline
-    from pipeline.runners import local
-    from pipeline.split_check import check_splits
-    from pipeline.verdicts import collect
+    @contextlib.contextmanager
+    def failures_recorded(self) -> Iterator[None]:
+        """Stores how the run ended where it doesn't reach its end, and raises RunError for an error."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._record_end("interrupted", "interrupted")
+            raise
+        except Exception as error:
+            message = explain(error, self._root)
+            self._record_end("failed", message or f"{type(error).__name__}: {error}")
+            raise RunError(message, self._component(), self._record.log) from error
 
-    config, root = loaded.config, loaded.root()
-    places = Places(
-        root=root,
-        data=data,
-        schema=loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
-        serving=root / config.push.directory,
-    )
-    graph = build_pipeline(config, places)
-    screen.step("import TFX", "done", time.monotonic() - began)
+    def _record_end(self, state: Literal["failed", "interrupted"], error: str) -> None:
+        nodes = self._nodes.values()
+        seconds = {node.name: round(node.seconds, 2) for node in nodes}
+        # What ended the run is worth more than the reason why it can't be stored: a full disk is both.
+        with contextlib.suppress(OSError):
+            self._record.fail(
+                state, error, self._component(), seconds=seconds, states={node.name: node.state for node in nodes}
+            )
 
-    def listen(node: local.NodeResult) -> None:
-        screen.step(node.name, node.state, node.seconds)
-        if node.name == "StatisticsGen" and node.outputs:
-            check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, config.features.label)
+    def _component(self) -> str | None:
+        """The component in which the run ended."""
+        return next((node.name for node in self._nodes.values() if node.state in ("running", "failed")), None)
 
-    # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
-    # that somebody has deleted meanwhile.
-    results = local.run(graph, record.run_id, local.Selection(first, last, use_cache), listen, uncached=["Pusher"])
-    return collect(results, record.folder)
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        """Shows a preparation like a component."""
+        self._screen.step(name, "running", 0)
+        began = time.monotonic()
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        finally:
+            self._screen.step(name, state, time.monotonic() - began)
+
+    def table(self) -> StagedData:
+        """Looks at the whole table, and converts it where TFX would misread it."""
+        with self._step("table"):
+            facts = check_table(self._loaded.config, self._loaded.base)
+            data = stage(self._loaded.config, facts, self._root)
+        for reason in data.reasons:
+            self._screen.say(f"   converted to Parquet first: {reason}", "dim")
+        for warning in (*facts.warnings, *data.warnings):
+            self._screen.say(f" ! {warning}", "yellow")
+        return data
+
+    def graph(self, data: StagedData, selection: Selection) -> RunResult:
+        """Builds the graph and runs it."""
+        with self._step("import TFX"):
+            # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
+            from components.example_gen.config import SPLITS
+            from pipeline.graph import Places, build_pipeline
+            from pipeline.runners import local
+            from pipeline.split_check import check_splits
+            from pipeline.verdicts import collect
+
+            config = self._loaded.config
+            places = Places(
+                root=self._root,
+                data=data,
+                schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
+                serving=config.push.destination(self._root),
+            )
+            graph = build_pipeline(config, places)
+
+        def listen(node: NodeResult) -> None:
+            self._nodes[node.name] = node
+            self._screen.step(node.name, node.state, node.seconds)
+            if node.name == "StatisticsGen" and node.outputs:
+                check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, config.features.label)
+
+        # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
+        # that somebody has deleted meanwhile.
+        results = local.run(graph, self._record.run_id, selection, listen, uncached=["Pusher"])
+        return collect(results, self._record.folder)

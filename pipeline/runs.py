@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import socket
@@ -21,6 +22,7 @@ from pipeline.loader import LoadedConfig
 from preprocessing.errors import UserError
 
 _KEY_PACKAGES = (
+    "lockgate",
     "tfx",
     "tensorflow",
     "keras",
@@ -69,6 +71,14 @@ class RunResult:
     pushed: str | None = None
     run_dir: str = ""
 
+    def to_json(self) -> str:
+        """One JSON object. A metric that is not finite becomes null: JSON has no NaN."""
+        content = asdict(self)
+        for models_metrics in (content["metrics"], content["champion"]):
+            for name, value in models_metrics.items():
+                models_metrics[name] = value if math.isfinite(value) else None
+        return json.dumps(content, indent=1, allow_nan=False)
+
     def line(self) -> str:
         """The last line on the screen: `pushed: PATH`, or `refused: GATE: reason`."""
         if self.state == "pushed":
@@ -97,11 +107,37 @@ class RunRecord:
 
     def finish(self, result: RunResult) -> None:
         """Writes result.json."""
-        self._write("result.json", json.dumps(asdict(result), indent=1))
+        self._write("result.json", result.to_json())
+
+    def fail(
+        self,
+        state: Literal["failed", "interrupted"],
+        error: str,
+        component: str | None,
+        seconds: dict[str, float],
+        states: dict[str, str],
+    ) -> None:
+        """Writes result.json for a run that didn't reach its end.
+
+        Args:
+          state: `interrupted` by a signal, or `failed`.
+          error: what the screen says, or a bug's own words.
+          component: the one that was running, if one was.
+          seconds, states: of the components so far, as in RunResult.
+        """
+        content = {
+            "state": state,
+            "error": error,
+            "component": component,
+            "seconds": seconds,
+            "states": states,
+            "run_dir": str(self.folder),
+        }
+        self._write("result.json", json.dumps(content, indent=1))
 
     def _write(self, name: str, text: str) -> None:
         temporary = self.folder / f".{name}"
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.folder / name)
 
 
@@ -117,12 +153,13 @@ def _new_folder(runs: Path) -> tuple[str, Path]:
 
 
 def _environment(loaded: LoadedConfig) -> dict[str, Any]:
+    changes = _git(loaded.base, "status", "--porcelain", "--untracked-files=no")
     return {
         "packages": {name: importlib.metadata.version(name) for name in _KEY_PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_commit": _git(loaded.base, "rev-parse", "HEAD"),
-        "git_dirty": bool(_git(loaded.base, "status", "--porcelain", "--untracked-files=no")),
+        "git_dirty": None if changes is None else bool(changes),
         "seed": loaded.config.seed,
         "deterministic": loaded.config.deterministic,
         "config_file": str(loaded.path),
@@ -169,7 +206,7 @@ def only_run(root: Path) -> Iterator[str | None]:
             "since": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "command": " ".join(sys.argv),
         }
-        holder_file.write_text(json.dumps(holder))
+        holder_file.write_text(json.dumps(holder), encoding="utf-8")
         yield f"took over the lock of a run that ended without giving it back: {_describe(left)}" if left else None
     finally:
         holder_file.unlink(missing_ok=True)
@@ -178,7 +215,7 @@ def only_run(root: Path) -> Iterator[str | None]:
 
 def _read_holder(path: Path) -> dict[str, Any]:
     try:
-        holder = json.loads(path.read_text())
+        holder = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         # It is written after the lock is taken, so it may be missing or half there for a moment.
         return {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 LAYOUT = 1
 """Part of the copy's name: a change of what is written makes a new copy."""
+_OURS = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+\.tmp")
+"""The names of copies, and of those that are being written."""
+
+_log = logging.getLogger("lockgate")
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ def stage(config: PipelineConfig, facts: TableFacts, root: Path) -> StagedData:
 
     The copy has int64, double and string columns, every value as a list of one (see `single_value_lists`); no rows
     without a label; and no columns without a name or of a type that a feature can't have. An earlier copy of the
-    same files for the same types is used again.
+    same files for the same types is used again; every other copy, whole or half written, is removed, so the caller
+    must hold the root alone.
 
     Args:
       config: the configuration.
@@ -57,13 +64,14 @@ def stage(config: PipelineConfig, facts: TableFacts, root: Path) -> StagedData:
     Raises:
       UserError: a split is empty once rows without a label are left out; the copy can't be written.
     """
+    folder = root / "staged" / _digest(config, facts)
+    _remove_stale(folder.parent, current=folder.name if facts.reasons else None)
     if not facts.reasons:
         sources = {split: str(pattern) for split, pattern in facts.patterns.items()}
         return StagedData(sources, facts.format, (), ())
     for split, rows in facts.rows.items():
         if rows == facts.missing_labels[split]:
             raise UserError(f"no row of {split!r} has a label ({config.features.label.column!r})", hint="fill it")
-    folder = root / "staged" / _digest(config, facts)
     if not folder.is_dir():
         try:
             _write(config, facts, folder)
@@ -74,6 +82,17 @@ def stage(config: PipelineConfig, facts: TableFacts, root: Path) -> StagedData:
             ) from error
     warnings = tuple(f"column {name!r} is left out: {why}" for name, why in facts.left_out.items())
     return StagedData({split: str(_part(folder, split)) for split in facts.files}, "parquet", facts.reasons, warnings)
+
+
+def _remove_stale(folder: Path, current: str | None) -> None:
+    """Removes every copy but the current one. Nothing that has another name or is a symbolic link is touched."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.name == current or not _OURS.fullmatch(entry.name) or entry.is_symlink() or not entry.is_dir():
+            continue
+        try:
+            shutil.rmtree(entry)
+        except OSError as error:
+            _log.warning("%s: an old copy of the table can't be removed: %s", entry, error.strerror or error)
 
 
 def _digest(config: PipelineConfig, facts: TableFacts) -> str:
@@ -104,11 +123,7 @@ def _write(config: PipelineConfig, facts: TableFacts, folder: Path) -> None:
             part = _part(temporary, split)
             part.parent.mkdir(parents=True)
             _write_split(config, facts, files, part)
-        try:
-            temporary.replace(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise  # else another process has made the same copy in the meantime
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -121,6 +136,9 @@ def _write_split(config: PipelineConfig, facts: TableFacts, files: Sequence[Path
     with pq.ParquetWriter(part, schema) as writer:
         for columns in _converted(config, facts, files):
             writer.write_batch(pa.record_batch([single_value_lists(column) for column in columns], schema=schema))
+    # ExampleGen's cache key has the file's time: a copy that is made again must look like the one before.
+    newest = max(file.stat().st_mtime_ns for file in files)
+    os.utime(part, ns=(newest, newest))
 
 
 def _converted(config: PipelineConfig, facts: TableFacts, files: Sequence[Path]) -> Iterator[list[pa.Array]]:

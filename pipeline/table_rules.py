@@ -239,6 +239,7 @@ def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
                 f"{shown}",
                 hint="set features.label.task to multiclass, or mend the values",
             )
+        _check_learnt_classes(table, label.column)
         return
     unknown = [value for value in column.counts if value not in label.classes]
     if not unknown:
@@ -251,6 +252,22 @@ def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
         f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
         hint=(f"did the table mean {near[0]!r}? " if near else "") + "add the values to classes, or mend the rows",
     )
+
+
+def _check_learnt_classes(table: Table, name: str) -> None:
+    """Classes that are not named are learnt from the training split: it must have them all."""
+    if "train" not in table.splits:
+        return  # split by hash: see pipeline.split_check
+    known = table.column(name, "train").counts
+    for split in table.splits:
+        unknown = [value for value in table.column(name, split).counts if value not in known]
+        if unknown:
+            place, cell = table.place(name, partial(eq, unknown[0]))
+            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+            raise UserError(
+                f"{place}: the label {name!r} is {cell!r}, a class that no row of the training split has{more}",
+                hint="name all classes in features.label.classes, or give the training split rows of each",
+            )
 
 
 def check_weight(table: Table, name: str) -> None:

@@ -30,6 +30,8 @@ MAX_FILES = 1000
 """Files of one table whose headers are compared."""
 FIRST_ROWS = 1000
 """Rows whose values are looked at."""
+_GLOB = frozenset("*?[]\\")
+"""What has a meaning in a file pattern. TFX and Beam look for the files below the root by pattern, without quoting."""
 
 
 def problems(loaded: LoadedConfig) -> list[Problem]:
@@ -55,10 +57,20 @@ class _Checks:
         config = self._config
         if "://" in config.root:
             self._report(("root",), "must be a folder on this machine", received=brief(config.root))
-        directory = Path(os.path.normpath(config.push.directory))
-        if directory.parts[:1] == ("..",):
+        elif _GLOB.intersection(root := str(self._loaded.root())):
+            self._report(
+                ("root",),
+                f"leads to a path with one of the characters {' '.join(sorted(_GLOB))}, which TFX takes for a pattern",
+                received=brief(root),
+                hint="rename that folder, or set root to a folder elsewhere (an absolute path)",
+            )
+        directory = config.push.directory
+        if config.push.remote and not directory.startswith("gs://"):
+            message = "TensorFlow writes to no such URL; give a folder, or gs://BUCKET/FOLDER"
+            self._report(("push", "directory"), message, received=brief(directory))
+        elif Path(os.path.normpath(directory)).parts[:1] == ("..",):
             message = "leaves the root; give an absolute path to push elsewhere"
-            self._report(("push", "directory"), message, received=brief(config.push.directory))
+            self._report(("push", "directory"), message, received=brief(directory))
         if config.data.prepare is not None and not self._loaded.resolve(config.data.prepare).is_file():
             self._report(("data", "prepare"), "no such file", received=brief(config.data.prepare))
 

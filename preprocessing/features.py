@@ -13,11 +13,14 @@ from typing import Literal
 from preprocessing.config import DatetimeFeature, FeaturesConfig
 from preprocessing.errors import UserError
 
-LABEL = "label_xf"
+RESERVED_SUFFIX = "_xf"
+"""Ends the name of every transformed tensor and of no raw column: the Evaluator looks names up among the transformed
+features first, so that a slice by a raw column of such a name would be one by ids."""
+LABEL = f"label{RESERVED_SUFFIX}"
 """The transformed label: int64 class id, or the float32 label on its training scale; shape [batch, 1]."""
-WEIGHT = "weight_xf"
+WEIGHT = f"weight{RESERVED_SUFFIX}"
 """The example weight, float32, shape [batch, 1]; present when the configuration names a weight column."""
-ROW_KEY = "row_key_xf"
+ROW_KEY = f"row_key{RESERVED_SUFFIX}"
 """A fingerprint of the row's raw features, int64, shape [batch, 1]. It tells later gates which stored
 prediction belongs to which raw example."""
 LABEL_VOCABULARY = "label_classes"
@@ -81,20 +84,27 @@ def vocabulary_name(column: str) -> str:
 
 def transformed(column: str, suffix: str) -> str:
     """The name of a transformed tensor that is made from one column."""
-    return f"{safe_name(column)}_{suffix}"
+    return f"{safe_name(column)}_{suffix}{RESERVED_SUFFIX}"
 
 
 def cross_name(columns: tuple[str, ...]) -> str:
     """The name of a cross."""
-    return "_x_".join(safe_name(column) for column in columns) + "_cross"
+    return "_x_".join(safe_name(column) for column in columns) + f"_cross{RESERVED_SUFFIX}"
 
 
 def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     """The declared model inputs, in declaration order.
 
     Raises:
-      UserError: two of them would have the same name.
+      UserError: two of them would have the same name, or a raw column has a name that is reserved for them.
     """
+    for column in (*features.columns(), features.label.column, features.weight):
+        if column is not None and column.endswith(RESERVED_SUFFIX):
+            raise UserError(
+                f"features: column {column!r} has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for "
+                "transformed features",
+                hint="rename the column in the table",
+            )
     plans = tuple(_planned(features))
     twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
     if twice:

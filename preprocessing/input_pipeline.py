@@ -3,6 +3,8 @@
 Training, evaluation, the stored golden predictions and the tests all read through here.
 """
 
+import hashlib
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -28,12 +30,14 @@ class TransformedData:
       classes: class names in id order; empty for regression.
       spec: how a transformed example is parsed.
       weighted: whether examples carry a weight.
+      meaning: a hash of what the numbers stand for: the `features:` section, and the vocabularies behind the ids.
     """
 
     inputs: tuple[ModelInput, ...]
     classes: tuple[str, ...]
     spec: dict[str, tf.io.FixedLenFeature]
     weighted: bool
+    meaning: str
 
     @classmethod
     def read(cls, output: tft.TFTransformOutput, features: FeaturesConfig) -> Self:
@@ -46,7 +50,17 @@ class TransformedData:
         declared = model_inputs(features, output.vocabulary_size_by_name)
         known = {each.name for each in declared} | {LABEL, WEIGHT, ROW_KEY}
         own = tuple(_own_input(name, spec[name], output) for name in sorted(set(spec) - known))
-        return cls(declared + own, _classes(output, features), spec, WEIGHT in spec)
+        return cls(declared + own, _classes(output, features), spec, WEIGHT in spec, _meaning(output, features))
+
+
+def _meaning(output: tft.TFTransformOutput, features: FeaturesConfig) -> str:
+    # Every vocabulary is an asset of the transform graph, those of the user's own function too.
+    assets = posixpath.join(output.transform_savedmodel_dir, tf.saved_model.ASSETS_DIRECTORY)
+    digest = hashlib.sha256(features.model_dump_json(exclude={"weight"}).encode())
+    for path in sorted(tf.io.gfile.glob(posixpath.join(assets, "*"))):
+        with tf.io.gfile.GFile(path, "rb") as file:
+            digest.update(f"\0{posixpath.basename(path)}\0".encode() + file.read())
+    return digest.hexdigest()[:16]
 
 
 def _own_input(name: str, feature: tf.io.FixedLenFeature, output: tft.TFTransformOutput) -> ModelInput:
@@ -128,7 +142,7 @@ def shuffled_passes(
     first_pass: int = 0,
     unlabelled: bool = False,
 ) -> tf.data.Dataset:
-    """Endless shuffled passes; the order within pass n depends on the seed and n alone.
+    """Endless shuffled passes; the order within pass n depends on n, the seed and TensorFlow's global seed alone.
 
     So a training that was killed goes on with the very batches that it would have seen.
 

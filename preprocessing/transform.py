@@ -4,10 +4,8 @@ Whatever is learned from data (means, vocabularies, quantiles) is learned from t
 tf.Transform's analyzers and travels inside the exported model, so that serving computes what training did.
 """
 
-import importlib
-import re
-from collections.abc import Collection, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -15,7 +13,6 @@ import tensorflow_transform as tft
 from preprocessing import raw_columns
 from preprocessing.config import BooleanFeature, CategoricalFeature, FeaturesConfig, Label, NumericFeature
 from preprocessing.dates import date_inputs
-from preprocessing.errors import UserError
 from preprocessing.features import (
     LABEL,
     LABEL_VOCABULARY,
@@ -26,9 +23,7 @@ from preprocessing.features import (
     transformed,
     vocabulary_name,
 )
-
-Inputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
-Outputs: TypeAlias = dict[str, tf.Tensor]
+from preprocessing.own_function import Inputs, Outputs, own_inputs
 
 FEATURES_KEY = "features"
 """The key of the `features:` section, as JSON, in Transform's `custom_config`."""
@@ -48,10 +43,10 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
       own may also have shape [batch], see `preprocessing.input_pipeline.model_batch`.
 
     Raises:
-      UserError: the user's own preprocessing function can't be imported or returns what a model can't take.
+      UserError: two tensors would have one name, or the user's own function fails (see `own_inputs`).
     """
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
-    declared = {plan.name for plan in planned_inputs(features)}
+    planned_inputs(features)  # refuses names that clash
     used = [*features.columns(), features.label.column, *([features.weight] if features.weight else [])]
     # Serving sends neither label nor weight.
     columns = {name: raw_columns.single(inputs[name]) for name in used if name in inputs}
@@ -78,8 +73,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
         outputs[WEIGHT] = _weight(columns[features.weight])
     outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
     # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
-    own = _own_inputs(inputs, features, declared | {LABEL, WEIGHT, ROW_KEY})
-    return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own
+    return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features)
 
 
 def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:
@@ -212,39 +206,3 @@ def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
 def _weight(raw: tf.Tensor) -> tf.Tensor:
     weight = raw_columns.numbers(raw)
     return tf.where(tf.math.is_nan(weight), tf.zeros_like(weight), tf.maximum(weight, 0.0))
-
-
-def _own_inputs(inputs: Inputs, features: FeaturesConfig, taken: Collection[str]) -> Outputs:
-    """What the user's own function returns, checked; `taken` are the names that it may not use."""
-    path = features.preprocessing_fn
-    if path is None:
-        return {}
-    module, _, name = path.rpartition(".")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"features.preprocessing_fn: {path!r} can't be imported: {error}",
-            hint="install the package that holds it into this environment (`pip install -e .`)",
-        ) from error
-    own = function(inputs, dict(features.preprocessing_params))
-    if not isinstance(own, dict):
-        raise UserError(f"{path}: expected a dict of tensors by name, received {type(own).__name__}")
-    for key, tensor in own.items():
-        if key in taken:
-            raise UserError(f"{path}: {key!r} is the name of a declared model input; return another name")
-        if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII):
-            raise UserError(f"{path}: a name is a letter, then letters, digits and underscores; received {key!r}")
-        if not _fits_a_model(tensor):
-            raise UserError(
-                f"{path}: {key!r} must be a float32 tensor of shape [batch] or [batch, k], or an int64 one of "
-                f"vocabulary ids of shape [batch] or [batch, 1], received {tensor}"
-            )
-    return own
-
-
-def _fits_a_model(tensor: object) -> bool:
-    if not isinstance(tensor, tf.Tensor) or tensor.shape.rank not in (1, 2):
-        return False
-    width = 1 if tensor.shape.rank == 1 else tensor.shape[1]
-    return width == 1 if tensor.dtype == tf.int64 else tensor.dtype == tf.float32 and width is not None

@@ -1,12 +1,68 @@
-"""The stock Evaluator component with our executor."""
+"""The Evaluator as a TFX component: the stock inputs and outputs, our executor, and a cache that sees its code."""
 
-from tfx.components.evaluator.component import Evaluator as StockEvaluator
+from collections.abc import Sequence
+
+from tensorflow_model_analysis.proto import config_pb2
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ExecutionParameter
+from tfx.utils import json_utils
 
 from components.evaluator.executor import Executor
 
 
-class Evaluator(StockEvaluator):
-    """As `tfx.components.Evaluator`; slices below `min_slice_size` are left out of the verdict too."""
+class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
+    """The stock Evaluator's, and the fingerprint."""
 
+    PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
+        **standard_component_specs.EvaluatorSpec.PARAMETERS,
+        "code_fingerprint": ExecutionParameter(type=str),
+    }
+
+
+class Evaluator(BaseBeamComponent):
+    """As `tfx.components.Evaluator`; see the executor for what differs in its verdict.
+
+    Not a subclass of the stock component: that one's constructor makes a spec without the fingerprint.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: BaseChannel,
+        model: BaseChannel,
+        baseline_model: BaseChannel,
+        schema: BaseChannel,
+        eval_config: config_pb2.EvalConfig,
+        example_splits: Sequence[str],
+        code_fingerprint: str,
+    ) -> None:
+        """Wires the component.
+
+        Args:
+          examples: the raw Examples.
+          model: the candidate.
+          baseline_model: the champion, where there is one.
+          schema: the raw Schema.
+          eval_config: metrics, thresholds and slices.
+          example_splits: the splits that the metrics are computed on.
+          code_fingerprint: a hash of this folder's code and the metrics', so that the cache sees edits.
+        """
+        super().__init__(
+            spec=EvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                schema=schema,
+                eval_config=eval_config,
+                example_splits=json_utils.dumps(list(example_splits)),
+                code_fingerprint=code_fingerprint,
+                evaluation=Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

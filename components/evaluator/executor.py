@@ -1,5 +1,6 @@
-"""TFX's Evaluator executor, whose blessing does not depend on slices that are too small to judge."""
+"""TFX's Evaluator executor, with a champion that fits today's data and slices that are large enough to judge."""
 
+import logging
 import posixpath
 from typing import Any
 
@@ -11,17 +12,24 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
+from components.evaluator.compatibility import why_incomparable
 from components.evaluator.failures import holds
+
+logger = logging.getLogger("lockgate")
 
 Artifacts = dict[str, list[Artifact]]
 
 
 class Executor(stock.Executor):
-    """Evaluates as TFX does, then blesses when the failures of too small slices are all that is left."""
+    """Evaluates as TFX does, then blesses when the failures of too small slices are all that is left.
+
+    A champion that can't be judged on today's data counts as none: the candidate then has to reach the absolute
+    thresholds, as in a first run.
+    """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """See `tfx.components.evaluator.executor.Executor.Do`."""
-        super().Do(input_dict, output_dict, exec_properties)
+        super().Do(_with_comparable_champion(input_dict), output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
         if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:
@@ -32,3 +40,23 @@ class Executor(stock.Executor):
         fileio.remove(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME))
         io_utils.write_string_file(posixpath.join(blessing.uri, constants.BLESSED_FILE_NAME), "")
         blessing.set_int_custom_property(blessed, constants.BLESSED_VALUE)
+
+
+def _with_comparable_champion(inputs: Artifacts) -> Artifacts:
+    key = standard_component_specs.BASELINE_MODEL_KEY
+    if not inputs.get(key):
+        return inputs
+    champion = artifact_utils.get_single_instance(inputs[key])
+    reason = why_incomparable(
+        champion,
+        artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]),
+        artifact_utils.get_single_instance(inputs[standard_component_specs.SCHEMA_KEY]),
+    )
+    if reason is None:
+        return inputs
+    logger.warning(
+        "the champion (%s) can't be compared on today's data: %s; max_regression is not checked in this run",
+        champion.uri,
+        reason,
+    )
+    return {name: artifacts for name, artifacts in inputs.items() if name != key}

@@ -1,5 +1,6 @@
 """The `push:` section: where a blessed model goes."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -11,4 +12,20 @@ class PushConfig(Settings):
     """The serving folder, as TensorFlow Serving watches it: one numbered sub-folder per version."""
 
     directory: Annotated[str, Field(min_length=1)] = "serving"
-    """Relative to the run's root."""
+    """A folder, relative to the run's root, or a Google Cloud Storage folder (`gs://bucket/folder`)."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is a URL."""
+        return "://" in self.directory
+
+    def destination(self, root: Path) -> str:
+        """The serving folder: a URL as it is given, or a path.
+
+        Args:
+          root: the folder that relative paths start from.
+        """
+        if self.remote:
+            return self.directory
+        own = self.directory.startswith("~/")
+        return str(root / (Path(self.directory).expanduser() if own else self.directory))

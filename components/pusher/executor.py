@@ -43,9 +43,10 @@ class Executor(stock.Executor):
             return
         base = _base_directory(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY])
         model = self.GetModelPath(input_dict)
+        # First the copy: should it fail, nothing has been pushed that no artifact knows of.
+        io_utils.copy_dir(model, pushed_model.uri)
         destination, new = push_remote(model, base) if "://" in base else _push_local(model, Path(base))
         _log.info("%s %s", "pushed to" if new else "already pushed:", destination)
-        io_utils.copy_dir(model, pushed_model.uri)
         self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))
 
 

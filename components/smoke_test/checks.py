@@ -17,7 +17,7 @@ from components.smoke_test.answers import (
     probabilities,
 )
 from components.smoke_test.golden import Contract, Golden
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import PROCESS_CHECK, CheckResult
 from components.smoke_test.sandbox import Limits, Observation, Outcome, Tensor
 from components.smoke_test.worker import SERVING_SIGNATURES, TRANSFORM_SIGNATURE
 
@@ -59,7 +59,7 @@ def _process(outcome: Outcome, limits: Limits) -> CheckResult:
         if any(sign in outcome.log_tail for sign in _MEMORY_SIGNS):
             hint = "it ran out of memory: raise smoke_test.memory_mb if the model really needs more"
     return CheckResult(
-        check="process",
+        check=PROCESS_CHECK,
         expected=f"the model's process to finish within {limits.seconds:g} s and {limits.memory_mb} MiB",
         actual=f"{outcome.failure}, in phase {outcome.phase!r}" if outcome.failure else "exit code 0",
         passed=not outcome.failure,

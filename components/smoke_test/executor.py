@@ -32,7 +32,8 @@ class Executor(BaseExecutor):
         Args:
           input_dict: `model` (Model with golden files), `examples` (raw Examples) and `schema` (Schema).
           output_dict: `blessing` (InfraBlessing) gets the custom properties `blessed` (1 or 0) and
-            `current_model_id`; `report` (SmokeTestReport) gets report.json.
+            `current_model_id`; `report` (SmokeTestReport) gets report.json. When the model's process timed out,
+            was killed or crashed, the blessing's folder is removed, so that no later run reuses this result.
           exec_properties: `config`, a SmokeTestConfig as JSON.
 
         Raises:
@@ -56,6 +57,10 @@ class Executor(BaseExecutor):
         blessing.set_int_custom_property("current_model_id", model.id)
         if not report.blessed:
             _log.warning("smoke test: not blessed: %s", report.reason())
+        if report.process_failed() and fileio.exists(blessing.uri):
+            # The machine may be to blame, and not the model: the next run is to test again. TFX takes a result from
+            # its cache only while the folders of all its artifacts exist; a blessing's is empty.
+            fileio.rmtree(blessing.uri)
 
 
 def _local_copy(saved_model: str, folder: Path) -> Path:

@@ -9,6 +9,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 REPORT_FILE = "report.json"
+PROCESS_CHECK = "process"
+"""The check that the model's process came to its end."""
 
 
 class CheckResult(BaseModel):
@@ -60,6 +62,10 @@ class Report(BaseModel):
     def first_failure(self) -> CheckResult | None:
         """The check that decided against the model, or none."""
         return next((check for check in self.checks if not check.passed), None)
+
+    def process_failed(self) -> bool:
+        """Whether the model's process did not finish: time-out, kill, crash."""
+        return any(check.check == PROCESS_CHECK and not check.passed for check in self.checks)
 
     def reason(self) -> str:
         """One line: the first failing check with its row, or that all passed."""

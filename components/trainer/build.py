@@ -68,9 +68,7 @@ def steps_per_epoch(config: TrainConfig, data: TrainingData) -> int:
 def _precision(config: TrainConfig) -> Iterator[None]:
     """Layers take the process-wide policy when they are made, and keep it."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(
-        "float32" if config.mixed_precision == "none" else f"mixed_{config.mixed_precision}"
-    )
+    keras.config.set_dtype_policy("float32" if config.mixed_precision == "none" else f"mixed_{config.mixed_precision}")
     try:
         yield
     finally:

@@ -63,9 +63,7 @@ class Checkpoint:
         # Without its variables an optimizer silently ignores what was stored for it.
         model.optimizer.build(model.trainable_variables)
         model.load_weights(newest / self._WEIGHTS)
-        for variable, value in zip(
-            _random_states(model), json.loads((newest / self._RANDOM).read_text()), strict=True
-        ):
+        for variable, value in zip(_random_states(model), json.loads((newest / self._RANDOM).read_text()), strict=True):
             variable.assign(value)
         return TrainingState(**json.loads((newest / self._STATE).read_text()))
 

@@ -60,12 +60,15 @@ def load_data(task: TrainingTask) -> TrainingData:
     summaries = {split: summarize_labels(task.files[split], schema) for split in dict.fromkeys(splits)}
     for split, summary in summaries.items():
         _check_split(split, summary, schema, label)
+    eval_rows = max(train_config.batch_size, 1024)
     batches = dataset(
         task.files["eval"],
         schema,
-        batch_size=max(train_config.batch_size, 1024),
+        batch_size=eval_rows,
         cache=fits_in_memory(task.files["eval"], train_config.cache_mb),
     )
+    # Keras warns that the "input ran out of data" when it is not told how many batches there are.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-summaries["eval"].rows // eval_rows)))
     return TrainingData(
         transform=transform,
         schema=schema,

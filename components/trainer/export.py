@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.trainer import warm_start
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import TrainingData
-from components.trainer.signatures import RawInput, ServingModule, serving_outputs
+from components.trainer.signatures import ServingModule, serving_outputs
 from components.trainer.task import TrainingTask
 from preprocessing.features import ROW_KEY
 from preprocessing.input_pipeline import dataset
@@ -32,7 +32,7 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
       OSError: the disk is full, or the folder can't be written.
     """
     module = ServingModule(model, data.transform, task.job.features, data.schema, data.train)
-    _write_golden(task.artifact_dir / GOLDEN_FOLDER, model, module.inputs, data, task)
+    _write_golden(task.artifact_dir / GOLDEN_FOLDER, model, module, data, task)
     warm_start.save(model, task.artifact_dir, warm_start.architecture(task.job.model, data.schema))
     temporary = task.serving_dir.with_name(f".{task.serving_dir.name}-writing")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -43,7 +43,7 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
 
 
 def _write_golden(
-    folder: Path, model: keras.Model, inputs: tuple[RawInput, ...], data: TrainingData, task: TrainingTask
+    folder: Path, model: keras.Model, module: ServingModule, data: TrainingData, task: TrainingTask
 ) -> None:
     """Stores the in-memory model's predictions by row key, and what every signature must promise."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,9 @@ def _write_golden(
         "classes": list(data.schema.classes) or None,
         "row_key": ROW_KEY,
         "label": label.column,
-        "inputs": {each.column: {"argument": each.argument, "dtype": each.dtype.name} for each in inputs},
+        "weight": task.job.features.weight,
+        "inputs": {each.column: {"argument": each.argument, "dtype": each.dtype.name} for each in module.inputs},
+        "columns": {column: spec.dtype.name for column, spec in module.evaluation_spec.items()},
     }
     (folder / "contract.json").write_text(json.dumps(contract, indent=1, ensure_ascii=False))
 

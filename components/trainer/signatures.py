@@ -42,6 +42,10 @@ class ServingModule(tf.Module):
     """The Keras model with its preprocessing, as TensorFlow Serving loads it.
 
     The transform layer is tracked, so its vocabularies travel as assets of the SavedModel.
+
+    Attributes:
+      inputs: the raw columns of a request.
+      evaluation_spec: how `transform_features` parses a labelled example, by raw column.
     """
 
     def __init__(
@@ -58,7 +62,11 @@ class ServingModule(tf.Module):
         self._raw_spec = transform.raw_feature_spec()
         self._features, self._schema, self._summary = features, schema, summary
         self.inputs = raw_inputs(features, self._raw_spec)
-        self._serving_spec = {each.column: _optional(self._raw_spec[each.column]) for each in self.inputs}
+        columns = [each.column for each in self.inputs]
+        self._serving_spec = {name: _optional(self._raw_spec[name]) for name in columns}
+        targets = [name for name in (features.label.column, features.weight) if name is not None]
+        # Nothing else of the table: a later change to a column that this model never used must not break it.
+        self.evaluation_spec = {name: _optional(self._raw_spec[name]) for name in [*columns, *targets]}
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The three signatures by name.
@@ -78,7 +86,7 @@ class ServingModule(tf.Module):
         return self._predict(tf.io.parse_example(examples, self._serving_spec))
 
     def _transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(self._transform(tf.io.parse_example(examples, self._raw_spec)))
+        return dict(self._transform(tf.io.parse_example(examples, self.evaluation_spec)))
 
     def _serve_features(self) -> tf.types.experimental.GenericFunction:
         # The default arguments become the signature's defaults, which is how TensorFlow Serving lets a

@@ -63,4 +63,5 @@ class TrainingTask:
 
 
 def _split_files(patterns: Sequence[str], split: str) -> tuple[str, ...]:
-    return tuple(expand([pattern for pattern in patterns if f"/Split-{split}/" in pattern]))
+    # The folder alone: the root may have such a name too.
+    return tuple(expand([pattern for pattern in patterns if Path(pattern).parent.name == f"Split-{split}"]))

@@ -17,12 +17,17 @@ _ARCHITECTURE = "architecture.json"
 
 
 def architecture(model: ModelConfig, schema: TransformedData) -> str:
-    """What must be equal for weights to fit: family, options, inputs with sizes, classes; as JSON."""
+    """What must be equal for weights to fit and to mean the same, as JSON.
+
+    That is family, options, inputs with sizes, classes, and the meaning of the numbers: of two vocabularies of one
+    size, id 3 may name different categories.
+    """
     return json.dumps(
         {
             "model": model.model_dump(mode="json"),
             "inputs": [[each.name, each.kind, each.size] for each in schema.inputs],
             "classes": list(schema.classes),
+            "meaning": schema.meaning,
         },
         indent=1,
     )
@@ -39,12 +44,12 @@ def save(model: keras.Model, artifact_dir: Path, description: str) -> None:
 def load(model: keras.Model, champion_dir: Path, description: str) -> None:
     """Loads the champion's weights into a built model; warns and leaves it alone when they don't fit."""
     folder = champion_dir / _FOLDER
-    if not (folder / _WEIGHTS).exists():
+    if not ((folder / _WEIGHTS).exists() and (folder / _ARCHITECTURE).exists()):
         logger.warning("train.warm_start: the champion has no stored weights (%s); starting afresh", folder)
         return
     if (folder / _ARCHITECTURE).read_text() != description:
         logger.warning(
-            "train.warm_start: the champion has another architecture, other input sizes or classes (%s); "
+            "train.warm_start: the champion has another architecture, other features, vocabularies or classes (%s); "
             "starting afresh",
             folder / _ARCHITECTURE,
         )

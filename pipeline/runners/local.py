@@ -15,6 +15,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import deserialize_artifact
 
+from pipeline.selection import Selection
 from preprocessing.errors import UserError
 
 NodeState = Literal["running", "done", "cached", "failed", "skipped"]
@@ -38,21 +39,6 @@ class NodeResult:
 
 
 Listener = Callable[[NodeResult], None]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which part of the graph runs.
-
-    Attributes:
-      first: this node and what depends on it run anew; what comes before is taken from the cache.
-      last: what this node doesn't need is left out.
-      use_cache: False runs everything anew.
-    """
-
-    first: str | None = None
-    last: str | None = None
-    use_cache: bool = True
 
 
 def run(
@@ -92,15 +78,16 @@ def run(
             result = NodeResult(name, "skipped", 0.0)
         else:
             listener(NodeResult(name, "running", 0.0))
-            result = _run_node(ir, node, listener)
+            started = time.monotonic()
+            try:
+                state, outputs = _run_node(ir, node)
+            except BaseException:
+                listener(NodeResult(name, "failed", time.monotonic() - started))
+                raise
+            result = NodeResult(name, state, time.monotonic() - started, outputs)
         results.append(result)
         listener(result)
     return results
-
-
-def node_names(pipeline: Pipeline) -> list[str]:
-    """The names that `Selection` may use, in order."""
-    return [component.id for component in pipeline.components]
 
 
 def _select(nodes: list[pipeline_pb2.PipelineNode], selection: Selection) -> tuple[set[str], set[str]]:
@@ -128,7 +115,10 @@ def _reachable(start: str, neighbours: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def _run_node(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: Listener) -> NodeResult:
+def _run_node(
+    ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+) -> tuple[NodeState, dict[str, list[Artifact]]]:
+    """Runs one node. How it ended, and its outputs by name."""
     name = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = getattr(
@@ -142,18 +132,11 @@ def _run_node(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listen
         executor_spec=runner_utils.extract_executor_spec(deployment, name),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
     )
-    started = time.monotonic()
-    try:
-        info = node_launcher.launch()
-    except BaseException:
-        listener(NodeResult(name, "failed", time.monotonic() - started))
-        raise
-    seconds = time.monotonic() - started
+    info = node_launcher.launch()
     if info is None or info.execution_id is None:
         raise RuntimeError(f"{name} did not run: its inputs are missing although everything before it is done")
     with metadata.Metadata(connection) as handle:
-        state, outputs = _execution(handle.store, info.execution_id)
-    return NodeResult(name, state, seconds, outputs)
+        return _execution(handle.store, info.execution_id)
 
 
 def _execution(store: Any, execution_id: int) -> tuple[NodeState, dict[str, list[Artifact]]]:

@@ -30,7 +30,9 @@ class Finished:
 def _run(config: Path, root: Path, *options: str) -> Finished:
     command = [str(LOCKGATE), "run", str(config), "--json", "--set", f"root={root}", *options]
     # Another folder: nothing may depend on where the command is given.
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent, timeout=900, env=dict(os.environ))
+    # Buffered, as a user's Python is: unbuffered output would hide what a failing flush does.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent, timeout=900, env=env)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 

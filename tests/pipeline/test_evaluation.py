@@ -118,3 +118,22 @@ def test_slices_that_are_too_small_to_judge_fail_nothing(tmp_path):
     # When every slice is too small, the threshold could never fail: that is not a yes.
     none = _analysed(tmp_path / "none", "regression", rows, thresholds, slices=(("group",),), at_least=100)
     assert "no slice by group has enough test rows (evaluate.min_slice_examples)" in none.failures
+
+
+def test_a_metric_without_a_value_fails_and_says_why(tmp_path):
+    rows = [(0, [0.9, 0.1], "a"), (1, [0.8, 0.2], "a")]
+    thresholds = [Threshold(metric="precision", min=0.1), Threshold(metric="recall", min=0.5)]
+    verdict = _analysed(tmp_path, "binary", rows, thresholds)
+    assert math.isnan(verdict.metrics["precision"])
+    assert sorted(verdict.failures) == [
+        "precision is nan (no row was predicted positive?), expected at least 0.1",
+        "recall is 0, expected at least 0.5",
+    ]
+
+
+def test_a_negative_prediction_does_not_hide_from_the_logarithmic_error(tmp_path):
+    # Left out, as TFMA does with a row whose error is NaN, the second row would leave an error of 0.
+    rows = [(1.0, 1.0, "a"), (3.0, -5000.0, "a")]
+    verdict = _analysed(tmp_path, "regression", rows, [Threshold(metric="rmsle", max=0.5)])
+    assert verdict.metrics["rmsle"] == pytest.approx(math.log(4) / math.sqrt(2))
+    assert verdict.failures == ("rmsle is 0.9803, expected at most 0.5",)

@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from pipeline.fingerprint import _closure, fingerprint
+from preprocessing.errors import UserError
 
 
 @pytest.fixture
@@ -45,6 +46,37 @@ def test_an_import_inside_a_function_counts(package):
     before = _of(package)
     (package / "c.py").write_text("x = 2\n")
     assert _of(package) != before
+
+
+@pytest.mark.parametrize("statement", ["import {}", "from {} import x", "from {} import *"])
+def test_a_helper_beside_the_package_counts(package, statement):
+    helper = package.parent / "helper_for_fingerprint.py"
+    helper.write_text("import further_for_fingerprint\nx = 1\n")
+    further = package.parent / "further_for_fingerprint.py"
+    further.write_text("y = 1\n")
+    (package / "a.py").write_text(statement.format("helper_for_fingerprint"))
+    seen = {_of(package)}
+    helper.write_text(helper.read_text() + "# edited\n")
+    seen.add(_of(package))
+    further.write_text("y = 2\n")
+    seen.add(_of(package))
+    assert len(seen) == 3
+
+
+def test_libraries_are_left_out(package):
+    (package / "a.py").write_text("import json, pytest\nfrom numpy import ma\n")
+    assert set(_closure([f"{package.name}.a"])) == {package.name, f"{package.name}.a"}
+
+
+def test_an_installed_package_of_the_users_own_is_hashed():
+    # As pytest is installed, so may be the package that holds the user's function.
+    assert {"pytest", "pytest.__main__"} <= set(_closure(["pytest.__main__"]))
+
+
+def test_a_module_that_is_not_python_is_named_with_its_line(package):
+    (package / "b.py").write_text("x = 1\ndef f(:\n")
+    with pytest.raises(UserError, match=r"b\.py, line 2: "):
+        _of(package)
 
 
 def test_a_missing_module_is_an_error(package):

@@ -6,6 +6,7 @@ from tfx.dsl.compiler.compiler import Compiler
 
 from pipeline.config import PipelineConfig
 from pipeline.graph import Places, build_pipeline
+from pipeline.importable import find_module
 from pipeline.staging import StagedData
 
 CONFIG = {
@@ -23,7 +24,7 @@ def build(tmp_path):
         sources = sources or {"all": str(tmp_path / "t.csv")}
         data = StagedData(sources, data_format, (), ())
         root = tmp_path / "root"
-        pipeline = build_pipeline(config, Places(root, data, schema, root / config.push.directory))
+        pipeline = build_pipeline(config, Places(root, data, schema, config.push.destination(root)))
         return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
 
     return _build
@@ -101,10 +102,9 @@ def test_a_change_of_one_section_changes_the_cache_key_of_what_reads_it(build, c
     assert {name for name in before if before[name].parameters != after[name].parameters} == changed
 
 
-def test_splits_in_folders_become_patterns_below_their_common_folder(build, tmp_path):
-    for split in ("train", "eval", "test"):
-        (tmp_path / "parts" / split).mkdir(parents=True)
-    sources = {split: str(tmp_path / "parts" / split) for split in ("train", "eval", "test")}
+def test_files_and_patterns_of_each_split_are_relative_to_their_common_folder(build, tmp_path):
+    sources = {split: str(tmp_path / "parts" / split / "*.parquet") for split in ("train", "eval")}
+    sources["test"] = str(tmp_path / "parts" / "last.parquet")
     nodes = build(
         {"data": {"inputs": {"train": "a", "eval": "b", "test": "c"}}}, sources=sources, data_format="parquet"
     )
@@ -114,5 +114,29 @@ def test_splits_in_folders_become_patterns_below_their_common_folder(build, tmp_
     assert {split["name"]: split["pattern"] for split in splits} == {
         "train": "train/*.parquet",
         "eval": "eval/*.parquet",
-        "test": "test/*.parquet",
+        "test": "last.parquet",
     }
+
+
+def test_a_push_to_a_bucket_keeps_its_url(build):
+    pusher = build({"push": {"directory": "gs://bucket/models"}})["Pusher"]
+    destination = json.loads(pusher.parameters.parameters["push_destination"].field_value.string_value)
+    assert destination["filesystem"]["base_directory"] == "gs://bucket/models"
+
+
+@pytest.mark.parametrize("edited", ["pipeline.metrics", "components.evaluator.failures"])
+def test_an_edit_of_the_evaluators_code_changes_its_cache_key(build, monkeypatch, tmp_path, edited):
+    def same_file_with_a_comment(name):
+        path = find_module(name)
+        if name != edited:
+            return path
+        copy = tmp_path / path.name
+        copy.write_text(path.read_text() + "# edited\n")
+        return copy
+
+    before = build()
+    monkeypatch.setattr("pipeline.fingerprint.find_module", same_file_with_a_comment)
+    after = build()
+    changed = {name for name in before if before[name].parameters != after[name].parameters}
+    assert "Evaluator" in changed
+    assert "SmokeTest" not in changed

@@ -1,4 +1,6 @@
+import importlib.metadata
 import json
+import math
 import os
 import signal
 import subprocess
@@ -6,7 +8,8 @@ import sys
 
 import pytest
 
-from pipeline.runs import Gate, RunResult, only_run
+from pipeline.loader import load
+from pipeline.runs import Gate, RunRecord, RunResult, only_run
 from preprocessing.errors import UserError
 
 HOLD = """
@@ -80,3 +83,91 @@ def test_the_lock_is_given_back_after_an_error(tmp_path):
 )
 def test_the_last_line_says_how_it_ended(result, line):
     assert result.line() == line
+
+
+def test_a_metric_that_is_not_finite_is_null_in_json():
+    result = RunResult("refused", metrics={"auc": 0.5, "log_loss": math.nan}, champion={"log_loss": math.inf})
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    content = json.loads(result.to_json(), parse_constant=refuse)
+    assert content["metrics"] == {"auc": 0.5, "log_loss": None}
+    assert content["champion"] == {"log_loss": None}
+    assert content["state"] == "refused"
+    assert math.isnan(result.metrics["log_loss"])  # the result itself is left as it is
+
+
+CONFIG = """
+name: toy
+data: {path: t.csv}
+features: {label: {column: größe, task: regression}, numeric: [{columns: [x]}]}
+evaluate: {thresholds: [{metric: rmse, max: 1}]}
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    path = tmp_path / "project" / "pipeline.yaml"
+    path.parent.mkdir()
+    path.write_text(CONFIG, encoding="utf-8")
+    return load(path)
+
+
+def _environment_of(loaded, root):
+    return json.loads((RunRecord(root, loaded).folder / "environment.json").read_text(encoding="utf-8"))
+
+
+def test_the_surroundings_of_a_run_are_recorded(loaded, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    before = _environment_of(loaded, tmp_path / "root")
+    assert before["packages"]["lockgate"] == importlib.metadata.version("lockgate")
+    assert (before["git_commit"], before["git_dirty"]) == (None, None)
+    git = ("git", "-c", "user.name=n", "-c", "user.email=e", "-C", str(loaded.base))
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    clean = _environment_of(loaded, tmp_path / "root")
+    assert len(clean["git_commit"]) == 40
+    assert clean["git_dirty"] is False
+    loaded.path.write_text("changed")
+    assert _environment_of(loaded, tmp_path / "root")["git_dirty"] is True
+
+
+def test_without_git_nothing_is_said_about_changes(loaded, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    environment = _environment_of(loaded, tmp_path / "root")
+    assert (environment["git_commit"], environment["git_dirty"]) == (None, None)
+
+
+def test_records_are_utf_8_whatever_the_locale(loaded, tmp_path):
+    script = """
+import sys
+from pathlib import Path
+from pipeline.loader import load
+from pipeline.runs import RunRecord, RunResult, only_run
+with only_run(Path(sys.argv[2])):
+    RunRecord(Path(sys.argv[2]), load(Path(sys.argv[1]))).finish(RunResult("pushed"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "warn_default_encoding", "-W", "error::EncodingWarning:pipeline.runs"]
+        + ["-c", script, str(loaded.path), str(tmp_path / "root")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    [config] = (tmp_path / "root" / "runs").glob("*/config.yaml")
+    assert "größe" in config.read_bytes().decode("utf-8")
+
+
+def test_a_run_that_did_not_reach_its_end_is_recorded(loaded, tmp_path):
+    record = RunRecord(tmp_path / "root", loaded)
+    record.fail("failed", "why", "Trainer", {"Trainer": 1.5}, {"Trainer": "failed"})
+    assert json.loads((record.folder / "result.json").read_text()) == {
+        "state": "failed",
+        "error": "why",
+        "component": "Trainer",
+        "seconds": {"Trainer": 1.5},
+        "states": {"Trainer": "failed"},
+        "run_dir": str(record.folder),
+    }
+    assert sorted(path.name for path in record.folder.iterdir()) == ["config.yaml", "environment.json", "result.json"]

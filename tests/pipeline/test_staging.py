@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -136,16 +137,49 @@ def test_the_copy_is_made_once_for_the_same_files_and_types(tmp_path: Path) -> N
     settings = csv_config(tmp_path)
     first = staged(tmp_path, settings)
     part = Path(first.sources["all"])
-    written = part.stat().st_mtime_ns
+    written = part.stat().st_ctime_ns
     assert staged(tmp_path, settings) == first
-    assert part.stat().st_mtime_ns == written
+    assert part.stat().st_ctime_ns == written
     os.utime(tmp_path / "t.csv", ns=(1, 1))
     assert staged(tmp_path, settings).sources != first.sources
     other = config({"path": "t.csv", "csv": {"delimiter": ";"}}, categorical=[{"columns": ["zip", "n"]}])
     assert staged(tmp_path, other).sources != first.sources
-    names = [path.name for path in (tmp_path / "output" / "staged").iterdir()]
-    assert len(names) == 3
-    assert not [name for name in names if name.startswith(".")]
+
+
+def test_a_copy_that_is_made_again_looks_to_example_gen_like_the_first(tmp_path: Path) -> None:
+    settings = csv_config(tmp_path)
+    os.utime(tmp_path / "t.csv", ns=(5_000_000_000, 5_000_000_000))
+    first = Path(staged(tmp_path, settings).sources["all"])
+    content, time = first.read_bytes(), first.stat().st_mtime_ns
+    shutil.rmtree(first.parent.parent)
+    again = Path(staged(tmp_path, settings).sources["all"])
+    assert (again, again.read_bytes(), again.stat().st_mtime_ns) == (first, content, time)
+
+
+def test_copies_that_nothing_reads_any_more_are_removed(tmp_path: Path) -> None:
+    settings = csv_config(tmp_path)
+    old = Path(staged(tmp_path, settings).sources["all"]).parent.parent
+    killed = old.with_name(f".{'0123456789abcdef'}.4242.tmp")
+    (killed / "all").mkdir(parents=True)
+    not_ours = [old.parent / "notes.txt", old.parent / "my-folder", old.parent / "0123456789abcdee"]
+    not_ours[0].write_text("mine")
+    not_ours[1].mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("mine")
+    not_ours[2].symlink_to(elsewhere)
+    os.utime(tmp_path / "t.csv", ns=(1, 1))
+    current = Path(staged(tmp_path, settings).sources["all"]).parent.parent
+    assert sorted(current.parent.iterdir()) == sorted([current, *not_ours])
+    assert (elsewhere / "precious").read_text() == "mine"
+
+
+def test_no_copy_is_left_once_the_table_is_read_directly(tmp_path: Path) -> None:
+    copy = Path(staged(tmp_path, csv_config(tmp_path)).sources["all"]).parent.parent
+    (tmp_path / "t.csv").write_text("a,y\n" + "1.5,p\n2.5,q\n" * 5)
+    data = staged(tmp_path, config({"path": "t.csv"}, numeric=[{"columns": ["a"]}]))
+    assert data.reasons == ()
+    assert list(copy.parent.iterdir()) == []
 
 
 def test_splits_get_a_folder_each(tmp_path: Path) -> None:

@@ -117,13 +117,36 @@ def test_a_push_that_climbs_out_of_the_root(directory: str) -> None:
     assert place(problem) == (18, "push.directory")
 
 
-@pytest.mark.parametrize("directory", ["serving", "a/../b", "/srv/models", "..a", "."])
+@pytest.mark.parametrize(
+    "directory", ["serving", "a/../b", "/srv/models", "~/models", "gs://bucket/models", "..a", "."]
+)
 def test_a_push_within_the_root_or_to_an_absolute_place(directory: str) -> None:
     assert found(CONFIG + f"push: {{directory: {directory}}}\n") == []
 
 
+def test_a_push_to_a_url_that_tensorflow_does_not_know() -> None:
+    problem = only(CONFIG + "push: {directory: 's3://bucket/models'}\n")
+    assert place(problem) == (18, "push.directory")
+    assert problem.received == '"s3://bucket/models"'
+    assert "gs://" in problem.message
+
+
 def test_a_root_in_a_bucket() -> None:
     assert place(only(CONFIG + "root: gs://bucket/demo\n")) == (18, "root")
+
+
+@pytest.mark.parametrize("root", ["out [v2]", "what?", "all*"])
+def test_a_root_that_is_also_a_pattern(root: str) -> None:
+    assert place(only(CONFIG + f"root: {root!r}\n")) == (18, "root")
+
+
+def test_a_project_folder_that_is_also_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p [v2]").mkdir()
+    monkeypatch.chdir(tmp_path / "p [v2]")
+    problem = only()
+    assert problem.field == "root"
+    assert "set root to a folder elsewhere" in problem.hint
+    assert found(CONFIG + f"root: {tmp_path / 'out'}\n") == []
 
 
 # columns

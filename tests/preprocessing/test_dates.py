@@ -15,7 +15,7 @@ from preprocessing import dates
 from preprocessing.config import DatetimeFeature
 from preprocessing.errors import UserError
 
-EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001
+EPOCH = dt.datetime(1970, 1, 1)
 PARTS = ("month", "day", "day_of_week", "day_of_year", "hour", "minute")
 ALL_PARTS = DatetimeFeature(columns=("d",), parts=PARTS, encoding="categorical", format="%Y-%m-%d %H:%M:%S")
 # A few batches are enough: each holds hundreds of dates.
@@ -40,7 +40,7 @@ def parse_day(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def ids(parts: dict[str, tf.Tensor]) -> list[list[int]]:
-    return np.stack([parts[f"d_{part}"].numpy() for part in PARTS], axis=1).tolist()
+    return np.stack([parts[f"d_{part}_xf"].numpy() for part in PARTS], axis=1).tolist()
 
 
 @few
@@ -48,7 +48,7 @@ def ids(parts: dict[str, tf.Tensor]) -> list[list[int]]:
 def test_parts_of_texts_agree_with_python(moments: list[dt.datetime]) -> None:
     texts = [f"{each.year:04}-{each.month:02}-{each.day:02} {each:%H:%M:%S}" for each in moments]
     got = text_parts(tf.constant(texts))
-    assert got["d_missing"].numpy().tolist() == [0.0] * len(moments)
+    assert got["d_missing_xf"].numpy().tolist() == [0.0] * len(moments)
     assert ids(got) == [expected_ids(each) for each in moments]
 
 
@@ -62,9 +62,7 @@ def test_days_since_1970_agree_with_python(days: list[dt.date]) -> None:
 
 
 @few
-@given(
-    st.lists(st.tuples(st.integers(1, 9999), st.integers(0, 14), st.integers(0, 33)), min_size=200, max_size=400)
-)
+@given(st.lists(st.tuples(st.integers(1, 9999), st.integers(0, 14), st.integers(0, 33)), min_size=200, max_size=400))
 def test_a_date_exists_when_python_says_so(triples: list[tuple[int, int, int]]) -> None:
     def exists(year: int, month: int, day: int) -> bool:
         try:
@@ -78,7 +76,12 @@ def test_a_date_exists_when_python_says_so(triples: list[tuple[int, int, int]]) 
 
 
 # What the unit counts in a second, and how many seconds back and forth stay within both calendars and int64.
-UNITS = {"s": (1, 60_000_000_000), "ms": (10**3, 60_000_000_000), "us": (10**6, 60_000_000_000), "ns": (10**9, 9 * 10**9)}
+UNITS = {
+    "s": (1, 60_000_000_000),
+    "ms": (10**3, 60_000_000_000),
+    "us": (10**6, 60_000_000_000),
+    "ns": (10**9, 9 * 10**9),
+}
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -105,14 +108,14 @@ def test_nanoseconds_of_today_are_dates() -> None:
     feature = DatetimeFeature(columns=("d",), parts=("month", "day"), unit="ns", encoding="categorical")
     # 2023-11-14 22:13:20 and half a second: nineteen digits.
     got = dates.date_inputs(tf.constant([1_700_000_000_500_000_000], tf.int64), "d", feature)
-    assert [got["d_month"].numpy().tolist(), got["d_day"].numpy().tolist()] == [[11], [14]]
+    assert [got["d_month_xf"].numpy().tolist(), got["d_day_xf"].numpy().tolist()] == [[11], [14]]
 
 
 @pytest.mark.parametrize("count", [np.iinfo(np.int64).max, np.iinfo(np.int64).min, 2_932_897, -719_163])
 def test_sentinels_outside_the_years_1_to_9999_are_missing(count: int) -> None:
     feature = ALL_PARTS.model_copy(update={"unit": "days"})
     got = dates.date_inputs(tf.constant([count], tf.int64), "d", feature)
-    assert got["d_missing"].numpy().tolist() == [1.0]
+    assert got["d_missing_xf"].numpy().tolist() == [1.0]
     assert ids(got) == [[0] * 6]
 
 
@@ -162,14 +165,14 @@ def test_cyclic_parts_are_sine_and_cosine_of_the_share_of_the_period(preprocess:
     for part, value in done.items():
         angle = 2 * math.pi * value / periods[part]
         expected = [[math.sin(angle), math.cos(angle)], [0, 0], [0, 0]]
-        np.testing.assert_allclose(got[f"d_{part}_cycle"], expected, atol=1e-6)
-    assert got["d_missing"].tolist() == [[0], [1], [1]]
+        np.testing.assert_allclose(got[f"d_{part}_cycle_xf"], expected, atol=1e-6)
+    assert got["d_missing_xf"].tolist() == [[0], [1], [1]]
 
 
 def test_december_is_next_to_january(preprocess: Callable[..., Any]) -> None:
     section = {"datetime": [{"columns": ["d"], "parts": ["month"]}]}
     december, january, july = preprocess(section, d=(["2023-12-01", "2024-01-01", "2024-07-01"], tf.string))[
-        "d_month_cycle"
+        "d_month_cycle_xf"
     ]
     assert np.linalg.norm(december - january) == pytest.approx(2 * math.sin(math.pi / 12), abs=1e-6)
     assert np.linalg.norm(january - july) == pytest.approx(2, abs=1e-6)
@@ -178,14 +181,14 @@ def test_december_is_next_to_january(preprocess: Callable[..., Any]) -> None:
 def test_categorical_parts_keep_id_0_for_missing(preprocess: Callable[..., Any]) -> None:
     section = {"datetime": [{"columns": ["d"], "parts": ["month", "day_of_week"], "encoding": "categorical"}]}
     got = preprocess(section, d=(["2024-12-29", None, "never"], tf.string))  # a Sunday
-    assert got["d_month"].tolist() == [[12], [0], [0]]
-    assert got["d_day_of_week"].tolist() == [[7], [0], [0]]
-    assert got["d_month"].dtype == np.int64
+    assert got["d_month_xf"].tolist() == [[12], [0], [0]]
+    assert got["d_day_of_week_xf"].tolist() == [[7], [0], [0]]
+    assert got["d_month_xf"].dtype == np.int64
 
 
 def test_indicator_can_be_left_out(preprocess: Callable[..., Any]) -> None:
     section = {"datetime": [{"columns": ["d"], "parts": ["month"], "indicator": False}]}
-    assert set(preprocess(section, d=(["2024-12-29"], tf.string))) == {"d_month_cycle", "row_key_xf"}
+    assert set(preprocess(section, d=(["2024-12-29"], tf.string))) == {"d_month_cycle_xf", "row_key_xf"}
 
 
 def test_floating_point_dates_are_refused(preprocess: Callable[..., Any]) -> None:

@@ -18,7 +18,9 @@ TENSORFLOW_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def parse(**section: Any) -> FeaturesConfig:
-    return FeaturesConfig.model_validate_json(json.dumps({"label": {"column": "the label", "task": "binary"}} | section))
+    return FeaturesConfig.model_validate_json(
+        json.dumps({"label": {"column": "the label", "task": "binary"}} | section)
+    )
 
 
 @given(columns)
@@ -79,22 +81,22 @@ def test_plan_by_hand() -> None:
         crosses=[{"columns": ["q", "c"], "hash_buckets": 77}],
     )
     assert planned_inputs(config) == (
-        PlannedInput("n_number", "dense", 1),
-        PlannedInput("n_missing", "dense", 1),
-        PlannedInput("q_bucket", "categorical", 5),  # missing, and four buckets
-        PlannedInput("b_bucket", "categorical", 4),  # missing, and two boundaries make three intervals
-        PlannedInput("c_id", "categorical", 4, "c_vocabulary"),  # missing, and three for unknown values
-        PlannedInput("c_missing", "dense", 1),
-        PlannedInput("h_id", "categorical", 11),
-        PlannedInput("t_flag", "dense", 1),
-        PlannedInput("t_missing", "dense", 1),
-        PlannedInput("d_month_cycle", "dense", 2),
-        PlannedInput("d_year", "dense", 1),
-        PlannedInput("d_elapsed", "dense", 1),
-        PlannedInput("d_missing", "dense", 1),
-        PlannedInput("e_day", "categorical", 32),
-        PlannedInput("e_hour", "categorical", 25),
-        PlannedInput("q_x_c_cross", "categorical", 77),
+        PlannedInput("n_number_xf", "dense", 1),
+        PlannedInput("n_missing_xf", "dense", 1),
+        PlannedInput("q_bucket_xf", "categorical", 5),  # missing, and four buckets
+        PlannedInput("b_bucket_xf", "categorical", 4),  # missing, and two boundaries make three intervals
+        PlannedInput("c_id_xf", "categorical", 4, "c_vocabulary"),  # missing, and three for unknown values
+        PlannedInput("c_missing_xf", "dense", 1),
+        PlannedInput("h_id_xf", "categorical", 11),
+        PlannedInput("t_flag_xf", "dense", 1),
+        PlannedInput("t_missing_xf", "dense", 1),
+        PlannedInput("d_month_cycle_xf", "dense", 2),
+        PlannedInput("d_year_xf", "dense", 1),
+        PlannedInput("d_elapsed_xf", "dense", 1),
+        PlannedInput("d_missing_xf", "dense", 1),
+        PlannedInput("e_day_xf", "categorical", 32),
+        PlannedInput("e_hour_xf", "categorical", 25),
+        PlannedInput("q_x_c_cross_xf", "categorical", 77),
     )
 
 
@@ -102,9 +104,32 @@ def test_vocabularies_add_to_the_size() -> None:
     config = parse(categorical=[{"columns": ["c d"], "oov_buckets": 2}], boolean=[{"columns": ["t"]}])
     sizes = {f"{safe_name('c d')}_vocabulary": 5}
     assert model_inputs(config, sizes.__getitem__) == (
-        ModelInput(f"{safe_name('c d')}_id", "categorical", 8),
-        ModelInput("t_flag", "dense", 1),
+        ModelInput(f"{safe_name('c d')}_id_xf", "categorical", 8),
+        ModelInput("t_flag_xf", "dense", 1),
     )
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"label": {"column": "x_number_xf", "task": "regression"}},  # beside a numeric x
+        {"weight": "weight_xf"},
+        {"categorical": [{"columns": ["store", "store_id_xf"]}]},
+        {"preprocessing_fn": "own.function", "preprocessing_columns": ["own_xf"]},
+    ],
+)
+def test_a_column_named_as_a_transformed_feature_is_refused(section: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"_xf.* reserved for transformed features"):
+        planned_inputs(parse(**{"numeric": [{"columns": ["x"]}]} | section))
+
+
+def test_no_transformed_name_is_one_that_a_column_may_have() -> None:
+    config = parse(categorical=[{"columns": ["store", "store_id"]}], crosses=[{"columns": ["store", "store_id"]}])
+    assert [plan.name for plan in planned_inputs(config)] == [
+        "store_id_xf",
+        "store_id_id_xf",
+        "store_x_store_id_cross_xf",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def label(**options: Any) -> dict[str, Any]:
         ({"categorical": [{"columns": ["c"], "hash_buckets": 9, "min_frequency": 3}]}, "keeps no vocabulary"),
         ({"categorical": [{"columns": ["c"], "oov_buckets": 0}]}, "greater than or equal to 1"),
         ({"boolean": [{"columns": ["b"], "fill": 1.5}]}, "less than or equal to 1"),
-        ({"boolean": [{"columns": ["b"], "true_values": ["Y"], "false_values": ["y"]}]}, "'y' is in true_values and in"),
+        (
+            {"boolean": [{"columns": ["b"], "true_values": ["Y"], "false_values": ["y"]}]},
+            "'y' is in true_values and in",
+        ),
         ({"boolean": [{"columns": ["b"], "true_values": []}]}, "at least 1 item"),
         ({"datetime": [{"columns": ["d"], "parts": []}]}, "at least 1 item"),
         ({"datetime": [{"columns": ["d"], "parts": ["week"]}]}, "Input should be 'year', 'month'"),

@@ -21,7 +21,7 @@ def no_dict(inputs, custom_config):
     return [1]
 
 def taken(inputs, custom_config):
-    return {"x_flag": tf.constant([1.0])}
+    return {"x_flag_xf": tf.constant([1.0])}
 
 def label(inputs, custom_config):
     return {"label_xf": tf.constant([1.0])}
@@ -49,6 +49,30 @@ def id_pair(inputs, custom_config):
 
 def array(inputs, custom_config):
     return {"own": 1.0}
+
+def column(inputs, custom_config):
+    return {"x": tf.constant([1.0])}
+
+def undeclared(inputs, custom_config):
+    return {"own": inputs["other"].values}
+
+def reads_label(inputs, custom_config):
+    return {"own": inputs["the label"].values}
+
+def misspelt(inputs, custom_config):
+    return {"own": inputs["xx"].values}
+
+def broken(inputs, custom_config):
+    raise ValueError("first line\\nsecond line")
+
+def own_words(inputs, custom_config):
+    from preprocessing.errors import UserError
+    raise UserError("no such shop")
+
+def looks(inputs, custom_config):
+    return {name: tf.constant([1.0]) for name in ("saw_" + "_".join(sorted(inputs)),)}
+
+number = 1
 """
 Run = Callable[[str], Mapping[str, Any]]
 
@@ -64,7 +88,9 @@ def run(preprocess: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Monk
             "preprocessing_fn": f"own_functions_of_tests.{function}",
             "preprocessing_params": {"value": 2.5},
         }
-        return preprocess(section, x=([1, 0], tf.int64))
+        return preprocess(
+            section, x=([1, 0], tf.int64), other=([1.0, 2.0], tf.float32), **{"the label": (["a", "b"], tf.string)}
+        )
 
     yield call
     sys.modules.pop("own_functions_of_tests", None)
@@ -72,7 +98,7 @@ def run(preprocess: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_dense_outputs_join_the_declared_ones(run: Run) -> None:
     got = run("dense")
-    assert set(got) == {"x_flag", "pair", "flat", "row_key_xf"}
+    assert set(got) == {"x_flag_xf", "pair", "flat", "row_key_xf", "label_xf"}
     assert got["pair"].tolist() == [[2.5, 2.5], [2.5, 2.5]]
     assert got["flat"].tolist() == [1, 1]
 
@@ -81,8 +107,15 @@ def test_dense_outputs_join_the_declared_ones(run: Run) -> None:
     ("function", "message"),
     [
         ("no_dict", "expected a dict of tensors by name, received list"),
-        ("taken", "'x_flag' is the name of a declared model input"),
-        ("label", "'label_xf' is the name of a declared model input"),
+        ("taken", "'x_flag_xf' ends in '_xf'"),
+        ("label", "'label_xf' ends in '_xf'"),
+        ("column", "'x' is the name of a column"),
+        ("undeclared", "reads column 'other', which is not declared\n.*add 'other' to features.preprocessing_columns"),
+        ("reads_label", "reads 'the label', which is the label"),
+        ("misspelt", r"raised KeyError: 'xx'\n.* the columns \['x'\]"),
+        ("broken", "broken raised ValueError: first line\n"),
+        ("own_words", "^no such shop$"),
+        ("number", "expected a function"),
         ("bad_name", "received 'my feature'"),
         ("text", "'own' must be a float32 tensor"),
         ("double", "'own' must be a float32 tensor"),
@@ -97,6 +130,24 @@ def test_dense_outputs_join_the_declared_ones(run: Run) -> None:
 def test_refused(run: Run, function: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         run(function)
+
+
+def test_it_sees_the_declared_columns_alone(run: Run) -> None:
+    assert "saw_x" in run("looks")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("def f(:\n", "SyntaxError"), ("import no_such_module_of_tests", "ModuleNotFoundError"), ("x = y", "NameError")],
+)
+def test_a_module_that_fails_on_import(
+    preprocess: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
+) -> None:
+    (tmp_path / "broken_functions_of_tests.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    section = {"boolean": [{"columns": ["x"]}], "preprocessing_fn": "broken_functions_of_tests.f"}
+    with pytest.raises(UserError, match=f"can't be imported: {message}"):
+        preprocess(section, x=([1], tf.int64))
 
 
 def test_module_that_is_not_there(preprocess: Callable[..., Any]) -> None:

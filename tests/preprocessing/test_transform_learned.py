@@ -34,8 +34,7 @@ NUMBERS = {
     "empty median": [0] * 12,
     # log(1 + x) is 0, 1, 2; the mean that fills is taken before the logarithm.
     "logarithm": [0, 0.5, 1, math.log1p((math.e - 1 + math.e**2 - 1) / 11) / 2, *[0] * 8],
-    "signed": [0, *[s * math.log(x) for s, x in [(1, 2), (-1, 2), (1, 100), (-1, 100), (1, 8), (1, 8)]]]
-    + [math.log(1.5), -math.log(1.5), 0, 0, 0],
+    "signed": [math.copysign(math.log1p(abs(x)), x) for x in (0, 1, -1, 99, -99, 7, 7, 0.5, -0.5, 0, 0, 0)],
 }
 IDS = {
     "colour": ("id", [1, 1, 1, 1, 2, 2, 2, 3, 3, 0, 0, 0]),
@@ -65,7 +64,7 @@ def test_ids(toy: Any, column: str) -> None:
 
 
 def test_one_value_everywhere_shares_one_bucket(toy: Any) -> None:
-    ids = toy.values["same_bucket"][:, 0].tolist()
+    ids = toy.values["same_bucket_xf"][:, 0].tolist()
     assert len(set(ids[:11])) == 1
     assert 1 <= ids[0] <= 4
     assert ids[11] == 0
@@ -91,7 +90,7 @@ def test_indicator(toy: Any, column: str, missing: list[int]) -> None:
 def test_fill_counts_towards_the_vocabulary(toy: Any) -> None:
     # With its three missing rows "dark blue" (6) overtakes "red" (4); "grün" (2) is too rare and gets one of the
     # three ids after the vocabulary.
-    ids = toy.values["filled_id"][:, 0].tolist()
+    ids = toy.values["filled_id_xf"][:, 0].tolist()
     assert ids[:7] == [2, 2, 2, 2, 1, 1, 1]
     assert ids[7] == ids[8]
     assert ids[7] in {3, 4, 5}
@@ -101,16 +100,16 @@ def test_fill_counts_towards_the_vocabulary(toy: Any) -> None:
 def test_time_is_z_scored_over_the_dates_that_are_there(toy: Any) -> None:
     # Two dates, two days apart, four times each.
     expected = [-1, 1, 0, 0, 0, *[-1, 1] * 3, 0]
-    np.testing.assert_allclose(toy.values["day_elapsed"][:, 0], expected, atol=1e-5)
-    assert toy.values["day_year"][:, 0].tolist() == [0] * 12  # one year only
+    np.testing.assert_allclose(toy.values["day_elapsed_xf"][:, 0], expected, atol=1e-5)
+    assert toy.values["day_year_xf"][:, 0].tolist() == [0] * 12  # one year only
 
 
 def test_time_tells_seconds_apart_after_fifty_years(toy: Any) -> None:
-    np.testing.assert_allclose(toy.values["instant_elapsed"][:, 0], [-1, 1, 0, 0, *[-1, 1] * 4], atol=1e-4)
+    np.testing.assert_allclose(toy.values["instant_elapsed_xf"][:, 0], [-1, 1, 0, 0, *[-1, 1] * 4], atol=1e-4)
 
 
 def test_cross_is_one_id_per_combination(toy: Any) -> None:
-    ids = toy.values["colour_x_quarter_cross"][:, 0].tolist()
+    ids = toy.values["colour_x_quarter_cross_xf"][:, 0].tolist()
     assert all(0 <= each < 100 for each in ids)
     # Rows 0 and 1: red in the first quarter; 2 and 3: red in the second; 9 to 11: neither is known.
     assert ids[0] == ids[1]
@@ -140,12 +139,12 @@ def test_own_function_adds_dense_inputs_and_vocabulary_ids(toy: Any) -> None:
 def test_sizes_of_the_model_inputs(toy: Any) -> None:
     data = TransformedData.read(toy.output, toy.features)
     inputs = {each.name: (each.kind, each.size) for each in data.inputs}
-    assert inputs["count_number"] == ("dense", 1)
-    assert inputs["quarter_bucket"] == ("categorical", 5)
-    assert inputs["colour_id"] == ("categorical", 5)  # missing, three colours, one id for others
-    assert inputs["code_id"] == ("categorical", 4)  # missing, two codes, one id for others
-    assert inputs["filled_id"] == ("categorical", 6)  # missing (never used), two colours, three ids for others
-    assert inputs["colour_x_quarter_cross"] == ("categorical", 100)
+    assert inputs["count_number_xf"] == ("dense", 1)
+    assert inputs["quarter_bucket_xf"] == ("categorical", 5)
+    assert inputs["colour_id_xf"] == ("categorical", 5)  # missing, three colours, one id for others
+    assert inputs["code_id_xf"] == ("categorical", 4)  # missing, two codes, one id for others
+    assert inputs["filled_id_xf"] == ("categorical", 6)  # missing (never used), two colours, three ids for others
+    assert inputs["colour_x_quarter_cross_xf"] == ("categorical", 100)
     assert inputs["own_ids"] == ("categorical", 4)  # three texts, one id for others
     assert inputs["own_pair"] == ("dense", 2)
     assert inputs["own_flat"] == ("dense", 1)
@@ -172,28 +171,28 @@ def test_serving_values_that_training_never_saw(toy: Any) -> None:
         "instant": [2**63 - 1], "dense": [0.0], "dense int": [0],
     }  # fmt: skip
     got = toy.serve([row])
-    assert got["range_number"][0, 0] == pytest.approx(1.25)
+    assert got["range_number_xf"][0, 0] == pytest.approx(1.25)
     assert got[transformed("größe (cm)", "number")][0, 0] == pytest.approx(3 / R2)
-    assert got["clipped_number"][0, 0] == pytest.approx(5 / CLIPPED_STD)
-    assert got["quarter_bucket"].tolist() == [[1]]
-    assert got["colour_id"].tolist() == [[4]]
-    assert got["code_id"].tolist() == [[3]]
-    assert got["filled_id"][0, 0] in {3, 4, 5}
+    assert got["clipped_number_xf"][0, 0] == pytest.approx(5 / CLIPPED_STD)
+    assert got["quarter_bucket_xf"].tolist() == [[1]]
+    assert got["colour_id_xf"].tolist() == [[4]]
+    assert got["code_id_xf"].tolist() == [[3]]
+    assert got["filled_id_xf"][0, 0] in {3, 4, 5}
     assert 1 <= got[transformed("empty category", "id")][0, 0] <= 2
-    assert got["empty_number"].tolist() == [[0]]
-    assert got["constant_number"].tolist() == [[0]]
-    assert got["instant_missing"].tolist() == [[1]]  # a sentinel far beyond the year 9999
+    assert got["empty_number_xf"].tolist() == [[0]]
+    assert got["constant_number_xf"].tolist() == [[0]]
+    assert got["instant_missing_xf"].tolist() == [[1]]  # a sentinel far beyond the year 9999
 
 
 def test_bucket_borders_are_the_same_in_serving(toy: Any) -> None:
     # Quartiles of 1 to 8 lie at 3, 5 and 7, each the first of its bucket.
     values = [2.999, 3.0, 4.999, 5.0, 6.999, 7.0]
-    assert toy.serve([{"quarter": [x]} for x in values])["quarter_bucket"][:, 0].tolist() == [1, 2, 2, 3, 3, 4]
+    assert toy.serve([{"quarter": [x]} for x in values])["quarter_bucket_xf"][:, 0].tolist() == [1, 2, 2, 3, 3, 4]
 
 
 def test_serving_needs_neither_label_nor_weight(toy: Any) -> None:
     got = toy.serve([{"colour": ["red"]}, {"colour": []}])
-    assert got["colour_id"].tolist() == [[1], [0]]
+    assert got["colour_id_xf"].tolist() == [[1], [0]]
     assert LABEL not in got
     assert WEIGHT not in got
 

@@ -31,20 +31,20 @@ def label_of(preprocess: Preprocess, label: dict[str, Any], values: list[Any], d
 def test_given_buckets_include_their_lower_border(preprocess: Preprocess) -> None:
     section = {"numeric": [{"columns": ["x"], "bucket_boundaries": [0, 10], "missing": {"indicator": True}}]}
     got = preprocess(section, x=([-0.001, 0.0, -0.0, 9.999, 10.0, 1e30, None, NAN, -INF], F))
-    assert flat(got["x_bucket"]) == [1, 2, 2, 2, 3, 3, 0, 0, 0]
-    assert flat(got["x_missing"]) == [0, 0, 0, 0, 0, 0, 1, 1, 1]
-    assert got["x_bucket"].dtype == np.int64
+    assert flat(got["x_bucket_xf"]) == [1, 2, 2, 2, 3, 3, 0, 0, 0]
+    assert flat(got["x_missing_xf"]) == [0, 0, 0, 0, 0, 0, 1, 1, 1]
+    assert got["x_bucket_xf"].dtype == np.int64
 
 
 def test_integers_and_clipping_before_buckets(preprocess: Preprocess) -> None:
     section = {"numeric": [{"columns": ["x"], "bucket_boundaries": [0, 10], "clip": [5, 50]}]}
-    assert flat(preprocess(section, x=([-7, 0, 9, 10, None], N))["x_bucket"]) == [2, 2, 2, 3, 0]
+    assert flat(preprocess(section, x=([-7, 0, 9, 10, None], N))["x_bucket_xf"]) == [2, 2, 2, 3, 0]
 
 
 def test_constant_fill_goes_through_clip_and_log(preprocess: Preprocess) -> None:
     missing = {"fill": "constant", "value": -50}
     section = {"numeric": [{"columns": ["x"], "scale": "none", "clip": [-9, 9], "log1p": True, "missing": missing}]}
-    got = flat(preprocess(section, x=([None, 3.0, -3.0, 100.0], F))["x_number"])
+    got = flat(preprocess(section, x=([None, 3.0, -3.0, 100.0], F))["x_number_xf"])
     assert got == pytest.approx([-math.log(10), math.log(4), -math.log(4), math.log(10)])
 
 
@@ -59,13 +59,13 @@ def test_hashing_gives_equal_values_equal_ids_within_range(preprocess: Preproces
     section = {"categorical": [{"columns": ["x"], "hash_buckets": 50, "indicator": True}]}
     values = ["a", "b", "a", None, "", "ü" * 99]
     got = preprocess(section, x=(values, S))
-    ids = flat(got["x_id"])
+    ids = flat(got["x_id_xf"])
     assert ids[0] == ids[2]
     assert ids[0] != ids[1]
     assert ids[3] == ids[4] == 0
     assert all(1 <= ids[i] <= 50 for i in (0, 1, 2, 5))
-    assert flat(got["x_missing"]) == [0, 0, 0, 1, 1, 0]
-    many = flat(preprocess(section, x=([str(i) for i in range(2000)], S))["x_id"])
+    assert flat(got["x_missing_xf"]) == [0, 0, 0, 1, 1, 0]
+    many = flat(preprocess(section, x=([str(i) for i in range(2000)], S))["x_id_xf"])
     assert set(many) == set(range(1, 51))
 
 
@@ -73,23 +73,23 @@ def test_hashed_integers_hash_as_their_digits(preprocess: Preprocess) -> None:
     section = {"categorical": [{"columns": ["x"], "hash_buckets": 1000}]}
     integers = preprocess(section, x=([-1, 0, 10**18, None], N))
     texts = preprocess(section, x=(["-1", "0", str(10**18), None], S))
-    assert flat(integers["x_id"]) == flat(texts["x_id"])
+    assert flat(integers["x_id_xf"]) == flat(texts["x_id_xf"])
 
 
 def test_fill_stands_in_for_a_missing_category(preprocess: Preprocess) -> None:
     section = {"categorical": [{"columns": ["x"], "hash_buckets": 1000, "fill": "other", "indicator": True}]}
     got = preprocess(section, x=([None, "other", ""], S))
-    assert len(set(flat(got["x_id"]))) == 1
-    assert flat(got["x_id"])[0] > 0
-    assert flat(got["x_missing"]) == [1, 0, 1]
+    assert len(set(flat(got["x_id_xf"]))) == 1
+    assert flat(got["x_id_xf"])[0] > 0
+    assert flat(got["x_missing_xf"]) == [1, 0, 1]
 
 
 def test_floating_point_categories(preprocess: Preprocess) -> None:
     section = {"categorical": [{"columns": ["x"], "hash_buckets": 1000, "indicator": True}]}
     got = preprocess(section, x=([1.0, 2.5, NAN, None], F))
-    assert flat(got["x_missing"]) == [0, 0, 1, 1]
-    assert flat(got["x_id"])[2:] == [0, 0]
-    assert flat(got["x_id"])[:2] == flat(preprocess(section, x=(["1", "2.5"], S))["x_id"])
+    assert flat(got["x_missing_xf"]) == [0, 0, 1, 1]
+    assert flat(got["x_id_xf"])[2:] == [0, 0]
+    assert flat(got["x_id_xf"])[:2] == flat(preprocess(section, x=(["1", "2.5"], S))["x_id_xf"])
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_booleans(
     preprocess: Preprocess, values: list[Any], dtype: tf.DType, flags: list[float], missing: list[float]
 ) -> None:
     got = preprocess({"boolean": [{"columns": ["x"], "indicator": True}]}, x=(values, dtype))
-    assert flat(got["x_flag"]) == flags
-    assert flat(got["x_missing"]) == missing
-    assert got["x_flag"].dtype == np.float32
+    assert flat(got["x_flag_xf"]) == flags
+    assert flat(got["x_missing_xf"]) == missing
+    assert got["x_flag_xf"].dtype == np.float32
 
 
 def test_own_words_for_booleans_ignore_case_in_any_alphabet(preprocess: Preprocess) -> None:
     section = {"boolean": [{"columns": ["x"], "true_values": ["Ja", "ДА"], "false_values": ["Nein"], "fill": 0.25}]}
     got = preprocess(section, x=(["ja", "JA", "да", "Да", "nein", "NEIN", "yes", None], S))
-    assert flat(got["x_flag"]) == [1, 1, 1, 1, 0, 0, 0.25, 0.25]
+    assert flat(got["x_flag_xf"]) == [1, 1, 1, 1, 0, 0, 0.25, 0.25]
 
 
 def test_crosses(preprocess: Preprocess) -> None:
@@ -131,13 +131,13 @@ def test_crosses(preprocess: Preprocess) -> None:
         "d": ([1.0, 4.0, 1.0, None, NAN, 9.0], F),
     }
     got = preprocess(section, **columns)
-    pair = flat(got["a_x_b_cross"])
+    pair = flat(got["a_x_b_cross_xf"])
     # Equal pairs meet, though `a` and `b` alone share two hash buckets; x+yz is not xy+z, and a missing part counts.
     assert pair[0] == pair[1]
     assert pair[3] == pair[4]
     assert len(set(pair)) == 4
     assert all(0 <= each < 100_000 for each in pair)
-    triple = flat(got["a_x_c_x_d_cross"])
+    triple = flat(got["a_x_c_x_d_cross_xf"])
     assert triple[0] == triple[1]  # yes is TRUE, 1 and 4 are in one bucket
     assert triple[3] == triple[4]
     assert len(set(triple)) == 4
@@ -160,8 +160,8 @@ def test_several_values_in_a_row_count_as_their_first(preprocess: Preprocess) ->
         "d": (["2024-05-01", None, None], S),
     }  # fmt: skip
     got, expected = preprocess(section, **several), preprocess(section, **first)
-    assert flat(got["n_number"]) == [7, -1, -1]
-    for name in ("n_number", "c_id", "b_flag", "d_month"):
+    assert flat(got["n_number_xf"]) == [7, -1, -1]
+    for name in ("n_number_xf", "c_id_xf", "b_flag_xf", "d_month_xf"):
         assert flat(got[name]) == flat(expected[name])
 
 

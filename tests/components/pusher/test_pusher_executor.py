@@ -75,6 +75,13 @@ def test_the_same_model_again_reports_the_version_that_is_there(tmp_path: Path, 
     assert len(list((tmp_path / "serving").iterdir())) == 1
 
 
+def test_a_copy_that_fails_leaves_nothing_pushed(tmp_path: Path, make_model: MakeModel) -> None:
+    (tmp_path / "archive").write_text("a file where the artifact's folder should be")
+    with pytest.raises(tf.errors.OpError):
+        do(str(make_model().parent), str(tmp_path / "serving"), tmp_path / "archive" / "copy")
+    assert not (tmp_path / "serving").exists()
+
+
 def test_another_destination_is_refused(tmp_path: Path, make_model: MakeModel) -> None:
     model = standard_artifacts.Model()
     model.uri = str(make_model().parent)

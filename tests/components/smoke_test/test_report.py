@@ -21,6 +21,13 @@ BAD = CheckResult(
 )
 
 
+def test_only_a_process_that_did_not_finish_is_a_failure_of_the_process() -> None:
+    killed = CheckResult(check="process", expected="an end", actual="killed by signal 9", passed=False)
+    assert Report.of([killed], seconds={}).process_failed()
+    finished = killed.model_copy(update={"passed": True})
+    assert not Report.of([finished, BAD], seconds={}).process_failed()
+
+
 def test_one_failure_refuses_and_is_the_reason_in_one_line() -> None:
     report = Report.of([GOOD, BAD], seconds={"total": 4.5}, log_tail="last words")
     assert not report.blessed

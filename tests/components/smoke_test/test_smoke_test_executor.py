@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
-from tfx.types.artifact_utils import encode_split_names
+from tfx.types.artifact_utils import encode_split_names, verify_artifacts
 
 from components.smoke_test import report as reports
 from components.smoke_test.component import SmokeTestReport
@@ -48,6 +48,8 @@ def do(exported: Any, folder: Path, **config: Any) -> Verdict:
     examples.split_names = encode_split_names(["test"])
     blessing, report = standard_artifacts.InfraBlessing(), SmokeTestReport()
     blessing.uri, report.uri = str(folder / "blessing"), str(folder / "report")
+    for output in (blessing, report):
+        Path(output.uri).mkdir()  # as TFX's launcher does
     Executor().Do(
         {"model": [model], "examples": [examples], "schema": [schema]},
         {"blessing": [blessing], "report": [report]},
@@ -183,6 +185,14 @@ def test_an_answer_that_needs_more_memory_than_allowed(export: Export, tmp_path:
     assert "memory_mb" in verdict.failure.hint
 
 
+def test_a_process_that_did_not_finish_is_no_result_for_the_cache(export: Export, tmp_path: Path) -> None:
+    verdict = do(export(), tmp_path, timeout_seconds=0.01)
+    assert verdict.failure.check == "process"
+    # What TFX's cache asks before it reuses a result.
+    with pytest.raises(RuntimeError, match="blessing is missing"):
+        verify_artifacts(verdict.blessing)
+
+
 @pytest.mark.parametrize("missing", ["predictions.npz", "contract.json"])
 def test_a_model_without_golden_files_is_not_blessed(export: Export, tmp_path: Path, missing: str) -> None:
     exported = export()
@@ -190,6 +200,12 @@ def test_a_model_without_golden_files_is_not_blessed(export: Export, tmp_path: P
     failure = do(exported, tmp_path).failure
     assert failure.check == "golden"
     assert f"golden/{missing} is missing" in failure.actual
+
+
+def test_a_fault_of_the_model_is_a_result_for_the_cache(export: Export, tmp_path: Path) -> None:
+    exported = export()
+    (exported.model / "golden" / "contract.json").unlink()
+    verify_artifacts(do(exported, tmp_path).blessing)
 
 
 def test_a_schema_and_examples_of_other_types_are_not_blessed(export: Export, tmp_path: Path) -> None:

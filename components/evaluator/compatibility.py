@@ -1,0 +1,85 @@
+"""Whether the champion can be judged beside the candidate, on today's test split.
+
+The data moves on after a model was pushed: a cell turns a column of integers into one of fractions, a column goes, a
+task is restated. The champion's SavedModel then fails on today's rows, or answers another question.
+"""
+
+import posixpath
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.io import fileio
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+CONTRACT_FILE = posixpath.join("golden", "contract.json")
+"""Written by the trainer beside each SavedModel."""
+
+_DTYPES = {schema_pb2.INT: "int64", schema_pb2.FLOAT: "float32", schema_pb2.BYTES: "string"}
+
+
+class Contract(BaseModel):
+    """What of the trainer's contract matters to an evaluation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["binary", "multiclass", "regression"]
+    label: str
+    weight: str | None
+    classes: tuple[str, ...] | None
+    """In output order; none for regression."""
+    columns: dict[str, str]
+    """The raw columns that `transform_features` reads, label and weight included, with their dtypes."""
+
+
+def why_incomparable(champion: Artifact, candidate: Artifact, schema: Artifact) -> str | None:
+    """What keeps the champion from being judged beside the candidate; None when nothing does.
+
+    Args:
+      champion: a Model.
+      candidate: the Model just trained.
+      schema: today's Schema of the raw columns.
+    """
+    if not fileio.exists(posixpath.join(champion.uri, CONTRACT_FILE)):
+        return f"it has no {CONTRACT_FILE}"
+    try:
+        before = _contract(champion)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        return f"its {CONTRACT_FILE} can't be used: {where}: {problem['msg']}"
+    return obstacle(before, _contract(candidate), _columns(schema))
+
+
+def obstacle(champion: Contract, candidate: Contract, columns: Mapping[str, str]) -> str | None:
+    """As `why_incomparable`, on contracts and today's columns with their dtypes.
+
+    The champion may read other columns than the candidate: comparing features is what a champion is for.
+    """
+    for name in ("task", "label", "weight"):
+        before, now = getattr(champion, name), getattr(candidate, name)
+        if before != now:
+            return f"its {name} is {before}, today's is {now}"
+    # A binary metric is that of the second class; those of many classes don't depend on the order.
+    as_compared = tuple if champion.task == "binary" else frozenset
+    if as_compared(champion.classes or ()) != as_compared(candidate.classes or ()):
+        return f"its classes are {list(champion.classes or ())}, today's are {list(candidate.classes or ())}"
+    for column, dtype in champion.columns.items():
+        if column not in columns:
+            return f"it reads the column {column!r}, which today's table doesn't have"
+        if columns[column] != dtype:
+            return f"it reads the column {column!r} as {dtype}, which is {columns[column]} today"
+    return None
+
+
+def _contract(model: Artifact) -> Contract:
+    with fileio.open(posixpath.join(model.uri, CONTRACT_FILE), "rb") as file:
+        return Contract.model_validate_json(file.read())
+
+
+def _columns(schema: Artifact) -> dict[str, str]:
+    path = io_utils.get_only_uri_in_dir(schema.uri)
+    parsed = io_utils.parse_pbtxt_file(path, schema_pb2.Schema())
+    return {feature.name: _DTYPES.get(feature.type, "unknown") for feature in parsed.feature}

@@ -1,0 +1,334 @@
+"""Three small tables that went through tf.Transform, and ways to train on them for real."""
+
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components.trainer.build import build
+from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.trainer.data import TrainingData, load_data
+from components.trainer.fit import fit
+from components.trainer.run_fn import run_fn
+from components.trainer.task import TrainingTask
+from preprocessing.config import FeaturesConfig
+from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+
+Row = dict[str, Any]
+ROWS = 200
+SPLITS = {"train": slice(0, 140), "eval": slice(140, 170), "test": slice(170, 200)}
+
+OWN = """
+import keras
+import tensorflow_transform as tft
+from preprocessing import raw_columns
+
+def preprocessing_fn(inputs, custom_config):
+    shop = raw_columns.single(inputs["shop"])
+    return {"shop_ids": tft.compute_and_apply_vocabulary(shop, num_oov_buckets=1)}
+
+def build_model(inputs, head, params):
+    batch = {each.name: keras.Input((each.size if each.kind == "dense" else 1,), name=each.name) for each in inputs}
+    dense = keras.layers.Concatenate()([batch[each.name] for each in inputs if each.kind == "dense"])
+    return keras.Model(batch, head.layer()(keras.layers.Dense(params["units"], "relu")(dense)))
+
+def nothing(inputs, head, params):
+    return None
+"""
+
+LABELS: dict[str, dict[str, Any]] = {
+    "binary": {"label": {"column": "bought", "task": "binary"}, "weight": "weight"},
+    "multiclass": {
+        "label": {"column": "kind", "task": "multiclass", "classes": ["c", "a", "b"]},
+        "preprocessing_fn": "own_code_of_trainer_tests.preprocessing_fn",
+        "preprocessing_columns": ["shop"],
+    },
+    "regression": {"label": {"column": "price", "task": "regression", "transform": "log"}},
+}
+FEATURES: dict[str, Any] = {
+    "numeric": [{"columns": ["size (cm)", "count", "fixed"]}],
+    "categorical": [{"columns": ["colour"]}],
+    "boolean": [{"columns": ["flag"]}],
+    "datetime": [{"columns": ["day"], "parts": ["month"]}],
+}
+SPEC = {
+    "size (cm)": tf.io.VarLenFeature(tf.float32),
+    "count": tf.io.VarLenFeature(tf.int64),
+    "fixed": tf.io.FixedLenFeature([1], tf.int64),
+    "colour": tf.io.VarLenFeature(tf.string),
+    "flag": tf.io.VarLenFeature(tf.string),
+    "day": tf.io.VarLenFeature(tf.string),
+    "shop": tf.io.VarLenFeature(tf.string),
+    "bought": tf.io.VarLenFeature(tf.string),
+    "kind": tf.io.VarLenFeature(tf.string),
+    "price": tf.io.VarLenFeature(tf.float32),
+    "weight": tf.io.VarLenFeature(tf.float32),
+}
+
+
+def raw_rows() -> list[Row]:
+    """Labels follow from the features, with noise; a few values, and three training labels, are missing."""
+    random = np.random.default_rng(7)
+    rows = []
+    for number in range(ROWS):
+        size, colour = float(random.normal(30, 5)), str(random.choice(["red", "green", "blue"], p=[0.5, 0.3, 0.2]))
+        score = (size - 30) / 5 + {"red": 1, "green": 0, "blue": -1}[colour] + float(random.normal(0, 0.7))
+        row: Row = {
+            "size (cm)": None if number % 11 == 0 else size,
+            "count": None if number % 13 == 0 else int(random.integers(0, 9)),
+            "fixed": number,
+            "colour": None if number % 17 == 0 else colour,
+            "flag": str(random.choice(["yes", "no", "maybe"])),
+            "day": f"2024-{number % 12 + 1:02}-{number % 28 + 1:02}",
+            "shop": str(random.choice(["north", "south"])),
+            "bought": "yes" if score > 0.9 else "no",
+            "kind": "a" if score > 0.7 else "b" if score < -0.7 else "c",
+            "price": float(np.exp(3 + score)),
+            "weight": float(random.integers(1, 4)),
+        }
+        if number in (3, 50, 99):
+            row |= {"bought": None, "kind": None, "price": None}
+        rows.append(row)
+    return rows
+
+
+def as_example(row: Row) -> bytes:
+    features = {}
+    for name, value in row.items():
+        if value is None:
+            continue
+        if SPEC[name].dtype == tf.string:
+            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+        elif SPEC[name].dtype == tf.int64:
+            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        else:
+            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+class World(NamedTuple):
+    """One table on disk, as the Trainer finds it.
+
+    Attributes:
+      features: the configuration.
+      rows: the raw rows of each split.
+      graph: the folder of the transform graph.
+      examples: the folder of the transformed examples, with one folder for each split.
+    """
+
+    features: FeaturesConfig
+    rows: dict[str, list[Row]]
+    graph: Path
+    examples: Path
+
+    def serialized(self, split: str) -> list[bytes]:
+        """The raw rows as tf.Examples, without label and weight."""
+        left_out = {self.features.label.column, self.features.weight}
+        return [as_example({k: v for k, v in row.items() if k not in left_out}) for row in self.rows[split]]
+
+
+@pytest.fixture(scope="session")
+def own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("own_code")
+    (folder / "own_code_of_trainer_tests.py").write_text(OWN)
+    sys.path.insert(0, str(folder))
+    yield
+    sys.path.remove(str(folder))
+    sys.modules.pop("own_code_of_trainer_tests", None)
+
+
+def make_world(task: str, folder: Path) -> World:
+    """Runs Transform's own code on the table: analysis of the training split, transformation of all."""
+    section = FEATURES | LABELS[task]
+    features = FeaturesConfig.model_validate_json(json.dumps(section))
+    custom_config = {FEATURES_KEY: features.to_json()}
+    used = {*features.columns(), features.label.column, *([features.weight] if features.weight else [])}
+    spec = {name: SPEC[name] for name in SPEC if name in used}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    rows = [{name: row[name] for name in spec} for row in raw_rows()]
+    lists = [{name: [] if value is None else [value] for name, value in row.items()} for row in rows]
+    with (
+        beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "temporary")),
+    ):
+        train = pipeline | beam.Create(lists[SPLITS["train"]], reshuffle=False)
+        analysis = tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, custom_config))
+        (train, metadata) | analysis | tft_beam.WriteTransformFn(str(folder / "graph"))
+        metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
+    output = tft.TFTransformOutput(str(folder / "graph"))
+    for split, part in SPLITS.items():
+        parsed = tf.io.parse_example([as_example(row) for row in rows[part]], spec)
+        write_transformed(folder / "examples" / f"Split-{split}", output, parsed)
+    return World(features, {split: rows[part] for split, part in SPLITS.items()}, folder / "graph", folder / "examples")
+
+
+def write_transformed(folder: Path, output: tft.TFTransformOutput, parsed: dict[str, Any]) -> None:
+    """Applies the graph and writes gzip TFRecords, two files for a split."""
+    coder = tft.coders.ExampleProtoCoder(output.transformed_metadata.schema)
+    transformed = {name: tensor.numpy() for name, tensor in output.transform_features_layer()(parsed).items()}
+    total = len(next(iter(transformed.values())))
+    folder.mkdir(parents=True)
+    for part in range(2):
+        path = folder / f"transformed_examples-{part:05}-of-00002.gz"
+        with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+            for row in range(part * total // 2, (part + 1) * total // 2):
+                writer.write(coder.encode({name: values[row] for name, values in transformed.items()}))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, own_code: None) -> Callable[[str], World]:  # noqa: ARG001
+    """The table of a task, transformed at first use."""
+    worlds: dict[str, World] = {}
+
+    def get(task: str) -> World:
+        if task not in worlds:
+            worlds[task] = make_world(task, tmp_path_factory.mktemp(task))
+        return worlds[task]
+
+    return get
+
+
+def make_fn_args(
+    world: World,
+    run: Path,
+    *,
+    model: dict[str, Any] | None = None,
+    train: dict[str, Any] | None = None,
+    seed: int = 1,
+    base_model: Path | None = None,
+    examples: Path | None = None,
+) -> FnArgs:
+    """What TFX would hand to `run_fn` in execution 1 of a pipeline whose root is `run`.
+
+    `train` states only what differs from a short training without TensorBoard.
+    """
+    examples = examples or world.examples
+    short = {"batch_size": 32, "epochs": 2, "early_stopping": None, "tensorboard": False}
+    job = {
+        "features": json.loads(world.features.to_json()),
+        "model": model or {"family": "mlp", "params": {"hidden": [8]}},
+        "train": short | (train or {}),
+        "seed": seed,
+        "deterministic": True,
+        "golden_split": "test",
+    }
+    return FnArgs(
+        train_files=[str(examples / "Split-train" / "*")],
+        eval_files=[str(examples / "Split-eval" / "*"), str(examples / "Split-test" / "*")],
+        transform_graph_path=str(world.graph),
+        serving_model_dir=str(run / "Trainer" / "model" / "1" / "Format-Serving"),
+        model_run_dir=str(run / "Trainer" / "model_run" / "1"),
+        base_model=str(base_model / "Format-Serving") if base_model else None,
+        custom_config={JOB_KEY: TrainerJob.from_json(json.dumps(job)).to_json(), FINGERPRINT_KEY: "code"},
+    )
+
+
+@dataclasses.dataclass
+class Prepared:
+    """A training before its first step."""
+
+    task: TrainingTask
+    data: TrainingData
+    model: keras.Model
+
+    def fit(self) -> "Prepared":
+        """Trains, without exporting."""
+        fit(self.model, self.data, self.task)
+        return self
+
+    @property
+    def weights(self) -> list[np.ndarray[Any, Any]]:
+        """All weights, batch normalisation's moving averages included."""
+        return [np.asarray(weight) for weight in self.model.get_weights()]
+
+    @property
+    def optimizer(self) -> list[np.ndarray[Any, Any]]:
+        """The optimizer's variables."""
+        return [np.asarray(variable) for variable in self.model.optimizer.variables]
+
+
+Prepare = Callable[..., Prepared]
+
+
+@pytest.fixture
+def prepare(world: Callable[[str], World], tmp_path: Path) -> Prepare:
+    """`prepare(task, **options of make_fn_args)`: parse, data, build. `run` names a root of its own."""
+
+    def make(task: str = "binary", run: str = "run", **options: Any) -> Prepared:
+        training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options))
+        data = load_data(training)
+        return Prepared(training, data, build(training, data))
+
+    return make
+
+
+class Exported(NamedTuple):
+    """A whole training through `run_fn`, and the lines that it logged.
+
+    Attributes:
+      world: the table.
+      artifact: the Model artifact's folder.
+      fn_args: what `run_fn` was called with.
+    """
+
+    world: World
+    artifact: Path
+    fn_args: FnArgs
+
+
+EXPORTS: dict[str, dict[str, Any]] = {
+    "binary": {"train": {"tensorboard": True, "epochs": 3}},
+    "multiclass": {"model": {"family": "wide_deep", "params": {"hidden": [8], "batch_norm": True, "dropout": 0.2}}},
+    "regression": {"model": {"family": "dcn", "params": {"hidden": [8]}}, "train": {"mixed_precision": "bfloat16"}},
+}
+
+
+@pytest.fixture(scope="session")
+def exported(world: Callable[[str], World], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
+    """The model of a task, trained and exported by `run_fn` at first use."""
+    done: dict[str, Exported] = {}
+
+    def get(task: str) -> Exported:
+        if task not in done:
+            run = tmp_path_factory.mktemp(f"{task}_run")
+            fn_args = make_fn_args(world(task), run, **EXPORTS[task])
+            run_fn(fn_args)
+            done[task] = Exported(world(task), run / "Trainer" / "model" / "1", fn_args)
+        return done[task]
+
+    return get
+
+
+@pytest.fixture
+def epochs_logged() -> Iterator[list[dict[str, float]]]:
+    """The numbers of each finished epoch, as they are shown to the user."""
+    finished: list[dict[str, float]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            words = record.getMessage().split()
+            if words[0] == "epoch" and not words[2].startswith("step"):
+                finished.append(dict(zip(words[2::2], map(float, words[3::2]), strict=True)))
+
+    logger, listener = logging.getLogger("lockgate.progress"), Listener()
+    level = logger.level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    yield finished
+    logger.removeHandler(listener)
+    logger.setLevel(level)

@@ -1,0 +1,209 @@
+"""The training loop: seeds, early stopping, best weights, going on after a kill, precision, devices."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from preprocessing.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+Prepare = Callable[..., Any]
+DROPOUT = {"hidden": [8, 4], "dropout": 0.5, "batch_norm": True}
+SEQUENTIAL = {"family": "mlp", "params": DROPOUT}
+FUNCTIONAL = {"family": "wide_deep", "params": DROPOUT}
+SUBCLASSED = {"family": "dcn", "params": DROPOUT}
+
+
+def assert_same(one: list[Any], other: list[Any]) -> None:
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def differ(one: list[Any], other: list[Any]) -> bool:
+    return any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+class Killer(logging.Handler):
+    """Interrupts the training when it reports the end of an epoch, before that epoch is stored."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self._prefix = f"epoch {epoch}/"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith(self._prefix) and " step " not in message:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def killed_in_epoch() -> Iterator[Callable[[Any, int], None]]:
+    logger = logging.getLogger("lockgate.progress")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+
+    def kill(prepared: Any, epoch: int) -> None:
+        killer = Killer(epoch)
+        logger.addHandler(killer)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                prepared.fit()
+        finally:
+            logger.removeHandler(killer)
+
+    yield kill
+    logger.setLevel(before)
+
+
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [
+        (SEQUENTIAL, {"optimizer": "adam"}),
+        # An epoch of 3 steps, a pass of 5 batches: the training goes on in the middle of a pass.
+        (FUNCTIONAL, {"optimizer": "sgd", "steps_per_epoch": 3, "schedule": {"name": "cosine", "warmup_steps": 2}}),
+        (SUBCLASSED, {"optimizer": "adamw", "mixed_precision": "float16", "weight_decay": 0.1}),
+    ],
+    ids=["sequential", "functional", "subclassed"],
+)
+def test_a_killed_training_ends_with_the_same_weights(
+    prepare: Prepare, killed_in_epoch: Callable[[Any, int], None], model: dict[str, Any], train: dict[str, Any]
+) -> None:
+    options = {"model": model, "train": {"epochs": 4, "learning_rate": 0.01} | train}
+    uninterrupted = prepare(run="whole", **options).fit()
+    killed_in_epoch(prepare(run="killed", **options), 3)
+    again = prepare(run="killed", **options).fit()
+    assert int(uninterrupted.model.optimizer.iterations) == int(again.model.optimizer.iterations)
+    assert_same(again.weights, uninterrupted.weights)
+    assert_same(again.optimizer, uninterrupted.optimizer)
+
+
+def test_a_training_that_was_killed_after_its_end_is_not_repeated(
+    prepare: Prepare, epochs_logged: list[dict[str, float]]
+) -> None:
+    first = prepare().fit()
+    again = prepare().fit()
+    assert len(epochs_logged) == 2
+    assert_same(again.weights, first.weights)
+
+
+def test_another_job_does_not_go_on_from_a_checkpoint(prepare: Prepare, epochs_logged: list[dict[str, float]]) -> None:
+    prepare(train={"epochs": 1}).fit()
+    prepare(train={"epochs": 1, "learning_rate": 0.002}).fit()
+    assert len(epochs_logged) == 2
+
+
+def test_the_seed_decides(prepare: Prepare) -> None:
+    options = {"model": SEQUENTIAL, "train": {"epochs": 1}}
+    once = prepare(run="a", **options).fit().weights
+    assert_same(prepare(run="b", **options).fit().weights, once)
+    assert differ(prepare(run="c", seed=2, **options).fit().weights, once)
+
+
+def stops_by_hand(values: list[float], patience: int, min_delta: float, better: Callable[[float, float], float]) -> int:
+    """The epoch (from 1) after which training ends, and the best one."""
+    best, best_epoch, waited = values[0], 1, 0
+    for epoch, value in enumerate(values[1:], start=2):
+        if better(value, best) > min_delta:
+            best, best_epoch, waited = value, epoch, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return best_epoch
+    raise AssertionError(f"never without improvement for {patience} epochs: {values}")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "min_delta", "better"),
+    [
+        ("val_loss", 0.0, lambda new, best: best - new),
+        ("val_loss", 0.05, lambda new, best: best - new),
+        ("val_auc", 0.0, lambda new, best: new - best),
+    ],
+)
+def test_early_stopping_waits_and_restores_the_best_weights(
+    prepare: Prepare,
+    epochs_logged: list[dict[str, float]],
+    monitor: str,
+    min_delta: float,
+    better: Callable[[float, float], float],
+) -> None:
+    stopping = {"monitor": monitor, "patience": 2, "min_delta": min_delta}
+    # A rate so large that the eval split soon gets worse.
+    prepared = prepare(train={"epochs": 60, "learning_rate": 0.3, "early_stopping": stopping}).fit()
+    values = [logs[monitor] for logs in epochs_logged]
+    best_epoch = stops_by_hand(values, 2, min_delta, better)
+    assert len(values) == best_epoch + 2 < 60
+    restored = prepared.model.evaluate(prepared.data.eval_batches, return_dict=True, verbose=0)
+    assert restored[monitor.removeprefix("val_")] == pytest.approx(values[best_epoch - 1], abs=1e-4)
+
+
+def test_without_early_stopping_all_epochs_run_and_the_best_is_kept(
+    prepare: Prepare, epochs_logged: list[dict[str, float]]
+) -> None:
+    prepared = prepare(train={"epochs": 8, "learning_rate": 0.5}).fit()
+    losses = [logs["val_loss"] for logs in epochs_logged]
+    assert len(losses) == 8
+    assert min(losses) < losses[-1]  # or the test would prove nothing
+    restored = prepared.model.evaluate(prepared.data.eval_batches, return_dict=True, verbose=0)
+    assert restored["loss"] == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_training_learns(prepare: Prepare) -> None:
+    before = prepare("regression", train={"epochs": 15, "learning_rate": 0.02})
+    loss = before.model.evaluate(before.data.eval_batches, return_dict=True, verbose=0)["loss"]
+    after = before.fit().model.evaluate(before.data.eval_batches, return_dict=True, verbose=0)["loss"]
+    assert after < 0.6 * loss
+
+
+def test_clip_norm_bounds_the_step(prepare: Prepare) -> None:
+    train = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 1.0, "epochs": 1, "steps_per_epoch": 1}
+    prepared = prepare(train=train | {"clip_norm": 0.001})
+    before = prepared.weights
+    after = prepared.fit().weights
+    step = np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)])
+    assert np.linalg.norm(step) == pytest.approx(0.001, rel=1e-2)  # the gradient is far longer
+
+
+def test_a_loss_that_is_no_number_is_the_users_to_mend(prepare: Prepare) -> None:
+    train = {"optimizer": "sgd", "learning_rate": 1e30, "epochs": 3}
+    prepared = prepare("regression", train=train)
+    with pytest.raises(UserError, match="the loss is not a number any more") as error:
+        prepared.fit()
+    assert "learning_rate" in error.value.hint
+    assert not prepared.task.checkpoint_dir.exists()
+
+
+def test_mixed_precision_stays_with_its_model(prepare: Prepare) -> None:
+    prepared = prepare(run="mixed", model=SUBCLASSED, train={"mixed_precision": "bfloat16", "epochs": 1}).fit()
+    assert prepared.model.dtype_policy.compute_dtype == "bfloat16"
+    assert {weight.dtype.name for weight in prepared.weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    plain = prepare(run="plain", model=SUBCLASSED)
+    assert {layer.dtype_policy.name for layer in plain.model._flatten_layers()} == {"float32"}
+
+
+def test_mirrored_on_one_device_says_so_and_trains(prepare: Prepare, caplog: pytest.LogCaptureFixture) -> None:
+    options = {"model": SEQUENTIAL, "train": {"distribution": "mirrored", "epochs": 2}}
+    prepared = prepare(**options)
+    assert "mirrored found one device only" in caplog.text
+    before = prepared.weights
+    assert differ(prepared.fit().weights, before)
+
+
+def test_mirrored_goes_on_after_a_kill(prepare: Prepare, killed_in_epoch: Callable[[Any, int], None]) -> None:
+    options = {"model": SEQUENTIAL, "train": {"distribution": "mirrored", "epochs": 3}}
+    uninterrupted = prepare(run="whole", **options).fit()
+    killed_in_epoch(prepare(run="killed", **options), 2)
+    assert_same(prepare(run="killed", **options).fit().weights, uninterrupted.weights)
+
+
+def test_tensorboard_goes_where_tfx_says(prepare: Prepare, tmp_path: Path) -> None:
+    prepare(train={"tensorboard": True, "epochs": 1}).fit()
+    assert list((tmp_path / "run" / "Trainer" / "model_run" / "1").rglob("events.out.tfevents.*"))

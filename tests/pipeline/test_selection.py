@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from pipeline.selection import COMPONENTS, CURATED_SCHEMA, INFERRED_SCHEMA, Selection
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("schema", "absent"), [(None, CURATED_SCHEMA), ("schema.pbtxt", INFERRED_SCHEMA)])
+def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_path, schema, absent):
+    from tfx.dsl.compiler.compiler import Compiler
+
+    from pipeline.config import PipelineConfig
+    from pipeline.graph import Places, build_pipeline
+    from pipeline.staging import StagedData
+
+    config = {
+        "name": "toy",
+        "data": {"path": "t.csv"},
+        "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
+        "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
+    }
+    if schema is not None:
+        schema = tmp_path / schema
+        schema.write_text('feature { name: "x" type: FLOAT }')
+    places = Places(tmp_path, StagedData({"all": str(tmp_path / "t.csv")}, "csv", (), ()), schema, str(tmp_path / "s"))
+    graph = Compiler().compile(build_pipeline(PipelineConfig.model_validate_json(json.dumps(config)), places))
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in graph.nodes}
+    names = [name for name in COMPONENTS if name != absent]
+    assert set(nodes) == set(names)
+    for name, node in nodes.items():
+        for above in node.upstream_nodes:
+            assert names.index(above) < names.index(name)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [Selection(), Selection("Trainer", "Trainer"), Selection("Transform", "Evaluator"), Selection(last="Pusher")],
+)
+def test_what_the_graph_has_is_no_mistake(selection):
+    assert selection.mistake(curated_schema=True) == selection.mistake(curated_schema=False) == ""
+
+
+def test_the_schema_component_is_the_one_that_applies():
+    assert Selection(INFERRED_SCHEMA).mistake(curated_schema=False) == ""
+    assert Selection(CURATED_SCHEMA).mistake(curated_schema=True) == ""
+    assert "did you mean ImportSchemaGen?" in Selection(INFERRED_SCHEMA).mistake(curated_schema=True)
+    assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(curated_schema=False)
