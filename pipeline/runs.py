@@ -170,7 +170,14 @@ def _environment(loaded: LoadedConfig) -> dict[str, Any]:
 def _git(folder: Path, *arguments: str) -> str | None:
     """Git's answer about the folder of the configuration; None outside a repository or without git."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10)  # noqa: S603, S607
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -48,14 +48,17 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
     label = job.features.label
     with _precision(job.train), _distribution(job.train):
         model = build_model(job.model, data.schema.inputs, _head(label, data))
+        if task.champion_dir is not None:
+            # Before there is an optimizer: it starts anew, at this run's step 0.
+            warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
         model.compile(
             optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),
             loss=_loss(job.train, label),
             weighted_metrics=_metrics(label),
             jit_compile=False,
         )
-        if task.champion_dir is not None:
-            warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
+        # Now, under the distribution: a checkpoint is loaded into variables that are there.
+        model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -56,12 +56,10 @@ class Checkpoint:
         self.folder = folder
 
     def restore(self, model: keras.Model) -> TrainingState:
-        """Loads the newest state into a compiled model; a fresh state when there is none."""
+        """Loads the newest state into a compiled model with a built optimizer; a fresh state when there is none."""
         newest = self._newest()
         if newest is None:
             return TrainingState()
-        # Without its variables an optimizer silently ignores what was stored for it.
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(newest / self._WEIGHTS)
         for variable, value in zip(_random_states(model), json.loads((newest / self._RANDOM).read_text()), strict=True):
             variable.assign(value)

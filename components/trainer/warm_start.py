@@ -42,7 +42,7 @@ def save(model: keras.Model, artifact_dir: Path, description: str) -> None:
 
 
 def load(model: keras.Model, champion_dir: Path, description: str) -> None:
-    """Loads the champion's weights into a built model; warns and leaves it alone when they don't fit."""
+    """Loads the champion's weights into an uncompiled model; warns and leaves it alone when they don't fit."""
     folder = champion_dir / _FOLDER
     if not ((folder / _WEIGHTS).exists() and (folder / _ARCHITECTURE).exists()):
         logger.warning("train.warm_start: the champion has no stored weights (%s); starting afresh", folder)
@@ -54,6 +54,5 @@ def load(model: keras.Model, champion_dir: Path, description: str) -> None:
             folder / _ARCHITECTURE,
         )
         return
-    # Only the weights: the optimizer starts anew, with this run's learning rate.
     model.load_weights(folder / _WEIGHTS)
     logger.info("train.warm_start: began with the champion's weights from %s", folder)

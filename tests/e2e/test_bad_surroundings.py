@@ -59,7 +59,7 @@ def test_a_full_disk_ends_the_run_and_nothing_is_pushed(mounted, lockgate_run):
     root = mounted("size=600k") / "root"
     done = lockgate_run(PENGUINS, root)
     assert done.code == 1, done.stderr
-    error, hint = _error_lines(done.stderr)
+    error, hint, *_ = _error_lines(done.stderr)
     assert "disk is full" in error
     assert hint.startswith("  next: free some space")
     assert not list((root / "serving").glob("*")) if (root / "serving").exists() else True

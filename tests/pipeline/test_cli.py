@@ -167,20 +167,18 @@ def test_a_bug_in_a_component_names_it_and_the_log(tmp_path: Path) -> None:
     assert "NoSuchRunner" in result["error"]
 
 
-def _raised(error: Exception, cause: Exception) -> Exception:
-    try:
-        raise error from cause
-    except Exception as raised:  # noqa: BLE001 - with its traceback
-        return raised
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 def test_the_last_lines_of_a_failed_run() -> None:
     log = Path("/root-of-run/log.txt")
     mistake = UserError("a", hint="b")
-    inside = _raised(RunError(str(mistake), "Trainer", log), mistake)
+    inside = _caused(RunError(str(mistake), "Trainer", log), mistake)
     assert _failure(inside, debug=False) == f"error: Trainer: a\n  next: b\n  log: {log}"
-    before = _raised(RunError(str(mistake), None, log), mistake)
+    before = _caused(RunError(str(mistake), None, log), mistake)
     assert _failure(before, debug=False) == "error: a\n  next: b"
-    bug = _failure(_raised(RunError(None, None, log), KeyError("odd")), debug=False)
+    bug = _failure(_caused(RunError(None, None, log), KeyError("odd")), debug=False)
     assert bug.startswith("KeyError: 'odd'\n")  # the cause's trace, not that of the error around it
     assert bug.endswith(f"error: this is a bug; please report it with the trace above\n  log: {log}")

@@ -129,11 +129,3 @@ def test_a_metric_without_a_value_fails_and_says_why(tmp_path):
         "precision is nan (no row was predicted positive?), expected at least 0.1",
         "recall is 0, expected at least 0.5",
     ]
-
-
-def test_a_negative_prediction_does_not_hide_from_the_logarithmic_error(tmp_path):
-    # Left out, as TFMA does with a row whose error is NaN, the second row would leave an error of 0.
-    rows = [(1.0, 1.0, "a"), (3.0, -5000.0, "a")]
-    verdict = _analysed(tmp_path, "regression", rows, [Threshold(metric="rmsle", max=0.5)])
-    assert verdict.metrics["rmsle"] == pytest.approx(math.log(4) / math.sqrt(2))
-    assert verdict.failures == ("rmsle is 0.9803, expected at most 0.5",)

@@ -148,9 +148,9 @@ from pipeline.runs import RunRecord, RunResult, only_run
 with only_run(Path(sys.argv[2])):
     RunRecord(Path(sys.argv[2]), load(Path(sys.argv[1]))).finish(RunResult("pushed"))
 """
+    options = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning:pipeline.runs"]
     done = subprocess.run(
-        [sys.executable, "-X", "warn_default_encoding", "-W", "error::EncodingWarning:pipeline.runs"]
-        + ["-c", script, str(loaded.path), str(tmp_path / "root")],
+        [sys.executable, *options, "-c", script, str(loaded.path), str(tmp_path / "root")],
         capture_output=True,
         text=True,
     )

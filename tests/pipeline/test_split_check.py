@@ -71,7 +71,7 @@ def test_a_class_that_no_training_row_has_is_named(tmp_path):
     check_splits(tmp_path, ["train", "eval"], MANY)
     with pytest.raises(
         UserError, match="split 'test': the label 'y' has a class that no training row has: 'c'"
-    ) as error:
+    ) as raised:
         check_splits(tmp_path, ["train", "eval", "test"], MANY)
     assert "features.label.classes" in raised.value.hint
     named = Label(column="y", task="multiclass", classes=("a", "b", "c"))
@@ -100,7 +100,7 @@ def test_of_a_table_that_is_split_already_the_row_is_named(tmp_path):
         "features": {"label": {"column": "y", "task": "multiclass"}, "numeric": [{"columns": ["x"]}]},
         "evaluate": {"thresholds": [{"metric": "accuracy", "min": 0.5}]},
     }
-    message = r"test\.csv.*row 2.*: the label 'y' is '7', a class that no row of the training split has \(and 1 more\)"
+    message = r"test\.csv, line 3: the label 'y' is '7', a class that no row of the training split has \(and 1 more\)"
     with pytest.raises(UserError, match=message):
         check_table(PipelineConfig.model_validate_json(json.dumps(config)), tmp_path)
     config["features"]["label"]["classes"] = ["0", "5", "7", "8", "9"]

@@ -1,7 +1,5 @@
 """One result from the artifacts of a run, as the components leave them."""
 
-from pathlib import Path
-
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts

@@ -1,6 +1,5 @@
 """Labels and weights as Keras gets them, and the splits that can't be trained on."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,10 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.config import TrainConfig
-from components.trainer.data import class_weights, keras_batches, load_data, training_batches
-from components.trainer.task import TrainingTask
+from components.trainer.data import class_weights, keras_batches, training_batches
 from preprocessing.config import Label
 from preprocessing.errors import UserError
-from preprocessing.features import LABEL, ROW_KEY, WEIGHT
+from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import LabelSummary, TransformedData
 
 Prepare = Callable[..., Any]
@@ -25,10 +23,7 @@ REGRESSION = Label(column="y", task="regression")
 
 
 def schema(*classes: str) -> TransformedData:
-    return TransformedData((), classes, {}, False) if _FIELDS == 4 else TransformedData((), classes, {}, False, "")
-
-
-_FIELDS = len(TransformedData.__dataclass_fields__)
+    return TransformedData((), classes, {}, False, meaning="")
 
 
 def convert(

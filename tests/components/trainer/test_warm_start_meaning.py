@@ -8,11 +8,11 @@ import keras
 import pytest
 
 from components.trainer import warm_start
-from models.config import ModelConfig
+from models.config import MlpModel
 from preprocessing.features import ModelInput
 from preprocessing.input_pipeline import TransformedData
 
-MODEL = ModelConfig.model_validate_json('{"family": "mlp", "params": {"hidden": [2]}}')
+MODEL = MlpModel.model_validate_json('{"params": {"hidden": [2]}}')
 DATA = TransformedData((ModelInput("colour_id_xf", "categorical", 5),), ("no", "yes"), {}, False, "vocabulary 1")
 
 
