@@ -21,12 +21,12 @@ _CLASSES: dict[str, tuple[str, str, str]] = {
     "auc_pr": ("AUCPrecisionRecall", "", ""),
     "precision": ("Precision", "", ""),
     "recall": ("Recall", "", ""),
-    "brier": ("BrierScore", _METRICS_MODULE, ""),
+    "brier": ("Brier", _METRICS_MODULE, ""),
     "calibration": ("Calibration", "", ""),
-    "rmse": ("RootMeanSquaredError", _METRICS_MODULE, ""),
-    "rmsle": ("RootMeanSquaredLogError", _METRICS_MODULE, ""),
-    "mae": ("MeanAbsoluteError", _METRICS_MODULE, ""),
-    "mape": ("MeanAbsolutePercentageError", _METRICS_MODULE, ""),
+    "rmse": ("Rmse", _METRICS_MODULE, ""),
+    "rmsle": ("Rmsle", _METRICS_MODULE, ""),
+    "mae": ("Mae", _METRICS_MODULE, ""),
+    "mape": ("Mape", _METRICS_MODULE, ""),
 }
 _CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
     ("binary", "accuracy"): ("BinaryAccuracy", "", '"threshold": 0.5'),

@@ -4,6 +4,8 @@ TensorFlow Model Analysis has metrics of these names, but they leave out rows wh
 nonsense for half of the rows is judged by the other half. Its log losses are infinite or NaN where a probability is
 exactly 0 or 1, and fail on the label -1, an unknown class. Here a row that can't be scored makes the metric NaN, which
 no threshold lets pass.
+
+The classes' names are not TensorFlow Model Analysis's: it looks a name up among its own first, whatever the module.
 """
 
 import functools
@@ -169,14 +171,14 @@ class _Mean(metric_types.Metric):
         super().__init__(metric_util.merge_per_key_computations(computations), name=name)
 
 
-class RootMeanSquaredError(_Mean):
+class Rmse(_Mean):
     """sqrt(mean((label - prediction)^2)), in the label's units."""
 
     def __init__(self, name: str = "rmse") -> None:
         super().__init__(name, regression_scores, "squared", math.sqrt)
 
 
-class RootMeanSquaredLogError(_Mean):
+class Rmsle(_Mean):
     """sqrt(mean((log(1 + label) - log(1 + max(prediction, 0)))^2)): about the relative error.
 
     NaN when a label is -1 or below, which has no such logarithm.
@@ -186,21 +188,21 @@ class RootMeanSquaredLogError(_Mean):
         super().__init__(name, regression_scores, "squared_log", math.sqrt)
 
 
-class MeanAbsoluteError(_Mean):
+class Mae(_Mean):
     """mean(|label - prediction|), in the label's units."""
 
     def __init__(self, name: str = "mae") -> None:
         super().__init__(name, regression_scores, "absolute")
 
 
-class MeanAbsolutePercentageError(_Mean):
+class Mape(_Mean):
     """100 * mean(|label - prediction| / |label|) over the rows whose label is not 0; NaN when there are none."""
 
     def __init__(self, name: str = "mape") -> None:
         super().__init__(name, regression_scores, "percentage")
 
 
-class BrierScore(_Mean):
+class Brier(_Mean):
     """mean((label - probability)^2) of the positive class (Brier 1950, for two classes halved)."""
 
     def __init__(self, name: str = "brier") -> None:

@@ -20,6 +20,7 @@ from pipeline.table import Format, detect_format, header, sample, source_files
 from pipeline.table_types import roles, schema_types
 from pipeline.yaml_tree import FieldPath, dotted
 from preprocessing.errors import UserError
+from preprocessing.features import planned_inputs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     """Everything that is wrong with a loaded configuration, in the order of the checks; empty when it may run."""
     checks = _Checks(loaded)
     checks.places()
+    checks.names()
     checks.dotted_paths()
     checks.schema()
     checks.table()
@@ -51,6 +53,13 @@ class _Checks:
         self.found: list[Problem] = []
         self._loaded = loaded
         self._config = loaded.config
+
+    def names(self) -> None:
+        """Columns whose transformed names would collide."""
+        try:
+            planned_inputs(self._config.features)
+        except UserError as error:
+            self._report(("features",), error.message.removeprefix("features: "), hint=error.hint)
 
     def places(self) -> None:
         """Folders and files that the configuration names, the table aside."""

@@ -53,7 +53,9 @@ def _blessed(artifact: Artifact) -> bool:
 
 def _evaluator(verdict: Verdict) -> Gate:
     if verdict.blessed:
-        against = " and no worse than the champion allows" if verdict.champion else "; no champion to compare with yet"
+        against = (
+            " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"
+        )
         return Gate("Evaluator", True, f"every threshold holds{against}")
     return Gate(
         "Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log"

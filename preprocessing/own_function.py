@@ -57,7 +57,7 @@ def _imported(path: str) -> Callable[..., Any]:
         ) from error
     if not callable(function):
         raise UserError(f"features.preprocessing_fn: expected a function, {path!r} is {function!r}")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _explained(error: Exception, path: str, inputs: Inputs, features: FeaturesConfig) -> UserError:

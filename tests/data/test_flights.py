@@ -27,7 +27,15 @@ def weather(**columns: list[Any]) -> pd.DataFrame:
 def flights(**columns: list[Any]) -> pd.DataFrame:
     """Flights of one morning, all scheduled in the hour 06 in New York, 11:00 UTC."""
     rows = len(next(iter(columns.values())))
-    same: dict[str, Any] = {"year": 2013, "month": 1, "day": 1, "hour": 6, "minute": 5, "sched_dep_time": 605, "sched_arr_time": 1}
+    same: dict[str, Any] = {
+        "year": 2013,
+        "month": 1,
+        "day": 1,
+        "hour": 6,
+        "minute": 5,
+        "sched_dep_time": 605,
+        "sched_arr_time": 1,
+    }
     same |= {"flight": 7, "carrier": "UA", "origin": "EWR", "dest": "IAH", "distance": 1400, "tailnum": "N1"}
     same |= {"time_hour": "2013-01-01T11:00:00Z", "arr_delay": 0.0}
     return pd.DataFrame({name: [value] * rows for name, value in same.items()} | columns)

@@ -11,6 +11,7 @@ from tensorflow_model_analysis.evaluators.metrics_plots_and_validations_evaluato
     MetricsPlotsAndValidationsEvaluator,
 )
 from tensorflow_model_analysis.extractors.slice_key_extractor import SliceKeyExtractor
+from tensorflow_model_analysis.metrics.metric_types import registered_metrics
 
 from pipeline.config import EvaluateConfig, Threshold
 from pipeline.evaluation import BASELINE, CANDIDATE, eval_config
@@ -64,6 +65,16 @@ def test_an_answer_of_nan_is_wrong_even_where_nan_counts_as_the_highest() -> Non
     scores = multiclass_scores(np.array([1]), np.array([0.1, math.nan, 0.7]))
     assert scores["correct"] == 0.0
     assert math.isnan(scores["log_loss"])
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_name_is_taken_by_tensorflow_model_analysis(task: str) -> None:
+    evaluate = EvaluateConfig(thresholds=(Threshold(metric="calibration", min=0),))
+    features = FeaturesConfig(label=Label(column="y", task=task), numeric=(NumericFeature(columns=("x",)),))
+    [spec] = eval_config(evaluate, features).metrics_specs
+    ours = {metric.class_name for metric in spec.metrics if metric.module == "pipeline.metrics"}
+    assert ours
+    assert not ours & set(registered_metrics())
 
 
 def _evaluated(task, rows, check):

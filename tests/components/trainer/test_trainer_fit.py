@@ -12,7 +12,11 @@ from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import training_batches
 from preprocessing.errors import UserError
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Keras says so when it does not know how many eval batches there are; a user could only wonder.
+    pytest.mark.filterwarnings("error:Your input ran out of data"),
+]
 
 Prepare = Callable[..., Any]
 DROPOUT = {"hidden": [8, 4], "dropout": 0.5, "batch_norm": True}
