@@ -93,9 +93,10 @@ def test_the_pushed_model_predicts_with_tensorflow_alone(penguins):
     finished, _ = penguins
     with (REPOSITORY / "data/penguins/penguins.csv").open() as file:
         birds = [row for row in csv.DictReader(file) if all(row.values())]
-    columns = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
+    numbers = {"bill_length_mm": float, "bill_depth_mm": float, "flipper_length_mm": int, "body_mass_g": int}
     requests = [
-        {column: float(bird[column]) for column in columns} | {"island": bird["island"], "sex": bird["sex"]}
+        {column: kind(bird[column]) for column, kind in numbers.items()}
+        | {"island": bird["island"], "sex": bird["sex"]}
         for bird in birds
     ]
     site_packages = next(path for path in sys.path if path.endswith("site-packages"))

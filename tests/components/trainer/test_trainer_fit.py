@@ -119,8 +119,8 @@ def test_the_seed_decides_on_weights_and_order(prepare: Prepare) -> None:
     assert differ(first_keys(other), first_keys(once))
 
 
-def stops_by_hand(values: list[float], patience: int, min_delta: float, better: Callable[[float, float], float]) -> int:
-    """The epoch (from 1) after which training ends, and the best one."""
+def best_by_hand(values: list[float], patience: int, min_delta: float, better: Callable[[float, float], float]) -> int:
+    """The epoch (from 1) that none of the `patience` epochs after it improves on."""
     best, best_epoch, waited = values[0], 1, 0
     for epoch, value in enumerate(values[1:], start=2):
         if better(value, best) > min_delta:
@@ -133,11 +133,11 @@ def stops_by_hand(values: list[float], patience: int, min_delta: float, better: 
 
 
 @pytest.mark.parametrize(
-    ("monitor", "min_delta", "better"),
+    ("monitor", "min_delta", "rate", "better"),
     [
-        ("val_loss", 0.0, lambda new, best: best - new),
-        ("val_loss", 0.05, lambda new, best: best - new),
-        ("val_auc", 0.0, lambda new, best: new - best),
+        ("val_loss", 0.0, 0.3, lambda new, best: best - new),  # a rate so large that the eval split soon gets worse
+        ("val_loss", 0.2, 0.005, lambda new, best: best - new),  # one so small that it gets better by little
+        ("val_auc", 0.0, 0.3, lambda new, best: new - best),
     ],
 )
 def test_early_stopping_waits_and_restores_the_best_weights(
@@ -145,14 +145,15 @@ def test_early_stopping_waits_and_restores_the_best_weights(
     epochs_logged: list[dict[str, float]],
     monitor: str,
     min_delta: float,
+    rate: float,
     better: Callable[[float, float], float],
 ) -> None:
     stopping = {"monitor": monitor, "patience": 2, "min_delta": min_delta}
-    # A rate so large that the eval split soon gets worse.
-    prepared = prepare(train={"epochs": 60, "learning_rate": 0.3, "early_stopping": stopping}).fit()
+    prepared = prepare(train={"epochs": 60, "learning_rate": rate, "early_stopping": stopping}).fit()
     values = [logs[monitor] for logs in epochs_logged]
-    best_epoch = stops_by_hand(values, 2, min_delta, better)
+    best_epoch = best_by_hand(values, 2, min_delta, better)
     assert len(values) == best_epoch + 2 < 60
+    assert not min_delta or values[-1] < values[best_epoch - 1]  # better, but not by min_delta
     restored = prepared.model.evaluate(prepared.data.eval_batches, return_dict=True, verbose=0)
     assert restored[monitor.removeprefix("val_")] == pytest.approx(values[best_epoch - 1], abs=1e-4)
 
