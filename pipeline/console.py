@@ -225,9 +225,14 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     table.add_column("threshold")
     overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
     for name, value in result.metrics.items():
-        champion = [f"{result.champion[name]:.4g}" if name in result.champion else ""] if result.champion else []
-        table.add_row(name, f"{value:.4g}", *champion, _bounds(overall.get(name)))
+        champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
+        table.add_row(name, _number(value), *champion, _bounds(overall.get(name)))
     return table
+
+
+def _number(value: float) -> str:
+    """Four digits, and counts in full."""
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def _bounds(threshold: Threshold | None) -> str:

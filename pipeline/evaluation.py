@@ -153,7 +153,8 @@ def _overall(uri: str, model: str) -> dict[str, float]:
                 and each.value.HasField("double_value")
             ):
                 metrics[each.key.name] = each.value.double_value.value
-    return metrics
+    known = [name for names in METRICS.values() for name in names]
+    return dict(sorted(metrics.items(), key=lambda each: known.index(each[0]) if each[0] in known else len(known)))
 
 
 def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:
@@ -182,7 +183,8 @@ def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:
     if is_diff:
         change = threshold.change_threshold
         word = "at most" if change.direction == config_pb2.LOWER_IS_BETTER else "at least"
-        return f"{word} {change.absolute.value:g}"
+        # Adding zero turns -0.0 into 0.0.
+        return f"{word} {change.absolute.value + 0.0:g}"
     value = threshold.value_threshold
     parts = []
     if value.HasField("lower_bound"):
