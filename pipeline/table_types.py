@@ -80,7 +80,7 @@ def date_pattern(feature: DatetimeFeature) -> str:
     pieces = re.split(r"%([YmdHMS])", feature.format)
     body = "".join(digits.get(piece, r"\d{1,2}") if i % 2 else re.escape(piece) for i, piece in enumerate(pieces))
     # Integers count the time since 1970, unless the format itself is nothing but digits.
-    count = "" if digits_only(feature.format) else r"|-?\d{1,18}"
+    count = "" if digits_only(feature.format) else r"|-?\d{1,19}"
     return rf"(?s:\s*{body}(?:\D.*)?{count})"
 
 
