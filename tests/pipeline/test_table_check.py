@@ -1,67 +1,16 @@
 """The preflight: each kind of bad table, and what it says."""
 
 import datetime as dt
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from support.table_cases import GOOD, check, check_parquet, config, refused, with_line
 
-from pipeline.config import PipelineConfig
-from pipeline.table_check import TableFacts, check_table, stock_pattern
+from pipeline.table_check import check_table, stock_pattern
 from preprocessing.errors import UserError
-
-GOOD = "a,b,c,y\n" + "".join(f"{i},{i / 2},k{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(1, 21))
-
-
-def config(data: dict[str, Any] | None = None, **features: Any) -> PipelineConfig:
-    """A binary label y, numbers a and b, categories c; keyword arguments replace groups."""
-    groups: dict[str, Any] = {
-        "label": {"column": "y", "task": "binary"},
-        "numeric": [{"columns": ["a", "b"]}],
-        "categorical": [{"columns": ["c"]}],
-    }
-    groups |= features
-    metric = "rmse" if groups["label"]["task"] == "regression" else "accuracy"
-    content = {
-        "name": "t",
-        "data": data or {"path": "t.csv"},
-        "features": {key: value for key, value in groups.items() if value},
-        "evaluate": {"thresholds": [{"metric": metric, "min": 0}]},
-    }
-    return PipelineConfig.model_validate_json(json.dumps(content))
-
-
-def check(
-    folder: Path, content: str | bytes = GOOD, /, data: dict[str, Any] | None = None, **features: Any
-) -> TableFacts:
-    (folder / "t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    return check_table(config(data, **features), folder)
-
-
-def check_parquet(folder: Path, table: dict[str, Any], **features: Any) -> TableFacts:
-    pq.write_table(pa.table(table), folder / "t.parquet")
-    return check_table(config({"path": "t.parquet"}, **features), folder)
-
-
-def refused(
-    folder: Path, content: str | bytes, *parts: str, data: dict[str, Any] | None = None, **features: Any
-) -> None:
-    with pytest.raises(UserError) as caught:
-        check(folder, content, data=data, **features)
-    for part in parts:
-        assert part in str(caught.value)
-    assert caught.value.hint
-
-
-def with_line(number: int, line: str) -> str:
-    """The good table with another line of this number."""
-    lines = GOOD.splitlines()
-    lines[number - 1] = line
-    return "\n".join(lines) + "\n"
 
 
 def test_a_good_table_is_read_as_it_is(tmp_path: Path) -> None:
