@@ -85,7 +85,7 @@ def _values(field: dict[str, Any]) -> str:
         return f"list of {_values(field.get('items', {}))}"
     if kind == "object":
         return f"mapping to {_values(field['additionalProperties'])}" if "additionalProperties" in field else "section"
-    bounds = " ".join(f"{sign}{field[key]:g}" for key, sign in _BOUNDS.items() if key in field)
+    bounds = " ".join(f"{sign}{field[key]}" for key, sign in _BOUNDS.items() if key in field)
     return f"{kind} {bounds}".strip()
 
 

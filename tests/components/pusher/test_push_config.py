@@ -10,7 +10,7 @@ from components.pusher.config import PushConfig
 @pytest.mark.parametrize(
     ("directory", "expected"),
     [
-        ("serving", "/root/of/run/serving"),
+        ("serving", "/somewhere/run/serving"),
         ("/srv/models", "/srv/models"),
         ("~/models", "/home/me/models"),
         ("gs://bucket/models", "gs://bucket/models"),
@@ -20,4 +20,4 @@ def test_a_folder_starts_from_the_root_and_a_url_stays_one(
     monkeypatch: pytest.MonkeyPatch, directory: str, expected: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert PushConfig(directory=directory).destination(Path("/root/of/run")) == expected
+    assert PushConfig(directory=directory).destination(Path("/somewhere/run")) == expected
