@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             with screen.captured(record.log):
                 if took_over:
                     screen.say(f" ! {took_over}", "yellow")
-                result = run.graph(run.table(), selection)
+                with run.errors_logged():
+                    result = run.graph(run.table(), selection)
             record.finish(result)
     return result
 
@@ -69,6 +71,15 @@ class _Run:
         self._record = record
         self._screen = screen
         self._nodes: dict[str, NodeResult] = {}
+
+    @contextlib.contextmanager
+    def errors_logged(self) -> Iterator[None]:
+        """Puts the stack trace of an error into the run's log, whether or not the screen shows it."""
+        try:
+            yield
+        except Exception:
+            logging.getLogger().exception("the run failed in %s", self._component() or "its preparation")
+            raise
 
     @contextlib.contextmanager
     def failures_recorded(self) -> Iterator[None]:

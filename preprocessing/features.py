@@ -4,6 +4,7 @@ No TensorFlow here: the plan is needed by `validate`, by the models and by the t
 """
 
 import hashlib
+import keyword
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -70,7 +71,9 @@ class PlannedInput:
 def safe_name(column: str) -> str:
     """The column's name in at most 80 letters, digits and underscores; distinct columns stay distinct."""
     slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
-    if slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and not _DIGESTED.search(slug):
+    # A signature's inputs are parameters of a Python function, so `class` and `from` can't name one.
+    plain = slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and not keyword.iskeyword(slug)
+    if plain and not _DIGESTED.search(slug):
         return column
     digest = hashlib.sha256(column.encode()).hexdigest()[:_DIGEST_LENGTH]
     slug = slug[: _LONGEST_NAME - _DIGEST_LENGTH - len("c__")]

@@ -30,6 +30,7 @@ _QUANTITY_WORDS = frozenset(
 )
 _NUMBER_IN_WORDS = re.compile(r"[-+(]?\s*(?:[^\w\s.,]|[A-Z]{3}\s)?\s*(?!0\d)\d[\d.,' ]*\D{0,5}")
 _NUMBER_PARTS = re.compile(r"[\d.,'\s+-]+")
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _UNIQUE = 0.9
 _REPEATS_TO_LEARN_FROM = 0.5
 _MIN_ROWS_FOR_UNIQUENESS = 20
@@ -168,6 +169,11 @@ def _text(column: Column, survey: Survey) -> Decision:
     def out(reason: str) -> Decision:
         return Decision(column.name, "left_out", reason)
 
+    slip = None if few else _slip_among_numbers(column)
+    if slip is not None:
+        reason = f"numbers, but also {slip!r}"
+        hint = "correct such cells, empty them, or name them in data.csv.null_values to use the column"
+        return Decision(column.name, "left_out", reason, warning=f"{column.name!r} is left out: {reason}; {hint}")
     number = None if few else _number_in_words(column)
     if number is not None:
         warning = f"{column.name!r} is left out: numbers written as {number!r}; write them as 1234.5 to use them"
@@ -202,6 +208,14 @@ def _rounded(count: int) -> int:
     """Two significant digits, so that similar columns share a group."""
     digits = max(len(str(count)) - 2, 0)
     return round(count, -digits)
+
+
+def _slip_among_numbers(column: Column) -> str | None:
+    """The first value that is no number, where nearly all the others are; None elsewhere."""
+    if column.profile.cells.leading_zeros or column.is_number:
+        return None
+    slips = [value for value in column.counts if not _PLAIN_NUMBER.fullmatch(value)]
+    return slips[0] if slips and len(slips) <= (1 - _UNIQUE) * column.distinct else None
 
 
 def _number_in_words(column: Column) -> str | None:

@@ -71,6 +71,8 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
     Raises:
       UserError: the column can't be the label of that task, or of any.
     """
+    if not survey.rows:
+        raise UserError("the table has a header and no rows", hint="write the table again, with its rows")
     column = survey.columns[name]
     if column.profile.present == 0:
         raise UserError(f"the label {name!r} is empty in every row", hint="choose another column as the label")

@@ -37,6 +37,12 @@ def _run(config: Path, root: Path, *options: str) -> Finished:
 
 
 @pytest.fixture(scope="session")
+def lockgate() -> str:
+    """The installed command."""
+    return str(LOCKGATE)
+
+
+@pytest.fixture(scope="session")
 def lockgate_run() -> Callable[..., Finished]:
     """Runs a pipeline in a process of its own, as a user does."""
     return _run

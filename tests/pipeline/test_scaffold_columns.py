@@ -87,6 +87,7 @@ class TestColumns:
             ("c", [f"{i} words and words and words and words, forty of them" for i in range(ROWS)], "free text"),
             ("c", [f"${i},000.50" for i in range(1, ROWS + 1)], "numbers written as '$1,000.50'"),
             ("c", [f"{i},5" for i in range(1, ROWS + 1)], "numbers written as '1,5'"),
+            ("c", ["abc", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also 'abc'"),
             ("c", [f"{i % 28 + 1:02}-Mar-{i:02}" for i in range(ROWS)], "dates written as"),
         ],
     )

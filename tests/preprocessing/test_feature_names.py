@@ -1,6 +1,7 @@
 """The plan of model inputs: names, kinds, sizes."""
 
 import json
+import keyword
 import re
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_distinct_columns_stay_distinct(one: str, other: str) -> None:
     assert safe_name(one) != safe_name(other)
 
 
-@pytest.mark.parametrize("column", ["age", "bill_length_mm", "X9", "c_1", "class"])
+@pytest.mark.parametrize("column", ["age", "bill_length_mm", "X9", "c_1", "klass"])
 def test_plain_names_stay_as_they_are(column: str) -> None:
     assert safe_name(column) == column
 
@@ -150,3 +151,10 @@ def test_no_transformed_name_is_one_that_a_column_may_have() -> None:
 def test_two_inputs_of_one_name_are_refused(section: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="two model inputs would be called"):
         planned_inputs(parse(**section))
+
+
+@pytest.mark.parametrize("column", keyword.kwlist)
+def test_a_python_keyword_can_not_name_a_signatures_input(column: str) -> None:
+    name = safe_name(column)
+    assert name.isidentifier()
+    assert not keyword.iskeyword(name)
