@@ -157,5 +157,5 @@ class _Run:
 
         # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
         # that somebody has deleted meanwhile.
-        results = local.run(graph, self._record.run_id, selection, listen, uncached=["Pusher"])
+        results = local.run(graph, self._record.run_id, selection, listen, seed=config.seed, uncached=["Pusher"])
         return collect(results, self._record.folder)

@@ -1,10 +1,12 @@
 """Runs the graph on this machine: TFX's own launcher, node by node, with a listener that sees every step."""
 
+import random
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from absl import flags
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -46,6 +48,8 @@ def run(
     run_id: str,
     selection: Selection,
     listener: Listener,
+    *,
+    seed: int,
     uncached: Collection[str] = (),
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
@@ -55,6 +59,7 @@ def run(
       run_id: the run's name in the metadata store.
       selection: which nodes.
       listener: called when a node begins (`running`) and when it ends.
+      seed: settles the order in which Beam leaves the examples.
       uncached: nodes that never come from the cache.
 
     Returns:
@@ -71,8 +76,11 @@ def run(
     for node in nodes:
         caching = node.execution_options.caching_options
         caching.enable_cache = selection.use_cache and node.node_info.id not in {*forced, *uncached}
+    _batch_by_size()
     results = []
     for node in nodes:
+        # Beam's Reshuffle, with which ExampleGen and Transform write, draws its keys from here.
+        random.seed(seed)
         name = node.node_info.id
         if name not in wanted:
             result = NodeResult(name, "skipped", 0.0)
@@ -88,6 +96,14 @@ def run(
         results.append(result)
         listener(result)
     return results
+
+
+def _batch_by_size() -> None:
+    """Makes TFX batch examples by their size instead of by how fast the machine is just now.
+
+    Sums of floating-point numbers depend on where batches end, and with them means, quantiles and all that follows.
+    """
+    flags.FLAGS(["lockgate", "--tfxio_use_byte_size_batching"])
 
 
 def _select(nodes: list[pipeline_pb2.PipelineNode], selection: Selection) -> tuple[set[str], set[str]]:
