@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -128,7 +129,9 @@ def run(
     with _terminable():
         loaded = load(config, overrides)
         selection = Selection(first, last, use_cache=not no_cache)
-        if mistake := selection.mistake(curated_schema=loaded.config.data.schema_file is not None):
+        curated = loaded.config.data.schema_file is not None
+        compared = loaded.config.data_gate.drift.baseline != "none"
+        if mistake := selection.mistake(curated_schema=curated, baseline=compared):
             raise click.UsageError(mistake)
         screen = Screen(sys.stderr if as_json else sys.stdout)
         result = run_pipeline(loaded, screen, selection)
@@ -185,3 +188,41 @@ def init(name: str, data: Path, label: str, task: "Task | None") -> None:
     for note in proposal.notes:
         _say(f"  {note}")
     _say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
+
+
+@main.command("accept-schema")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Does not ask.")
+@_explains_failures
+def accept_schema(run: Path, yes: bool) -> None:
+    """Makes the schema that a refused run proposes the curated one.
+
+    RUN is the run's folder, as the refused run shows it. The change is shown first.
+    """
+    from pipeline.accept_schema import read_proposal
+    from pipeline.findings_table import printable
+    from pipeline.problems import shown
+
+    proposal = read_proposal(run)
+    if proposal.accepted_already():
+        _say(f"{shown(proposal.target)} holds this schema already")
+        return
+    _say("\n".join(map(printable, proposal.diff.splitlines())))
+    if not yes and not _confirmed(f"Write this to {shown(proposal.target)}?"):
+        _say("nothing was changed", err=True)
+        sys.exit(EXIT_ERROR)
+    proposal.accept()
+    _say(f"wrote {shown(proposal.target)}")
+    if proposal.replaces is None:
+        _say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
+    else:
+        _say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
+
+
+def _confirmed(question: str) -> bool:
+    """Whether a person says yes. The end of the input says no, and so does a closed one."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        _say("", err=True)
+        return False

@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.table_convert import is_boolean_or_time, is_plain_number
-from pipeline.table_types import Role
+from components.example_gen.columns import NUMBERS, Role
+from components.example_gen.convert import is_boolean_or_time, is_bytes, is_list, is_plain_number, is_string, value_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NUMBERS: tuple[Role, ...] = ("number", "weight", "target")
-"""The roles of columns that must hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +38,19 @@ def mismatch(column: pa.ChunkedArray, role: Role, null_words: Sequence[str]) -> 
     """
     import pyarrow as pa
 
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = value_type(column.type)
+    if is_list(column.type) and role != "own" and any(len(cells or ()) > 1 for cells in column.to_pylist()):
+        return Mismatch("has several values in one row", None, "write the table with one number or text a row there")
     if is_plain_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return None
     if is_boolean_or_time(kind):
         hint = "declare the column under features.datetime"
         return Mismatch(f"must be a number, not of the type {kind}", None, hint) if role in NUMBERS else None
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not (is_string(kind) or is_bytes(kind)):
         hint = "write the table with one number or text a row there"
         return Mismatch(f"a column of the type {kind} can be no input", None, hint)
     if role in NUMBERS:
-        return _first_text(column.to_pylist(), frozenset(null_words), is_label=role == "target")
+        return _first_text(_texts(column), frozenset(null_words), is_label=role == "target")
     return None
 
 
@@ -63,6 +62,12 @@ def _first_text(cells: Sequence[str | None], null_words: frozenset[str], *, is_l
                 hint = "declare the column as categorical, or add the word to data.csv.null_values if it means missing"
             return Mismatch(f"must be a number, but row {row} is not", cell, hint)
     return None
+
+
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Cells of text; of lists their only element."""
+    cells = [cell[0] if isinstance(cell, list) and cell else cell or None for cell in column.to_pylist()]
+    return [cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else cell for cell in cells]
 
 
 def _is_number(text: str) -> bool:

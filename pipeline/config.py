@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.data_gate.config import DataGateConfig
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
@@ -91,6 +92,7 @@ class PipelineConfig(Settings):
     root: Annotated[str, Field(min_length=1)] = "output"
     """The folder that holds everything that the pipeline writes."""
     data: DataConfig
+    data_gate: DataGateConfig = DataGateConfig()
     features: FeaturesConfig
     model: ModelConfig = Field(default=MlpModel())
     train: TrainConfig = TrainConfig()
@@ -112,7 +114,12 @@ class PipelineConfig(Settings):
                     f"{', '.join(METRICS[task])}"
                 )
         self._check_training(task)
+        self._check_stratify(task)
         return self
+
+    def _check_stratify(self, task: Task) -> None:
+        if self.data.stratified and task == "regression":
+            raise ValueError("data.split.stratify: a regression label has no classes; remove it")
 
     def _check_training(self, task: Task) -> None:
         stopping = self.train.early_stopping

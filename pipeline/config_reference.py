@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.json_schema import json_schema
+from pipeline.json_schema import KINDS, json_schema
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- configuration reference: made by `python -m pipeline.config_reference` -->", "<!-- end -->"
@@ -52,16 +52,16 @@ def _sections(
     """Every section with its path and what it requires, outer ones first."""
     yield path or "pipeline.yaml", section, required.get("required", section.get("required", []))
     for name, field in section["properties"].items():
-        for branch in _branches(field):
-            if "$ref" not in branch:
-                continue
+        needs = required.get("properties", {}).get(name, {})
+        for position, branch in enumerate(branch for branch in _branches(field) if "$ref" in branch):
             inner = definitions[branch["$ref"].rpartition("/")[2]]
             if "properties" not in inner:
                 continue
-            family = inner["properties"].get("family", {}).get("const")
+            kinds = (inner["properties"].get(field, {}).get("const") for field in KINDS)
+            kind = next((kind for kind in kinds if kind), None)
             title = ".".join(part for part in (path, name) if part)
-            title += "[]" if field.get("type") == "array" else f" (`{family}`)" if family else ""
-            yield from _sections(title, inner, required.get("properties", {}).get(name, {}), definitions)
+            title += "[]" if field.get("type") == "array" else f" (`{kind}`)" if kind else ""
+            yield from _sections(title, inner, needs["anyOf"][position] if "anyOf" in needs else needs, definitions)
 
 
 def _branches(field: dict[str, Any]) -> list[dict[str, Any]]:

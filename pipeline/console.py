@@ -4,7 +4,9 @@ import contextlib
 import errno
 import io
 import logging
+import math
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +18,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from components.data_gate.report import DIFF_FILE, REPORT_FILE, Verdict
+from pipeline import findings_table
 from pipeline.config import PipelineConfig, Threshold
-from pipeline.runs import Gate, RunResult
+from pipeline.findings_table import printable
+from pipeline.problems import shown
+from pipeline.runs import DATA_GATE_FOLDER, Gate, RunResult
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -30,6 +36,8 @@ _SYMBOLS = {
     "skipped": ("·", "dim"),
 }
 _NAME_WIDTH = 17
+_FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
+"""Of a run that the data gate refused, and of one that went on."""
 
 
 class Screen:
@@ -45,12 +53,13 @@ class Screen:
         copy = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True)
         self._console = Console(file=copy, highlight=False, soft_wrap=not stream.isatty())
         # FORCE_COLOR makes a pipe a terminal to Rich; moving the cursor needs a real one.
-        self._moves_cursor = stream.isatty() and not self._console.is_dumb_terminal
+        self._terminal = stream.isatty()
+        self._moves_cursor = self._terminal and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._finished: list[Text] = []
         self._running: tuple[str, float] | None = None
         self._note = ""
-        self._noted = 0.0
+        self._noted = -math.inf
 
     @contextlib.contextmanager
     def captured(self, log: Path) -> Iterator[None]:
@@ -89,7 +98,7 @@ class Screen:
     def progress(self, message: str) -> None:
         """What the running component is doing."""
         self._note = message
-        seconds_between_lines = 5
+        seconds_between_lines = 10
         if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
             self._noted = time.monotonic()
             self._console.print(Text(f"    {message}"))
@@ -119,11 +128,40 @@ class Screen:
         """The tables at the end of a run, and its last line."""
         if result.metrics:
             self._console.print(_metrics_table(result, config))
-        if result.gates:
+        data = result.data_gate
+        # Where the data gate ended the run, its findings say all that the table of gates would.
+        if result.gates and (data is None or data.blessed):
             self._console.print(_gates_table(result.gates))
+        if data is not None:
+            self._data_gate(data, Path(result.run_dir))
         style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
         # One line for a program to read: never wrapped.
-        self._console.print(Text(result.line(), style=style), soft_wrap=True)
+        self._console.print(Text(printable(result.line()), style=style), soft_wrap=True)
+
+    def _data_gate(self, verdict: Verdict, run: Path) -> None:
+        """What the data gate found, and how to accept it."""
+        folder = run / DATA_GATE_FOLDER
+        if verdict.findings:
+            findings = verdict.findings[: _WARNINGS_SHOWN if verdict.blessed else _FINDINGS_SHOWN]
+            self._console.print(Text(findings_table.title(verdict), style="italic"))
+            if self._terminal:
+                self._console.print(findings_table.table(findings, self._console.width))
+            else:
+                for line in findings_table.lines(findings):
+                    self._console.print(line)
+            left = len(verdict.findings) - len(findings)
+            more = f" and {left} more;" if left else ""
+            self._console.print(Text(f"{more} full report: {shown(folder / REPORT_FILE)}", style="dim"), soft_wrap=True)
+        if skipped := findings_table.unchecked(verdict):
+            self._console.print(Text(f" {printable(skipped)}", style="dim"))
+        if verdict.proposal and not verdict.blessed:
+            self._console.print(Text("Schema that would accept this, should the data be right", style="italic"))
+            for line in findings_table.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
+                self._console.print(line, overflow="ellipsis", no_wrap=self._terminal)
+            # In one line, to be copied.
+            self._console.print(
+                Text(f" to accept it: lockgate accept-schema {shlex.quote(shown(run))}"), soft_wrap=True
+            )
 
 
 class _UntilReaderLeaves(io.FileIO):
@@ -255,5 +293,5 @@ def _gates_table(gates: tuple[Gate, ...]) -> Table:
     words = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("note", "yellow")}
     for gate in gates:
         word, style = words[gate.passed]
-        table.add_row(gate.name, Text(word, style=style), Text(gate.reason))
+        table.add_row(gate.name, Text(word, style=style), Text(printable(gate.reason)))
     return table

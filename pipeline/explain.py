@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from components.example_gen.config import SPLIT_KINDS
 from models.config import FAMILIES
 from pipeline.json_schema import json_schema
 from pipeline.problems import Problem, brief, nearest
@@ -33,6 +34,15 @@ _EXPECTED = {
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 """What the field must be, by pydantic's error type; filled from the error's context."""
+
+_KINDS: dict[FieldPath, tuple[str, str, str, tuple[str, ...], tuple[str, ...]]] = {
+    ("model",): (
+        *("family", "family and params", "unknown model family"),
+        *(FAMILIES, ("a dotted path such as my_package.my_module.build_model",)),
+    ),
+    ("data", "split"): ("by", "by and what it needs", "unknown way to split", SPLIT_KINDS, ()),
+}
+"""By section: the field that names its kind, its form, the message, the kinds, and what else may stand there."""
 
 _Located = tuple[Location, ErrorDetails]
 
@@ -68,7 +78,7 @@ class _Explainer:
         if error["type"] == "missing":
             return self._missing(location)
         if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            return self._unknown_family(location.field)
+            return self._unknown_kind(location.field)
         if error["type"] == "value_error":
             return self._broken_rule(location.field, str(error["ctx"]["error"]))
         return self._wrong_value(location, [error for _, error in group])
@@ -94,19 +104,20 @@ class _Explainer:
         allowed = allowed_values(schemas) or documentation(schemas)
         return self._at(location.field, "required, but not given", allowed=allowed)
 
-    def _unknown_family(self, model: FieldPath) -> Problem:
-        node = self._tree.find((*model, "family"))
+    def _unknown_kind(self, section: FieldPath) -> Problem:
+        """A section whose `family`, or `by`, does not say which options it has."""
+        field, form, message, names, more = _KINDS[section]
+        node = self._tree.find((*section, field))
         if node is None:
-            section = self._tree.find(model)
-            received = brief(section.plain()) if section else ""
-            return self._at(model, "must be a mapping of family and params", received=received)
+            given = self._tree.find(section)
+            return self._at(section, f"must be a mapping of {form}", received=brief(given.plain()) if given else "")
         value = node.plain()
         return self._at(
-            (*model, "family"),
-            "unknown model family",
+            (*section, field),
+            message,
             received=brief(value),
-            allowed=(*FAMILIES, "a dotted path such as my_package.my_module.build_model"),
-            nearest=nearest(value, FAMILIES) if isinstance(value, str) else "",
+            allowed=(*names, *more),
+            nearest=nearest(value, names) if isinstance(value, str) else "",
         )
 
     def _wrong_value(self, location: Location, errors: list[ErrorDetails]) -> Problem:

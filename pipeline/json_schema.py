@@ -14,6 +14,9 @@ from pipeline.config import PipelineConfig
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
+KINDS = ("family", "by")
+"""The fields that say which of several kinds a section is."""
+
 _EXTENDS = {
     "type": "string",
     "minLength": 1,
@@ -36,8 +39,9 @@ def json_schema() -> JsonSchemaValue:
     """
     schema = PipelineConfig.model_json_schema(schema_generator=_Generator)
     # The sections of the two kinds of file differ in what they require only: anyOf, since a `model:` that leaves
-    # out the family fits them all.
-    schema["properties"]["model"]["anyOf"] = schema["properties"]["model"].pop("oneOf")
+    # out the family, or a `split:` without `by`, fits them all.
+    for field in (schema["properties"]["model"], schema["$defs"]["DataConfig"]["properties"]["split"]):
+        field["anyOf"] = field.pop("oneOf")
     complete = _take_required(schema, schema["$defs"])
     schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
     return {
@@ -62,14 +66,27 @@ def _take_required(section: JsonSchemaValue, definitions: dict[str, JsonSchemaVa
         taken["required"] = section.pop("required")
     inner = {}
     for name, field in section.get("properties", {}).items():
-        for branch in [field, *field.get("anyOf", [])]:
-            if "$ref" in branch:
-                inner_required = _take_required(definitions[branch["$ref"].rpartition("/")[2]], definitions)
-                if inner_required:
-                    inner[name] = inner_required
+        sections = [definitions[branch["$ref"].rpartition("/")[2]] for branch in branches(field) if "$ref" in branch]
+        required = [_take_required(section, definitions) for section in sections]
+        if len(sections) > 1 and any(required):
+            inner[name] = {"anyOf": [_with_kind(*pair) for pair in zip(required, sections, strict=True)]}
+        elif any(required):
+            inner[name] = required[0]
     if inner:
         taken["properties"] = inner
     return taken
+
+
+def branches(field: JsonSchemaValue) -> list[JsonSchemaValue]:
+    """The field's schema itself and its alternatives."""
+    return [field, *field.get("anyOf", [])]
+
+
+def _with_kind(required: JsonSchemaValue, section: JsonSchemaValue) -> JsonSchemaValue:
+    """What one of several kinds of a section requires, of sections of that kind only."""
+    told = {name: field for name in KINDS if (field := section.get("properties", {}).get(name)) is not None}
+    rule = {name: {key: field[key] for key in ("const", "pattern") if key in field} for name, field in told.items()}
+    return {**required, "properties": {**required.get("properties", {}), **rule}}
 
 
 def main() -> None:

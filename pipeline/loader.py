@@ -9,19 +9,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.example_gen.config import SQLITE_FILE
 from pipeline.config import PipelineConfig
 from pipeline.explain import explain
 from pipeline.problems import ConfigError, Problem, brief
 from pipeline.yaml_tree import FieldPath, Node, Origin, merged, parse, read_yaml
 
+_DATABASE: FieldPath = ("data", "sql", "url")
 PATH_FIELDS: tuple[FieldPath, ...] = (
     ("root",),
     ("data", "path"),
     ("data", "inputs", "train"),
     ("data", "inputs", "eval"),
     ("data", "inputs", "test"),
+    _DATABASE,
     ("data", "schema"),
     ("data", "prepare"),
+    ("data_gate", "serving", "sample"),
 )
 """The fields that hold a path, relative to the file that states it."""
 
@@ -141,9 +145,11 @@ def _anchored(tree: Node, base: Path) -> Node:
         node = tree.find(field)
         if node is None or not isinstance(node.value, str) or not node.value:
             continue
-        if not node.value.startswith(("/", "~/")) and "://" not in node.value:
+        sqlite = SQLITE_FILE.fullmatch(node.value) if field == _DATABASE else None
+        scheme, path = (sqlite[1], sqlite[2]) if sqlite else ("", node.value)
+        if not path.startswith(("/", "~/")) and "://" not in path:
             folder = os.path.relpath(node.origin.folder.resolve(), base)
             # Joined, not normalised: `..` after a symbolic link is not the folder before it.
-            anchored = Node(str(Path(folder) / node.value), node.origin)
+            anchored = Node(f"{scheme}{Path(folder) / path}", node.origin)
             tree = _placed(tree, (), [str(key) for key in field], anchored)
     return tree

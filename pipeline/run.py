@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from pipeline.validate import problems
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
+    from components.example_gen.block import FeatureType
     from pipeline.runners.local import NodeResult
 
 
@@ -57,7 +58,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                 if took_over:
                     screen.say(f" ! {took_over}", "yellow")
                 with run.errors_logged():
-                    result = run.graph(run.table(), selection)
+                    result = run.graph(selection)
             record.finish(result)
     return result
 
@@ -119,23 +120,33 @@ class _Run:
         finally:
             self._screen.step(name, state, time.monotonic() - began)
 
-    def table(self) -> StagedData:
-        """Looks at the whole table, and converts it where TFX would misread it."""
+    def table(self) -> tuple[Mapping[str, FeatureType] | None, StagedData | None]:
+        """Looks at the whole table. Where TFX's own reader would misread it and is to read it, converts it.
+
+        Returns:
+          The types of its columns; None for a table that only the graph can reach, or that may have bad rows. And the
+          table for TFX's own reader.
+        """
+        data = self._loaded.config.data
+        staged = None
         with self._step("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
-            data = stage(self._loaded.config, facts, self._root)
-        for reason in data.reasons:
+            if facts is not None and data.reader == "tfx":
+                staged = stage(self._loaded.config, facts, self._root)
+        for reason in staged.reasons if staged else ():
             self._screen.say(f"   converted to Parquet first: {reason}", "dim")
-        for warning in (*facts.warnings, *data.warnings):
+        for warning in (*(facts.warnings if facts else ()), *(staged.warnings if staged else ())):
             self._screen.say(f" ! {warning}", "yellow")
-        return data
+        return (facts.types if facts else None), staged
 
-    def graph(self, data: StagedData, selection: Selection) -> RunResult:
+    def graph(self, selection: Selection) -> RunResult:
         """Builds the graph and runs it."""
+        types, staged = self.table()
         with self._step("import TFX"):
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
             from components.example_gen.config import SPLITS
-            from pipeline.graph import Places, build_pipeline
+            from pipeline.data_stage import Places
+            from pipeline.graph import build_pipeline
             from pipeline.runners import local
             from pipeline.split_check import check_splits
             from pipeline.verdicts import collect
@@ -143,9 +154,11 @@ class _Run:
             config = self._loaded.config
             places = Places(
                 root=self._root,
-                data=data,
+                base=self._loaded.base,
                 schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
                 serving=config.push.destination(self._root),
+                types=types,
+                staged=staged,
             )
             graph = build_pipeline(config, places)
 
@@ -157,5 +170,13 @@ class _Run:
 
         # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
         # that somebody has deleted meanwhile.
-        results = local.run(graph, self._record.run_id, selection, listen, seed=config.seed, uncached=["Pusher"])
+        results = local.run(
+            graph,
+            self._record.run_id,
+            selection,
+            listen,
+            seed=config.seed,
+            uncached=["Pusher"],
+            stops={"DataGate": "verdict"},
+        )
         return collect(results, self._record.folder)

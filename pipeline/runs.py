@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import filelock
 import yaml
 
+from components.data_gate.report import Verdict
 from pipeline.loader import LoadedConfig
 from preprocessing.errors import UserError
 
@@ -36,6 +38,10 @@ _KEY_PACKAGES = (
 )
 
 RunState = Literal["pushed", "refused", "stopped"]
+
+DATA_GATE_FOLDER = "data_gate"
+"""In a run's folder: the data gate's report, and the schema that it proposes."""
+RESULT_FILE, ENVIRONMENT_FILE = "result.json", "environment.json"
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class RunResult:
       seconds: wall-clock time of each component.
       states: `done`, `cached` or `skipped`, by component.
       pushed: the pushed version's folder.
+      data_gate: everything that the data gate found; None where it did not run.
       run_dir: the folder of this run's records.
     """
 
@@ -69,11 +76,13 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     pushed: str | None = None
+    data_gate: Verdict | None = None
     run_dir: str = ""
 
     def to_json(self) -> str:
         """One JSON object. A metric that is not finite becomes null: JSON has no NaN."""
         content = asdict(self)
+        content["data_gate"] = self.data_gate.model_dump(mode="json") if self.data_gate else None
         for models_metrics in (content["metrics"], content["champion"]):
             for name, value in models_metrics.items():
                 models_metrics[name] = value if math.isfinite(value) else None
@@ -103,11 +112,11 @@ class RunRecord:
         self.log = self.folder / "log.txt"
         resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
         self._write("config.yaml", resolved)
-        self._write("environment.json", json.dumps(_environment(loaded), indent=1))
+        self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded), indent=1))
 
     def finish(self, result: RunResult) -> None:
         """Writes result.json."""
-        self._write("result.json", result.to_json())
+        self._write(RESULT_FILE, result.to_json())
 
     def fail(
         self,
@@ -133,7 +142,7 @@ class RunRecord:
             "states": states,
             "run_dir": str(self.folder),
         }
-        self._write("result.json", json.dumps(content, indent=1))
+        self._write(RESULT_FILE, json.dumps(content, indent=1))
 
     def _write(self, name: str, text: str) -> None:
         temporary = self.folder / f".{name}"
@@ -163,8 +172,22 @@ def _environment(loaded: LoadedConfig) -> dict[str, Any]:
         "seed": loaded.config.seed,
         "deterministic": loaded.config.deterministic,
         "config_file": str(loaded.path),
+        "schema": _schema(loaded),
         "command": sys.argv,
     }
+
+
+def _schema(loaded: LoadedConfig) -> dict[str, str] | None:
+    """The curated schema and a hash of what it says now, by which a later edit is noticed; None infers one."""
+    if loaded.config.data.schema_file is None:
+        return None
+    path = loaded.resolve(loaded.config.data.schema_file)
+    return {"path": str(path), "sha256": sha256(path)}
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

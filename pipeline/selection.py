@@ -6,12 +6,16 @@ from pipeline.problems import nearest
 
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
 """Of these two the graph has the second when the configuration names a schema file, else the first."""
+BASELINE = "Baseline"
+"""In the graph unless `data_gate.drift.baseline` is `none`."""
 COMPONENTS = (
     "ExampleGen",
     "StatisticsGen",
     INFERRED_SCHEMA,
     CURATED_SCHEMA,
     "ExampleValidator",
+    BASELINE,
+    "DataGate",
     "Champion",
     "Transform",
     "Trainer",
@@ -36,14 +40,15 @@ class Selection:
     last: str | None = None
     use_cache: bool = True
 
-    def mistake(self, *, curated_schema: bool) -> str:
+    def mistake(self, *, curated_schema: bool, baseline: bool) -> str:
         """What is wrong with the names, or "".
 
         Args:
           curated_schema: whether the configuration names a schema file.
+          baseline: whether drift is measured.
         """
-        absent = INFERRED_SCHEMA if curated_schema else CURATED_SCHEMA
-        names = [name for name in COMPONENTS if name != absent]
+        absent = {INFERRED_SCHEMA if curated_schema else CURATED_SCHEMA} | (set() if baseline else {BASELINE})
+        names = [name for name in COMPONENTS if name not in absent]
         for option, name in (("--from", self.first), ("--to", self.last)):
             if name is not None and name not in names:
                 close = nearest(name, names)

@@ -1,4 +1,4 @@
-"""A converted copy of the table, made only where the stock TFX readers would misread the user's own files."""
+"""For `data.reader: tfx`: a converted copy of the table, made only where the stock readers would misread it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.example_gen.columns import ColumnUse
+from components.example_gen.config import Format
+from components.example_gen.convert import arrow_type
+from components.example_gen.typed import typed
 from pipeline.config import PipelineConfig
-from pipeline.table import Format, batches
+from pipeline.table import TableReader
 from pipeline.table_check import TableFacts
-from pipeline.table_convert import arrow_type, convert, single_value_lists
 from pipeline.table_types import date_formats
 from preprocessing.errors import UserError
 
@@ -145,13 +148,32 @@ def _converted(config: PipelineConfig, facts: TableFacts, files: Sequence[Path])
     """The columns of each batch in their staged types, without the rows that have no label."""
     import pyarrow.compute as pc
 
-    types = {name: arrow_type(kind) for name, kind in facts.types.items()}
-    dates = date_formats(config.features)
-    label = list(types).index(config.features.label.column)
-    for batch in batches(files, facts.format, config.data.csv, types):
-        columns = [convert(batch.column(name), kind, dates.get(name)) for name, kind in facts.types.items()]
-        if columns[label].null_count:
-            labelled = pc.is_valid(columns[label])
-            columns = [column.filter(labelled) for column in columns]
-        if len(columns[label]):
-            yield columns
+    reader = TableReader(facts.format, config.data)
+    uses = {name: ColumnUse(date_format=date_format) for name, date_format in date_formats(config.features).items()}
+    label = list(facts.types).index(config.features.label.column)
+    for file in files:
+        for rows in reader.rows(file, facts.types):
+            converted = typed(rows, facts.types, uses, reader.null_words, str(file))
+            if converted.bad:
+                raise reader.refused(converted.bad[0])
+            columns = converted.batch.columns
+            if columns[label].null_count:
+                labelled = pc.is_valid(columns[label])
+                columns = [column.filter(labelled) for column in columns]
+            if len(columns[label]):
+                yield columns
+
+
+def single_value_lists(array: pa.Array) -> pa.ListArray:
+    """Every value as a list of one; null stays null.
+
+    The stock Parquet reader takes a bare 0 for missing (`if not pyval` in `dict_to_example`,
+    tfx/components/example_gen/utils.py), but not a list that holds 0.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    absent = pc.is_null(array)
+    ends = pc.cumulative_sum(pc.invert(absent).cast(pa.int32()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    return pa.ListArray.from_arrays(offsets, array.drop_null(), mask=absent)

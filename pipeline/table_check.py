@@ -1,4 +1,4 @@
-"""Looks at the whole table before anything is spent, and says what TFX would misread."""
+"""Looks at the whole table before anything is spent, and says what the stock TFX readers would misread."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.example_gen.config import DataConfig
+from components.example_gen.block import FeatureType
+from components.example_gen.cells import CellType
+from components.example_gen.columns import Role, resolve_types, schema_types
+from components.example_gen.config import Format
 from pipeline import table_rules as rules
 from pipeline.config import PipelineConfig
-from pipeline.table import Format, detect_format, header, source_files, text_encoding
-from pipeline.table_cells import CellType
-from pipeline.table_convert import StagedType
-from pipeline.table_profile import FileProfile, profile_file
-from pipeline.table_rules import Table
-from pipeline.table_types import STOCK, Role, date_formats, read_as_is, roles, schema_types, wanted_type, watch
-from preprocessing.errors import UserError
+from pipeline.table import LOOSE, TableReader, is_remote, table_files, table_format
+from pipeline.table_profile import FileProfile, Table, profile_file
+from pipeline.table_text import text_encoding
+from pipeline.table_types import STOCK, read_as_is, roles, uses, watch
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class TableFacts:
     Attributes:
       format: of the user's files.
       files: the user's files by split; one split "all" where the pipeline splits by hash.
-      patterns: for each split the file or glob that gives the stock reader these files and no others, or None.
+      patterns: for each split the file or glob that gives the stock reader these files and no others, or None;
+        empty where the stock readers are not to read them.
       rows: data rows by split.
       class_counts: rows by class and split; empty for regression.
       missing_labels: rows without a label, by split.
-      types: the type that each column should have, without those that are left out of a converted copy.
-      left_out: columns that a converted copy does not have, and why.
-      reasons: why the stock TFX readers would misread the table; empty when they would not.
+      types: the type that each column gets, without those that are left out.
+      left_out: columns that the examples (or a converted copy) do not have, and why.
+      reasons: why the stock TFX readers would misread the table; empty when they would not, or are not to read it.
       warnings: what the user should know and what does not stop a run.
     """
 
@@ -42,59 +43,74 @@ class TableFacts:
     rows: Mapping[str, int]
     class_counts: Mapping[str, Mapping[str, int]]
     missing_labels: Mapping[str, int]
-    types: Mapping[str, StagedType]
+    types: Mapping[str, FeatureType]
     left_out: Mapping[str, str]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-def check_table(config: PipelineConfig, base: Path) -> TableFacts:
+def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
     """Reads every file once, streaming, and checks it against the configuration.
 
     Args:
       config: the configuration.
       base: the folder that its relative paths start from.
 
+    Returns:
+      What was found; None for tables that are elsewhere (a database, a URL), which only the run itself reads.
+
     Raises:
       UserError: what is wrong, with file, column, row where known, and the next step.
     """
+    if is_remote(config.data):
+        return None
     used = roles(config)
     schema = None if config.data.schema_file is None else base / Path(config.data.schema_file).expanduser()
     declared = schema_types(schema)
     table = _read(config, base, used)
-    label, features = config.features.label, config.features
-    rules.check_rows(table, label.column)
-    stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
-    rules.check_kinds(table, stated, declared)
-    rules.check_label(table, label)
-    if features.weight is not None:
-        rules.check_weight(table, features.weight)
-    if config.data.split_column is not None:
-        rules.check_split_column(table, config.data.split_column)
-    unreadable = tuple(rules.check_patterns(table, used))
-    left_out = _left_out(table, used)
-    formats = date_formats(features)
-    types = {
-        name: wanted_type(table.column(name), used.get(name, "unused"), declared.get(name), formats.get(name))
-        for name in table.names
-        if name not in left_out
-    }
+    label = config.features.label
+    unreadable = _check(table, config, used, declared)
+    dropped = {} if config.data.reader == "arrow" else _beyond_tfx(table, used)
+    facts = {name: table.column(name) for name in table.names if name not in dropped}
+    types, left_out = resolve_types(facts, uses(config, declared))
+    left_out |= dropped
     missing_labels = {split: table.column(label.column, split).missing for split in table.splits}
-    patterns = {
-        split: stock_pattern([profile.file for profile in profiles]) for split, profiles in table.splits.items()
-    }
+    files = {split: tuple(profile.file for profile in profiles) for split, profiles in table.splits.items()}
+    stock = config.data.reader == "tfx"
+    patterns = {split: stock_pattern(list(paths)) for split, paths in files.items()} if stock else {}
     return TableFacts(
-        format=table.format,
-        files={split: tuple(profile.file for profile in profiles) for split, profiles in table.splits.items()},
+        format=table.reader.format,
+        files=files,
         patterns=patterns,
         rows={split: table.rows(split) for split in table.splits},
         class_counts={split: dict(table.column(label.column, split).counts) for split in table.splits},
         missing_labels=missing_labels,
         types=types,
         left_out=left_out,
-        reasons=tuple(_reasons(table, config, types, left_out, used, declared, patterns)),
-        warnings=(*unreadable, *rules.rare_classes(table, label), *_label_warning(label.column, missing_labels)),
+        reasons=tuple(_reasons(table, config, types, left_out, used, declared, patterns)) if stock else (),
+        warnings=(
+            *unreadable,
+            *rules.rare_classes(table, label),
+            *_label_warning(label.column, missing_labels),
+            # Of a converted copy `stage` says it.
+            *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
+        ),
     )
+
+
+def _check(
+    table: Table, config: PipelineConfig, used: Mapping[str, Role], declared: Mapping[str, FeatureType]
+) -> tuple[str, ...]:
+    """Holds the table against the rules; gives what is worth a warning."""
+    features = config.features
+    rules.check_rows(table, features.label.column)
+    stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
+    rules.check_kinds(table, stated, declared)
+    rules.check_label(table, features.label)
+    if features.weight is not None:
+        rules.check_weight(table, features.weight)
+    rules.check_split_columns(table, config.data.split_columns().values())
+    return tuple(rules.check_patterns(table, used))
 
 
 def stock_pattern(files: list[Path]) -> str | None:
@@ -114,46 +130,33 @@ def stock_pattern(files: list[Path]) -> str | None:
 
 
 def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table:
-    data = config.data
-    files = {split: _files(source, data, base) for split, source in data.sources().items()}
-    fmt = detect_format([file for paths in files.values() for file in paths], data.format)
+    files = table_files(config.data, base)
+    reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
     first: tuple[Path, list[str]] | None = None
-    for paths in files.values():
+    for paths in files.values() if reader.format not in LOOSE else ():
         for file in paths:
-            names = header(file, fmt, data.csv)
+            names = reader.columns(file)
             if first is None:
                 first = file, names
                 rules.check_names(used, names, str(file))
             else:
                 rules.check_same_columns(first, (file, names))
     looked_at = watch(config)
-    splits = {
-        split: tuple(profile_file(file, fmt, data.csv, looked_at) for file in paths) for split, paths in files.items()
+    table = Table(
+        reader,
+        {split: tuple(profile_file(file, reader, looked_at) for file in paths) for split, paths in files.items()},
+    )
+    rules.check_names(used, list(table.names), str(table.files[0].file))
+    return table
+
+
+def _beyond_tfx(table: Table, used: Mapping[str, Role]) -> dict[str, str]:
+    """Columns that a converted copy can't have although our own reader could read them."""
+    return {
+        name: f"its type is {kind}"
+        for name in table.names
+        if name not in used and (kind := table.unsupported(name)) is not None
     }
-    return Table(fmt, data.csv, splits)
-
-
-def _files(source: str, data: DataConfig, base: Path) -> list[Path]:
-    try:
-        return source_files(base / Path(source).expanduser(), data.format)
-    except UserError as error:
-        if data.prepare is None:
-            raise
-        script = base / Path(data.prepare).expanduser()
-        raise UserError(error.message, hint=f"make the table first: .venv/bin/python {script}") from error
-
-
-def _left_out(table: Table, used: Mapping[str, Role]) -> dict[str, str]:
-    reasons: dict[str, str] = {}
-    for name in table.names:
-        column = table.column(name)
-        if name in used:
-            continue
-        if column.unsupported is not None:
-            reasons[name] = f"its type is {column.unsupported}"
-        elif column.present == 0:
-            reasons[name] = "it is empty everywhere"
-    return reasons
 
 
 def _label_warning(name: str, missing: Mapping[str, int]) -> Iterator[str]:
@@ -164,13 +167,13 @@ def _label_warning(name: str, missing: Mapping[str, int]) -> Iterator[str]:
 def _reasons(
     table: Table,
     config: PipelineConfig,
-    types: Mapping[str, StagedType],
+    types: Mapping[str, FeatureType],
     left_out: Mapping[str, str],
     used: Mapping[str, Role],
-    declared: Mapping[str, StagedType],
+    declared: Mapping[str, FeatureType],
     patterns: Mapping[str, str | None],
 ) -> Iterator[str]:
-    if table.format == "csv":
+    if table.reader.format == "csv":
         yield from _text_reasons(table)
     for split, pattern in patterns.items():
         if pattern is None:
@@ -191,13 +194,13 @@ def _reasons(
 
 
 def _text_reasons(table: Table) -> Iterator[str]:
-    if table.csv.delimiter != ",":
-        yield f"the delimiter is {table.csv.delimiter!r}; TFX reads commas only"
-    if text_encoding(table.csv) not in ("utf-8-sig", "ascii"):
-        yield f"the encoding is {table.csv.encoding}; TFX reads UTF-8 only"
+    if table.reader.data.csv.delimiter != ",":
+        yield f"the delimiter is {table.reader.data.csv.delimiter!r}; TFX reads commas only"
+    if text_encoding(table.reader.data.csv) not in ("utf-8-sig", "ascii"):
+        yield f"the encoding is {table.reader.data.csv.encoding}; TFX reads UTF-8 only"
     for profiles in table.splits.values():
         for profile in profiles:
-            yield from _file_reasons(profile, profiles[0], table.csv.delimiter)
+            yield from _file_reasons(profile, profiles[0], table.reader.data.csv.delimiter)
 
 
 def _file_reasons(profile: FileProfile, first: FileProfile, delimiter: str) -> Iterator[str]:
@@ -219,7 +222,7 @@ def _file_reasons(profile: FileProfile, first: FileProfile, delimiter: str) -> I
 def _column_reasons(table: Table, name: str, accepted: set[CellType], matters: bool) -> Iterator[str]:
     column = table.column(name)
     stock = {table.column(name, split).cells.stock for split in table.splits} - {CellType.EMPTY}
-    if table.format == "parquet":
+    if table.reader.format == "parquet":
         if not read_as_is(column):
             yield f"of type {', '.join(map(str, column.types))}, which TFX does not read"
             return

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from operator import eq
 from pathlib import Path
 
-from components.example_gen.config import CsvOptions
-from pipeline.table import Format
-from pipeline.table_convert import StagedType
-from pipeline.table_profile import MAX_CLASSES, ColumnProfile, FileProfile, place_of
-from pipeline.table_types import Role, is_boolean, is_temporal
+from components.example_gen.block import FeatureType
+from components.example_gen.columns import NUMBERS, Role, is_boolean, is_temporal, not_a_feature
+from pipeline.table_profile import MAX_CLASSES, ColumnProfile, Table
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 
@@ -21,55 +18,7 @@ MIN_ROWS = 10
 """A table with fewer rows can't be split into train, eval and test."""
 RARE_CLASS = 10
 """A class with fewer rows may be absent from one of the splits."""
-_NUMBERS: tuple[Role, ...] = ("number", "weight", "target")
 _LABEL: tuple[Role, ...] = ("class", "target")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as it was read: every file's profile, by split ("all" where the pipeline makes the splits).
-
-    Attributes:
-      format: of all files.
-      csv: how CSV text is read.
-      splits: the profiles of each split's files.
-    """
-
-    format: Format
-    csv: CsvOptions
-    splits: Mapping[str, tuple[FileProfile, ...]]
-    _merged: dict[tuple[str | None, str], ColumnProfile] = field(default_factory=dict)
-
-    @property
-    def files(self) -> tuple[FileProfile, ...]:
-        """The profiles of all files."""
-        return tuple(profile for profiles in self.splits.values() for profile in profiles)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns that have a name, in the order of the first file."""
-        return tuple(self.files[0].columns)
-
-    def rows(self, split: str) -> int:
-        """The data rows of one split."""
-        return sum(profile.rows for profile in self.splits[split])
-
-    def column(self, name: str, split: str | None = None) -> ColumnProfile:
-        """What a column holds in all files, or in those of one split."""
-        if (split, name) not in self._merged:
-            merged = ColumnProfile()
-            for profile in self.files if split is None else self.splits[split]:
-                merged.merge(profile.columns[name])
-            self._merged[split, name] = merged
-        return self._merged[split, name]
-
-    def place(self, name: str, wrong: Callable[[str], bool]) -> tuple[str, str]:
-        """Where the first wrong cell of a column stands, and the cell."""
-        for profile in self.files:
-            found = place_of(profile, self.format, self.csv, name, wrong)
-            if found is not None:
-                return found
-        return str(self.files[0].file), "?"
 
 
 def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> None:
@@ -130,7 +79,7 @@ def check_rows(table: Table, label: str) -> None:
             )
 
 
-def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, StagedType]) -> None:
+def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, FeatureType]) -> None:
     """Every used column must hold what its group says, and the same kind in every file.
 
     Raises:
@@ -138,11 +87,8 @@ def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, S
     """
     for name, role in used.items():
         column = table.column(name)
-        if column.unsupported is not None:
-            raise UserError(
-                f"column {name!r} is of type {column.unsupported}, which can't become a feature",
-                hint="write one value per row (a number, text, a boolean or a date), or take the column out",
-            )
+        if (kind := table.unsupported(name, role)) is not None:
+            raise not_a_feature(name, kind)
         for split in table.splits if role in _LABEL else ("all", "train"):
             if role != "unused" and split in table.splits and table.column(name, split).present == 0:
                 what = "everywhere" if split == "all" else f"in the {split} split"
@@ -150,20 +96,23 @@ def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, S
                     f"{table.splits[split][0].file}: column {name!r} is empty {what}",
                     hint="take it out of the configuration, or fill it",
                 )
-        if role in _NUMBERS and declared.get(name) == "string":
+        if role in NUMBERS and declared.get(name) == "string":
             raise UserError(
                 f"column {name!r}: data.schema says BYTES, but it is declared as a number",
                 hint="say `type: FLOAT` in the schema file, or declare the column as categorical",
             )
-        if not (role in _NUMBERS and is_boolean(column)):
+        if not (role in NUMBERS and is_boolean(column)):
             _check_kind_of(table, name, role, declared.get(name))
 
 
-def _check_kind_of(table: Table, name: str, role: Role, declared: StagedType | None) -> None:
-    numbers = [profile for profile in table.files if profile.columns[name].cells.kind == "number"]
-    texts = [profile for profile in table.files if profile.columns[name].cells.first_text is not None]
+def _check_kind_of(table: Table, name: str, role: Role, declared: FeatureType | None) -> None:
+    files = [profile for profile in table.files if name in profile.columns]
+    numbers = [profile for profile in files if profile.columns[name].cells.kind == "number"]
+    texts = [profile for profile in files if profile.columns[name].cells.first_text is not None]
     only_text = [profile for profile in texts if profile.columns[name].cells.kind == "text"]
-    needs_numbers = role in _NUMBERS or declared in ("int64", "double")
+    needs_numbers = role in NUMBERS or declared in ("int64", "double")
+    if needs_numbers and table.skips and table.column(name).cells.any_number:
+        return  # cells that do not fit are bad rows, which the run counts
     if numbers and texts and (needs_numbers or (only_text and declared is None and role != "boolean")):
         value = (texts if needs_numbers else only_text)[0].columns[name].cells.first_text
         place, cell = table.place(name, partial(eq, value))
@@ -176,7 +125,7 @@ def _check_kind_of(table: Table, name: str, role: Role, declared: StagedType | N
     if needs_numbers and texts:
         value = texts[0].columns[name].cells.first_text
         place, cell = table.place(name, partial(eq, value))
-        why = "data.schema says that it holds numbers" if role not in _NUMBERS else "it is declared as a number"
+        why = "data.schema says that it holds numbers" if role not in NUMBERS else "it is declared as a number"
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
             hint="mend the cell; or declare the column under categorical, boolean or datetime; or, if the word means "
@@ -287,18 +236,19 @@ def check_weight(table: Table, name: str) -> None:
         raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; mend it, or take it out")
 
 
-def check_split_column(table: Table, name: str) -> None:
-    """The column that keeps rows together must be there in every row.
+def check_split_columns(table: Table, names: Iterable[str]) -> None:
+    """The columns that decide on a row's split must be there in every row.
 
     Raises:
-      UserError: with the first row that lacks it.
+      UserError: with the first row that lacks one, unless such rows are skipped as bad ones.
     """
-    if table.column(name).missing:
-        place, _ = table.place(name, partial(eq, ""))
-        raise UserError(
-            f"{place}: data.split_column {name!r} is missing",
-            hint="fill it in every row, or choose another column",
-        )
+    for name in names:
+        if table.column(name).missing and not table.skips:
+            place, _ = table.place(name, partial(eq, ""))
+            raise UserError(
+                f"{place}: column {name!r} of data.split is missing",
+                hint="fill it in every row, or choose another column",
+            )
 
 
 def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:

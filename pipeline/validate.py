@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.column_kinds import NUMBERS, mismatch
+from components.example_gen.columns import NUMBERS, schema_types
+from components.example_gen.config import Format
+from components.example_gen.sources import resolve_spans
+from pipeline.column_kinds import mismatch
 from pipeline.importable import why_not_importable
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief, listed, nearest, shown
-from pipeline.table import Format, detect_format, header, sample, source_files
-from pipeline.table_types import roles, schema_types
+from pipeline.table import LOOSE, TableReader, is_remote, source_files, table_format
+from pipeline.table_types import roles
 from pipeline.yaml_tree import FieldPath, dotted
 from preprocessing.errors import UserError
 from preprocessing.features import planned_inputs
@@ -114,41 +117,60 @@ class _Checks:
                 self._report(self._stating(column), message, received=brief(column))
 
     def table(self) -> None:
-        """The table's files, columns and first rows."""
-        sources = {field: files for field, source in self._sources() if (files := self._files(field, source))}
+        """The table's files, columns and first rows; nothing of one that is in a database or behind a URL."""
+        data = self._config.data
+        if is_remote(data):
+            return
+        place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
+        sources = {
+            place if split == "all" else (*place, split): files
+            for split, found in self._sources(place).items()
+            if (files := self._files(place if split == "all" else (*place, split), found))
+        }
         every_file = [file for files in sources.values() for file in files]
-        place: FieldPath = ("data", "path") if self._config.data.path else ("data", "inputs")
-        fmt = self._tried(place, lambda: detect_format(every_file, self._config.data.format)) if every_file else None
+        fmt = self._tried(place, lambda: table_format(every_file, data)) if every_file else None
         if fmt is None:
             return
-        headers = {field: self._tried(field, partial(self._header, files, fmt)) for field, files in sources.items()}
-        found = {field: columns for field, columns in headers.items() if columns is not None}
-        if len(found) < len(headers) or not self._same_columns(found):
-            return
-        if self._known_columns(found[next(iter(found))], "the table has no such column"):
+        if fmt in LOOSE or self._headers(sources, fmt):
             for field, files in sources.items():
                 self._tried(field, partial(self._first_rows, files, fmt))
 
-    def _sources(self) -> Iterator[tuple[FieldPath, str]]:
-        for split, source in self._config.data.sources().items():
-            yield ("data", "path") if split == "all" else ("data", "inputs", split), source
-
-    def _files(self, field: FieldPath, source: str) -> list[Path]:
+    def _sources(self, place: FieldPath) -> Mapping[str, tuple[str, ...]]:
+        """The files, folders or globs of every input; of spans, those that a run would read."""
         try:
-            return source_files(shown(self._loaded.resolve(source)), self._config.data.format)
+            return resolve_spans(self._config.data, str(self._loaded.base)).sources
         except UserError as error:
-            hint = error.hint
-            if self._config.data.prepare is not None:
-                script = self._loaded.resolve(self._config.data.prepare)
-                hint = f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else hint
-            self._report(field, error.message, hint=hint)
-            return []
+            self._report(place, error.message, hint=self._prepared() or error.hint)
+            return {}
+
+    def _files(self, field: FieldPath, sources: Sequence[str]) -> tuple[Path, ...]:
+        try:
+            return source_files([shown(Path(source)) for source in sources], self._config.data)
+        except UserError as error:
+            self._report(field, error.message, hint=self._prepared() or error.hint)
+            return ()
+
+    def _prepared(self) -> str:
+        """How to make the table, where the configuration says by which script."""
+        if self._config.data.prepare is None:
+            return ""
+        script = self._loaded.resolve(self._config.data.prepare)
+        return f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else ""
+
+    def _headers(self, sources: Mapping[FieldPath, Sequence[Path]], fmt: Format) -> bool:
+        """Whether every source can be read, all have the same columns, and those of the configuration."""
+        headers = {field: self._tried(field, partial(self._header, files, fmt)) for field, files in sources.items()}
+        found = {field: columns for field, columns in headers.items() if columns is not None}
+        if len(found) < len(headers) or not self._same_columns(found):
+            return False
+        return self._known_columns(found[next(iter(found))], "the table has no such column")
 
     def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
         """The columns of a table's first file; an error when those of the others are not the same."""
-        columns = header(files[0], fmt, self._config.data.csv)
+        reader = TableReader(fmt, self._config.data)
+        columns = reader.columns(files[0])
         for file in files[1:MAX_FILES]:
-            names = header(file, fmt, self._config.data.csv)
+            names = reader.columns(file)
             if set(names) != set(columns):
                 difference = _difference(columns, names)
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}")
@@ -184,8 +206,8 @@ class _Checks:
             yield ("features", "preprocessing_columns", item), column
         if features.weight is not None:
             yield ("features", "weight"), features.weight
-        if self._config.data.split_column is not None:
-            yield ("data", "split_column"), self._config.data.split_column
+        for place, column in self._config.data.split_columns().items():
+            yield ("data", *place), column
         for position, columns in enumerate(self._config.evaluate.slices):
             for item, column in enumerate(columns):
                 yield ("evaluate", "slices", position, item), column
@@ -195,19 +217,23 @@ class _Checks:
 
     def _first_rows(self, files: Sequence[Path], fmt: Format) -> None:
         """Looks at the first file that has rows."""
+        # Small blocks: of a large file only its beginning is read.
+        reader = TableReader(fmt, self._config.data.model_copy(update={"block_mb": 1}))
         for file in files[:MAX_FILES]:
-            rows = sample(file, fmt, self._config.data.csv, FIRST_ROWS)
+            rows = reader.sample(file, FIRST_ROWS)
             if rows.num_rows:
-                self._kinds(file, fmt, rows)
+                self._kinds(file, reader, rows)
                 return
         raise UserError(f"{files[0]}: a header and no rows", hint="write the table again, with its rows")
 
-    def _kinds(self, file: Path, fmt: Format, rows: "pa.Table") -> None:
+    def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
-        words = self._config.data.csv.null_values if fmt == "csv" else ()
         for column, role in roles(self._config).items():
-            reason = mismatch(rows.column(column), role, words)
-            if reason is not None:
+            if column not in rows.column_names:
+                continue  # JSON Lines and TFRecord: it may begin later
+            reason = mismatch(rows.column(column), role, reader.null_words or ())
+            # A single cell that is wrong is a bad row, which is no error where those are skipped.
+            if reason is not None and (reason.value is None or self._config.data.on_bad_row == "fail"):
                 message = f"{column!r}: {reason.message} (in {shown(file)})"
                 received = "" if reason.value is None else brief(reason.value)
                 self._report(self._stating(column), message, received=received, hint=reason.hint)

@@ -1,26 +1,43 @@
 """From the artifacts of a finished run to one result: the gates' verdicts with their reasons, metrics, push."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types.artifact import Artifact
 
+from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
 from pipeline.evaluation import Verdict, read_verdict
 from pipeline.runners.local import NodeResult
-from pipeline.runs import Gate, RunResult
+from pipeline.runs import DATA_GATE_FOLDER, Gate, RunResult
 
 _SHOWN = 3
 """So many reasons stand in one line; the rest are counted."""
 
 
 def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
-    """Reads what the components wrote."""
+    """Reads what the components wrote, and copies the data gate's files into the run's folder.
+
+    Args:
+      results: of every node of the graph.
+      run_dir: the run's folder.
+
+    Raises:
+      OSError: the run's folder can't be written.
+    """
     by_name = {result.name: result for result in results}
     gates: list[Gate] = []
+    data: data_report.Verdict | None = None
     verdict: Verdict | None = None
-    if outputs := by_name["ExampleValidator"].outputs:
+    if outputs := by_name["DataGate"].outputs:
+        uri = outputs["verdict"][0].uri
+        _kept(Path(uri), run_dir / DATA_GATE_FOLDER)
+        data = data_report.read(uri)
+        gates.append(Gate("DataGate", data.blessed, data.reason()))
+    elif outputs := by_name["ExampleValidator"].outputs:
+        # Left to itself (`--to ExampleValidator`): what it finds is the data gate's to judge.
         gates.append(_anomalies(Path(outputs["anomalies"][0].uri)))
     if outputs := by_name["Evaluator"].outputs:
         verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
@@ -36,15 +53,26 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         )
     refused = any(gate.passed is False for gate in gates)
     return RunResult(
-        state="pushed" if pushed else "refused" if refused else "stopped",
+        state="refused" if refused else "pushed" if pushed else "stopped",
         gates=tuple(gates),
         metrics=verdict.metrics if verdict else {},
         champion=verdict.champion if verdict else {},
         seconds={result.name: round(result.seconds, 2) for result in results},
         states={result.name: result.state for result in results},
         pushed=pushed,
+        data_gate=data,
         run_dir=str(run_dir),
     )
+
+
+def _kept(verdict: Path, folder: Path) -> None:
+    """Copies the verdict's files, so that a run's folder tells the whole of its end."""
+    temporary = folder.with_name(f".{folder.name}")
+    temporary.mkdir(parents=True)
+    for name in (data_report.REPORT_FILE, data_report.SCHEMA_FILE, data_report.DIFF_FILE):
+        if (verdict / name).exists():
+            shutil.copyfile(verdict / name, temporary / name)
+    temporary.replace(folder)
 
 
 def _blessed(artifact: Artifact) -> bool:

@@ -1,23 +1,145 @@
-"""The `data:` section: where the table is and how it is split."""
+"""The `data:` section: where the table is, how it is read and how it is split."""
 
-from typing import Annotated, Literal, Self
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from components.example_gen.span_names import misplaced, placeholders, span_number
+from components.example_gen.times import parse_time
 from preprocessing.settings import ColumnName, Settings
 
 SPLITS = ("train", "eval", "test")
 """`train` fits, `eval` stops early, `test` is for the Evaluator and the smoke test."""
 
 Path = Annotated[str, Field(min_length=1)]
+Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+
+_SECRETS = frozenset({"password", "passwd", "pwd", "token", "secret", "sslpassword"})
+"""Parameters of a database URL that nobody should find in a YAML file."""
+SQLITE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:].*)", re.DOTALL)
+"""An SQLite URL with a relative path."""
 
 
 class HashSplit(Settings):
     """Rows go to a split by a hash of their content, in these proportions (6:2:2 is 60 %, 20 %, 20 %)."""
 
+    by: Literal["hash"] = "hash"
     train: Annotated[int, Field(ge=1)] = 6
     eval: Annotated[int, Field(ge=1)] = 2
     test: Annotated[int, Field(ge=1)] = 2
+    keys: tuple[ColumnName, ...] = ()
+    """Rows with the same values here stay in the same split (a customer, a document); none of them missing.
+    Without keys, equal rows stay together."""
+    stratify: bool = False
+    """Divides the rows of each class of the label in these proportions, not only all rows together."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stratify and self.keys:
+            raise ValueError("stratify: rows can't be divided by class and stay together by keys; give one of them")
+        if len(set(self.keys)) < len(self.keys):
+            raise ValueError(f"keys: a column is named twice, received {list(self.keys)}")
+        return self
+
+
+class TimeSplit(Settings):
+    """The oldest rows train, later ones are for `eval`, the newest for `test`."""
+
+    by: Literal["time"]
+    column: ColumnName
+    """Dates or times, none missing. Integers are seconds since 1970-01-01 UTC, or digits in `format`."""
+    format: str | None = None
+    """Of text, also of the cut-offs: `%Y %m %d %H %M %S` and literal characters. None is ISO
+    (`2013-10-01`, `2013-10-01 12:00:00`, with a zone or in UTC)."""
+    eval_from: Path | None = None
+    """The first time of `eval`: every earlier row is for `train`."""
+    test_from: Path | None = None
+    """The first time of `test`."""
+    train: Annotated[float, Field(gt=0)] | None = None
+    """Without cut-offs: the share of the oldest rows. Shares are proportions, as 8:1:1."""
+    eval: Annotated[float, Field(gt=0)] | None = None
+    test: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.format is not None and re.search(r"%(?![YmdHMS])", self.format):
+            raise ValueError(f"format: only %Y %m %d %H %M %S have a meaning, received {self.format!r}")
+        if self.format is not None and "%Y" not in self.format:
+            raise ValueError(f"format: expected at least %Y, received {self.format!r}")
+        fractions = [share for share in (self.train, self.eval, self.test) if share is not None]
+        cut_offs = [time for time in (self.eval_from, self.test_from) if time is not None]
+        if fractions and cut_offs:
+            raise ValueError("give eval_from and test_from, or train, eval and test; received some of both")
+        if fractions and len(fractions) < len(SPLITS):
+            raise ValueError("shares in time order: give all of train, eval and test")
+        if not fractions:
+            if self.eval_from is None or self.test_from is None:
+                raise ValueError("give both eval_from and test_from (cut-offs), or train, eval and test (shares)")
+            self.cut_offs()
+        return self
+
+    def cut_offs(self) -> tuple[int, int] | None:
+        """`eval_from` and `test_from` in seconds since 1970-01-01 UTC; None where shares are given.
+
+        Raises:
+          ValueError: one of them is no time in the format, or they are out of order.
+        """
+        if self.eval_from is None or self.test_from is None:
+            return None
+        times = {"eval_from": self.eval_from, "test_from": self.test_from}
+        seconds = []
+        for field, text in times.items():
+            try:
+                seconds.append(parse_time(text, self.format))
+            except ValueError:
+                expected = "an ISO date or time" if self.format is None else f"a time as {self.format}"
+                raise ValueError(f"{field}: expected {expected}, received {text!r}") from None
+        if seconds[0] >= seconds[1]:
+            raise ValueError(
+                f"test_from: overlapping time ranges: test_from ({self.test_from}) must be later than eval_from "
+                f"({self.eval_from})"
+            )
+        return seconds[0], seconds[1]
+
+
+class ColumnSplit(Settings):
+    """A column says which split each row belongs to."""
+
+    by: Literal["column"]
+    column: ColumnName
+    train: Annotated[tuple[str | int, ...], Field(min_length=1)] = ("train",)
+    """The values of the column that mean this split. A row with a value that no split lists is a bad row."""
+    eval: Annotated[tuple[str | int, ...], Field(min_length=1)] = ("eval",)
+    test: Annotated[tuple[str | int, ...], Field(min_length=1)] = ("test",)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        owner: dict[str, str] = {}
+        for split in SPLITS:
+            for value in map(str, getattr(self, split)):
+                if not value:
+                    raise ValueError(f"{split}: an empty value means missing; a row without a value has no split")
+                if value in owner:
+                    raise ValueError(f"{split}: {value!r} is listed for {owner[value]} already; a row has one split")
+                owner[value] = split
+        return self
+
+
+def _by(value: Any) -> str | None:
+    by = value.get("by", "hash") if isinstance(value, dict) else getattr(value, "by", None)
+    return by if isinstance(by, str) else None
+
+
+Split = Annotated[
+    Annotated[HashSplit, Tag("hash")] | Annotated[TimeSplit, Tag("time")] | Annotated[ColumnSplit, Tag("column")],
+    Discriminator(_by),
+]
+"""The `split:` section; `by` decides which options it has."""
+
+SPLIT_KINDS = ("hash", "time", "column")
 
 
 class SplitInputs(Settings):
@@ -28,45 +150,209 @@ class SplitInputs(Settings):
     test: Path
 
 
-class CsvOptions(Settings):
-    """How CSV text is read. Anything but the defaults is converted to Parquet before the run."""
+class Spans(Settings):
+    """Which spans of a path with `{SPAN}` or `{DATE}` are read together; of each, its newest version."""
 
-    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+    last: Annotated[int, Field(ge=1)] | None = None
+    """The newest N spans (a rolling window). None, without a range either, is 1."""
+    first_span: Annotated[int, Field(ge=0)] | str | None = None
+    """A fixed range, both ends in it: numbers for `{SPAN}`, dates (`2013-10-01`) for `{DATE}`."""
+    last_span: Annotated[int, Field(ge=0)] | str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.first_span is None) != (self.last_span is None):
+            raise ValueError("give both first_span and last_span; for one span, the same twice")
+        if self.last is not None and self.first_span is not None:
+            raise ValueError("give last (the newest N) or first_span and last_span (a range), not both")
+        if type(self.first_span) is not type(self.last_span):
+            raise ValueError("first_span and last_span: expected two numbers or two dates")
+        bounds = self.range()
+        if bounds is not None and bounds[1] < bounds[0]:
+            raise ValueError(f"last_span: {self.last_span} is before first_span {self.first_span}")
+        return self
+
+    def range(self) -> tuple[int, int] | None:
+        """The first and the last span as numbers (of dates, days since 1970-01-01); None for the newest ones.
+
+        Raises:
+          ValueError: a date can't be read.
+        """
+        if self.first_span is None or self.last_span is None:
+            return None
+        return span_number("first_span", self.first_span), span_number("last_span", self.last_span)
+
+
+class CsvOptions(Settings):
+    """How CSV text is read."""
+
+    delimiter: Annotated[str, Field(pattern=r"^[\t !-~]$")] = ","
     """One character: a tab, or printable ASCII other than the quote."""
+    quote: Annotated[str, Field(pattern=r"^[!-~]$")] = '"'
+    """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.delimiter == self.quote:
+            raise ValueError(f"delimiter: must not be the quote, received {self.delimiter!r} for both")
+        return self
+
+
+class SqlOptions(Settings):
+    """A query on a database. Its rows are read once per run and kept as an Arrow file while it runs."""
+
+    url: Path | None = None
+    """An SQLAlchemy URL without a password, as `sqlite:///orders.db` (relative to this file)."""
+    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """The environment variable that holds the URL, where it has a password."""
+    query: Path
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.url is None) == (self.url_env is None):
+            raise ValueError(f"give either url or url_env, received {'neither' if self.url is None else 'both'}")
+        if self.url is None:
+            return self
+        # The URL itself stays out of the messages: it may hold the secret.
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            raise ValueError("url: not a URL; expected for example sqlite:///orders.db") from None
+        if not parts.scheme or "://" not in self.url:
+            raise ValueError("url: expected a database URL, for example sqlite:///orders.db")
+        if parts.password is not None or any(key.lower() in _SECRETS for key, _ in parse_qsl(parts.query)):
+            raise ValueError("url: holds a password; put the URL in an environment variable and name it in url_env")
+        return self
+
+    def located(self, base: str) -> Self:
+        """The same with a relative SQLite path below the folder `base`: where it starts from is the YAML's folder."""
+        found = SQLITE_FILE.fullmatch(self.url or "")
+        if found is None or not base:
+            return self
+        return self.model_copy(update={"url": f"{found[1]}{base.rstrip('/')}/{found[2]}"})
+
+
+class BigQueryOptions(Settings):
+    """A query on BigQuery, read by TFX's own component."""
+
+    query: Path
+    project: Path | None = None
+    """The Google Cloud project that pays for the query; none takes it from `beam_args`."""
+
 
 class DataConfig(Settings):
-    """The table. Give `path` (split by hash) or `inputs` (already split)."""
+    """The table. Give one of `path`, `inputs` (already split), `sql` and `bigquery`."""
+
+    # `to_json` must write the name that `from_json` reads.
+    model_config = ConfigDict(serialize_by_alias=True)
 
     path: Path | None = None
-    """A file, a folder or a glob; several files must have the same columns."""
+    """A file, a folder or a glob; several files must have the same columns. `{SPAN}` (a number) or `{DATE}`
+    (`2013-10-01` or `20131001`) stands for the span, `{VERSION}` for the version within it."""
     inputs: SplitInputs | None = None
-    format: Literal["csv", "parquet"] | None = None
+    sql: SqlOptions | None = None
+    bigquery: BigQueryOptions | None = None
+    reader: Literal["arrow", "tfx"] = "arrow"
+    """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span."""
+    format: Format | None = None
     """None takes it from the files' names."""
-    split: HashSplit = HashSplit()
-    split_column: ColumnName | None = None
-    """Rows with the same value here stay in the same split (a customer, a document). Its values must be
-    strings or integers, none missing."""
+    split: Split = Field(default=HashSplit())
+    spans: Spans = Spans()
+    on_bad_row: Literal["fail", "skip", "quarantine"] = "fail"
+    """A row that can't be read: the run stops, or goes on without it; `quarantine` writes it next to the examples."""
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """With `skip` or `quarantine`: the run fails when more of the rows than this are bad."""
+    block_mb: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Megabytes of a file that one worker reads at once: bounds the memory."""
+    gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
+    """Of the examples that are written: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
+    csv: CsvOptions = CsvOptions()
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""
-    csv: CsvOptions = CsvOptions()
     prepare: Path | None = None
     """The script that makes the table; named in the error when the table is not there."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.path is None) == (self.inputs is None):
-            received = "both" if self.path is not None else "neither"
-            raise ValueError(f"give either path (one table) or inputs (one per split), received {received}")
-        if self.inputs is not None and self.split_column is not None:
-            raise ValueError("split_column is for a table that is split by hash; inputs are already split")
+        given = [name for name in ("path", "inputs", "sql", "bigquery") if getattr(self, name) is not None]
+        if len(given) != 1:
+            received = " and ".join(given) or "none"
+            raise ValueError(f"give exactly one of path, inputs (one per split), sql and bigquery, received {received}")
+        if self.inputs is not None and self.split != HashSplit():
+            raise ValueError("split: is for one table; inputs are already split")
+        if given[0] in ("sql", "bigquery") and self.format is not None:
+            raise ValueError(f"format: is for files, not for {given[0]}")
+        self._check_placeholders()
+        for rule in _beyond_tfx(self):
+            raise ValueError(rule)
         return self
 
+    def _check_placeholders(self) -> None:
+        sources = self.sources()
+        for name, source in sources.items():
+            field = "path" if name == "all" else f"inputs.{name}"
+            if reason := misplaced(source):
+                raise ValueError(f"{field}: {reason}")
+            if set(placeholders(source)) != set(self.placeholders()):
+                raise ValueError(f"{field}: must have the same placeholders as inputs.train")
+        used = self.placeholders()
+        if self.spans != Spans() and not used:
+            raise ValueError("spans: no {SPAN} or {DATE} stands in the path")
+        if isinstance(self.spans.first_span, str) and "SPAN" in used:
+            raise ValueError("spans: expected numbers for {SPAN}, received dates")
+        if isinstance(self.spans.first_span, int) and "SPAN" not in used:
+            raise ValueError("spans: expected dates (2013-10-01) for {DATE}, received numbers")
+
+    def placeholders(self) -> tuple[str, ...]:
+        """Which of SPAN, VERSION, DATE, YYYY, MM and DD stand in the paths."""
+        return next((placeholders(source) for source in self.sources().values()), ())
+
     def sources(self) -> dict[str, str]:
-        """The file, folder or glob of each input: one under "all", or one for each split."""
+        """The file, folder or glob of each input: one under "all", or one for each split; none for a query."""
         if self.inputs is not None:
             return {split: getattr(self.inputs, split) for split in SPLITS}
-        return {"all": str(self.path)}
+        return {} if self.path is None else {"all": self.path}
+
+    def split_keys(self) -> tuple[str, ...]:
+        """The columns whose values keep rows together in one split."""
+        return self.split.keys if isinstance(self.split, HashSplit) else ()
+
+    def split_columns(self) -> dict[tuple[str | int, ...], str]:
+        """Every column that `split` names, by its field: `split`, `keys`, 0, or `split`, `column`."""
+        if isinstance(self.split, HashSplit):
+            return {("split", "keys", position): column for position, column in enumerate(self.split.keys)}
+        return {("split", "column"): self.split.column}
+
+    @property
+    def stratified(self) -> bool:
+        """Whether each class of the label is divided on its own."""
+        return isinstance(self.split, HashSplit) and self.split.stratify
+
+
+def _beyond_tfx(data: DataConfig) -> Iterator[str]:
+    """What the stock components can't do of what is configured: the first word is the field."""
+    if data.bigquery is not None:
+        reader, fix = "bigquery", "remove it"
+    elif data.reader == "tfx":
+        reader, fix = "reader: tfx", "use reader: arrow"
+    else:
+        return
+    if data.sql is not None:
+        yield f"sql: {reader} reads no database; {fix}"
+    if data.format not in (None, "csv", "parquet"):
+        yield f"format: {reader} reads csv and parquet only, received {data.format!r}; {fix}"
+    if not isinstance(data.split, HashSplit):
+        yield f"split: {reader} splits by hash only, received by {data.split.by!r}; {fix}"
+    elif data.split.stratify:
+        yield f"split.stratify: {reader} can't stratify; {fix}"
+    elif len(data.split.keys) > 1:
+        yield f"split.keys: {reader} splits by one column only, received {list(data.split.keys)}; {fix}"
+    if (data.spans.last or 1) > 1 or data.spans.first_span is not None:
+        yield f"spans: {reader} reads the newest span only; {fix}"
+    if data.on_bad_row != "fail":
+        yield f"on_bad_row: {reader} can't leave out a row, received {data.on_bad_row!r}; {fix}"
+    if data.csv.quote != CsvOptions().quote:
+        yield f"csv.quote: {reader} knows double quotes only, received {data.csv.quote!r}; {fix}"

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -51,8 +51,12 @@ def run(
     *,
     seed: int,
     uncached: Collection[str] = (),
+    stops: Mapping[str, str] | None = None,
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
+
+    A gate that says no, now or in the run whose result it is cached from, ends the run in order: what comes after
+    it in the graph is skipped, whether or not it depends on the gate.
 
     Args:
       pipeline: the graph.
@@ -61,6 +65,7 @@ def run(
       listener: called when a node begins (`running`) and when it ends.
       seed: settles the order in which Beam leaves the examples.
       uncached: nodes that never come from the cache.
+      stops: the output of each such gate that holds its verdict, an artifact with the int custom property `blessed`.
 
     Returns:
       The result of each node, in order.
@@ -77,12 +82,13 @@ def run(
         caching = node.execution_options.caching_options
         caching.enable_cache = selection.use_cache and node.node_info.id not in {*forced, *uncached}
     _batch_by_size()
-    results = []
+    results: list[NodeResult] = []
+    refused = False
     for node in nodes:
         # Beam's Reshuffle, with which ExampleGen and Transform write, draws its keys from here.
         random.seed(seed)
         name = node.node_info.id
-        if name not in wanted:
+        if refused or name not in wanted:
             result = NodeResult(name, "skipped", 0.0)
         else:
             listener(NodeResult(name, "running", 0.0))
@@ -93,9 +99,14 @@ def run(
                 listener(NodeResult(name, "failed", time.monotonic() - started))
                 raise
             result = NodeResult(name, state, time.monotonic() - started, outputs)
+            refused = stops is not None and name in stops and not _blessed(outputs[stops[name]])
         results.append(result)
         listener(result)
     return results
+
+
+def _blessed(verdict: list[Artifact]) -> bool:
+    return all(artifact.get_int_custom_property("blessed") == 1 for artifact in verdict)
 
 
 def _batch_by_size() -> None:

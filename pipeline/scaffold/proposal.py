@@ -177,6 +177,8 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
     )
     # The same look at the table that a run begins with: a proposal that it refuses must not be written.
     facts = check_table(_parsed(draft.yaml_text(str(data))), data.parent)
+    if facts is None:
+        raise UserError(f"{data}: expected a table on this machine", hint="copy some of its files here")
     categories = [decision.column for decision in used if decision.kind in ("categorical", "boolean")]
     return replace(draft, schema=schema_text(facts.types, table, label, categories))
 

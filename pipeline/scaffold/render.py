@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from components.example_gen.block import FeatureType
 from pipeline.scaffold.columns import Decision, Kind
 from pipeline.scaffold.survey import Survey
-from pipeline.table_convert import StagedType
 
 _WIDTH = 110
 _KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
@@ -86,7 +86,7 @@ def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:
                 yield f"      {key}: {_inline(value)}"
 
 
-def schema_text(types: Mapping[str, StagedType], survey: Survey, label: str, categories: Iterable[str]) -> str:
+def schema_text(types: Mapping[str, FeatureType], survey: Survey, label: str, categories: Iterable[str]) -> str:
     """The TFX schema: type and presence of every column, and the values of small vocabularies.
 
     Args:
@@ -102,8 +102,10 @@ def schema_text(types: Mapping[str, StagedType], survey: Survey, label: str, cat
     closed = {*categories}
     schema = schema_pb2.Schema()
     for name, kind in types.items():
-        column = survey.columns[name]
         feature = schema.feature.add(name=name, type=names[kind])
+        column = survey.columns.get(name)
+        if column is None:
+            continue  # several values a row: nothing is proposed for it
         if name == label or column.profile.missing == 0:
             feature.presence.min_fraction = 1.0
         elif column.missing_share < 1 - _MIN_PRESENCE:

@@ -8,8 +8,9 @@ import itertools
 from pathlib import Path
 
 from components.example_gen.config import CsvOptions
-from pipeline.table import DELIMITERS, open_bytes
+from components.example_gen.formats.io import open_bytes
 
+DELIMITERS = (",", ";", "\t", "|")
 _LINES = 200
 _CHUNK_BYTES = 1 << 20
 
@@ -21,7 +22,7 @@ def sniff(file: Path) -> CsvOptions:
 
 
 def _encoding(file: Path) -> str:
-    with open_bytes(file) as raw:
+    with open_bytes(str(file)) as raw:
         if raw.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             return "utf-16"
     if _decodes(file, "utf-8"):
@@ -32,7 +33,7 @@ def _encoding(file: Path) -> str:
 
 def _decodes(file: Path, encoding: str) -> bool:
     try:
-        with open_bytes(file) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+        with open_bytes(str(file)) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
             while text.read(_CHUNK_BYTES):
                 pass
     except UnicodeError:
@@ -41,7 +42,7 @@ def _decodes(file: Path, encoding: str) -> bool:
 
 
 def _has_windows_characters(file: Path) -> bool:
-    with open_bytes(file) as raw:
+    with open_bytes(str(file)) as raw:
         while chunk := raw.read(_CHUNK_BYTES):
             if any(0x80 <= byte < 0xA0 for byte in set(chunk)):
                 return True
@@ -51,7 +52,7 @@ def _has_windows_characters(file: Path) -> bool:
 def _delimiter(file: Path, encoding: str) -> str:
     """The delimiter that splits the first lines into the most columns, the same number in each."""
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    with open_bytes(file) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as text:
+    with open_bytes(str(file)) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as text:
         lines = list(itertools.islice(text, _LINES))
 
     def fit(delimiter: str) -> tuple[float, int]:

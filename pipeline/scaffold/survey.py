@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.example_gen.config import CsvOptions
+from components.example_gen.columns import is_boolean, is_temporal
+from components.example_gen.config import CsvOptions, DataConfig, Format
+from components.example_gen.convert import first_as_text
 from pipeline.scaffold.sniff import sniff
-from pipeline.table import Format, batches, detect_format, header, source_files
-from pipeline.table_convert import cells_as_text
-from pipeline.table_profile import ColumnProfile, Watch, profile_file
-from pipeline.table_rules import Table, check_names, check_same_columns
-from pipeline.table_types import is_boolean, is_temporal
+from pipeline.table import LOOSE, TableReader, table_files, table_format
+from pipeline.table_profile import ColumnProfile, Table, Watch, profile_file
+from pipeline.table_rules import check_names, check_same_columns
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -145,52 +145,55 @@ def survey(data: Path, label: str) -> Survey:
     Raises:
       UserError: the table can't be read, or has no such column.
     """
-    files = tuple(source_files(data, None))
-    fmt = detect_format(files, None)
+    config = DataConfig(path=str(data))
+    (files,) = table_files(config, Path()).values()
+    fmt = table_format(files, config)
     csv = sniff(files[0]) if fmt == "csv" else CsvOptions()
-    check_names({label: "class"}, header(files[0], fmt, csv), str(files[0]))
-    table = _profiled(files, fmt, csv, label)
-    if table.column(label).unsupported is not None:
+    table = _profiled(files, fmt, csv, data, label)
+    if (kind := table.unsupported(label, "class")) is not None:
         raise UserError(
-            f"the label {label!r} is of type {table.column(label).unsupported}",
+            f"the label {label!r} is of type {kind}",
             hint="choose a column of classes or numbers",
         )
     found = _null_words(table, label)
     kept = _label_null_words(table, csv, label)
     if found or kept != csv.null_values:
         csv = csv.model_copy(update={"null_values": (*kept, *found)})
-        table = _profiled(files, fmt, csv, label)
+        table = _profiled(files, fmt, csv, data, label)
     rows = table.rows("all")
-    unsupported = {name: kind for name in table.names if (kind := table.column(name).unsupported) is not None}
-    cells = _sample(files, fmt, csv, rows, frozenset(table.names) - unsupported.keys())
+    unsupported = {name: kind for name in table.names if (kind := table.unsupported(name, "category")) is not None}
+    cells = _sample(files, table.reader, rows, tuple(name for name in table.names if name not in unsupported))
     columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
     counts = table.column(label).counts
     return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
 
 
-def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, label: str) -> Table:
+def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> Table:
+    reader = TableReader(fmt, DataConfig(path=str(data), csv=csv))
     looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
-    first = header(files[0], fmt, csv)
-    for file in files[1:]:
-        check_same_columns((files[0], first), (file, header(file, fmt, csv)))
-    return Table(fmt, csv, {"all": tuple(profile_file(file, fmt, csv, looked_at) for file in files)})
+    if fmt not in LOOSE:
+        first = reader.columns(files[0])
+        check_names({label: "class"}, first, str(files[0]))
+        for file in files[1:]:
+            check_same_columns((files[0], first), (file, reader.columns(file)))
+    table = Table(reader, {"all": tuple(profile_file(file, reader, looked_at) for file in files)})
+    check_names({label: "class"}, list(table.names), str(files[0]))
+    return table
 
 
 def _null_words(table: Table, label: str) -> dict[str, str]:
     """Words such as "-" that stand in for missing numbers, with the column in which each was found."""
-    import pyarrow as pa
-
     found: dict[str, str] = {}
-    if table.format != "csv":
+    if table.reader.format != "csv":
         return found
     for name in table.names:
         if name == label or table.column(name).cells.kind != "mixed":
             continue
         # One look at the first file is enough for a proposal.
         counts = Counter[str]()
-        for batch in batches([table.files[0].file], "csv", table.csv, {name: pa.string()}):
-            counts.update(batch.column(0).drop_null().to_pylist())
-        words = {value: rows for value, rows in counts.items() if not re.search(r"\d", value)}
+        for rows in table.reader.rows(table.files[0].file, {name: "string"}):
+            counts.update(_present(rows.batch.column(name), table.reader.null_words or ()))
+        words = {value: count for value, count in counts.items() if not re.search(r"\d", value)}
         numbers = sum(counts.values()) - sum(words.values())
         if numbers >= _MIN_NUMBER_SHARE * sum(counts.values()) and words.keys() <= _NULL_WORDS:
             found |= dict.fromkeys(words, name)
@@ -202,14 +205,14 @@ def _label_null_words(table: Table, csv: CsvOptions, label: str) -> tuple[str, .
 
     "None" is a class more often than it is a missing label; so is any word without which one class is left.
     """
-    import pyarrow as pa
-
-    if table.format != "csv" or not table.column(label).null_words:
+    if table.reader.format != "csv" or not table.column(label).null_words:
         return csv.null_values
     counts = Counter[str]()
     as_written = csv.model_copy(update={"null_values": ("",)})
-    for batch in batches([profile.file for profile in table.files], "csv", as_written, {label: pa.string()}):
-        counts.update(batch.column(0).drop_null().to_pylist())
+    reader = TableReader("csv", table.reader.data.model_copy(update={"csv": as_written}))
+    for profile in table.files:
+        for rows in reader.rows(profile.file, {label: "string"}):
+            counts.update(_present(rows.batch.column(label), ("",)))
     words = {word for word in csv.null_values if word in counts}
     classes = words & {"None"}
     if len(counts.keys() - words | classes) < 2:
@@ -217,23 +220,30 @@ def _label_null_words(table: Table, csv: CsvOptions, label: str) -> tuple[str, .
     return tuple(word for word in csv.null_values if word not in classes)
 
 
-def _sample(
-    files: tuple[Path, ...], fmt: Format, csv: CsvOptions, rows: int, wanted: frozenset[str]
-) -> dict[str, pa.Array]:
+def _present(cells: pa.Array, null_words: Collection[str]) -> list[str]:
+    words = {"", *null_words}
+    return [cell for cell in cells.to_pylist() if cell is not None and cell not in words]
+
+
+def _sample(files: tuple[Path, ...], reader: TableReader, rows: int, wanted: tuple[str, ...]) -> dict[str, pa.Array]:
+    """Every so manieth row of the table as text, "" for missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     step = max(1, -(-rows // SAMPLE_ROWS))
-    taken: dict[str, list[pa.Array]] = {}
-    null_words = pa.array([*csv.null_values], pa.string())
+    taken: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    null_words = pa.array([*(reader.null_words or ())], pa.string())
     offset = 0
-    for batch in batches(files, fmt, csv, None):
-        picked = batch.take(pa.array(range(-offset % step, batch.num_rows, step), pa.int64()))
-        offset += batch.num_rows
-        for name, array in zip(picked.schema.names, picked.columns, strict=True):
-            if name in wanted:
-                cells = cells_as_text(array)
-                if fmt == "csv":
-                    cells = pc.if_else(pc.is_in(cells, value_set=null_words), "", cells)
-                taken.setdefault(name, []).append(cells)
+    for part in (part for file in files for part in reader.rows(file)):
+        picked = pa.array(range(-offset % step, part.batch.num_rows, step), pa.int64())
+        offset += part.batch.num_rows
+        for name in wanted:
+            position = part.batch.schema.get_field_index(name)
+            if position < 0:
+                cells = pa.array([""] * len(picked), pa.string())
+            else:
+                cells = first_as_text(part.batch.column(position).take(picked))
+            if len(null_words):
+                cells = pc.if_else(pc.is_in(cells, value_set=null_words), "", cells)
+            taken[name].append(cells)
     return {name: pa.chunked_array(arrays, pa.string()).combine_chunks() for name, arrays in taken.items()}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.console import Screen
+
 # sys.argv: the log, and what to do at each stage.
 RUN = """
 import logging, os, signal, sys
@@ -89,6 +91,7 @@ def test_a_terminal_shows_live_lines_and_no_noise(tmp_path: Path) -> None:
     assert "done" in last_frame
     assert "Second" in last_frame
     assert "cached" in last_frame
+    assert "epoch 1/2 [bold]loss[/nothing] [red]0.5" in last_frame  # beside the name
     assert terminal.text.endswith("after\r\n")
     assert "noise" not in terminal.text
     log = (tmp_path / "log").read_text()
@@ -132,6 +135,25 @@ def test_messages_are_shown_letter_by_letter(tmp_path: Path) -> None:
     assert "epoch 1/2 [bold]loss[/nothing] [red]0.5\n" in done.stdout
     assert " ! [/] look here\n" in done.stdout
     assert done.stderr == ""
+
+
+def test_where_lines_stay_progress_takes_one_every_ten_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.5  # shortly after the machine has started
+    monkeypatch.setattr("pipeline.console.time.monotonic", lambda: now)
+    with (tmp_path / "screen").open("w") as stream:
+        screen = Screen(stream)
+        screen.step("ExampleGen", "running", 0)
+        for tenth in range(0, 250, 4):
+            now = 0.5 + tenth / 10
+            screen.progress(f"{tenth} rows, [red] 45 MB of 300 MB")
+        screen.step("ExampleGen", "done", 25)
+    assert (tmp_path / "screen").read_text().splitlines() == [
+        "    0 rows, [red] 45 MB of 300 MB",
+        "    100 rows, [red] 45 MB of 300 MB",
+        "    200 rows, [red] 45 MB of 300 MB",
+        # The last word is not lost.
+        " ✓ ExampleGen       done      25.0 s   248 rows, [red] 45 MB of 300 MB",
+    ]
 
 
 def test_a_log_on_a_full_disk_neither_hides_the_error_nor_spills_onto_the_screen() -> None:

@@ -59,7 +59,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
         ("min: 0.5", "max_regression: 1", 22, "evaluate.thresholds.0.metric", "give min or max", ""),
         ("- d\n", "- y\n", 11, "features.numeric.1.columns.1", "the label 'y' is among the features", ""),
         ("[e, f]", "[e, c]", 13, "features.categorical.0.columns.1", "duplicate feature 'c'", ""),
-        ("path: table.csv", "split: {train: 1}", 2, "data", "received neither", ""),
+        ("path: table.csv", "split: {train: 1}", 2, "data", "received none", ""),
         ("path: table.csv", "inputs: {train: a, eval: b}", 3, "data.inputs.test", "required, but not given", ""),
         ("name: demo", "name: Demo 1", 1, "name", "must be text that matches", ""),
         ("name: demo", "seed: 1", 1, "name", "required, but not given", ""),
@@ -98,6 +98,46 @@ def test_params_without_a_family_are_those_of_the_default() -> None:
     assert (params.line, params.message, params.nearest) == (16, "unknown field", "")
     assert "wide_l2" not in params.allowed
     assert len(set(params.allowed)) == len(params.allowed)
+
+
+TIMES = """\
+path: table.csv
+  split:
+    by: time
+    column: t
+    eval_from: "2013-10-01"
+    """
+
+
+def test_a_way_to_split_has_fields_of_its_own() -> None:
+    problem = problem_of(edited("path: table.csv", TIMES + 'test_from: "2013-09-01"'))
+    assert (problem.line, problem.field) == (8, "data.split.test_from")
+    assert "overlapping time ranges" in problem.message
+    problem = problem_of(edited("path: table.csv", TIMES + "test_from: 2013"))
+    assert (problem.line, problem.field) == (8, "data.split.test_from")
+    assert problem.hint == 'quote it to make it text: "2013"'
+    problem = problem_of(edited("path: table.csv", TIMES + "until: x"))
+    assert (problem.line, problem.field) == (8, "data.split.until")
+    assert problem.allowed == ("by", "column", "format", "eval_from", "test_from", "train", "eval", "test")
+
+
+def test_an_unknown_way_to_split() -> None:
+    problem = problem_of(edited("path: table.csv", "path: table.csv\n  split: {by: tme, column: t}"))
+    assert (problem.line, problem.field) == (4, "data.split.by")
+    assert problem.message == "unknown way to split"
+    assert problem.allowed == ("hash", "time", "column")
+    assert problem.nearest == "time"
+    problem = problem_of(edited("path: table.csv", "path: table.csv\n  split: hash"))
+    assert (problem.line, problem.field) == (4, "data.split")
+    assert problem.message == "must be a mapping of by and what it needs"
+
+
+def test_only_classes_can_be_stratified() -> None:
+    text = edited("path: table.csv", "path: table.csv\n  split: {stratify: true}")
+    assert loaded(text).config.data.stratified
+    problem = problem_of(text.replace("task: binary", "task: regression").replace("metric: auc", "metric: rmse"))
+    assert (problem.line, problem.field) == (4, "data.split.stratify")
+    assert problem.message == "a regression label has no classes; remove it"
 
 
 @pytest.mark.parametrize(

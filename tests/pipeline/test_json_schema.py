@@ -71,7 +71,15 @@ def test_only_a_file_without_extends_must_be_complete(schema: dict[str, Any]) ->
         "required": ["label"],
         "properties": {"label": {"required": ["column", "task"]}},
     }
-    assert complete["properties"]["data"] == {"properties": {"inputs": {"required": ["train", "eval", "test"]}}}
+    data = complete["properties"]["data"]["properties"]
+    assert data["inputs"] == {"required": ["train", "eval", "test"]}
+    assert data["split"] == {
+        "anyOf": [
+            {"properties": {"by": {"const": "hash"}}},
+            {"required": ["by", "column"], "properties": {"by": {"const": "time"}}},
+            {"required": ["by", "column"], "properties": {"by": {"const": "column"}}},
+        ]
+    }, "a split without `by` needs no column"
     assert schema["$defs"]["NumericFeature"]["required"] == ["columns"], "lists replace lists"
 
 

@@ -69,7 +69,7 @@ def test_an_error_names_the_file_that_states_the_field() -> None:
 
 def test_a_section_stated_in_both_files_is_at_its_line_in_the_upper() -> None:
     write("base.yaml", edited("path: table.csv", "format: csv"))
-    with pytest.raises(ConfigError, match=r"^top\.yaml:2: data: give either path"):
+    with pytest.raises(ConfigError, match=r"^top\.yaml:2: data: give exactly one of path"):
         load(write("top.yaml", "extends: base.yaml\ndata: {prepare: p.py}\n"))
 
 
@@ -126,6 +126,17 @@ def test_paths_start_at_the_folder_of_the_file_that_states_them(tmp_path: Path) 
     assert [place.resolve() for place in places] == list(places.values())
     assert top.root() == tmp_path / "base/runs"
     assert top.config.push.directory == "to/serve", "relative to the root, not to a file"
+
+
+def test_a_database_file_starts_at_the_folder_of_the_file_that_states_it(tmp_path: Path) -> None:
+    sql = 'sql: {url: "sqlite:///orders.db", query: "SELECT 1"}'
+    write("base/pipeline.yaml", edited("path: table.csv", sql))
+    top = load(write("top/mine.yaml", "extends: ../base/pipeline.yaml\n"))
+    assert top.config.data.sql is not None
+    assert top.config.data.sql.located(str(top.base)).url == f"sqlite:///{tmp_path}/top/../base/orders.db"
+    there = load(write("top/mine.yaml", 'extends: ../base/pipeline.yaml\ndata: {sql: {url: "sqlite:////a/b.db"}}\n'))
+    assert there.config.data.sql is not None
+    assert there.config.data.sql.url == "sqlite:////a/b.db"
 
 
 def test_without_a_root_it_is_beside_the_file_that_was_given(tmp_path: Path) -> None:

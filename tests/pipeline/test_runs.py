@@ -133,6 +133,19 @@ def test_the_surroundings_of_a_run_are_recorded(loaded, tmp_path, monkeypatch):
     assert _environment_of(loaded, tmp_path / "root")["git_dirty"] is True
 
 
+def test_the_curated_schema_is_recorded_as_the_run_found_it(loaded, tmp_path):
+    assert _environment_of(loaded, tmp_path / "root")["schema"] is None
+    assert _environment_of(loaded, tmp_path / "root")["config_file"] == str(loaded.path)
+    schema = loaded.base / "schema.pbtxt"
+    schema.write_bytes(b"abc")
+    curated = load(loaded.path, [f"data.schema={schema}"])
+    assert _environment_of(curated, tmp_path / "root")["schema"] == {
+        "path": str(schema),
+        # NIST's test vector for SHA-256.
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    }
+
+
 def test_without_git_nothing_is_said_about_changes(loaded, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     environment = _environment_of(loaded, tmp_path / "root")

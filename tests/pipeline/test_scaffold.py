@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.table_cases import looked_at
 
 from pipeline.loader import LoadedConfig, load
 from pipeline.scaffold import Proposal, propose, write
 from pipeline.scaffold.render import scalar, sequence
-from pipeline.table_check import check_table
 from pipeline.validate import problems
 from preprocessing.errors import UserError
 
@@ -156,7 +156,7 @@ class TestFiles:
         assert configuration.config.data.csv.delimiter == ";"
         assert configuration.config.data.csv.encoding == "latin-1"
         assert configuration.config.data.path == "../t.csv"
-        facts = check_table(configuration.config, configuration.base)
+        facts = looked_at(configuration.config, configuration.base)
         assert facts.types == {"x": "double", "zip": "string", "day": "string", "city": "string", "y": "string"}
 
     def test_the_schema(self, tmp_path: Path) -> None:
@@ -188,7 +188,9 @@ class TestFiles:
             "at": pa.array([start + dt.timedelta(hours=7 * i) for i in range(ROWS)]),
             "kind": pa.array(shuffled(["u", "v"])).dictionary_encode(),
             "n": pa.array(shuffled([1.0, 2.0, 3.5, None])),
-            "tags": pa.array([["a"]] * ROWS),
+            "tags": pa.array([["a", "b"]] * ROWS),
+            "one": pa.array([[kind] for kind in shuffled(["k", "l"])]),
+            "nested": pa.array([{"x": 1}] * ROWS),
             "y": pa.array(shuffled([0, 1, 2]), pa.int8()),
         }
         pq.write_table(pa.table(table), tmp_path / "t.parquet")
@@ -197,9 +199,12 @@ class TestFiles:
         assert features.label.classes == ("0", "1", "2")
         assert features.boolean[0].columns == ("flag",)
         assert (features.datetime[0].columns, features.datetime[0].format) == (("at",), "%Y-%m-%d %H:%M:%S")
-        assert features.categorical[0].columns == ("kind",)
+        assert features.categorical[0].columns == ("kind", "one")
         assert features.numeric[0].columns == ("n",)
-        assert check_table(configuration.config, configuration.base).left_out.keys() == {"tags"}
+        facts = looked_at(configuration.config, configuration.base)
+        assert facts.left_out.keys() == {"nested"}
+        assert facts.types["tags"] == "string"
+        assert 'name: "tags"' in configuration.resolve("schema.pbtxt").read_text()
 
     @pytest.mark.parametrize(
         ("name", "expected"),
@@ -261,4 +266,4 @@ def test_any_column_name_survives(tmp_path: Path, columns: list[str]) -> None:
     configuration = loaded(folder, propose(path, label, name="t"))
     assert configuration.config.features.label.column == label
     assert sorted(configuration.config.features.columns()) == sorted(features)
-    assert check_table(configuration.config, configuration.base).types.keys() == set(columns)
+    assert looked_at(configuration.config, configuration.base).types.keys() == set(columns)

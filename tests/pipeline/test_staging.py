@@ -11,17 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.table_cases import looked_at
 
 from pipeline.config import PipelineConfig
 from pipeline.staging import StagedData, stage
-from pipeline.table_check import check_table
 from preprocessing.errors import UserError
 
 
 def config(data: dict[str, Any], label: dict[str, Any] | None = None, **groups: Any) -> PipelineConfig:
     content = {
         "name": "t",
-        "data": data,
+        "data": {"reader": "tfx", **data},
         "features": {"label": label or {"column": "y", "task": "multiclass"}, **groups},
         "evaluate": {"thresholds": [{"metric": "accuracy", "min": 0}]},
     }
@@ -29,7 +29,7 @@ def config(data: dict[str, Any], label: dict[str, Any] | None = None, **groups: 
 
 
 def staged(folder: Path, settings: PipelineConfig) -> StagedData:
-    return stage(settings, check_table(settings, folder), folder / "output")
+    return stage(settings, looked_at(settings, folder), folder / "output")
 
 
 def rows_of(data: StagedData, split: str = "all") -> dict[str, list[Any]]:
@@ -221,7 +221,7 @@ def test_a_root_that_may_not_be_written(tmp_path: Path) -> None:
 
 def test_nothing_half_written_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = csv_config(tmp_path)
-    facts = check_table(settings, tmp_path)
+    facts = looked_at(settings, tmp_path)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")

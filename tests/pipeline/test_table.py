@@ -1,18 +1,17 @@
-"""Which files a table has, their headers, and their rows as a stream."""
+"""A table's files on this machine and their rows, whatever the format. The formats have tests of their own."""
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from components.example_gen.config import CsvOptions
-from pipeline.table import BLOCK_BYTES, batches, detect_format, header, sample, source_files
+from components.example_gen.block import BadRow
+from components.example_gen.config import DataConfig
+from pipeline.table import TableReader, is_remote, table_files, table_format
 from preprocessing.errors import UserError
-
-CSV = CsvOptions()
 
 
 def written(folder: Path, name: str, content: bytes | str) -> Path:
@@ -22,179 +21,93 @@ def written(folder: Path, name: str, content: bytes | str) -> Path:
     return path
 
 
-def test_a_folder_gives_its_tables_sorted_without_hidden_files_and_others(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", ".c.csv", "_SUCCESS", "_d.csv", "README.md"):
-        written(tmp_path, name, "x,y\n1,2\n")
-    assert [file.name for file in source_files(tmp_path, None)] == ["a.csv", "b.csv"]
+def reader(fmt: Any = "csv", **data: Any) -> TableReader:
+    return TableReader(fmt, DataConfig(path="t", **data))
 
 
-def test_a_folder_without_telling_names_needs_a_format(tmp_path: Path) -> None:
-    written(tmp_path, "part-0", "x,y\n1,2\n")
-    assert [file.name for file in source_files(tmp_path, "csv")] == ["part-0"]
-    with pytest.raises(UserError, match="found none"):
-        source_files(tmp_path, None)
+class TestFiles:
+    def test_one_input_or_one_for_each_split(self, tmp_path: Path) -> None:
+        files = {split: written(tmp_path, f"{split}.csv", "x\n1\n") for split in ("train", "eval", "test")}
+        given = DataConfig.model_validate_json(
+            '{"inputs": {"train": "train.csv", "eval": "eval.csv", "test": "test.csv"}}'
+        )
+        assert table_files(given, tmp_path) == {split: (file,) for split, file in files.items()}
+        assert table_files(DataConfig(path="*.csv"), tmp_path) == {"all": tuple(sorted(files.values()))}
+
+    def test_several_spans_are_one_input(self, tmp_path: Path) -> None:
+        files = [written(tmp_path, f"s{span}/{name}.csv", "x\n1\n") for span in (9, 10) for name in "ab"]
+        given = DataConfig.model_validate_json('{"path": "s{SPAN}/*.csv", "spans": {"last": 2}}')
+        assert table_files(given, tmp_path) == {"all": tuple(files)}
+
+    def test_what_is_missing_is_named_with_the_script_that_makes_it(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=r"none\.csv: no such file") as caught:
+            table_files(DataConfig(path="none.csv", prepare="make.py"), tmp_path)
+        assert caught.value.hint == f"make the table first: .venv/bin/python {tmp_path / 'make.py'}"
+
+    def test_the_format_is_stated_or_taken_from_the_names(self) -> None:
+        assert table_format([Path("a.csv.gz")], DataConfig(path="x")) == "csv"
+        assert table_format([Path("a")], DataConfig(path="x", format="parquet")) == "parquet"
+        with pytest.raises(UserError, match=r"a\.csv is csv and b\.parquet is parquet"):
+            table_format([Path("a.csv"), Path("b.parquet")], DataConfig(path="x"))
+
+    @pytest.mark.parametrize(
+        ("data", "remote"),
+        [
+            ('{"path": "t.csv"}', False),
+            ('{"path": "gs://b/t.csv"}', True),
+            ('{"sql": {"url": "sqlite:///t.db", "query": "SELECT 1"}}', True),
+            ('{"bigquery": {"query": "SELECT 1"}}', True),
+        ],
+    )
+    def test_what_is_elsewhere(self, data: str, remote: bool) -> None:
+        assert is_remote(DataConfig.model_validate_json(data)) is remote
 
 
-def test_a_glob_gives_its_matches_sorted(tmp_path: Path) -> None:
-    for name in ("2024/b.csv", "2023/a.csv", "2023/_a.csv", "2023/a.txt"):
-        written(tmp_path, name, "x,y\n1,2\n")
-    assert [file.name for file in source_files(f"{tmp_path}/*/*.csv", None)] == ["a.csv", "b.csv"]
+class TestRows:
+    @pytest.mark.parametrize("fmt", ["csv", "parquet"])
+    def test_a_sample_is_the_first_rows(self, tmp_path: Path, fmt: str) -> None:
+        path = tmp_path / f"t.{fmt}"
+        if fmt == "csv":
+            path.write_text("a,b\n1,x\n2,y\n3,z\n")
+        else:
+            pq.write_table(pa.table({"a": ["1", "2", "3"], "b": ["x", "y", "z"]}), path)
+        assert reader(fmt).sample(path, 2).to_pydict() == {"a": ["1", "2"], "b": ["x", "y"]}
+        assert reader(fmt).sample(path, 9).num_rows == 3
 
+    @pytest.mark.parametrize("content", ["a,b\n", "a,b"])
+    def test_a_header_alone_is_a_table_without_rows(self, tmp_path: Path, content: str) -> None:
+        path = written(tmp_path, "t.csv", content)
+        assert reader().columns(path) == ["a", "b"]
+        assert reader().sample(path, 5).num_rows == 0
 
-@pytest.mark.parametrize(
-    ("source", "message"), [("missing.csv", "no such file"), ("*.csv", "no file matches this pattern")]
-)
-def test_what_is_missing_is_named(tmp_path: Path, source: str, message: str) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        source_files(tmp_path / source, None)
-    assert source in caught.value.message
-    assert caught.value.hint
+    def test_cells_come_as_they_stand(self, tmp_path: Path) -> None:
+        path = written(tmp_path, "t.csv.gz", gzip.compress(b'zip,x\n007,1.5\n 08,NA\n,""\n'))
+        assert reader().sample(path, 9).to_pydict() == {"zip": ["007", " 08", ""], "x": ["1.5", "NA", ""]}
 
+    def test_a_bad_row_ends_the_reading_unless_such_rows_are_skipped(self, tmp_path: Path) -> None:
+        path = written(tmp_path, "t.csv", "a,b\n1,2\n\n3\n4,5\n6,7,8\n")
+        with pytest.raises(UserError, match=r"line 4: .*expected 2 cells") as caught:
+            list(reader().rows(path))
+        assert str(path) in caught.value.message
+        assert "data.on_bad_row" in caught.value.hint
+        (rows,) = reader(on_bad_row="skip").rows(path)
+        assert rows.batch.to_pydict() == {"a": ["1", "4"], "b": ["2", "5"]}
+        assert [row.place for row in rows.bad] == [4, 6]
 
-@pytest.mark.parametrize(
-    ("names", "fmt", "expected"),
-    [
-        (["a.csv", "b.CSV"], None, "csv"),
-        (["a.csv.gz"], None, "csv"),
-        (["a.pq", "b.parquet"], None, "parquet"),
-        (["a"], "csv", "csv"),
-    ],
-)
-def test_the_format_is_stated_or_taken_from_the_names(names: list[str], fmt: str | None, expected: str) -> None:
-    assert detect_format([Path(name) for name in names], fmt) == expected
-
-
-def test_mixed_or_unknown_names_are_refused() -> None:
-    with pytest.raises(UserError, match=r"a\.csv is csv and b\.parquet is parquet"):
-        detect_format([Path("a.csv"), Path("b.parquet")], None)
-    with pytest.raises(UserError, match="does not say"):
-        detect_format([Path("a.dat")], None)
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "expected"),
-    [
-        ("a,b\n1,2\n", {}, ["a", "b"]),
-        (b"\xef\xbb\xbfa,b\n1,2\n", {}, ["a", "b"]),
-        ('"a ""x""","b\nc", d\n1,2,3\n', {}, ['a "x"', "b\nc", " d"]),
-        ("a;b\n1;2\n", {"delimiter": ";"}, ["a", "b"]),
-        ("größe\tb\n1\t2\n".encode("latin-1"), {"delimiter": "\t", "encoding": "latin-1"}, ["größe", "b"]),
-        ("a,b\n1,2\n".encode("utf-16"), {"encoding": "utf-16"}, ["a", "b"]),
-        ("\n\na,b\n1,2\n", {}, ["a", "b"]),
-        (",b,\n1,2,3\n", {}, ["", "b", ""]),
-    ],
-)
-def test_headers(tmp_path: Path, content: bytes | str, options: dict[str, str], expected: list[str]) -> None:
-    assert header(written(tmp_path, "t.csv", content), "csv", CsvOptions(**options)) == expected
-
-
-@pytest.mark.parametrize(
-    ("content", "parts"),
-    [
-        (b"", ["the file is empty"]),
-        (b"a,b,a\n1,2,3\n", ["duplicate column 'a'", "columns 1 and 3"]),
-        (b"a;b\n1;2\n", ["one column only", "data.csv.delimiter to ';'"]),
-        (b"a\tb\n1\t2\n", ["one column only", r'data.csv.delimiter to "\t"']),
-        (b"\xe9,b\n1,2\n", ["line 1", "not utf-8", "data.csv.encoding", "latin-1"]),
-        (b"a,b\n1,2\n1,\xe9\n", ["line 3", "not utf-8", "data.csv.encoding"]),
-        ("a,b\n1,2\n".encode("utf-16"), ["utf-16", "data.csv.encoding"]),
-    ],
-)
-def test_bad_headers_say_what_to_change(tmp_path: Path, content: bytes, parts: list[str]) -> None:
-    path = written(tmp_path, "t.csv", content)
-    with pytest.raises(UserError) as caught:
-        header(path, "csv", CSV)
-    assert str(path) in caught.value.message
-    for part in parts:
-        assert part in str(caught.value)
-
-
-def test_an_unknown_encoding_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown encoding 'utf-9'"):
-        header(written(tmp_path, "t.csv", "a,b\n1,2\n"), "csv", CsvOptions(encoding="utf-9"))
-
-
-def test_cells_come_as_they_stand_or_as_the_types_asked_for(tmp_path: Path) -> None:
-    path = written(tmp_path, "t.csv", 'zip,x,s\n007,1.5,NA\n 08,NA,"a\nb"\n,,""\n')
-    raw = pa.Table.from_batches(batches([path], "csv", CSV, None))
-    assert raw.to_pydict() == {"zip": ["007", " 08", ""], "x": ["1.5", "NA", ""], "s": ["NA", "a\nb", ""]}
-    typed = pa.Table.from_batches(batches([path], "csv", CSV, {"s": pa.string(), "x": pa.float64()}))
-    assert typed.to_pydict() == {"s": [None, "a\nb", None], "x": [1.5, None, None]}
-
-
-def test_a_stream_comes_in_blocks_and_loses_no_row(tmp_path: Path) -> None:
-    rows = BLOCK_BYTES // 4
-    path = written(tmp_path, "t.csv", "a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(rows)))
-    sizes, total = [], 0
-    for batch in batches([path], "csv", CSV, {"a": pa.int64()}):
-        sizes.append(batch.num_rows)
-        total += pc.sum(batch.column(0)).as_py()
-    assert len(sizes) > 1
-    assert sum(sizes) == rows
-    assert total == rows * (rows - 1) // 2
-
-
-def test_several_files_follow_each_other(tmp_path: Path) -> None:
-    files = [written(tmp_path, f"{name}.csv", f"a,b\n{name},1\n") for name in "xyz"]
-    assert [batch.column(0).to_pylist() for batch in batches(files, "csv", CSV, None)] == [["x"], ["y"], ["z"]]
-
-
-def test_compressed_csv(tmp_path: Path) -> None:
-    path = written(tmp_path, "t.csv.gz", gzip.compress(b"a,b\n1,2\n"))
-    assert header(path, "csv", CSV) == ["a", "b"]
-    assert sample(path, "csv", CSV, 5).to_pydict() == {"a": ["1"], "b": ["2"]}
-
-
-@pytest.mark.parametrize("fmt", ["csv", "parquet"])
-def test_a_sample_is_the_first_rows(tmp_path: Path, fmt: str) -> None:
-    path = tmp_path / f"t.{fmt}"
-    if fmt == "csv":
-        path.write_text("a,b\n1,x\n2,y\n3,z\n")
-    else:
-        pq.write_table(pa.table({"a": ["1", "2", "3"], "b": ["x", "y", "z"]}), path)
-    assert sample(path, fmt, CSV, 2).to_pydict() == {"a": ["1", "2"], "b": ["x", "y"]}
-    assert sample(path, fmt, CSV, 9).num_rows == 3
-
-
-@pytest.mark.parametrize("content", ["a,b\n", "a,b"])
-def test_a_header_alone_is_a_table_without_rows(tmp_path: Path, content: str) -> None:
-    table = sample(written(tmp_path, "t.csv", content), "csv", CSV, 5)
-    assert table.column_names == ["a", "b"]
-    assert table.num_rows == 0
-
-
-@pytest.mark.parametrize(
-    ("content", "parts"),
-    [
-        (b"a,b\n1,2\n\n3\n4,5\n", ["line 4", "expected 2 cells", "received 1", "'3'"]),
-        (b'a,b\n"x\ny",2\n3,4,5\n', ["line 4", "expected 2 cells", "received 3"]),
-    ],
-)
-def test_a_ragged_row_is_found_by_its_line(tmp_path: Path, content: bytes, parts: list[str]) -> None:
-    path = written(tmp_path, "t.csv", content)
-    with pytest.raises(UserError) as caught:
-        list(batches([path], "csv", CSV, None))
-    for part in (str(path), *parts):
-        assert part in caught.value.message
-
-
-@pytest.mark.parametrize("keep", [0, 3, 200])
-def test_a_parquet_file_cut_short_is_named(tmp_path: Path, keep: int) -> None:
-    whole = tmp_path / "whole.parquet"
-    pq.write_table(pa.table({"a": list(range(100))}), whole)
-    cut = written(tmp_path, "cut.parquet", whole.read_bytes()[:keep])
-    for read in (lambda: header(cut, "parquet", CSV), lambda: list(batches([cut], "parquet", CSV, None))):
+    def test_the_stock_readers_can_not_skip(self, tmp_path: Path) -> None:
+        path = written(tmp_path, "t.csv", "a,b\n1\n")
         with pytest.raises(UserError) as caught:
-            read()
-        assert str(cut) in caught.value.message
-        assert caught.value.hint
+            list(reader(reader="tfx").rows(path))
+        assert "on_bad_row" not in caught.value.hint
 
+    @pytest.mark.parametrize(("fmt", "word"), [("csv", "line"), ("jsonl", "line"), ("parquet", "row")])
+    def test_places(self, fmt: str, word: str) -> None:
+        error = reader(fmt).refused(BadRow("t.x", 7, "broken", b""))
+        assert error.message == f"t.x, {word} 7: broken"
 
-def test_a_parquet_file_with_a_broken_page_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"a": [str(i) * 20 for i in range(1000)]}), path)
-    content = bytearray(path.read_bytes())
-    content[100:400] = b"\xff" * 300
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="not a complete Parquet file"):
-        list(batches([path], "parquet", CSV, None))
+    def test_a_parquet_file_cut_short_is_named(self, tmp_path: Path) -> None:
+        whole = tmp_path / "whole.parquet"
+        pq.write_table(pa.table({"a": list(range(100))}), whole)
+        cut = written(tmp_path, "cut.parquet", whole.read_bytes()[:200])
+        with pytest.raises(UserError, match=r"cut\.parquet: not a complete Parquet file"):
+            reader("parquet").sample(cut, 5)

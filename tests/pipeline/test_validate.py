@@ -160,7 +160,7 @@ def test_a_project_folder_that_is_also_a_pattern(tmp_path: Path, monkeypatch: py
         ("column: y", "column: label", 5, "features.label.column", ""),
         ("weight: w", "weight: W", 12, "features.weight", "w"),
         ("- [colour]", "- [height, Colour]", 17, "evaluate.slices.0.1", "colour"),
-        ("path: table.csv", "path: table.csv\n  split_column: colours", 4, "data.split_column", "colour"),
+        ("path: table.csv", "path: table.csv\n  split: {keys: [colours]}", 4, "data.split.keys.0", "colour"),
         (
             "weight: w",
             "preprocessing_fn: json.dumps\n  preprocessing_columns: [age]",
@@ -299,7 +299,7 @@ def test_parquet_columns_that_fit() -> None:
         ("width", pa.array(["wide", "2"]), "'width': must be a number, but row 1 is not"),
         ("width", pa.array(["1", "wide"]).dictionary_encode(), "'width': must be a number, but row 2 is not"),
         ("width", pa.array([datetime.date(2024, 1, 31)] * 2), "must be a number, not of the type date32[day]"),
-        ("colour", pa.array([[1], [2]]), "type list<"),
+        ("colour", pa.array([[1, 3], [2]]), "several values in one row"),
     ],
 )
 def test_parquet_columns_of_another_kind(column: str, values: pa.Array, message: str) -> None:

@@ -33,16 +33,27 @@ def config(data: dict[str, Any] | None = None, **features: Any) -> PipelineConfi
     return PipelineConfig.model_validate_json(json.dumps(content))
 
 
+STOCK = {"path": "t.csv", "reader": "tfx"}
+"""The table for the stock readers."""
+
+
+def looked_at(settings: PipelineConfig, folder: Path) -> TableFacts:
+    """What the preflight found in a table on this machine."""
+    facts = check_table(settings, folder)
+    assert facts is not None
+    return facts
+
+
 def check(
     folder: Path, content: str | bytes = GOOD, /, data: dict[str, Any] | None = None, **features: Any
 ) -> TableFacts:
     (folder / "t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    return check_table(config(data, **features), folder)
+    return looked_at(config(data, **features), folder)
 
 
-def check_parquet(folder: Path, table: dict[str, Any], **features: Any) -> TableFacts:
+def check_parquet(folder: Path, table: dict[str, Any], reader: str = "arrow", **features: Any) -> TableFacts:
     pq.write_table(pa.table(table), folder / "t.parquet")
-    return check_table(config({"path": "t.parquet"}, **features), folder)
+    return looked_at(config({"path": "t.parquet", "reader": reader}, **features), folder)
 
 
 def refused(

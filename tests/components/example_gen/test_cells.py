@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table_cells import CellFacts, CellType, stock_type
+from components.example_gen.cells import CellFacts, CellType, is_integer, is_number, stock_type
 
 # Text near the border between number and text, where two readers can disagree.
 CELLS = st.one_of(
@@ -80,6 +80,46 @@ def test_what_we_call_a_number_is_what_arrow_converts(cell: str) -> None:
     options = pa_csv.ConvertOptions(column_types={"a": pa.float64()}, null_values=[])
     read = pa_csv.read_csv(io.BytesIO(f"a,b\n{cell},1\n".encode()), convert_options=options)["a"][0].as_py()
     assert read == float(cell) or (read != read and float(cell) != float(cell))
+
+
+@given(CELLS)
+def test_what_arrow_converts_is_what_we_call_a_number(cell: str) -> None:
+    """`convert` trusts Arrow's parser with whole columns, except where it finds NaN."""
+    trimmed = cell.strip(" \t")
+    try:
+        value = pa.array([trimmed]).cast(pa.float64())[0].as_py()
+    except pa.ArrowInvalid:
+        return
+    assert value != value or is_number(pa.array([trimmed]))[0].as_py()
+
+
+@given(CELLS)
+def test_an_integer_is_what_python_reads_too(cell: str) -> None:
+    if is_integer(pa.array([cell]))[0].as_py():
+        assert -(2**63) <= int(cell) < 2**63
+        assert str(int(cell)) == cell.strip(" \t").lstrip("+").replace("-0", "0") or cell.strip(" \t") == "-0"
+
+
+@pytest.mark.parametrize(
+    ("cell", "plain", "fits"),
+    [
+        ("9223372036854775807", True, True),
+        ("-9223372036854775808", True, True),
+        ("9223372036854775808", False, False),
+        ("-9223372036854775809", False, False),
+        ("99999999999999999999", False, False),
+        (" 9223372036854775807\t", False, True),
+        (" 9223372036854775808", False, False),
+        ("+7", False, True),
+        ("07", False, False),
+        ("0x10", False, False),
+        ("7.0", False, False),
+    ],
+)
+def test_integers_at_the_border_of_64_bits(cell: str, plain: bool, fits: bool) -> None:
+    facts = facts_of([cell])
+    assert facts.integers is plain
+    assert (facts.first_fraction is None) is fits
 
 
 @given(CELLS)

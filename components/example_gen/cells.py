@@ -21,6 +21,9 @@ class CellType(IntEnum):
 
 # A number in its plainest form: as text and as int64 it is the same thing. Up to 18 digits always fit.
 _PLAIN_INTEGER = r"^(?:0|-?[1-9][0-9]{0,17})$"
+_LONG_INTEGER = r"^-?[1-9][0-9]{18}$"
+# What a column that the schema declares as INT may hold: blanks around it and a sign mean nothing, leading zeros may.
+_INTEGER = r"^[ \t]*[+-]?(?:0|[1-9][0-9]{0,18})[ \t]*$"
 _PLAIN_FLOAT = r"^-?[0-9]+\.[0-9]+$"
 # What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
 _NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
@@ -45,17 +48,31 @@ def stock_type(cell: str) -> CellType:
         return CellType.FLOAT
 
 
+def is_number(cells: pa.Array) -> pa.BooleanArray:
+    """Which cells of text are numbers, with blanks or tabs around them or without."""
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(cells, _NUMBER)
+
+
+def is_integer(cells: pa.Array) -> pa.BooleanArray:
+    """Which cells of text are integers of 64 bits without leading zeros."""
+    import pyarrow.compute as pc
+
+    return _that_fit(cells, pc.match_substring_regex(cells, _INTEGER), longer_than=18)
+
+
 @dataclass
 class CellFacts:
     """What is known of some cells, none of them missing.
 
     Attributes:
       stock: what the stock TFX reader takes the column for.
-      integers: every cell is an integer in plain decimal form: no sign "+", no leading zeros, at most 18 digits.
+      integers: every cell is an integer of 64 bits in plain decimal form: no sign "+", no leading zeros.
       leading_zeros: a number begins with zeros that mean something, as in postal codes.
       any_number: there is a number among the cells.
       first_text: the first cell that is not a number.
-      first_fraction: the first cell that is not a plain integer.
+      first_fraction: the first cell that is no integer of 64 bits (see `is_integer`).
     """
 
     stock: CellType = CellType.EMPTY
@@ -78,22 +95,23 @@ class CellFacts:
 
         if len(cells) == 0 or (self.kind == "mixed" and self.stock is CellType.STRING):
             return
-        plain = pc.match_substring_regex(cells, _PLAIN_INTEGER)
-        rest = cells.filter(pc.invert(plain))
+        rest = cells.filter(pc.invert(_is_plain_integer(cells)))
         if len(rest) < len(cells):
             self.any_number = True
             self.stock = max(self.stock, CellType.INT)
         if len(rest) == 0:
             return
         self.integers = False
-        self.first_fraction = self.first_fraction if self.first_fraction is not None else rest[0].as_py()
+        if self.first_fraction is None:
+            fractions = rest.filter(pc.invert(is_integer(rest)))
+            self.first_fraction = fractions[0].as_py() if len(fractions) else None
         self._update_rest(rest)
 
     def _update_rest(self, rest: pa.Array) -> None:
         import pyarrow.compute as pc
 
-        is_number = pc.match_substring_regex(rest, _NUMBER)
-        texts, numbers = rest.filter(pc.invert(is_number)), rest.filter(is_number)
+        numeric = is_number(rest)
+        texts, numbers = rest.filter(pc.invert(numeric)), rest.filter(numeric)
         if self.first_text is None and len(texts):
             self.first_text = texts[0].as_py()
         if len(numbers):
@@ -117,3 +135,26 @@ class CellFacts:
         self.any_number = self.any_number or other.any_number
         self.first_text = self.first_text if self.first_text is not None else other.first_text
         self.first_fraction = self.first_fraction if self.first_fraction is not None else other.first_fraction
+
+
+def _is_plain_integer(cells: pa.Array) -> pa.BooleanArray:
+    import pyarrow.compute as pc
+
+    plain = pc.match_substring_regex(cells, _PLAIN_INTEGER)
+    if pc.all(plain).as_py():
+        return plain
+    return pc.or_(plain, _that_fit(cells, pc.match_substring_regex(cells, _LONG_INTEGER), longer_than=0))
+
+
+def _that_fit(cells: pa.Array, integers: pa.BooleanArray, longer_than: int) -> pa.BooleanArray:
+    """Of the cells that are integers, those that int64 can hold; only long ones are looked at one by one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    long = pc.and_(integers, pc.greater(pc.utf8_length(cells), longer_than))
+    if not pc.any(long).as_py():
+        return integers
+    fits = [
+        not check or -(2**63) <= int(cell.as_py()) < 2**63 for cell, check in zip(cells, long.to_pylist(), strict=True)
+    ]
+    return pc.and_(integers, pa.array(fits, pa.bool_()))

@@ -1,0 +1,1 @@
+"""The gate that stops a run on bad data before anything is trained on it."""

@@ -1,0 +1,226 @@
+"""ExampleValidator's anomalies as findings: one for each reason, with what the schema says and what the data is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from components.data_gate.columns import Columns
+from components.data_gate.config import DataGateConfig
+from components.data_gate.kinds import UNEXPECTED_VALUES, Severity, hint
+from components.data_gate.report import Finding
+from components.data_gate.summary import Column, Summary
+
+_MISSING = "SCHEMA_MISSING_COLUMN"
+_LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
+_SHOWN = 5
+"""So many values of a domain stand in a finding."""
+
+
+def schema_findings(
+    anomalies: Mapping[str, anomalies_pb2.Anomalies],
+    schema: schema_pb2.Schema,
+    summaries: Mapping[str, Summary],
+    config: DataGateConfig,
+) -> list[Finding]:
+    """The anomalies of every split, those that several splits share as one.
+
+    Args:
+      anomalies: by split, from ExampleValidator.
+      schema: what the data was validated against.
+      summaries: by split, the data.
+      config: the severities.
+    """
+    found = [
+        finding
+        for split, each in anomalies.items()
+        for finding in _of_split(split, each, schema, summaries.get(split, Summary(0, {})), config)
+    ]
+    return _shared(found)
+
+
+def absent_columns(
+    train: Summary, columns: Columns, found: Sequence[Finding], config: DataGateConfig
+) -> Iterator[Finding]:
+    """Columns that the model needs and the training split lacks.
+
+    TFDV misses only those whose presence the schema demands.
+
+    Args:
+      train: the training split, with rows.
+      columns: the label and the inputs.
+      found: what TFDV found; it is not said twice.
+      config: the severities.
+    """
+    severity = config.severity_of(_MISSING)
+    said = {finding.feature for finding in found if finding.rule == _MISSING}
+    for name in (columns.label, *columns.inputs):
+        if name not in train.columns and name not in said and severity != "off":
+            yield Finding(
+                rule=_MISSING,
+                split="train",
+                feature=name,
+                expected=f"a column {name!r}: features: names it",
+                observed="no such column",
+                severity=severity,
+                hint=hint(_MISSING),
+            )
+
+
+def _of_split(
+    split: str, anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, data: Summary, config: DataGateConfig
+) -> Iterator[Finding]:
+    if anomalies.data_missing:
+        severity = config.severity_of("NO_DATA_IN_SPAN")
+        if severity != "off":
+            yield Finding(
+                rule="NO_DATA_IN_SPAN", split=split, expected="rows", observed="none", severity=severity,
+                hint="check that the table is complete",
+            )  # fmt: skip
+        return
+    features = {feature.name: feature for feature in schema.feature}
+    infos: list[tuple[str | None, anomalies_pb2.AnomalyInfo]] = [
+        (".".join(info.path.step) or key, info) for key, info in anomalies.anomaly_info.items()
+    ]
+    if anomalies.HasField("dataset_anomaly_info"):
+        infos.append((None, anomalies.dataset_anomaly_info))
+    for name, info in sorted(infos, key=lambda item: item[0] or ""):
+        column = data.columns.get(name or "")
+        feature = features.get(name or "")
+        for reason in info.reason:
+            kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
+            severity = _severity(kind, info, _unexpected(kind, feature, column, schema), config)
+            if severity == "off":
+                continue
+            yield Finding(
+                rule=kind,
+                split=split,
+                feature=name,
+                expected=_expected(kind, feature, schema),
+                observed=_observed(kind, reason, column, _domain(feature, schema)),
+                severity=severity,
+                hint=hint(kind),
+            )
+
+
+def _severity(kind: str, info: anomalies_pb2.AnomalyInfo, unexpected: float | None, config: DataGateConfig) -> Severity:
+    if kind in config.anomalies:
+        return config.anomalies[kind]
+    if unexpected is not None:
+        return "block" if unexpected > config.unexpected_values.block_above else "warn"
+    if info.severity == anomalies_pb2.AnomalyInfo.WARNING:
+        return "warn"
+    return config.severity_of(kind)
+
+
+def _unexpected(
+    kind: str, feature: schema_pb2.Feature | None, column: Column | None, schema: schema_pb2.Schema
+) -> float | None:
+    """For the kinds that are counted: the share of the values that break the schema."""
+    if feature is None or column is None:
+        return None
+    domain = _domain(feature, schema)
+    if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
+        return sum(share for value, share in column.shares.items() if value not in domain)
+    if kind == _LOW_FRACTION:
+        return feature.presence.min_fraction - (1 - column.missing_share)
+    return None
+
+
+def _domain(feature: schema_pb2.Feature | None, schema: schema_pb2.Schema) -> frozenset[str] | None:
+    """The values that a feature may have; None when they are not listed."""
+    if feature is None:
+        return None
+    if feature.HasField("string_domain"):
+        return frozenset(feature.string_domain.value)
+    return next((frozenset(d.value) for d in schema.string_domain if d.name == feature.domain), None)
+
+
+def _expected(kind: str, feature: schema_pb2.Feature | None, schema: schema_pb2.Schema) -> str:
+    """What the schema says, as far as this kind of anomaly is about it."""
+    if kind == "SCHEMA_NEW_COLUMN":
+        return "only columns of the schema"
+    if feature is None:
+        return "what the schema says"
+    domain = _domain(feature, schema)
+    described = {
+        "presence": _presence(feature),
+        "type": f"type {schema_pb2.FeatureType.Name(feature.type)}",
+        "domain": f"one of {_listed(sorted(domain))}" if domain is not None else "",
+        "range": _range(feature),
+    }
+    if kind == _MISSING:
+        return f"a column {feature.name!r} of type {schema_pb2.FeatureType.Name(feature.type)}"
+    about: tuple[str, ...] = ("type",)
+    if kind.startswith("FEATURE_TYPE_"):
+        about = ("presence",)
+    elif kind.endswith(("_BIG_INT", "_SMALL_INT", "_BIG_FLOAT", "_SMALL_FLOAT")):
+        about = ("range", "type")
+    elif kind == UNEXPECTED_VALUES:
+        about = ("domain", "type")
+    return next((described[part] for part in about if described[part]), "what the schema says")
+
+
+def _presence(feature: schema_pb2.Feature) -> str:
+    if feature.HasField("presence"):
+        if feature.presence.min_fraction:
+            return f"a value in at least {100 * feature.presence.min_fraction:g} % of the rows"
+        return f"a value in at least {feature.presence.min_count} rows"
+    return (
+        f"{feature.value_count.min} to {feature.value_count.max} values a row"
+        if feature.HasField("value_count")
+        else ""
+    )
+
+
+def _range(feature: schema_pb2.Feature) -> str:
+    kind = feature.WhichOneof("domain_info")
+    if kind not in ("int_domain", "float_domain"):
+        return ""
+    domain = getattr(feature, kind)
+    low, high = (f"{getattr(domain, end):g}" if domain.HasField(end) else None for end in ("min", "max"))
+    if low is not None and high is not None:
+        return f"between {low} and {high}"
+    return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
+
+
+def _observed(
+    kind: str, reason: anomalies_pb2.AnomalyInfo.Reason, column: Column | None, domain: frozenset[str] | None
+) -> str:
+    """What the data is, from the statistics where they say it better than TFDV does."""
+    if column is not None:
+        extremes = column.extremes()
+        if kind.endswith(("_BIG_INT", "_SMALL_INT", "_BIG_FLOAT", "_SMALL_FLOAT")) and extremes:
+            return f"{extremes[0]:g} to {extremes[1]:g}"
+        if kind in (_LOW_FRACTION, "FEATURE_TYPE_LOW_NUMBER_PRESENT", "FEATURE_TYPE_NOT_PRESENT"):
+            return f"a value in {column.present} rows, {100 * (1 - column.missing_share):.4g} %"
+        if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
+            unexpected = {value: share for value, share in column.shares.items() if value not in domain}
+            ordered = sorted(unexpected, key=lambda value: (-unexpected[value], value))
+            return f"{100 * sum(unexpected.values()):.3g} % of the values are others: {_listed(ordered)}"
+        if kind == "SCHEMA_NEW_COLUMN":
+            return f"a column of type {column.type}"
+        if kind == "UNEXPECTED_DATA_TYPE" and column.shares and column.type == "BYTES":
+            return f"type BYTES: {_listed(sorted(column.shares, key=lambda v: -_text_first(v)))}"
+    return (reason.description or reason.short_description).strip().rstrip(".")
+
+
+def _text_first(value: str) -> int:
+    """Among the texts of a column that should be numbers, those that are none explain it."""
+    try:
+        float(value)
+    except ValueError:
+        return 1
+    return 0
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+    return ", ".join(repr(value) for value in values[:_SHOWN]) + more
+
+
+def _shared(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings that differ in the split alone as one."""
+    splits: dict[Finding, list[str]] = {}
+    for finding in findings:
+        splits.setdefault(finding.model_copy(update={"split": None}), []).append(finding.split or "")
+    return [finding.model_copy(update={"split": ", ".join(names)}) for finding, names in splits.items()]

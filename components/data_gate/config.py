@@ -1,0 +1,153 @@
+"""The `data_gate:` section: what the data must be like before anything is trained on it."""
+
+import difflib
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.data_gate.kinds import DEFAULTS, Severity
+from preprocessing.settings import ColumnName, Settings
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Rows = Annotated[int, Field(ge=0)]
+
+
+class UnexpectedValues(Settings):
+    """Strings that the schema's domain of a column does not list, and values missing beyond its `min_fraction`."""
+
+    block_above: Share = 0.05
+    """The share of a split's values above which they block; below, they warn: a few are no reason to stop, and an
+    inferred schema knows only what the training split happens to have. 0 blocks on the first one."""
+
+
+class Override(Settings):
+    """What differs for one column."""
+
+    limit: Share | None = None
+    """Replaces the section's limit for this column."""
+    severity: Severity | None = None
+    """Replaces the section's severity for this column."""
+
+
+class Comparison(Settings):
+    """How far a column's distribution may move between two data sets, 0 (the same) to 1 (nothing in common)."""
+
+    categorical: Share = 0.1
+    """Strings, booleans and integer categories: the largest change of a value's share of the rows (L-infinity).
+    It is also the limit for the share of missing values, of any column."""
+    numeric: Share = 0.1
+    """Numbers: the Jensen-Shannon divergence in bits. A shift by half a standard deviation is about 0.04, by a whole
+    one 0.16; prices in cents instead of dollars 0.9."""
+    severity: Severity = "warn"
+    features: dict[ColumnName, Override] = Field(default_factory=dict)
+    """Columns with limits of their own."""
+
+
+class Drift(Comparison):
+    """The training split against the one of an earlier run."""
+
+    baseline: Literal["last_push", "previous_span", "none"] = "last_push"
+    """`last_push`: the data of the last run that pushed a model; `previous_span`: of the last run on an earlier span;
+    `none` turns the comparison off."""
+    categorical: Share = 0.2
+    numeric: Share = 0.2
+    severity: Severity = "block"
+
+
+class Serving(Comparison):
+    """The training split against a sample of the requests."""
+
+    sample: Annotated[str, Field(min_length=1)] | None = None
+    """A CSV, Parquet or TFRecord (tf.Example) file of rows as the model is asked for them, the label not needed."""
+    categorical: Share = 0.2
+    numeric: Share = 0.2
+    severity: Severity = "block"
+
+
+class MinRows(Settings):
+    """Rows that a split must have."""
+
+    train: Rows = 50
+    eval: Rows = 20
+    test: Rows = 20
+    severity: Severity = "block"
+
+
+class Shift(Settings):
+    """How far the label may move."""
+
+    limit: Share
+    """Classes: the largest change of a class's share; a regression's label: the Jensen-Shannon divergence."""
+    severity: Severity
+
+
+class LabelShift(Settings):
+    """The balance of the label."""
+
+    splits: Shift = Shift(limit=0.1, severity="warn")
+    """eval and test against train."""
+    baseline: Shift = Shift(limit=0.2, severity="block")
+    """train against the baseline's train; see `drift.baseline`."""
+
+
+class Duplicates(Settings):
+    """Rows of eval and test that train has too: the model has seen them, so that its metrics are too good."""
+
+    max_fraction: Share = 0.01
+    """Of a split's rows, beyond what a table with few distinct rows has by chance: the share of train's rows that have
+    a twin in train itself."""
+    severity: Severity = "block"
+
+
+class DuplicateFiles(Settings):
+    """Two input files with the same rows, in any order: one of them was delivered twice."""
+
+    severity: Severity = "block"
+
+
+class Leakage(Settings):
+    """An input that predicts the label nearly alone: known only after the fact, or the label in disguise."""
+
+    threshold: Share = 0.95
+    """The share of the label's variance (regression) or entropy (classes) in held-out rows that the column explains."""
+    sample_rows: Annotated[int, Field(ge=100)] = 50_000
+    """Rows of the training split that are looked at, at most."""
+    sample_mb: Annotated[int, Field(ge=1)] = 128
+    """And MiB: rows of thousands of columns are large."""
+    severity: Severity = "warn"
+
+
+class DataGateConfig(Settings):
+    """The gate between the data and the training. `block` stops the run, `warn` reports, `off` does not look."""
+
+    anomalies: dict[str, Severity] = Field(default_factory=dict)
+    """Severity by kind of schema anomaly, as TFDV names them (`SCHEMA_NEW_COLUMN: block`). Unless named here, every
+    kind blocks, but for SCHEMA_NEW_COLUMN, SEMANTIC_DOMAIN_UPDATE, STATS_NOT_AVAILABLE,
+    COMPARATOR_CONTROL_DATA_MISSING and COMPARATOR_TREATMENT_DATA_MISSING, which warn, and
+    ENUM_TYPE_UNEXPECTED_STRING_VALUES and FEATURE_TYPE_LOW_FRACTION_PRESENT: see `unexpected_values`."""
+    unexpected_values: UnexpectedValues = UnexpectedValues()
+    drift: Drift = Drift()
+    split_skew: Comparison = Comparison()
+    """eval and test against train."""
+    serving: Serving = Serving()
+    min_rows: MinRows = MinRows()
+    label_shift: LabelShift = LabelShift()
+    duplicates: Duplicates = Duplicates()
+    duplicate_files: DuplicateFiles = DuplicateFiles()
+    leakage: Leakage = Leakage()
+    chance: Annotated[float, Field(gt=0, le=0.1)] = 0.001
+    """Small splits differ by chance. A comparison is a finding when it exceeds its limit and also what two samples of
+    these sizes exceed with this probability only."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for kind in self.anomalies:
+            if kind not in DEFAULTS:
+                near = difflib.get_close_matches(kind, DEFAULTS, n=1, cutoff=0.5)
+                question = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"anomalies: TFDV has no kind {kind!r}{question}")
+        return self
+
+    def severity_of(self, kind: str) -> Severity:
+        """How serious a schema anomaly is, by its kind; see `unexpected_values` for strings outside a domain."""
+        return self.anomalies.get(kind, DEFAULTS.get(kind, "block"))

@@ -1,0 +1,129 @@
+"""One pass over the examples: a hash of every row, and a sample of the rows of one split, in bounded memory.
+
+Both keep the rows with the smallest hashes. Which rows these are depends on the rows alone, so that the copies of a
+row in all splits are kept or left out together: what is true of the sample about copies is true of the whole
+(coordinated sampling; Broder, On the resemblance and containment of documents, 1997).
+"""
+
+import gzip
+import hashlib
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tfx.dsl.io import fileio
+
+_CHUNK = 1 << 22
+_FULL = 1 << 64
+
+
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the pass brings.
+
+    Attributes:
+      hashes: by split, uint64, ascending, one for each row below the threshold.
+      rows: by split, how many there are in all.
+      sampled: the share of the possible hashes that is below the threshold.
+      sample: serialized rows of one split, one for each distinct row and copy.
+    """
+
+    hashes: Mapping[str, NDArray[np.uint64]]
+    rows: Mapping[str, int]
+    sampled: float
+    sample: Sequence[bytes]
+
+
+def read_rows(
+    files: Mapping[str, Iterable[str]], *, max_hashes: int, sample_split: str, sample_rows: int, sample_bytes: int
+) -> Rows:
+    """Reads the TFRecord files of all splits once.
+
+    Args:
+      files: by split; gzip by the name's `.gz`.
+      max_hashes: how many hashes are kept, of all splits together; 8 bytes each.
+      sample_split: where the sample is taken from.
+      sample_rows: how many rows the sample may have.
+      sample_bytes: and how many bytes; a row of thousands of columns is large.
+
+    Raises:
+      ValueError: a file ends within a record.
+    """
+    hashes = {split: array("Q") for split in files}
+    rows = dict.fromkeys(files, 0)
+    threshold = _FULL
+    sample = _Sample(sample_rows, sample_bytes)
+    for split, names in files.items():
+        mine = hashes[split]
+        for record in (record for name in names for record in read_records(name)):
+            rows[split] += 1
+            key = int.from_bytes(hashlib.blake2b(record, digest_size=8).digest(), "little")
+            if split == sample_split and key < sample.threshold:
+                sample.add(key, record)
+            if key < threshold:
+                mine.append(key)
+                if sum(map(len, hashes.values())) > max_hashes:
+                    threshold //= 2
+                    for each in hashes.values():
+                        each[:] = array("Q", (key for key in each if key < threshold))
+    ordered = {split: np.sort(np.array(each, dtype=np.uint64)) for split, each in hashes.items()}
+    return Rows(ordered, rows, threshold / _FULL, sample.records())
+
+
+class _Sample:
+    """The records with the smallest hashes. Above so many rows or bytes, half of the hashes are given up."""
+
+    def __init__(self, rows: int, size: int) -> None:
+        self.rows, self.size = rows, size
+        self.threshold = _FULL
+        self.items: list[tuple[int, bytes]] = []
+        self.held = 0
+
+    def add(self, key: int, record: bytes) -> None:
+        self.items.append((key, record))
+        self.held += len(record)
+        while (len(self.items) > self.rows or self.held > self.size) and self.threshold > 1:
+            self.threshold //= 2
+            self.items = [item for item in self.items if item[0] < self.threshold]
+            self.held = sum(len(record) for _, record in self.items)
+
+    def records(self) -> list[bytes]:
+        return [record for _, record in self.items]
+
+
+def read_records(name: str) -> Iterator[bytes]:
+    """The records of a TFRecord file: length, its checksum, the record, its checksum.
+
+    Checksums are not verified: the statistics were made from the same files a moment ago by a reader that does.
+    """
+    with fileio.open(name, "rb") as raw:
+        if not name.endswith(".gz"):
+            yield from _split_records(raw, name)
+            return
+        with gzip.GzipFile(fileobj=raw) as stream:
+            yield from _split_records(stream, name)
+
+
+def _split_records(stream: _Stream, name: str) -> Iterator[bytes]:
+    length_of = struct.Struct("<Q").unpack_from
+    rest = b""
+    while chunk := stream.read(_CHUNK):
+        data = rest + chunk
+        position, size = 0, len(data)
+        while position + 12 <= size:
+            end = position + 16 + length_of(data, position)[0]
+            if end > size:
+                break
+            yield data[position + 12 : end - 4]
+            position = end
+        rest = data[position:]
+    if rest:
+        raise ValueError(f"{name}: the file ends within a record")

@@ -1,0 +1,168 @@
+"""TFX's entry: artifacts in, verdict out."""
+
+import logging
+import posixpath
+from typing import Any
+
+import pydantic
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+from components.data_gate.columns import Columns
+from components.data_gate.config import DataGateConfig
+from components.data_gate.examples import Rows, read_rows
+from components.data_gate.files import INGEST_FILE, Ingest
+from components.data_gate.gate import SPLITS, Evidence, judge
+from components.data_gate.report import DIFF_FILE, REPORT_FILE, SCHEMA_FILE, Verdict
+from components.data_gate.schema_text import diff
+from components.data_gate.summary import Summary, from_statistics
+from components.data_gate.tables import decoded, serving_summary
+from preprocessing.errors import UserError
+
+Artifacts = dict[str, list[Artifact]]
+
+_MAX_HASHES = 4_000_000
+"""32 MB of hashes; a larger table is sampled."""
+
+_log = logging.getLogger("lockgate")
+
+
+class Executor(BaseExecutor):
+    """Judges the data of one run."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """Runs the checks and writes `verdict`.
+
+        Args:
+          input_dict: `statistics` (ExampleStatistics), `schema` (Schema), `anomalies` (ExampleAnomalies), `examples`
+            (Examples), and `baseline_statistics` (ExampleStatistics), which may be missing or empty.
+          output_dict: `verdict` (DataVerdict) gets the custom property `blessed` (1 or 0) and report.json; with a
+            proposal also schema.pbtxt and schema.diff.
+          exec_properties: `config` (DataGateConfig as JSON), `columns` (Columns as JSON), `serving_sample` (a path,
+            or empty) and `on_refusal` (`fail` or `record`).
+
+        Raises:
+          UserError: the data is refused and `on_refusal` is `fail` (the report is written all the same); the serving
+            sample can't be read; a limit names a column that the schema does not have.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = DataGateConfig.from_json(exec_properties["config"])
+        columns = Columns.from_json(exec_properties["columns"])
+        evidence = _evidence(input_dict, config, exec_properties.get("serving_sample") or "")
+        verdict, proposal = judge(evidence, columns, config)
+
+        artifact = artifact_utils.get_single_instance(output_dict["verdict"])
+        _write(verdict, proposal, evidence.schema_text, artifact.uri)
+        artifact.set_int_custom_property("blessed", int(verdict.blessed))
+        for finding in verdict.warnings():
+            _log.warning("data gate: %s", finding.line())
+        if verdict.blessed:
+            return
+        _log.warning("data gate: refused: %s", verdict.reason())
+        if exec_properties.get("on_refusal") != "record":
+            raise UserError(
+                f"the data gate refuses the data: {verdict.reason()}",
+                hint=f"read {posixpath.join(artifact.uri, REPORT_FILE)}; {verdict.blocking()[0].hint}",
+            )
+
+
+def _evidence(inputs: Artifacts, config: DataGateConfig, serving_sample: str) -> Evidence:
+    examples = artifact_utils.get_single_instance(inputs["examples"])
+    statistics = _statistics(artifact_utils.get_single_instance(inputs["statistics"]))
+    text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(_one(inputs["schema"]).uri))
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    baselines = inputs.get("baseline_statistics") or []
+    return Evidence(
+        schema=schema,
+        schema_text=text,
+        statistics=statistics,
+        summaries={split: from_statistics(each) for split, each in statistics.items()},
+        anomalies=_anomalies(_one(inputs["anomalies"])),
+        baseline=_baseline(baselines[0]) if baselines else None,
+        serving=serving_summary(serving_sample, schema) if serving_sample else None,
+        ingest=_ingest(examples),
+        rows=lambda: _rows(examples, config),
+        decode=decoded,
+    )
+
+
+def _one(artifacts: list[Artifact]) -> Artifact:
+    return artifact_utils.get_single_instance(artifacts)
+
+
+def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    return {
+        split: statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+        if (content := _read(posixpath.join(artifact.uri, f"Split-{split}", "FeatureStats.pb"))) is not None
+    }
+
+
+def _anomalies(artifact: Artifact) -> dict[str, anomalies_pb2.Anomalies]:
+    return {
+        split: anomalies_pb2.Anomalies.FromString(content)
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+        if (content := _read(posixpath.join(artifact.uri, f"Split-{split}", "SchemaDiff.pb"))) is not None
+    }
+
+
+def _baseline(artifact: Artifact) -> Summary | None:
+    """The training split's; None when its files were cleaned away since."""
+    content = _read(posixpath.join(artifact.uri, "Split-train", "FeatureStats.pb"))
+    if content is None:
+        _log.warning("data gate: the baseline's statistics are gone: %s", artifact.uri)
+        return None
+    return from_statistics(statistics_pb2.DatasetFeatureStatisticsList.FromString(content))
+
+
+def _ingest(examples: Artifact) -> Ingest | None:
+    content = _read(posixpath.join(examples.uri, INGEST_FILE))
+    if content is None:
+        return None
+    try:
+        return Ingest.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        raise UserError(
+            f"{posixpath.join(examples.uri, INGEST_FILE)}: not what ExampleGen writes: {error.errors()[0]['msg']}",
+            hint="run again: ExampleGen makes it anew once its folder is deleted",
+        ) from error
+
+
+def _rows(examples: Artifact, config: DataGateConfig) -> Rows:
+    available = artifact_utils.decode_split_names(examples.split_names)
+    files = {
+        split: sorted(fileio.glob(posixpath.join(artifact_utils.get_split_uri([examples], split), "*")))
+        for split in SPLITS
+        if split in available
+    }
+    return read_rows(
+        files,
+        max_hashes=_MAX_HASHES,
+        sample_split="train",
+        sample_rows=config.leakage.sample_rows,
+        sample_bytes=config.leakage.sample_mb << 20,
+    )
+
+
+def _read(path: str) -> bytes | None:
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "rb") as file:
+        content: bytes = file.read()
+        return content
+
+
+def _write(verdict: Verdict, proposal: str | None, schema_text: str, uri: str) -> None:
+    fileio.makedirs(uri)
+    files = {REPORT_FILE: verdict.model_dump_json(indent=2)}
+    if proposal is not None:
+        files = {SCHEMA_FILE: proposal, DIFF_FILE: diff(schema_text, proposal), **files}
+    for name, text in files.items():
+        final = posixpath.join(uri, name)
+        io_utils.write_string_file(f"{final}.part", text)
+        fileio.rename(f"{final}.part", final, overwrite=True)

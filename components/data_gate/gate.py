@@ -1,0 +1,211 @@
+"""All checks on the data of one run, in order, each with its time; what can't be checked is named with the reason."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.data_gate.anomalies import absent_columns, schema_findings
+from components.data_gate.columns import Columns
+from components.data_gate.comparisons import Pair, check_overrides, compare, compare_label
+from components.data_gate.config import DataGateConfig
+from components.data_gate.duplicates import shared_rows
+from components.data_gate.examples import Rows
+from components.data_gate.files import Ingest, duplicate_files
+from components.data_gate.leakage import Values, leaking
+from components.data_gate.proposal import propose, proposed_features
+from components.data_gate.report import CheckRun, Finding, Verdict
+from components.data_gate.sizes import few_rows
+from components.data_gate.summary import Summary
+
+SPLITS = ("train", "eval", "test")
+_SKEW_HINT = "were the splits made from the same kind of rows? data_gate.split_skew has the limits"
+_DRIFT_HINT = (
+    "find out what changed in the source (a unit, a filter, a default); if the change is real, raise the limit in "
+    "data_gate.drift, or the column's in data_gate.drift.features"
+)
+_SERVING_HINT = "the model would be asked other rows than it learns from; data_gate.serving has the limits"
+_LABEL_HINT = "check how the label is made and how the splits are cut; data_gate.label_shift has the limits"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the gate judges.
+
+    Attributes:
+      schema: what the splits were validated against.
+      schema_text: the same as it is written.
+      statistics: by split, as TFDV made them.
+      summaries: by split, their statistics in short.
+      anomalies: by split.
+      baseline: the training split of an earlier run; None when there is none.
+      serving: the sample of serving data; None when none is given.
+      ingest: the files that were read; None when ExampleGen did not note them.
+      rows: reads all rows once, and hashes and samples them.
+      decode: the sample of the training split as columns.
+    """
+
+    schema: schema_pb2.Schema
+    schema_text: str
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
+    summaries: Mapping[str, Summary]
+    anomalies: Mapping[str, anomalies_pb2.Anomalies]
+    baseline: Summary | None
+    serving: Summary | None
+    ingest: Ingest | None
+    rows: Callable[[], Rows]
+    decode: Callable[[Sequence[bytes]], Mapping[str, Values]]
+
+
+class _Log:
+    """Findings and checks as they come."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.checks: list[CheckRun] = []
+
+    def run(self, name: str, check: Callable[[], Iterable[Finding]], *, off: bool, skip: str = "") -> None:
+        """Runs a check, unless it is off or has nothing to work on."""
+        if off or skip:
+            self.checks.append(CheckRun(name=name, state="off" if off else "skipped", reason="" if off else skip))
+            return
+        started = time.perf_counter()
+        self.findings += check()
+        self.checks.append(CheckRun(name=name, state="ran", seconds=round(time.perf_counter() - started, 3)))
+
+
+def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple[Verdict, str | None]:
+    """Runs every check.
+
+    Args:
+      evidence: the data.
+      columns: the label and the model's inputs.
+      config: severities and limits.
+
+    Returns:
+      The verdict, and the text of the schema that would accept the schema anomalies, if there are any.
+
+    Raises:
+      UserError: a limit names a column that the schema does not have.
+    """
+    started = time.perf_counter()
+    known = {feature.name: feature for feature in evidence.schema.feature}
+    for section in ("drift", "split_skew", "serving"):
+        check_overrides(section, getattr(config, section), known)
+    log = _Log()
+    log.run(
+        "anomalies",
+        lambda: _against_schema(evidence, columns, config),
+        off=False,
+        skip="" if evidence.anomalies else "ExampleValidator wrote no anomalies",
+    )
+    accepted = proposed_features(log.findings)
+    sizes = {split: evidence.summaries[split].rows if split in evidence.summaries else 0 for split in SPLITS}
+    log.run("min_rows", lambda: few_rows(sizes, config.min_rows), off=config.min_rows.severity == "off")
+    _compare_all(log, evidence, columns, config)
+    _look_at_rows(log, evidence, columns, config)
+    proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted) if accepted else None
+    seconds = round(time.perf_counter() - started, 3)
+    verdict = Verdict.of(log.findings, log.checks, seconds=seconds, proposal=proposal is not None)
+    return verdict, proposal
+
+
+def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[Finding]:
+    found = schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
+    train = evidence.summaries.get("train")
+    return [*found, *(absent_columns(train, columns, found, config) if train and train.rows else ())]
+
+
+def _compare_all(log: _Log, evidence: Evidence, columns: Columns, config: DataGateConfig) -> None:
+    """Drift, skew and the label's balance."""
+    train = evidence.summaries.get("train", Summary(0, {}))
+    no_train = "" if train.rows else "the training split is empty"
+    no_baseline = no_train or ("" if evidence.baseline else "no earlier run to compare with")
+    drift_off = config.drift.baseline == "none"
+    before = evidence.baseline or Summary(0, {})
+    now = Pair("drift", before, "the baseline", train, "train", _DRIFT_HINT)
+    log.run(
+        "drift",
+        lambda: compare(now, config.drift, columns, config.chance),
+        off=drift_off or (config.drift.severity == "off" and not config.drift.features),
+        skip=no_baseline,
+    )
+    others = [
+        Pair("split_skew", train, "train", evidence.summaries[split], split, _SKEW_HINT)
+        for split in SPLITS[1:]
+        if split in evidence.summaries and evidence.summaries[split].rows
+    ]
+    log.run(
+        "split_skew",
+        lambda: [f for pair in others for f in compare(pair, config.split_skew, columns, config.chance)],
+        off=config.split_skew.severity == "off" and not config.split_skew.features,
+        skip=no_train,
+    )
+    serving = Pair("serving_skew", train, "train", evidence.serving or before, None, _SERVING_HINT)
+    log.run(
+        "serving_skew",
+        lambda: [*_absent(serving, columns, config), *compare(serving, config.serving, columns, config.chance)],
+        off=config.serving.severity == "off" and not config.serving.features,
+        skip=no_train or ("" if evidence.serving else "no sample of serving data: data_gate.serving.sample"),
+    )
+    labels = config.label_shift
+    log.run(
+        "label_shift",
+        lambda: [
+            f
+            for pair in others
+            for f in compare_label(_renamed(pair, "label_shift"), labels.splits, columns, config.chance)
+        ],
+        off=labels.splits.severity == "off",
+        skip=no_train,
+    )
+    log.run(
+        "label_drift",
+        lambda: compare_label(_renamed(now, "label_drift"), labels.baseline, columns, config.chance),
+        off=drift_off or labels.baseline.severity == "off",
+        skip=no_baseline,
+    )
+
+
+def _renamed(pair: Pair, rule: str) -> Pair:
+    return Pair(rule, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
+
+
+def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Finding]:
+    """Inputs that the sample of serving data lacks."""
+    for name in columns.inputs:
+        if name in pair.base.columns and name not in pair.other.columns and config.serving.severity != "off":
+            yield Finding(
+                rule=pair.rule,
+                feature=name,
+                expected=f"a column {name!r} in the sample",
+                observed="no such column",
+                severity=config.serving.severity,
+                hint="an input that is not there when the model is asked can't be one: take it out of features:",
+            )
+
+
+def _look_at_rows(log: _Log, evidence: Evidence, columns: Columns, config: DataGateConfig) -> None:
+    """The checks that need more than the statistics."""
+    files = evidence.ingest.files if evidence.ingest else ()
+    log.run(
+        "duplicate_files",
+        lambda: duplicate_files(files, config.duplicate_files),
+        off=config.duplicate_files.severity == "off",
+        skip="" if evidence.ingest else "ExampleGen left no list of the files that it read (data.reader: tfx)",
+    )
+    off = config.duplicates.severity == "off", config.leakage.severity == "off"
+    empty = "" if any(summary.rows for summary in evidence.summaries.values()) else "there are no rows"
+    rows: list[Rows] = []
+
+    def duplicates() -> Iterable[Finding]:
+        rows.append(evidence.rows())
+        return shared_rows(rows[0], config.duplicates, config.chance)
+
+    def leakage() -> Iterable[Finding]:
+        sample = (rows[0] if rows else evidence.rows()).sample
+        return leaking(evidence.decode(sample), columns, config.leakage) if sample else ()
+
+    log.run("duplicates", duplicates, off=off[0], skip=empty)
+    log.run("leakage", leakage, off=off[1], skip=empty)

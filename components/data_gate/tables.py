@@ -1,0 +1,145 @@
+"""Columns as arrays: from serialized tf.Examples, or from a file of serving data."""
+
+import gzip
+import posixpath
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv, parquet
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.io import fileio
+
+from components.data_gate.examples import read_records
+from components.data_gate.leakage import Values
+from components.data_gate.summary import Column, Summary, from_values
+from preprocessing.errors import UserError
+
+_NULL_WORDS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
+
+
+def decoded(records: Sequence[bytes]) -> dict[str, Values]:
+    """The columns of serialized tf.Examples; a feature without a value in any of them is left out."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    batch = ExamplesToRecordBatchDecoder(None).DecodeBatch(list(records))
+    return {
+        name: _first_values(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if not pa.types.is_null(column.type)
+    }
+
+
+def _first_values(column: pa.ListArray) -> Values:
+    """The value of each row; a row without one, or with NaN, is missing."""
+    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    there = lengths > 0
+    starts = column.offsets.to_numpy()[:-1][there]
+    flat = column.values.take(pa.array(starts))
+    if pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type):
+        values = np.zeros(len(there))
+        values[there] = flat.to_numpy(zero_copy_only=False)
+        return Values(values, ~there | ~np.isfinite(values))
+    text = np.full(len(there), "", dtype=object)
+    text[there] = [each.decode("utf-8", "replace") for each in flat.to_pylist()]
+    return Values(text, ~there)
+
+
+def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
+    """A sample of serving data, its columns of the types that the schema gives them.
+
+    Args:
+      path: a CSV (`.csv`, also `.csv.gz`), Parquet or TFRecord (`.tfrecord`, `.tfrecord.gz`) file.
+      schema: names and types; other columns of the file are left out.
+
+    Raises:
+      UserError: there is no such file, it is of another kind, can't be read, is empty, or a column holds something
+        else than its type.
+    """
+    if not fileio.exists(path):
+        raise UserError(
+            f"data_gate.serving.sample: no such file: {path}", hint="correct the path, or take the setting out"
+        )
+    types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
+    base = posixpath.basename(path).removesuffix(".gz")
+    if base.endswith((".tfrecord", ".tfrecords")):
+        values = _examples(path)
+        rows = len(next(iter(values.values())).missing) if values else 0
+        columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
+    elif base.endswith((".csv", ".parquet")):
+        table = _table(path, base)
+        rows = table.num_rows
+        columns = {
+            name: _typed(name, types[name], _cells(table[name], types[name]), path)
+            for name in table.column_names
+            if name in types
+        }
+    else:
+        raise UserError(
+            f"data_gate.serving.sample: expected a .csv, .parquet or .tfrecord file, received {path}",
+            hint="write the sample in one of these formats",
+        )
+    if not rows:
+        raise UserError(f"data_gate.serving.sample: {path} has no rows", hint="give it some, or take the setting out")
+    return Summary(rows, columns)
+
+
+def _examples(path: str) -> dict[str, Values]:
+    try:
+        return decoded(list(read_records(path)))
+    except (ValueError, RuntimeError, OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> UserError:
+    return UserError(f"data_gate.serving.sample: {path} can't be read: {error}", hint="write the file again")
+
+
+def _table(path: str, base: str) -> pa.Table:
+    try:
+        with fileio.open(path, "rb") as raw:
+            content = raw.read()
+        if base.endswith(".parquet"):
+            return parquet.read_table(pa.BufferReader(content))
+        return _read_csv(gzip.decompress(content) if path.endswith(".gz") else content)
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_csv(content: bytes) -> pa.Table:
+    """Every cell as text: what "007" is, the schema says."""
+    names = csv.open_csv(pa.BufferReader(content)).schema.names
+    options = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=_NULL_WORDS
+    )
+    return csv.read_csv(pa.BufferReader(content), convert_options=options)
+
+
+def _cells(column: pa.ChunkedArray, type_name: str) -> Values:
+    """A column of the table as text or numbers, by its type in the schema."""
+    missing = column.is_null().to_numpy()
+    if type_name == "BYTES":
+        text = column.cast(pa.string()).fill_null("").to_numpy()
+        return Values(text.astype(object), missing)
+    if pa.types.is_string(column.type):
+        return Values(column.fill_null("0").to_numpy().astype(object), missing)
+    numbers = column.cast(pa.float64()).fill_null(0.0).to_numpy()
+    return Values(numbers, missing | ~np.isfinite(numbers))
+
+
+def _typed(name: str, type_name: str, cells: Values, path: str) -> Column:
+    there = cells.values[~cells.missing]
+    if type_name == "BYTES":
+        if cells.values.dtype != object:
+            there = np.array([f"{value:g}" for value in there], dtype=object)
+        return from_values(type_name, there, int(cells.missing.sum()))
+    try:
+        numbers = there.astype(np.float64)
+    except ValueError as error:
+        raise UserError(
+            f"data_gate.serving.sample: {path}, column {name!r}: the schema says {type_name}: {error}",
+            hint="correct the sample: it must look like the requests",
+        ) from error
+    finite = np.isfinite(numbers)
+    return from_values(type_name, numbers[finite], int(cells.missing.sum() + (~finite).sum()))

@@ -1,0 +1,99 @@
+"""What passes between the readers and the rest of ExampleGen: blocks of a file, their rows, and the bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+FeatureType = Literal["int64", "double", "string"]
+"""What a column is to tf.Example: INT, FLOAT (stored as float32) or BYTES."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of one file that one worker reads at once.
+
+    Attributes:
+      file: the path or URL, as Beam's file systems know it.
+      number: counted from 0 within the file.
+      start: where it begins; what is counted is the format's own: bytes, row groups, record batches.
+      end: where it ends, exclusive; -1 is the end of the file, for files that can only be read from the start.
+      first: the place of its first row: its line (text, the header is on line 1) or its row, from 1.
+    """
+
+    file: str
+    number: int
+    start: int
+    end: int
+    first: int
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that can't become an example.
+
+    Attributes:
+      file: where it stands.
+      place: its line (text formats) or its row, from 1.
+      reason: what was expected and what was received, in one line.
+      text: the row as it stands in the file (text formats), or as one line of JSON.
+    """
+
+    file: str
+    place: int
+    reason: str
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a block.
+
+    Attributes:
+      batch: the good rows: text cells (CSV without types), or columns in the format's own Arrow types.
+      places: int64 of shape [rows]: the line or row of each, as in `BadRow.place`.
+      bad: the rows between them that can't be read.
+    """
+
+    batch: pa.RecordBatch
+    places: np.ndarray
+    bad: tuple[BadRow, ...] = field(default=())
+
+
+class Reader(Protocol):
+    """One file format. An instance is made from the configuration alone and can travel to a Beam worker."""
+
+    def columns(self, file: str) -> list[str]:
+        """The column names, in order.
+
+        Raises:
+          UserError: the file can't be read as this format, is empty, or has a column twice.
+        """
+        ...
+
+    def plan(self, file: str) -> Iterator[Block]:
+        """Divides a file into blocks of about `block_bytes`, without ever holding more than one of them.
+
+        Raises:
+          UserError: the file can't be read as this format: cut short, wrong magic bytes.
+        """
+        ...
+
+    def read(self, block: Block, types: Mapping[str, FeatureType] | None = None) -> Iterator[Rows]:
+        """The rows of one block, in order, in one or more pieces of bounded size.
+
+        Args:
+          block: as `plan` gave it.
+          types: the types that the columns will get; columns without one are not wanted. A reader may use them to
+            convert at once where every value fits; where one does not, it gives the values as they stand. None
+            gives every column as it stands.
+
+        Raises:
+          UserError: the block as a whole can't be read. A single row that can't be is a `BadRow`.
+        """
+        ...

@@ -1,0 +1,192 @@
+"""TFX's entry: spreads blocks over Beam's workers, then puts what they wrote into place."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from tfx.components.example_gen.write_split import to_file_format_str
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import proto_utils
+
+from components.example_gen import finish
+from components.example_gen.block import FeatureType
+from components.example_gen.columns import resolve_types
+from components.example_gen.config import SPLITS
+from components.example_gen.facts import ColumnFacts, merge, survey
+from components.example_gen.formats import io, sql
+from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units
+from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
+from components.example_gen.progress import progress
+from components.example_gen.row_hash import row_hash
+from components.example_gen.sources import list_files
+from components.example_gen.splits import Assigner, Counts, SplitRule, split_rule
+from preprocessing.errors import UserError
+
+Artifacts = dict[str, list[Artifact]]
+Decision = tuple[dict[str, FeatureType], dict[str, str]]
+"""The type of every feature, and the columns that are left out with the reason."""
+Facts = Mapping[str, ColumnFacts]
+
+_log = logging.getLogger("lockgate")
+
+
+class Executor(BaseBeamExecutor):
+    """Reads the sources of an `IngestJob` and writes one Examples artifact."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """Writes gzipped TFRecords below `Split-train`, `Split-eval` and `Split-test`, and `ingest.json` beside them.
+
+        Args:
+          input_dict: nothing.
+          output_dict: `examples` (Examples).
+          exec_properties: `ingest` (an IngestJob as JSON), `input_base` and `input_config` as the driver resolved
+            them, and `window` when it found several spans.
+
+        Raises:
+          UserError: the sources can't be read, a row is bad and that is not allowed, or too many are.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        job = IngestJob.from_json(exec_properties[JOB_KEY])
+        artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        folder = f"{artifact.uri}/.ingest-{uuid.uuid4().hex[:8]}"
+        progress.restart()
+        try:
+            sources = _sources(job, exec_properties, folder)
+            self._write(job, sources, folder)
+            progress.say(float(sum(source.size for source in sources)))
+            report = finish.finish(job, folder, artifact.uri)
+        finally:
+            finish.remove(folder)
+        artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(artifact, to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
+        _log.info("examples: %s", ", ".join(f"{split} {rows:,}" for split, rows in report.rows.items()))
+
+    def _write(self, job: IngestJob, sources: Sequence[Source], folder: str) -> None:
+        """Runs the Beam pipeline. It leaves shards and their description in `folder`."""
+        table = Table.of(job, [source.file for source in sources])
+        total = float(sum(source.size for source in sources))
+        work = list(enumerate(groups(sources, job.data.block_mb << 20)))
+        try:
+            with self._make_beam_pipeline() as pipeline:
+                parts = (
+                    pipeline
+                    | "Files" >> beam.Create(work)
+                    | "Plan" >> beam.ParDo(Kept(_plan, folder), table, total)
+                    | "Spread" >> beam.Reshuffle()
+                )
+                decision = _decision(parts, table, folder)
+                split = _assigner(parts, table, decision, folder)
+                _ = (
+                    parts
+                    | "Ingest" >> beam.ParDo(Kept(_ingest, folder), table, decision, split, folder)
+                    | "Together" >> beam.combiners.ToList()
+                    | "Describe" >> beam.Map(finish.describe, decision, folder)
+                )
+        except Exception as error:
+            # Beam passes errors on as text: what a worker had to say to a person lies in a file.
+            if (known := finish.first_failure(folder)) is not None:
+                raise known from error
+            raise
+
+
+def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) -> list[Source]:
+    """The files to read, in order; a query's rows become one."""
+    if job.data.sql is not None:
+        file = sql.spool(job.data.sql, folder, job.data.block_mb << 20)
+        return [Source("all", file, io.size(file))]
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    window: dict[str, list[str]] = json.loads(exec_properties.get(WINDOW_KEY) or "{}")
+    found: list[Source] = []
+    for split in config.splits:
+        for pattern in window.get(split.name, [split.pattern]):
+            for file in list_files(os.path.join(base, pattern), job.data.format):  # noqa: PTH118 - may be a URL
+                found.append(Source(split.name, file, io.size(file)))
+    return found
+
+
+class Kept(beam.DoFn):
+    """A function for Beam whose UserErrors are kept in a file, because not every runner passes exceptions on."""
+
+    def __init__(self, function: Callable[..., Iterable[Any]], folder: str) -> None:
+        self._function = function
+        self._folder = folder
+
+    def process(self, element: Any, *args: Any) -> Iterable[Any]:
+        """The function's results for one element and some side inputs."""
+        try:
+            yield from self._function(element, *args)
+        except UserError as error:
+            finish.keep_failure(self._folder, error)
+            raise
+
+
+def _plan(numbered: tuple[int, list[Source]], table: Table, total: float) -> Iterator[Unit]:
+    return units(table.reader, *numbered, total)
+
+
+def _decision(parts: beam.PCollection, table: Table, folder: str) -> Any:
+    """The `Decision`, as it is or as a side input for what has to be found from all of the table."""
+    if table.job.types is not None:
+        return table.job.types, {}
+    return beam.pvalue.AsSingleton(
+        parts
+        | "Survey" >> beam.ParDo(Kept(_survey, folder), table)
+        | "Facts" >> beam.CombineGlobally(_all_facts)
+        | "Types" >> beam.ParDo(Kept(_types, folder), table.job)
+    )
+
+
+def _survey(unit: Unit, table: Table) -> Iterator[Facts]:
+    blocks = [block for _, block, _ in unit.blocks]
+    yield _all_facts(survey(rows, table.null_words) for block in blocks for rows in table.reader.read(block))
+
+
+def _all_facts(parts: Iterable[Facts]) -> Facts:
+    return functools.reduce(merge, parts, {})
+
+
+def _types(facts: Facts, job: IngestJob) -> Iterator[Decision]:
+    yield resolve_types(facts, job.uses)
+
+
+def _assigner(parts: beam.PCollection, table: Table, decision: Any, folder: str) -> Any:
+    """The rule that divides rows, as it is or as a side input where it depends on all of the table."""
+    if table.job.data.inputs is not None:
+        return None
+    rule = split_rule(table.job.data.split, table.job.required)
+    if not rule.needs_counts:
+        return rule.resolve(None)
+    return beam.pvalue.AsSingleton(
+        parts
+        | "Count" >> beam.ParDo(Kept(_count, folder), table, decision, rule)
+        | "Counts" >> beam.CombineGlobally(rule.merged)
+        | "Rule" >> beam.ParDo(Kept(_resolved, folder), rule)
+    )
+
+
+def _count(unit: Unit, table: Table, decision: Decision, rule: SplitRule) -> Iterator[Counts]:
+    ingestion = Ingestion(table, decision[0], None, "")
+    examples = (rows for _, block, _ in unit.blocks for rows in ingestion.examples(block))
+    yield rule.merged(rule.count(rows.batch, row_hash(rows.batch)) for rows in examples)
+
+
+def _resolved(counts: Counts, rule: SplitRule) -> Iterator[Assigner]:
+    yield rule.resolve(counts)
+
+
+def _ingest(unit: Unit, table: Table, decision: Decision, split: Assigner | None, folder: str) -> Iterator[UnitResult]:
+    yield Ingestion(table, decision[0], split, folder).run(unit)

@@ -1,0 +1,113 @@
+"""Which formats there are, how a file's name tells its format, and the reader of each.
+
+Readers are imported when asked for: `lockgate validate` looks at names without loading Arrow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal, get_args
+
+from components.example_gen.formats.io import COMPRESSIONS
+from preprocessing.errors import UserError
+
+if TYPE_CHECKING:
+    from components.example_gen.block import Reader
+    from components.example_gen.config import DataConfig
+
+Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+FORMATS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+}
+"""What a file's name says about its format; the endings of `COMPRESSIONS` may follow those in `PACKED`."""
+PACKED: tuple[Format, ...] = ("csv", "jsonl", "tfrecord")
+"""Formats that are read from the start, and so may be packed as a whole. The others pack their own columns."""
+_SHARD = re.compile(r"-\d+-of-\d+$")
+
+
+def named_format(file: str) -> Format | None:
+    """The format that a file's name tells, for example "csv" for `a.csv.gz`; None when it tells none.
+
+    The shard number of TFRecord files may stand behind the ending: `a.tfrecord-00000-of-00008.gz`.
+    """
+    name = PurePosixPath(file)
+    if name.suffix.lower() in COMPRESSIONS:
+        name = name.with_suffix("")
+    return FORMATS.get(PurePosixPath(_SHARD.sub("", name.name)).suffix.lower())
+
+
+def format_of(files: Sequence[str], configured: Format | None) -> Format:
+    """The format of a table's files: as configured, else from their names.
+
+    Args:
+      files: paths or URLs, at least one.
+      configured: `data.format`.
+
+    Raises:
+      UserError: the names say nothing, or not the same thing; or a file is packed whose format can't be.
+    """
+    formats = {file: configured or named_format(file) for file in files}
+    first = formats[files[0]]
+    for file, found in formats.items():
+        if found is None:
+            raise UserError(
+                f"{file}: the name does not say whether this is {_either(get_args(Format))}",
+                hint=f"set data.format to {_either(get_args(Format))}",
+            )
+        if found != first:
+            raise UserError(
+                f"{files[0]} is {first} and {file} is {found}; one table has one format",
+                hint="name the files of one format, for example by a glob such as data/*.csv",
+            )
+        if PurePosixPath(file).suffix.lower() in COMPRESSIONS and found not in PACKED:
+            raise UserError(
+                f"{file}: a {found} file can't be read while it is packed as a whole",
+                hint=f"unpack it; only {_either(PACKED)} files may be packed, {found} packs its own columns",
+            )
+    if first is None:
+        raise ValueError("expected at least one file")
+    return first
+
+
+def reader(fmt: Format, data: DataConfig) -> Reader:
+    """The reader of a format, as the `data:` section configures it."""
+    block_bytes = data.block_mb << 20
+    match fmt:
+        case "csv":
+            from components.example_gen.formats.csv import CsvReader
+
+            return CsvReader(data.csv, block_bytes)
+        case "jsonl":
+            from components.example_gen.formats.jsonl import JsonLinesReader
+
+            return JsonLinesReader(block_bytes)
+        case "parquet":
+            from components.example_gen.formats.parquet import ParquetReader
+
+            return ParquetReader(block_bytes)
+        case "arrow":
+            from components.example_gen.formats.arrow_ipc import ArrowIpcReader
+
+            return ArrowIpcReader(block_bytes)
+        case "tfrecord":
+            from components.example_gen.formats.tfrecord import TfRecordReader
+
+            return TfRecordReader(block_bytes)
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,171 @@
+"""What drift is measured against: the statistics of the last push, or of the span before this one.
+
+Found by lineage, not by run: an artifact that comes from the cache belongs to several runs.
+"""
+
+import logging
+from collections.abc import Collection, Iterable
+from typing import Any, Literal
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.types.channel import BaseChannel, Channel
+
+logger = logging.getLogger("lockgate")
+
+BASELINE_KEY = "baseline_statistics"
+_VERDICT_TYPE = "components.DataVerdict"
+_IN = (metadata_store_pb2.Event.INPUT,)
+_OUT = (metadata_store_pb2.Event.OUTPUT,)
+
+Artifacts = dict[str, list[Artifact]]
+
+
+def baseline(kind: Literal["last_push", "previous_span", "none"], statistics: BaseChannel) -> Resolver | None:
+    """The node that finds the baseline.
+
+    Args:
+      kind: as the configuration has it.
+      statistics: of this run's examples.
+
+    Returns:
+      A resolver with the output `baseline_statistics`, which holds one ExampleStatistics or none; None for `none`.
+    """
+    known = Channel(type=standard_artifacts.ExampleStatistics)
+    match kind:
+        case "last_push":
+            pushed = Channel(type=standard_artifacts.PushedModel)
+            node = Resolver(LastPushStrategy, pushed_model=pushed, **{BASELINE_KEY: known})
+        case "previous_span":
+            node = Resolver(PreviousSpanStrategy, statistics=statistics, **{BASELINE_KEY: known})
+        case "none":
+            return None
+    return node.with_id("Baseline")
+
+
+class LastPushStrategy(ResolverStrategy):
+    """The statistics of the examples that the last pushed model was trained on."""
+
+    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
+        """Follows the pushed models back to their examples, the newest first.
+
+        Args:
+          store: knows the lineage.
+          input_dict: every `pushed_model`, and every known ExampleStatistics as `baseline_statistics`.
+
+        Returns:
+          The push and the statistics; empty lists without one whose files are there.
+        """
+        known = input_dict[BASELINE_KEY]
+        examples_of = _read(store, [each.id for each in known], "examples")
+        for pushed in _newest_first(input_dict["pushed_model"]):
+            if pushed.get_int_custom_property("pushed") != 1:
+                continue
+            examples = _raw_examples(store, pushed.id)
+            statistics = [each for each in known if examples & examples_of[each.id]]
+            for found in _newest_first(statistics):
+                if _is_there(found):
+                    return {"pushed_model": [pushed], BASELINE_KEY: [found]}
+        return {name: [] for name in input_dict}
+
+
+class PreviousSpanStrategy(ResolverStrategy):
+    """The statistics of the newest span before this one that the data gate did not refuse."""
+
+    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
+        """Compares the spans of the examples.
+
+        Of several statistics of one span (another version of the files) the newest count. A refused span is no
+        measure: the next good one would differ from it.
+
+        Args:
+          store: knows the lineage.
+          input_dict: this run's `statistics`, and every known ExampleStatistics as `baseline_statistics`.
+
+        Returns:
+          Both; empty lists where there is no earlier span whose files are there.
+        """
+        [current] = input_dict["statistics"]
+        known = input_dict[BASELINE_KEY]
+        spans = _spans(store, [current, *known])
+        refused = _refused(store, [each.id for each in known])
+        earlier = [each for each in known if spans[each.id] < spans[current.id] and each.id not in refused]
+        for found in sorted(earlier, key=lambda each: (spans[each.id], int(each.id)), reverse=True):
+            if _is_there(found):
+                return {"statistics": [current], BASELINE_KEY: [found]}
+        return {name: [] for name in input_dict}
+
+
+def _newest_first(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    return sorted(artifacts, key=lambda each: int(each.id), reverse=True)
+
+
+def _is_there(statistics: Artifact) -> bool:
+    if fileio.exists(statistics.uri):
+        return True
+    logger.warning("baseline: the folder %s of statistics %d is gone", statistics.uri, statistics.id)
+    return False
+
+
+def _read(store: mlmd.MetadataStore, artifacts: Collection[int], key: str) -> dict[int, set[int]]:
+    """For each artifact, the artifacts that the execution which made it read under an input's name."""
+    makers: dict[int, set[int]] = {artifact: set() for artifact in artifacts}
+    for event in _events(store.get_events_by_artifact_ids, artifacts, _OUT):
+        makers[event.artifact_id].add(event.execution_id)
+    inputs: dict[int, set[int]] = {}
+    for event in _events(store.get_events_by_execution_ids, set().union(*makers.values()), _IN):
+        if event.path.steps[0].key == key:
+            inputs.setdefault(event.execution_id, set()).add(event.artifact_id)
+    # Executions that took the artifact from the cache had equal inputs, but perhaps not the same artifacts.
+    return {
+        artifact: inputs.get(min(executions), set()) if executions else set() for artifact, executions in makers.items()
+    }
+
+
+def _events(ask: Any, ids: Collection[int], kinds: Collection[int]) -> list[metadata_store_pb2.Event]:
+    return [event for event in ask(list(ids)) if event.type in kinds] if ids else []
+
+
+def _raw_examples(store: mlmd.MetadataStore, pushed_model: int) -> set[int]:
+    """The examples at the beginning of the way to a pushed model: those that were not made of other examples.
+
+    Only the model is followed, and only its examples: the champion and the schema have pasts of their own.
+    """
+    [model, *_] = _read(store, [pushed_model], "model")[pushed_model] or [None]
+    found = _read(store, [model], "examples")[model] if model is not None else set[int]()
+    while earlier := set[int]().union(*_read(store, found, "examples").values()):
+        found = earlier
+    return found
+
+
+def _spans(store: mlmd.MetadataStore, statistics: list[Artifact]) -> dict[int, int]:
+    """The span of the examples behind each statistics; 0, as in TFX, where none was given."""
+    examples_of = _read(store, [each.id for each in statistics], "examples")
+    ids = set[int]().union(*examples_of.values())
+    # ExampleGen's driver leaves it as a custom property, which StatisticsGen does not pass on.
+    spans = {
+        each.id: max(each.custom_properties["span"].int_value, each.properties["span"].int_value)
+        for each in store.get_artifacts_by_id(list(ids))
+    }
+    return {each: max((spans[example] for example in examples), default=0) for each, examples in examples_of.items()}
+
+
+def _refused(store: mlmd.MetadataStore, statistics: Collection[int]) -> set[int]:
+    """Those on which the data gate's last verdict was no."""
+    readers: dict[int, set[int]] = {}
+    for event in _events(store.get_events_by_artifact_ids, statistics, _IN):
+        if event.path.steps[0].key == "statistics":
+            readers.setdefault(event.execution_id, set()).add(event.artifact_id)
+    made = {
+        event.artifact_id: event.execution_id for event in _events(store.get_events_by_execution_ids, readers, _OUT)
+    }
+    last: dict[int, bool] = {}
+    for verdict in sorted(store.get_artifacts_by_id(list(made)), key=lambda each: int(each.id)):
+        if verdict.type == _VERDICT_TYPE:
+            for each in readers[made[verdict.id]]:
+                last[each] = verdict.custom_properties["blessed"].int_value == 1
+    return {each for each, blessed in last.items() if not blessed}

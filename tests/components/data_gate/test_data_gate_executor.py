@@ -1,0 +1,333 @@
+"""The whole gate on real artifact folders: what it lets through, what it stops, and what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from support.gated import Run, orders, schema_of, serialized, sound, statistics_of, write_records
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.data_gate.columns import Columns
+from components.data_gate.report import Finding, Verdict, read
+from preprocessing.errors import UserError
+
+
+def _found(verdict: Verdict, rule: str, feature: str | None = None) -> list[Finding]:
+    return [each for each in verdict.findings if each.rule == rule and feature in (None, each.feature)]
+
+
+def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
+    verdict = sound_run.judge()
+
+    assert verdict.findings == ()
+    assert verdict.blessed
+    assert sound_run.verdict.get_int_custom_property("blessed") == 1
+    assert {check.name: check.state for check in verdict.checks} == {
+        "anomalies": "ran",
+        "min_rows": "ran",
+        "drift": "skipped",
+        "split_skew": "ran",
+        "serving_skew": "skipped",
+        "label_shift": "ran",
+        "label_drift": "skipped",
+        "duplicate_files": "skipped",
+        "duplicates": "ran",
+        "leakage": "ran",
+    }
+    assert all(check.reason for check in verdict.checks if check.state == "skipped")
+    assert verdict.reason() == "6 checks passed"
+
+
+def test_sound_data_pass_against_a_baseline(sound_run: Run, tmp_path: Path) -> None:
+    earlier = Run(tmp_path, {"train": orders(900, 11), "eval": orders(300, 12), "test": orders(300, 13)})
+    assert sound_run.judge(baseline=earlier).findings == ()
+
+
+def test_renamed_column(tmp_path: Path) -> None:
+    run = Run(tmp_path, {split: frame.rename(columns={"price": "Price"}) for split, frame in sound().items()})
+    verdict = run.judge()
+
+    missing, new = _found(verdict, "SCHEMA_MISSING_COLUMN"), _found(verdict, "SCHEMA_NEW_COLUMN")
+    assert [(each.feature, each.severity, each.split) for each in missing + new] == [
+        ("price", "block", "train, eval, test"),
+        ("Price", "warn", "train, eval, test"),
+    ]
+    assert missing[0].expected == "a column 'price' of type FLOAT"
+    assert not verdict.blessed
+    assert run.verdict.get_int_custom_property("blessed") == 0
+    assert "renamed" in missing[0].hint
+
+
+def test_numbers_turned_to_text(tmp_path: Path) -> None:
+    frames = sound()
+    for frame in frames.values():
+        frame["price"] = [f"{price:.2f}" for price in frame["price"][:-1]] + ["eleven"]
+    verdict = Run(tmp_path, frames).judge()
+    (finding, *_) = _found(verdict, "UNEXPECTED_DATA_TYPE")
+    assert (finding.feature, finding.expected, finding.severity) == ("price", "type FLOAT", "block")
+    assert finding.observed.startswith("type BYTES: 'eleven'")
+
+
+def _with_new_country(share: float) -> dict[str, pd.DataFrame]:
+    frames = sound()
+    for frame in frames.values():
+        frame.loc[: int(share * len(frame)) - 1, "country"] = "nl"
+    return frames
+
+
+def test_new_category_in_many_rows_is_seen_by_the_domain_and_by_drift(sound_run: Run, tmp_path: Path) -> None:
+    verdict = Run(tmp_path, _with_new_country(0.4)).judge(baseline=sound_run)
+
+    (finding,) = _found(verdict, "ENUM_TYPE_UNEXPECTED_STRING_VALUES")
+    assert finding.severity == "block"
+    assert finding.expected == "one of 'be', 'de', 'fr'"
+    assert finding.observed == "40 % of the values are others: 'nl'"
+    (drift,) = _found(verdict, "drift", "country")
+    assert drift.severity == "block"
+    assert "'nl', never seen before, is 40 % of the rows" in drift.observed
+    assert drift.observed.startswith("0.4:")
+
+
+def test_new_category_in_few_rows_warns_only(tmp_path: Path) -> None:
+    run = Run(tmp_path, _with_new_country(0.02))
+    verdict = run.judge()
+    (finding,) = _found(verdict, "ENUM_TYPE_UNEXPECTED_STRING_VALUES")
+    assert finding.severity == "warn"
+    assert verdict.blessed
+    refused = run.judge({"unexpected_values": {"block_above": 0.0}})
+    assert not refused.blessed
+    assert not read(run.verdict.uri).blessed
+    kind = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
+    assert run.judge({"anomalies": {kind: "off"}}).findings == ()
+
+
+@pytest.mark.parametrize(("missing", "severity"), [(4, "warn"), (200, "block")])
+def test_missing_values_beyond_the_presence(tmp_path: Path, missing: int, severity: str) -> None:
+    frames = sound()
+    frames["test"].loc[: missing - 1, "country"] = None
+    (finding,) = _found(Run(tmp_path, frames).judge(), "FEATURE_TYPE_LOW_FRACTION_PRESENT")
+    assert (finding.feature, finding.split, finding.severity) == ("country", "test", severity)
+    assert finding.expected == "a value in at least 100 % of the rows"
+    assert finding.observed == f"a value in {400 - missing} rows, {100 - missing / 4:g} %"
+
+
+@pytest.mark.parametrize("outlier", [False, True])
+def test_prices_in_cents(sound_run: Run, tmp_path: Path, outlier: bool) -> None:
+    frames = sound()
+    baseline = sound()
+    for frame in frames.values():
+        frame["price"] *= 100
+    if outlier:  # equal-width histograms see nothing beside one
+        for each in (frames, baseline):
+            each["train"].loc[0, "price"] = 1e7
+    verdict = Run(tmp_path / "now", frames).judge(baseline=Run(tmp_path / "before", baseline) if outlier else sound_run)
+
+    (drift,) = _found(verdict, "drift", "price")
+    assert drift.severity == "block"
+    assert float(drift.observed.partition(":")[0]) > 0.85
+    (range_,) = _found(verdict, "FLOAT_TYPE_BIG_FLOAT", "price")[:1]
+    assert range_.expected == "between 0 and 1000"
+    assert float(range_.observed.split()[-1]) > 9000
+
+
+def test_missing_values_drift_although_the_schema_allows_them(sound_run: Run, tmp_path: Path) -> None:
+    frames = sound()
+    for frame in frames.values():
+        frame.loc[frame.index % 2 == 0, "count"] = None
+        frame["count"] = frame["count"].astype("Int64").astype(object).where(frame["count"].notna(), None)
+    verdict = Run(tmp_path, frames).judge(baseline=sound_run)
+    (drift,) = _found(verdict, "drift", "count")
+    assert drift.observed == "0.5: 50 % missing, was 0 %"
+
+
+def test_columns_that_the_model_does_not_use_and_dates_may_drift(sound_run: Run, tmp_path: Path) -> None:
+    frames = sound()
+    for frame in frames.values():
+        frame["count"] += 40
+    run = Run(tmp_path, frames)
+    assert _found(run.judge(baseline=sound_run), "drift", "count")
+    for inputs in ({"price": "number"}, {"price": "number", "count": "datetime"}):
+        columns = Columns.model_validate({"label": "late", "task": "binary", "inputs": inputs})
+        assert not _found(run.judge(baseline=sound_run, columns=columns), "drift")
+
+
+def test_overrides_for_one_column(sound_run: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path, _with_new_country(0.4))
+
+    def drift(override: dict[str, object]) -> list[str]:
+        verdict = run.judge({"drift": {"features": {"country": override}}}, baseline=sound_run)
+        return [each.severity for each in _found(verdict, "drift")]
+
+    assert drift({"limit": 0.5}) == []
+    assert drift({"severity": "warn"}) == ["warn"]
+    assert drift({"severity": "off"}) == []
+    with pytest.raises(UserError, match=r"drift\.features: the schema has no column 'contry'") as error:
+        run.judge({"drift": {"features": {"contry": {"limit": 0.5}}}})
+    assert "did you mean 'country'?" in error.value.hint
+
+
+def test_skew_between_splits_warns(tmp_path: Path) -> None:
+    frames = sound()
+    frames["test"]["price"] += 30
+    verdict = Run(tmp_path, frames).judge()
+    assert [(f.feature, f.split, f.severity) for f in _found(verdict, "split_skew")] == [("price", "test", "warn")]
+    assert verdict.blessed
+
+
+def _label_change() -> float:
+    share = sound()["train"]["late"].mean()
+    return abs(1 - 2 * float(share))
+
+
+def test_label_balance(sound_run: Run, tmp_path: Path) -> None:
+    frames = sound()
+    frames["test"]["late"] = (np.arange(400) % 4 != 0).astype(int)  # 75 % instead of about 30 %
+    run = Run(tmp_path / "split", frames)
+    (finding,) = _found(run.judge(), "label_shift")
+    assert (finding.feature, finding.split, finding.severity) == ("late", "test", "warn")
+    frames = {split: frame.assign(late=1 - frame["late"]) for split, frame in sound().items()}
+    (finding,) = _found(Run(tmp_path / "drift", frames).judge(baseline=sound_run), "label_drift")
+    assert finding.severity == "block"
+    assert float(finding.observed.partition(":")[0]) == pytest.approx(_label_change(), abs=1e-3)
+
+
+def test_an_input_that_is_gone_although_the_schema_does_not_demand_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, {split: frame.drop(columns="count") for split, frame in sound().items()})
+    (finding,) = run.judge().findings
+    assert (finding.rule, finding.feature, finding.severity) == ("SCHEMA_MISSING_COLUMN", "count", "block")
+
+
+def test_few_rows_and_a_missing_split(tmp_path: Path) -> None:
+    frames = sound()
+    verdict = Run(tmp_path, {"train": frames["train"][:49], "eval": frames["eval"]}).judge()
+    assert [(f.split, f.observed, f.severity) for f in _found(verdict, "min_rows")] == [
+        ("train", "49 rows", "block"),
+        ("test", "0 rows", "block"),
+    ]
+
+
+def test_rows_copied_from_train_to_test(tmp_path: Path) -> None:
+    frames = sound()
+    frames["test"] = pd.concat([frames["test"], frames["train"][:40]], ignore_index=True)
+    verdict = Run(tmp_path, frames).judge()
+    (finding,) = _found(verdict, "duplicates")
+    assert (finding.split, finding.severity) == ("test", "block")
+    assert finding.observed == "9.09 %, 40 rows"
+
+
+def test_a_file_twice(tmp_path: Path) -> None:
+    run = Run(tmp_path, sound())
+    one = {"input": "train", "rows": 500, "bad_rows": 0, "digest": "ab"}
+    run.ingest({"file": "a.csv", **one}, {"file": "b.csv", **one, "digest": "cd"}, {"file": "c.csv", **one})
+    (finding,) = _found(run.judge(), "duplicate_files")
+    assert finding.severity == "block"
+    assert finding.observed == "the same 500 rows in a.csv, c.csv"
+    run.ingest({"file": "a.csv", **one, "rows": 1}, {"file": "c.csv", **one, "rows": 1})
+    assert run.judge().blessed
+    run.ingest({"file": "a.csv"})
+    with pytest.raises(UserError, match=r"ingest\.json: not what ExampleGen writes"):
+        run.judge()
+
+
+def test_an_input_that_is_the_label_in_disguise(tmp_path: Path) -> None:
+    frames = sound()
+    for frame in frames.values():
+        frame["price"] = frame["price"].where(frame["late"] == 1, 1000 - frame["price"])
+    verdict = Run(tmp_path, frames).judge()
+    (finding,) = _found(verdict, "leakage")
+    assert (finding.feature, finding.severity) == ("price", "warn")
+    assert verdict.blessed
+
+
+def test_refusal_ends_the_component_where_it_must(tmp_path: Path) -> None:
+    run = Run(tmp_path, _with_new_country(0.4))
+    with pytest.raises(UserError, match="the data gate refuses the data: ENUM_TYPE_UNEXPECTED_STRING_VALUES") as error:
+        run.judge(on_refusal="fail")
+    assert "report.json" in error.value.hint
+    assert not read(run.verdict.uri).blessed  # written all the same
+    assert not list(Path(run.verdict.uri).glob("*.part"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".tfrecord", ".tfrecord.gz"])
+def test_serving_sample(sound_run: Run, tmp_path: Path, suffix: str) -> None:
+    sample = orders(500, 9).drop(columns="late")
+
+    def judged(frame: pd.DataFrame, name: str) -> Verdict:
+        path = tmp_path / f"{name}{suffix}"
+        if ".csv" in suffix:
+            frame.to_csv(path, index=False)
+        elif suffix == ".parquet":
+            frame.to_parquet(path)
+        else:
+            write_records(path, serialized(frame))
+        return sound_run.judge(serving=str(path))
+
+    assert judged(sample, "sound").findings == ()
+    (finding,) = judged(sample.assign(price=sample["price"] * 100), "cents").findings
+    assert (finding.rule, finding.feature, finding.severity) == ("serving_skew", "price", "block")
+    (finding,) = judged(sample.drop(columns="country"), "absent").findings
+    assert (finding.feature, finding.observed) == ("country", "no such column")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", None, "no such file"),
+        ("a.xlsx", b"x", r"expected a \.csv, \.parquet or \.tfrecord file"),
+        ("a.parquet", b"PAR1 cut", "can't be read"),
+        ("a.csv.gz", b"\x1f\x8b\x08\x00cut", "can't be read"),
+        ("a.csv", b"price,count\nmuch,1\n", "column 'price': the schema says FLOAT"),
+        ("a.csv", b"price,count\n", "has no rows"),
+        ("a.tfrecord", b"\x20\0\0\0\0\0\0\0cut", "can't be read"),
+    ],
+)
+def test_unreadable_serving_samples(
+    sound_run: Run, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        sound_run.judge(serving=str(tmp_path / name))
+
+
+def test_the_proposal_accepts_the_data_and_keeps_the_comments(tmp_path: Path) -> None:
+    frames = _with_new_country(0.4)
+    for frame in frames.values():
+        frame["price"] *= 100
+        frame["code"] = [f"{i % 5}" for i in range(len(frame))]
+        frame["count"] = [f"{count}" for count in frame["count"]]
+        frame.drop(columns="late", inplace=True)
+    run = Run(tmp_path, frames)
+    verdict = run.judge(columns=Columns(label="late", task="binary", inputs={"price": "number"}))
+
+    assert verdict.proposal
+    text = (Path(run.verdict.uri) / "schema.pbtxt").read_text()
+    proposed = text_format.Parse(text, schema_pb2.Schema())
+    for frame in frames.values():
+        assert not tfdv.validate_statistics(statistics_of(frame), proposed).anomaly_info
+    assert [feature.name for feature in proposed.feature] == ["price", "count", "country", "code"]
+    for kept in (
+        "# The curated schema of the orders.\nfeature {",
+        "# How many of it.\nfeature {",
+        "  # Never missing.\n  presence { min_fraction: 1.0 min_count: 1 }\n}\n",  # country itself is unchanged
+        "# Where we sell.\nstring_domain {",
+        "# The end.\n",
+    ):
+        assert kept in text
+    diff = (Path(run.verdict.uri) / "schema.diff").read_text()
+    assert '+  value: "nl"' in diff
+    assert diff.startswith("--- schema.pbtxt")
+
+
+def test_a_new_column_alone_is_proposed_too(tmp_path: Path) -> None:
+    run = Run(tmp_path, {split: frame.assign(extra=1.5) for split, frame in sound().items()})
+    verdict = run.judge()
+    assert verdict.blessed
+    assert verdict.proposal
+    before = {feature.name: feature for feature in schema_of().feature}
+    proposed = schema_of((Path(run.verdict.uri) / "schema.pbtxt").read_text())
+    assert {feature.name for feature in proposed.feature} - set(before) == {"extra"}
+    assert all(feature == before[feature.name] for feature in proposed.feature if feature.name in before)

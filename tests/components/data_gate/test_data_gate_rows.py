@@ -1,0 +1,145 @@
+"""Duplicates, the sample and leakage: what a pass over the rows finds."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.gated import serialized, write_records
+
+from components.data_gate.columns import Columns
+from components.data_gate.config import Duplicates, Leakage
+from components.data_gate.duplicates import shared_rows
+from components.data_gate.examples import Rows, read_records, read_rows
+from components.data_gate.leakage import Values, explained, leaking
+from components.data_gate.tables import decoded
+
+
+def _rows(folder: Path, splits: dict[str, list[bytes]], *, max_hashes: int = 10**6, sample_rows: int = 1000) -> Rows:
+    files = {}
+    for split, records in splits.items():
+        # Two shards, one of them not compressed.
+        paths = [folder / f"{split}-0.gz", folder / f"{split}-1"]
+        half = len(records) // 2
+        write_records(paths[0], records[:half])
+        write_records(paths[1], records[half:])
+        files[split] = [str(path) for path in paths]
+    return read_rows(files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=4000)
+
+
+def _numbered(start: int, stop: int) -> list[bytes]:
+    return [b"row %d" % i for i in range(start, stop)]
+
+
+def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
+    records = [b"", b"x" * 5_000_000, *_numbered(0, 1000)]  # one is larger than a chunk
+    for name in ("a", "a.gz"):
+        write_records(tmp_path / name, records)
+        assert list(read_records(str(tmp_path / name))) == records
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-3])
+    with pytest.raises(ValueError, match="ends within a record"):
+        list(read_records(str(tmp_path / "a")))
+
+
+def test_all_rows_are_counted_and_hashed(tmp_path: Path) -> None:
+    rows = _rows(tmp_path, {"train": _numbered(0, 500), "eval": _numbered(450, 600), "test": []})
+    assert rows.rows == {"train": 500, "eval": 150, "test": 0}
+    assert np.isin(rows.hashes["eval"], rows.hashes["train"]).sum() == 50
+    assert sorted(rows.sample) == sorted(_numbered(0, 500))
+
+
+def test_the_sample_is_bounded_by_its_bytes(tmp_path: Path) -> None:
+    rows = _rows(tmp_path, {"train": [b"%04d" % i * 10 for i in range(1000)]})
+    assert 1000 <= sum(map(len, rows.sample)) <= 4000
+
+
+def test_a_sample_finds_the_same_share(tmp_path: Path) -> None:
+    rows = _rows(
+        tmp_path,
+        {"train": _numbered(0, 20_000), "eval": [], "test": _numbered(16_000, 24_000)},
+        max_hashes=4000,
+        sample_rows=300,
+    )
+    assert rows.sampled < 1
+    assert sum(map(len, rows.hashes.values())) <= 4000
+    assert 100 <= len(rows.sample) <= 300
+    assert len(rows.hashes["train"]) / 20_000 == pytest.approx(rows.sampled, rel=0.1)
+    (finding,) = shared_rows(rows, Duplicates(), 0.001)
+    assert float(finding.observed.split(" ")[0]) == pytest.approx(50, abs=5)
+    assert "of a sample of" in finding.observed
+
+
+def test_a_table_with_few_distinct_rows_has_no_leak(tmp_path: Path) -> None:
+    """Nearly every row of the test split is in the training split, and that is as it should be."""
+    rng = np.random.default_rng(0)
+
+    def draw(count: int) -> list[bytes]:
+        return [b"kind %d" % kind for kind in rng.integers(0, 200, count)]
+
+    assert not list(
+        shared_rows(_rows(tmp_path, {"train": draw(2000), "eval": draw(500), "test": draw(500)}), Duplicates(), 0.001)
+    )
+
+
+def test_duplicates_within_the_limit(tmp_path: Path) -> None:
+    rows = _rows(tmp_path, {"train": _numbered(0, 1000), "eval": _numbered(1000, 1100), "test": _numbered(995, 1200)})
+    assert [f.observed for f in shared_rows(rows, Duplicates(), 0.001)] == ["2.44 %, 5 rows", "48.8 %, 100 rows"]
+    assert [f.split for f in shared_rows(rows, Duplicates(max_fraction=0.03), 0.001)] == ["test"]  # in eval
+    assert not list(shared_rows(rows, Duplicates(severity="off"), 0.001))
+
+
+N = 4000
+
+
+def _score(values: np.ndarray, target: np.ndarray, *, as_numbers: bool, missing: np.ndarray | None = None) -> float:
+    column = Values(values, np.zeros(len(values), bool) if missing is None else missing)
+    one_hot = target[:, np.newaxis] if target.dtype == float else np.eye(int(target.max()) + 1)[target]
+    return explained(column, one_hot, as_numbers=as_numbers)
+
+
+def test_what_single_columns_explain() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.lognormal(8, 1, N)
+    classes = rng.choice([0, 1], N, p=[0.95, 0.05])
+    noise = rng.normal(0, 1, N)
+    assert _score(label * 100, label, as_numbers=True) > 0.98  # the same in cents
+    assert _score(noise, label, as_numbers=True) < 0.05
+    assert _score(classes + 0.1 * noise, classes, as_numbers=True) > 0.9
+    assert _score(noise, classes, as_numbers=True) < 0.05
+    assert _score(np.array(["no", "yes"], dtype=object)[classes], classes, as_numbers=False) > 0.99
+    # Half of the variance: label = a + b with both of variance 1.
+    assert _score(noise, noise + rng.normal(0, 1, N), as_numbers=True) == pytest.approx(0.5, abs=0.06)
+
+
+def test_ids_explain_nothing() -> None:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 2, N)
+    ids = np.arange(N)
+    assert _score(np.array([f"order {i}" for i in ids], dtype=object), classes, as_numbers=False) == pytest.approx(0)
+    assert _score(ids.astype(float), classes, as_numbers=True) < 0.05
+    assert _score(ids, classes, as_numbers=False) == pytest.approx(0)
+
+
+def test_missing_values_can_give_the_label_away() -> None:
+    frame = pd.DataFrame({"late": [0, 1] * 500, "arrived": [1.5, None] * 500, "fine": np.arange(1000) % 7})
+    columns = Columns(label="late", task="binary", inputs={"arrived": "number", "fine": "number"})
+    (finding,) = leaking(decoded(serialized(frame.sample(frac=1, random_state=0))), columns, Leakage())
+    assert finding.feature == "arrived"
+    assert "whether it is missing alone explains" in finding.observed
+
+
+@pytest.mark.parametrize("label", [[0] * 1000, [None] * 1000, ["a"] * 10])
+def test_labels_that_say_nothing(label: list[object]) -> None:
+    frame = pd.DataFrame({"late": label, "x": [1.0] * len(label)})
+    columns = Columns(label="late", task="binary", inputs={"x": "number"})
+    assert not list(leaking(decoded(serialized(frame)), columns, Leakage()))
+
+
+def test_decoded_columns() -> None:
+    frame = pd.DataFrame({"i": [1, 2, 3], "f": [0.5, float("nan"), None], "s": ["a", None, "ü"], "none": [None] * 3})
+    columns = decoded(serialized(frame))
+    assert columns["i"].values.tolist() == [1, 2, 3]
+    assert columns["f"].missing.tolist() == [False, True, True]
+    assert columns["s"].values.tolist() == ["a", "", "ü"]
+    assert columns["s"].missing.tolist() == [False, True, False]
+    assert "none" not in columns
