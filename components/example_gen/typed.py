@@ -131,7 +131,7 @@ def _lists(
     if misfits is not None:
         wrong[rows[misfits.to_numpy(zero_copy_only=False)]] = True
     if kind != "string":
-        pass
+        wrong |= (counts > 1) & (kept < counts)
     return lists, pa.array(wrong) if wrong.any() else None
 
 
