@@ -6,9 +6,8 @@ row in all splits are kept or left out together: what is true of the sample abou
 """
 
 import gzip
-import hashlib
+import itertools
 import struct
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,9 +15,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from tfx.dsl.io import fileio
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from preprocessing.row_hash import row_hash
 
 _CHUNK = 1 << 22
 _FULL = 1 << 64
+_BATCH = 4096
+_NONE = np.zeros(0, np.uint64)
 
 
 class _Stream(Protocol):
@@ -57,25 +61,38 @@ def read_rows(
     Raises:
       ValueError: a file ends within a record.
     """
-    hashes = {split: array("Q") for split in files}
+    hashes: dict[str, list[NDArray[np.uint64]]] = {split: [] for split in files}
     rows = dict.fromkeys(files, 0)
     threshold = _FULL
     sample = _Sample(sample_rows, sample_bytes)
     for split, names in files.items():
-        mine = hashes[split]
-        for record in (record for name in names for record in read_records(name)):
-            rows[split] += 1
-            key = int.from_bytes(hashlib.blake2b(record, digest_size=8).digest(), "little")
-            if split == sample_split and key < sample.threshold:
-                sample.add(key, record)
-            if key < threshold:
-                mine.append(key)
-                if sum(map(len, hashes.values())) > max_hashes:
-                    threshold //= 2
-                    for each in hashes.values():
-                        each[:] = array("Q", (key for key in each if key < threshold))
-    ordered = {split: np.sort(np.array(each, dtype=np.uint64)) for split, each in hashes.items()}
+        for records, keys in _hashed(names):
+            rows[split] += len(records)
+            if split == sample_split:
+                for position in np.flatnonzero(_below(keys, sample.threshold)):
+                    sample.add(int(keys[position]), records[position])
+            hashes[split].append(keys[_below(keys, threshold)])
+            while sum(map(len, itertools.chain(*hashes.values()))) > max_hashes:
+                threshold //= 2
+                for name, parts in hashes.items():
+                    hashes[name] = [part[_below(part, threshold)] for part in parts]
+    ordered = {split: np.sort(np.concatenate([_NONE, *parts])) for split, parts in hashes.items()}
     return Rows(ordered, rows, threshold / _FULL, sample.records())
+
+
+def _below(keys: NDArray[np.uint64], threshold: int) -> NDArray[np.bool_]:
+    return np.ones(len(keys), bool) if threshold == _FULL else keys < np.uint64(threshold)
+
+
+def _hashed(names: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.uint64]]]:
+    """The records some thousands at a time, with the hash of what each says.
+
+    Not of its bytes: in which order an encoder writes the features of a row is a matter of chance.
+    """
+    decoder = ExamplesToRecordBatchDecoder()
+    records = (record for name in names for record in read_records(name))
+    while batch := list(itertools.islice(records, _BATCH)):
+        yield batch, row_hash(decoder.DecodeBatch(batch))
 
 
 class _Sample:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 FeatureType = Literal["int64", "double", "string"]
@@ -61,7 +62,7 @@ class Rows:
     """
 
     batch: pa.RecordBatch
-    places: np.ndarray
+    places: npt.NDArray[np.int64]
     bad: tuple[BadRow, ...] = field(default=())
 
 

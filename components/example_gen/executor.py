@@ -28,10 +28,10 @@ from components.example_gen.formats import io, sql
 from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from components.example_gen.progress import progress
-from components.example_gen.row_hash import row_hash
 from components.example_gen.sources import list_files
 from components.example_gen.splits import Assigner, Counts, SplitRule, split_rule
 from preprocessing.errors import UserError
+from preprocessing.row_hash import row_hash
 
 Artifacts = dict[str, list[Artifact]]
 Decision = tuple[dict[str, FeatureType], dict[str, str]]

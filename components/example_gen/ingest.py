@@ -22,10 +22,10 @@ from components.example_gen.formats import registry
 from components.example_gen.ingest_report import SHOWN_BAD_ROWS, BadRowReport, FileReport
 from components.example_gen.job import IngestJob
 from components.example_gen.progress import progress
-from components.example_gen.row_hash import row_hash
 from components.example_gen.splits import Assigner
 from components.example_gen.typed import typed
 from preprocessing.errors import UserError
+from preprocessing.row_hash import row_hash
 
 _PIECE_ROWS = 16_384
 """Encoded and compressed at once."""

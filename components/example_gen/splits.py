@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from components.example_gen.block import BadRow
 from components.example_gen.config import SPLITS, ColumnSplit, HashSplit, Split, TimeSplit
-from components.example_gen.row_hash import Hashes, row_hash
 from components.example_gen.tally import Tally, tally
 from components.example_gen.times import seconds
 from preprocessing.errors import UserError
+from preprocessing.row_hash import Hashes, row_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa

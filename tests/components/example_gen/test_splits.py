@@ -16,11 +16,11 @@ from pydantic import TypeAdapter
 from components.example_gen import splits
 from components.example_gen.block import BadRow
 from components.example_gen.config import SPLITS, Split
-from components.example_gen.row_hash import row_hash
 from components.example_gen.splits import Counts, SplitRule, split_rule
 from components.example_gen.tally import tally
 from components.example_gen.times import parse_time, seconds
 from preprocessing.errors import UserError
+from preprocessing.row_hash import row_hash
 
 DAY = 86_400
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.example_gen.row_hash import LONG, row_hash
+from preprocessing.row_hash import LONG, row_hash
 
 INT = st.none() | st.integers(-(2**63), 2**63 - 1)
 FLOAT = st.none() | st.floats()
