@@ -26,6 +26,7 @@ from components.example_gen.columns import schema_types
 from components.example_gen.component import ArrowExampleGen
 from components.example_gen.config import SPLITS, DataConfig, HashSplit
 from components.example_gen.job import IngestJob
+from components.example_gen.sources import located
 from pipeline.baseline import BASELINE_KEY, baseline
 from pipeline.config import PipelineConfig
 from pipeline.fingerprint import fingerprint
@@ -95,7 +96,8 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
     before = baseline(config.data_gate.drift.baseline, statistics)
-    sample = config.data_gate.serving.sample
+    serving = config.data_gate.serving.sample
+    sample = "" if serving is None else located(serving, str(places.base.absolute()))
     gate = DataGate(
         statistics=statistics,
         schema=schema,
@@ -104,8 +106,8 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
         baseline_statistics=None if before is None else before.outputs[BASELINE_KEY],
         config=config.data_gate,
         features=config.features,
-        serving_sample="" if sample is None else _located(sample, places.base),
-        serving_digest="" if sample is None else _digest(_located(sample, places.base)),
+        serving_sample=sample,
+        serving_digest=_digest(sample),
         on_refusal="record",
         code_fingerprint=fingerprint(["components.data_gate.executor"]),
     )
@@ -128,7 +130,9 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     data = config.data
     if data.sql is not None:
         data = data.model_copy(update={"sql": data.sql.located(str(places.base))})
-    base, patterns = relative({name: _located(source, places.base) for name, source in data.sources().items()})
+    base, patterns = relative(
+        {name: located(source, str(places.base.absolute())) for name, source in data.sources().items()}
+    )
     job = IngestJob(
         data=data,
         uses=uses(config, schema_types(places.schema)),
@@ -159,15 +163,10 @@ def relative(sources: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return base or "/", {name: "/".join(source.split("/")[common:]) for name, source in sources.items()}
 
 
-def _located(source: str, base: Path) -> str:
-    """A source of the configuration as an absolute path, or the URL that it is."""
-    return source if "://" in source else str(base.absolute() / Path(source).expanduser())
-
-
 def _digest(file: str) -> str:
     """Of a local file's content; a URL's can't be seen from here."""
     path = Path(file)
-    if not path.is_file():
+    if not file or not path.is_file():
         return ""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]

@@ -109,16 +109,16 @@ class TextSource:
 
     def __init__(self, file: str, csv: CsvOptions) -> None:
         self.file = file
-        self._raw = io.open_bytes(file)
         name = codec(csv)
         self._decoder = None if is_ascii_based(name) else codecs.getincrementaldecoder(name)(_MARKED)
         self._waiting = b""
         self._ended = False
-        head = self._fill(4)
-        if self._decoder is None and head[:2] in _UTF16_MARKS:
-            raise UserError(f"{file}: the file is utf-16, not {csv.encoding}", hint="set data.csv.encoding to utf-16")
-        self.start = len(_BOM) if head.startswith(_BOM) and (self._decoder or name == "utf-8") else 0
-        self._waiting = self._waiting[self.start :]
+        self._raw = io.open_bytes(file)
+        try:
+            self.start = self._skip_mark(csv)
+        except UserError:
+            self._raw.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +137,17 @@ class TextSource:
     def unread(self, data: bytes) -> None:
         """Gives back what was read too far."""
         self._waiting = data + self._waiting
+
+    def _skip_mark(self, csv: CsvOptions) -> int:
+        head = self._fill(4)
+        if self._decoder is None and head[:2] in _UTF16_MARKS:
+            raise UserError(
+                f"{self.file}: the file is utf-16, not {csv.encoding}", hint="set data.csv.encoding to utf-16"
+            )
+        is_utf8 = self._decoder is not None or codec(csv) == "utf-8"
+        skipped = len(_BOM) if is_utf8 and head.startswith(_BOM) else 0
+        self._waiting = head[skipped:]
+        return skipped
 
     def _fill(self, size: int) -> bytes:
         parts, held = [self._waiting], len(self._waiting)

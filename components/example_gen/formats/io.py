@@ -41,8 +41,7 @@ def open_bytes(file: str) -> BinaryIO:
     kind = compression(file)
     if kind is None:
         return raw
-    with _explained(file):
-        return cast(BinaryIO, io.BufferedReader(_Explaining(file, _unpacked(raw, kind), raw), _BUFFER_BYTES))
+    return cast(BinaryIO, io.BufferedReader(_Explaining(file, _unpacked(raw, kind), raw), _BUFFER_BYTES))
 
 
 def open_seekable(file: str) -> BinaryIO:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
+from components.example_gen.config import Format
 from components.example_gen.formats.io import COMPRESSIONS
 from preprocessing.errors import UserError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from components.example_gen.block import Reader
     from components.example_gen.config import DataConfig
 
-Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
 FORMATS: Mapping[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from support.gated import serialized, write_records
 
 from components.data_gate.columns import Columns
@@ -27,12 +28,36 @@ def _rows(folder: Path, splits: dict[str, list[bytes]], *, max_hashes: int = 10*
     return read_rows(files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=4000)
 
 
+def _row(text: str, *, turned: bool = False) -> bytes:
+    """A row of two columns; `turned` writes them in the other order, as an encoder may."""
+    one, two = (
+        tf.train.Example(features=tf.train.Features(feature={name: tf.train.Feature(bytes_list=value)}))
+        for name, value in (
+            ("text", tf.train.BytesList(value=[text.encode()])),
+            ("same", tf.train.BytesList(value=[b"x"])),
+        )
+    )
+    # Serialized messages that follow each other are one message; its features are put together below.
+    pieces = [each.features.SerializeToString() for each in ((two, one) if turned else (one, two))]
+    content = b"".join(pieces)
+    assert len(content) < 128, "one byte for the length"
+    return b"\n" + bytes([len(content)]) + content
+
+
 def _numbered(start: int, stop: int) -> list[bytes]:
-    return [b"row %d" % i for i in range(start, stop)]
+    return [_row(f"row {i}") for i in range(start, stop)]
+
+
+def test_copies_are_found_whatever_the_order_of_their_features(tmp_path: Path) -> None:
+    assert tf.train.Example.FromString(_row("a")) == tf.train.Example.FromString(_row("a", turned=True))
+    assert _row("a") != _row("a", turned=True)
+    copies = [_row(f"row {i}", turned=True) for i in range(50)]
+    rows = _rows(tmp_path, {"train": _numbered(0, 500), "eval": copies, "test": []})
+    assert np.isin(rows.hashes["eval"], rows.hashes["train"]).all()
 
 
 def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
-    records = [b"", b"x" * 5_000_000, *_numbered(0, 1000)]  # one is larger than a chunk
+    records = [b"", b"x" * 5_000_000, *_numbered(0, 100)]  # one is larger than a chunk
     for name in ("a", "a.gz"):
         write_records(tmp_path / name, records)
         assert list(read_records(str(tmp_path / name))) == records
@@ -49,7 +74,7 @@ def test_all_rows_are_counted_and_hashed(tmp_path: Path) -> None:
 
 
 def test_the_sample_is_bounded_by_its_bytes(tmp_path: Path) -> None:
-    rows = _rows(tmp_path, {"train": [b"%04d" % i * 10 for i in range(1000)]})
+    rows = _rows(tmp_path, {"train": [_row(f"{i:04d}" * 5) for i in range(1000)]})
     assert 1000 <= sum(map(len, rows.sample)) <= 4000
 
 
@@ -74,7 +99,7 @@ def test_a_table_with_few_distinct_rows_has_no_leak(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 
     def draw(count: int) -> list[bytes]:
-        return [b"kind %d" % kind for kind in rng.integers(0, 200, count)]
+        return [_row(f"kind {kind}") for kind in rng.integers(0, 200, count)]
 
     assert not list(
         shared_rows(_rows(tmp_path, {"train": draw(2000), "eval": draw(500), "test": draw(500)}), Duplicates(), 0.001)

@@ -6,6 +6,7 @@ import io
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -85,7 +86,7 @@ def tables(draw: st.DrawFn) -> tuple[str, CsvOptions]:
     columns = draw(st.integers(1, 4))
     rows = draw(st.lists(st.lists(NASTY, min_size=columns, max_size=columns), max_size=12))
     out = io.StringIO(newline="")
-    style = draw(st.sampled_from([csv_module.QUOTE_ALL, csv_module.QUOTE_MINIMAL]))
+    style: Literal[0, 1] = draw(st.sampled_from([csv_module.QUOTE_ALL, csv_module.QUOTE_MINIMAL]))
     writer = csv_module.writer(out, delimiter=delimiter, quotechar=quote, lineterminator=ends, quoting=style)
     writer.writerow([f"c{number}" for number in range(columns)])
     for row in rows:

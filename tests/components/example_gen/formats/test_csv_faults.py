@@ -21,7 +21,8 @@ def written(folder: Path, content: bytes, name: str = "t.csv") -> str:
 
 def read(file: str, size: int = 1 << 20, **options: object) -> tuple[list[tuple[str | None, ...]], list[BadRow]]:
     reader = CsvReader(CsvOptions(**options), size)  # type: ignore[arg-type]
-    good, bad = [], []
+    good: list[tuple[str | None, ...]] = []
+    bad: list[BadRow] = []
     for block in reader.plan(file):
         for rows in reader.read(block):
             good += list(zip(*(column.to_pylist() for column in rows.batch.columns), strict=True))
