@@ -16,7 +16,14 @@ from components.data_gate.leakage import Values, explained, leaking
 from components.data_gate.tables import decoded
 
 
-def _rows(folder: Path, splits: dict[str, list[bytes]], *, max_hashes: int = 10**6, sample_rows: int = 1000) -> Rows:
+def _rows(
+    folder: Path,
+    splits: dict[str, list[bytes]],
+    *,
+    max_hashes: int = 10**6,
+    sample_rows: int = 1000,
+    sample_bytes: int = 10**6,
+) -> Rows:
     files = {}
     for split, records in splits.items():
         # Two shards, one of them not compressed.
@@ -25,7 +32,9 @@ def _rows(folder: Path, splits: dict[str, list[bytes]], *, max_hashes: int = 10*
         write_records(paths[0], records[:half])
         write_records(paths[1], records[half:])
         files[split] = [str(path) for path in paths]
-    return read_rows(files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=4000)
+    return read_rows(
+        files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=sample_bytes
+    )
 
 
 def _row(text: str, *, turned: bool = False) -> bytes:
@@ -74,7 +83,7 @@ def test_all_rows_are_counted_and_hashed(tmp_path: Path) -> None:
 
 
 def test_the_sample_is_bounded_by_its_bytes(tmp_path: Path) -> None:
-    rows = _rows(tmp_path, {"train": [_row(f"{i:04d}" * 5) for i in range(1000)]})
+    rows = _rows(tmp_path, {"train": [_row(f"{i:04d}" * 5) for i in range(1000)]}, sample_bytes=4000)
     assert 1000 <= sum(map(len, rows.sample)) <= 4000
 
 
