@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -133,9 +133,13 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     base, patterns = relative(
         {name: located(source, str(places.base.absolute())) for name, source in data.sources().items()}
     )
+    said = uses(config, schema_types(places.schema))
+    if places.types is not None:
+        # The roles have done their work. Without them another use of a column leaves the cache key as it is.
+        said = {name: replace(use, role="unused") for name, use in said.items() if use.declared or use.date_format}
     job = IngestJob(
         data=data,
-        uses=uses(config, schema_types(places.schema)),
+        uses=said,
         types=None if places.types is None else dict(places.types),
         required=(config.features.label.column,),
     )

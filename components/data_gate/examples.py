@@ -70,7 +70,8 @@ def read_rows(
             rows[split] += len(records)
             if split == sample_split:
                 for position in np.flatnonzero(_below(keys, sample.threshold)):
-                    sample.add(int(keys[position]), records[position])
+                    if keys[position] < sample.threshold:  # it sinks as the sample fills
+                        sample.add(int(keys[position]), records[position])
             hashes[split].append(keys[_below(keys, threshold)])
             while sum(map(len, itertools.chain(*hashes.values()))) > max_hashes:
                 threshold //= 2

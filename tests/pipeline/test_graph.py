@@ -5,7 +5,8 @@ import pytest
 from tfx.dsl.compiler.compiler import Compiler
 
 from pipeline.config import PipelineConfig
-from pipeline.graph import Places, build_pipeline
+from pipeline.data_stage import Places, relative
+from pipeline.graph import build_pipeline
 from pipeline.importable import find_module
 from pipeline.staging import StagedData
 
@@ -19,12 +20,11 @@ CONFIG = {
 
 @pytest.fixture
 def build(tmp_path):
-    def _build(changes=None, *, schema=None, sources=None, data_format="csv"):
+    def _build(changes=None, *, schema=None, staged=None, types=None):
         config = PipelineConfig.model_validate_json(json.dumps(CONFIG | (changes or {})))
-        sources = sources or {"all": str(tmp_path / "t.csv")}
-        data = StagedData(sources, data_format, (), ())
         root = tmp_path / "root"
-        pipeline = build_pipeline(config, Places(root, data, schema, config.push.destination(root)))
+        places = Places(root, tmp_path, schema, config.push.destination(root), types, staged)
+        pipeline = build_pipeline(config, places)
         return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
 
     return _build
@@ -36,6 +36,8 @@ def test_every_standard_component_is_there(build):
         "StatisticsGen",
         "SchemaGen",
         "ExampleValidator",
+        "Baseline",
+        "DataGate",
         "Transform",
         "Champion",
         "Trainer",
@@ -55,6 +57,17 @@ def test_a_curated_schema_replaces_the_inferred_one_and_an_edit_of_it_is_seen(bu
     assert str(build(schema=schema)["ImportSchemaGen"].parameters) == before
     schema.write_text('feature { name: "x" type: INT }')
     assert str(build(schema=schema)["ImportSchemaGen"].parameters) != before
+
+
+def test_training_waits_for_the_data_gate_and_nothing_else_does(build):
+    nodes = build()
+    assert "DataGate" in nodes["Transform"].upstream_nodes
+    waiting = {name for name, node in nodes.items() if "DataGate" in node.upstream_nodes}
+    assert waiting == {"Transform"}
+    assert set(nodes["DataGate"].upstream_nodes) == {
+        "ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Baseline",
+    }  # fmt: skip
+    assert "Baseline" not in build({"data_gate": {"drift": {"baseline": "none"}}})
 
 
 def test_the_push_waits_for_both_gates_and_they_do_not_wait_for_each_other(build):
@@ -102,12 +115,15 @@ def test_a_change_of_one_section_changes_the_cache_key_of_what_reads_it(build, c
     assert {name for name in before if before[name].parameters != after[name].parameters} == changed
 
 
-def test_files_and_patterns_of_each_split_are_relative_to_their_common_folder(build, tmp_path):
-    sources = {split: str(tmp_path / "parts" / split / "*.parquet") for split in ("train", "eval")}
-    sources["test"] = str(tmp_path / "parts" / "last.parquet")
-    nodes = build(
-        {"data": {"inputs": {"train": "a", "eval": "b", "test": "c"}}}, sources=sources, data_format="parquet"
-    )
+@pytest.mark.parametrize("reader", ["arrow", "tfx"])
+def test_files_and_patterns_of_each_split_are_relative_to_their_common_folder(build, tmp_path, reader):
+    inputs = {"train": "parts/train/*.parquet", "eval": "parts/eval/*.parquet", "test": "parts/last.parquet"}
+    data = {"inputs": inputs}
+    if reader == "tfx":
+        sources = {name: str(tmp_path / pattern) for name, pattern in inputs.items()}
+        nodes = build({"data": data | {"reader": "tfx"}}, staged=StagedData(sources, "parquet", (), ()))
+    else:
+        nodes = build({"data": data})
     parameters = nodes["ExampleGen"].parameters.parameters
     assert Path(parameters["input_base"].field_value.string_value) == tmp_path / "parts"
     splits = json.loads(parameters["input_config"].field_value.string_value)["splits"]
@@ -116,6 +132,34 @@ def test_files_and_patterns_of_each_split_are_relative_to_their_common_folder(bu
         "eval": "eval/*.parquet",
         "test": "last.parquet",
     }
+
+
+@pytest.mark.parametrize(
+    ("sources", "base", "patterns"),
+    [
+        ({"all": "/d/t.csv"}, "/d", {"all": "t.csv"}),
+        ({"all": "/d/*/t.csv"}, "/d", {"all": "*/t.csv"}),
+        ({"all": "gs://b/d/{SPAN}/t.csv"}, "gs://b/d", {"all": "{SPAN}/t.csv"}),
+        ({"train": "gs://b/x/a.csv", "eval": "gs://b/y/a.csv"}, "gs://b", {"train": "x/a.csv", "eval": "y/a.csv"}),
+        ({"all": "/t.csv"}, "/", {"all": "t.csv"}),
+        ({}, "/", {}),
+    ],
+)
+def test_base_and_patterns(sources, base, patterns):
+    assert relative(sources) == (base, patterns)
+
+
+def test_a_query_on_bigquery_is_read_by_tfx(build):
+    nodes = build({"data": {"bigquery": {"query": "SELECT 1", "project": "p"}}})
+    splits = json.loads(nodes["ExampleGen"].parameters.parameters["input_config"].field_value.string_value)["splits"]
+    assert [split["pattern"] for split in splits] == ["SELECT 1"]
+
+
+def test_another_use_of_a_column_of_the_same_type_does_not_read_the_table_again(build):
+    types = {"x": "int64", "y": "string"}
+    categorical = {"label": {"column": "y", "task": "binary"}, "categorical": [{"columns": ["x"]}]}
+    before, after = build(types=types), build({"features": categorical}, types=types)
+    assert before["ExampleGen"].parameters == after["ExampleGen"].parameters
 
 
 def test_a_push_to_a_bucket_keeps_its_url(build):
