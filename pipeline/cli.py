@@ -173,7 +173,9 @@ def schema() -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="A CSV or Parquet file.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="A file, or a folder of files, of any format."
+)
 @click.option("--label", required=True, help="The column to predict.")
 @click.option(
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."

@@ -93,9 +93,10 @@ class Proposal:
                 yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
             yield f"    null_values: {sequence(table.csv.null_values, 18)}"
         if any(decision.kind == "datetime" for decision in self.decisions):
+            column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
             yield comment(
-                "Rows go to a split by hash. If the model is to predict the future, split by time instead: `inputs` "
-                "takes a file for each split.",
+                "Rows go to a split by hash. If the model is to predict the future, split by time instead: "
+                f"`split: {{by: time, column: {quoted(column)}, train: 6, eval: 2, test: 2}}`.",
                 2,
             )
         yield "  split: {train: 6, eval: 2, test: 2}"

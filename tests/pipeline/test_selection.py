@@ -18,8 +18,8 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_pa
     from tfx.dsl.compiler.compiler import Compiler
 
     from pipeline.config import PipelineConfig
-    from pipeline.graph import Places, build_pipeline
-    from pipeline.staging import StagedData
+    from pipeline.data_stage import Places
+    from pipeline.graph import build_pipeline
 
     config = {
         "name": "toy",
@@ -31,7 +31,7 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_pa
     if schema is not None:
         schema = tmp_path / schema
         schema.write_text('feature { name: "x" type: FLOAT }')
-    places = Places(tmp_path, StagedData({"all": str(tmp_path / "t.csv")}, "csv", (), ()), schema, str(tmp_path / "s"))
+    places = Places(tmp_path, tmp_path, schema, str(tmp_path / "s"))
     graph = Compiler().compile(build_pipeline(PipelineConfig.model_validate_json(json.dumps(config)), places))
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in graph.nodes}
     names = [name for name in COMPONENTS if name not in absent]
