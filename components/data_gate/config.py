@@ -50,7 +50,9 @@ class Drift(Comparison):
     """`last_push`: the data of the last run that pushed a model; `previous_span`: of the last run on an earlier span;
     `none` turns the comparison off."""
     categorical: Share = 0.2
+    """As for `split_skew`."""
     numeric: Share = 0.2
+    """As for `split_skew`."""
     severity: Severity = "block"
 
 
@@ -60,7 +62,9 @@ class Serving(Comparison):
     sample: Annotated[str, Field(min_length=1)] | None = None
     """A CSV, Parquet or TFRecord (tf.Example) file of rows as the model is asked for them, the label not needed."""
     categorical: Share = 0.2
+    """As for `split_skew`."""
     numeric: Share = 0.2
+    """As for `split_skew`."""
     severity: Severity = "block"
 
 

@@ -110,6 +110,7 @@ class ColumnSplit(Settings):
 
     by: Literal["column"]
     column: ColumnName
+    """None of its values missing."""
     train: Annotated[tuple[str | int, ...], Field(min_length=1)] = ("train",)
     """The values of the column that mean this split. A row with a value that no split lists is a bad row."""
     eval: Annotated[tuple[str | int, ...], Field(min_length=1)] = ("eval",)
@@ -191,6 +192,7 @@ class CsvOptions(Settings):
     quote: Annotated[str, Field(pattern=r"^[!-~]$")] = '"'
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
+    """As Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""
 
@@ -205,10 +207,11 @@ class SqlOptions(Settings):
     """A query on a database. Its rows are read once per run and kept as an Arrow file while it runs."""
 
     url: Path | None = None
-    """An SQLAlchemy URL without a password, as `sqlite:///orders.db` (relative to this file)."""
+    """`sqlite:///orders.db` (relative to this file) or `postgresql://user@host/db`, without a password."""
     url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """The environment variable that holds the URL, where it has a password."""
     query: Path
+    """What to read, for example `SELECT * FROM orders`; nothing can be changed by it."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -239,6 +242,7 @@ class BigQueryOptions(Settings):
     """A query on BigQuery, read by TFX's own component."""
 
     query: Path
+    """In BigQuery's standard SQL."""
     project: Path | None = None
     """The Google Cloud project that pays for the query; none takes it from `beam_args`."""
 
