@@ -157,7 +157,8 @@ class Screen:
         if verdict.proposal and not verdict.blessed:
             self._console.print(Text("Schema that would accept this, should the data be right", style="italic"))
             for line in findings_table.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
-                self._console.print(line, overflow="ellipsis", no_wrap=self._terminal)
+                # Never wrapped: a log's reader may want to copy it, a terminal's only to see it.
+                self._console.print(line, overflow="ellipsis" if self._terminal else "ignore", no_wrap=True)
             # In one line, to be copied.
             self._console.print(
                 Text(f" to accept it: lockgate accept-schema {shlex.quote(shown(run))}"), soft_wrap=True

@@ -106,6 +106,7 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
         baseline_statistics=None if before is None else before.outputs[BASELINE_KEY],
         config=config.data_gate,
         features=config.features,
+        divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
         on_refusal="record",

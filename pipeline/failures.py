@@ -36,6 +36,8 @@ _SYSTEM_TEXTS = {
 _LIBRARIES = frozenset({"apache_beam", "ml_metadata", "sqlite3", "tensorflow"})
 _SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
 """Raised while another error was handled, one of these is not that error in a wrapping: it is a bug of its own."""
+_HEAD, _TAIL = 1200, 400
+"""Characters of a line that are shown: a cell of the user's table that stands in a message may have millions."""
 
 
 class RunError(Exception):
@@ -66,7 +68,7 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, UserError):
-            return str(each)
+            return "\n".join(map(_shortened, str(each).splitlines()))
     for each in chain:
         if isinstance(each, OSError) and each.errno in _WORDS:
             return _sentence(each.errno, each.filename, root)
@@ -74,6 +76,11 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
         if (number := _number_in_words(each)) is not None:
             return _sentence(number, None, root)
     return None
+
+
+def _shortened(line: str) -> str:
+    left = len(line) - _HEAD - _TAIL
+    return line if left <= 0 else f"{line[:_HEAD]}... ({left:,} more characters) ...{line[-_TAIL:]}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,6 @@ def shown(path: Path) -> str:
 
 
 def brief(value: Any) -> str:
-    """The value as one short line of JSON."""
-    text = json.dumps(value, ensure_ascii=False)
+    """The value as one short line of JSON; without the password, where there is one in a URL."""
+    text = re.sub(r"(://[^/@\s:\"]*:)[^/@\s\"]+@", r"\1***@", json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 60 else f"{text[:57]}..."

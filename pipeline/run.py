@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.console import Screen
 from pipeline.failures import RunError, explain
+from pipeline.findings_table import printable
+from pipeline.ingest_notes import ingest_warnings, span_note
 from pipeline.loader import LoadedConfig
 from pipeline.problems import ConfigError
 from pipeline.runs import RunRecord, RunResult, only_run
@@ -21,6 +23,8 @@ from pipeline.validate import problems
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
+    from tfx.types.artifact import Artifact
+
     from components.example_gen.block import FeatureType
     from pipeline.runners.local import NodeResult
 
@@ -139,6 +143,14 @@ class _Run:
             self._screen.say(f" ! {warning}", "yellow")
         return (facts.types if facts else None), staged
 
+    def _read(self, examples: Artifact, *, looked_at: bool) -> None:
+        """Says which span ExampleGen read, and which rows are not among the examples; from the cache too."""
+        data = self._loaded.config.data
+        if note := span_note(examples, data):
+            self._screen.say(f"   {note}", "dim")
+        for warning in ingest_warnings(Path(examples.uri), data, looked_at=looked_at):
+            self._screen.say(f" ! {printable(warning)}", "yellow")
+
     def graph(self, selection: Selection) -> RunResult:
         """Builds the graph and runs it."""
         types, staged = self.table()
@@ -165,6 +177,8 @@ class _Run:
         def listen(node: NodeResult) -> None:
             self._nodes[node.name] = node
             self._screen.step(node.name, node.state, node.seconds)
+            if node.name == "ExampleGen" and node.outputs:
+                self._read(node.outputs["examples"][0], looked_at=types is not None)
             if node.name == "StatisticsGen" and node.outputs:
                 check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, config.features.label)
 

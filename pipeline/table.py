@@ -86,7 +86,7 @@ class TableReader:
 
     def place(self, file: str, place: int) -> str:
         """A row's place in words."""
-        return f"{file}, {'line' if self.format in ('csv', 'jsonl') else 'row'} {place}"
+        return registry.place_text(file, place, self.format)
 
     def refused(self, row: BadRow) -> UserError:
         """The error for a row that can't be read where none may be bad."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.example_gen.columns import NUMBERS, schema_types
-from components.example_gen.config import Format
+from components.example_gen.config import STOCK_FORMATS, Format
 from components.example_gen.sources import resolve_spans
 from pipeline.column_kinds import mismatch
 from pipeline.importable import why_not_importable
@@ -34,6 +34,7 @@ MAX_FILES = 1000
 """Files of one table whose headers are compared."""
 FIRST_ROWS = 1000
 """Rows whose values are looked at."""
+_ALIKE = "give all files of the table, and all splits, the same columns (was one renamed?)"
 _GLOB = frozenset("*?[]\\")
 """What has a meaning in a file pattern. TFX and Beam look for the files below the root by pattern, without quoting."""
 
@@ -110,7 +111,8 @@ class _Checks:
         declared = self._tried(field, lambda: schema_types(Path(shown(path))))
         if declared is None:
             return
-        self._known_columns(declared, f"the schema {shown(path)} has no such column")
+        message = f"the schema {shown(path)} has no such column"
+        self._known_columns(declared, message, hint="correct the name, or declare the column in the schema")
         for column, role in roles(self._config).items():
             if role in NUMBERS and declared.get(column) == "string":
                 message = f"must be a number, but the schema {shown(path)} declares the column as BYTES"
@@ -122,33 +124,34 @@ class _Checks:
         if is_remote(data):
             return
         place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
-        sources = {
-            place if split == "all" else (*place, split): files
-            for split, found in self._sources(place).items()
-            if (files := self._files(place if split == "all" else (*place, split), found))
-        }
+        spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
+        for split, found in self._sources(place).items():
+            field = place if split == "all" else (*place, split)
+            spans[field] = [files for source in found if (files := self._files(field, source))]
+        sources = {field: [file for files in parts for file in files] for field, parts in spans.items() if parts}
         every_file = [file for files in sources.values() for file in files]
         fmt = self._tried(place, lambda: table_format(every_file, data)) if every_file else None
         if fmt is None:
             return
+        if data.reader == "tfx" and fmt not in STOCK_FORMATS:
+            message = f"tfx reads {' and '.join(STOCK_FORMATS)} only, the files are {fmt}"
+            self._report(("data", "reader"), message, hint="use reader: arrow")
+            return
         if fmt in LOOSE or self._headers(sources, fmt):
-            for field, files in sources.items():
-                self._tried(field, partial(self._first_rows, files, fmt))
+            for field, parts in spans.items():
+                # Of a window of spans each has to have rows.
+                for files in parts:
+                    self._tried(field, partial(self._first_rows, files, fmt))
 
     def _sources(self, place: FieldPath) -> Mapping[str, tuple[str, ...]]:
         """The files, folders or globs of every input; of spans, those that a run would read."""
-        try:
-            return resolve_spans(self._config.data, str(self._loaded.base)).sources
-        except UserError as error:
-            self._report(place, error.message, hint=self._prepared() or error.hint)
-            return {}
+        base = str(self._loaded.base)
+        found = self._tried(place, lambda: resolve_spans(self._config.data, base).sources, hint=self._prepared())
+        return found or {}
 
-    def _files(self, field: FieldPath, sources: Sequence[str]) -> tuple[Path, ...]:
-        try:
-            return source_files([shown(Path(source)) for source in sources], self._config.data)
-        except UserError as error:
-            self._report(field, error.message, hint=self._prepared() or error.hint)
-            return ()
+    def _files(self, field: FieldPath, source: str) -> tuple[Path, ...]:
+        path = shown(Path(source))
+        return self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
 
     def _prepared(self) -> str:
         """How to make the table, where the configuration says by which script."""
@@ -163,7 +166,8 @@ class _Checks:
         found = {field: columns for field, columns in headers.items() if columns is not None}
         if len(found) < len(headers) or not self._same_columns(found):
             return False
-        return self._known_columns(found[next(iter(found))], "the table has no such column")
+        hint = "correct the name, or bring the column back into the table (was it renamed?)"
+        return self._known_columns(found[next(iter(found))], "the table has no such column", hint=hint)
 
     def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
         """The columns of a table's first file; an error when those of the others are not the same."""
@@ -173,7 +177,7 @@ class _Checks:
             names = reader.columns(file)
             if set(names) != set(columns):
                 difference = _difference(columns, names)
-                raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}")
+                raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
         return columns
 
     def _same_columns(self, headers: Mapping[FieldPath, Sequence[str]]) -> bool:
@@ -181,17 +185,18 @@ class _Checks:
         first, columns = next(iter(headers.items()))
         for field, names in headers.items():
             if set(names) != set(columns):
-                self._report(field, f"its columns differ from those of {dotted(first)}: {_difference(columns, names)}")
+                message = f"its columns differ from those of {dotted(first)}: {_difference(columns, names)}"
+                self._report(field, message, hint=_ALIKE)
                 return False
         return True
 
-    def _known_columns(self, columns: Iterable[str], message: str) -> bool:
+    def _known_columns(self, columns: Iterable[str], message: str, hint: str) -> bool:
         """Reports every column that the configuration names and that is not among these."""
         columns = [column for column in columns if column]
         unknown = [(field, name) for field, name in self._named_columns() if name not in columns]
         for field, name in unknown:
             close = nearest(name, columns)
-            self._report(field, message, received=brief(name), allowed=tuple(columns), nearest=close)
+            self._report(field, message, received=brief(name), allowed=tuple(columns), nearest=close, hint=hint)
         return not unknown
 
     def _named_columns(self) -> Iterator[tuple[FieldPath, str]]:
@@ -241,14 +246,17 @@ class _Checks:
     def _report(self, field: FieldPath, message: str, **details: Any) -> None:
         self.found.append(self._loaded.problem(field, message, **details))
 
-    def _tried(self, field: FieldPath, action: Callable[[], T]) -> T | None:
-        """The action's result. Its UserError becomes a problem with the field, or with the one that it names."""
+    def _tried(self, field: FieldPath, action: Callable[[], T], *, hint: str = "") -> T | None:
+        """The action's result. Its UserError becomes a problem with the field, or with the one that it names.
+
+        A hint that is given says more than the error's own.
+        """
         try:
             return action()
         except UserError as error:
             named = re.match(r"(data(?:\.[a-z_]+)+): ", error.message)
             place = tuple(named[1].split(".")) if named else field
-            self._report(place, error.message[named.end() if named else 0 :], hint=error.hint)
+            self._report(place, error.message[named.end() if named else 0 :], hint=hint or error.hint)
             return None
 
 

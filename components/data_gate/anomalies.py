@@ -6,12 +6,14 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
+from components.data_gate.distance import l_infinity
 from components.data_gate.kinds import UNEXPECTED_VALUES, Severity, hint
 from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
 
 _MISSING = "SCHEMA_MISSING_COLUMN"
 _LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
+_ABSENT = ("FEATURE_TYPE_NOT_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT")
 _SHOWN = 5
 """So many values of a domain stand in a finding."""
 
@@ -31,9 +33,7 @@ def schema_findings(
       config: the severities.
     """
     found = [
-        finding
-        for split, each in anomalies.items()
-        for finding in _of_split(split, each, schema, summaries.get(split, Summary(0, {})), config)
+        finding for split, each in anomalies.items() for finding in _of_split(split, each, schema, summaries, config)
     ]
     return _shared(found)
 
@@ -67,7 +67,11 @@ def absent_columns(
 
 
 def _of_split(
-    split: str, anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, data: Summary, config: DataGateConfig
+    split: str,
+    anomalies: anomalies_pb2.Anomalies,
+    schema: schema_pb2.Schema,
+    summaries: Mapping[str, Summary],
+    config: DataGateConfig,
 ) -> Iterator[Finding]:
     if anomalies.data_missing:
         severity = config.severity_of("NO_DATA_IN_SPAN")
@@ -77,6 +81,7 @@ def _of_split(
                 hint="check that the table is complete",
             )  # fmt: skip
         return
+    data, train = (summaries.get(each, Summary(0, {})) for each in (split, "train"))
     features = {feature.name: feature for feature in schema.feature}
     infos: list[tuple[str | None, anomalies_pb2.AnomalyInfo]] = [
         (".".join(info.path.step) or key, info) for key, info in anomalies.anomaly_info.items()
@@ -86,9 +91,10 @@ def _of_split(
     for name, info in sorted(infos, key=lambda item: item[0] or ""):
         column = data.columns.get(name or "")
         feature = features.get(name or "")
+        learnt = None if split == "train" else train.columns.get(name or "")
         for reason in info.reason:
             kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
-            severity = _severity(kind, info, _unexpected(kind, feature, column, schema), config)
+            severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
             yield Finding(
@@ -113,17 +119,53 @@ def _severity(kind: str, info: anomalies_pb2.AnomalyInfo, unexpected: float | No
 
 
 def _unexpected(
-    kind: str, feature: schema_pb2.Feature | None, column: Column | None, schema: schema_pb2.Schema
+    kind: str,
+    feature: schema_pb2.Feature | None,
+    column: Column | None,
+    train: Column | None,
+    schema: schema_pb2.Schema,
+    config: DataGateConfig,
 ) -> float | None:
-    """For the kinds that are counted: the share of the values that break the schema."""
+    """For the kinds that are counted: the share of the values that break the schema; 0 where chance explains them.
+
+    Args:
+      kind: the anomaly's.
+      feature: what the schema says.
+      column: the split's.
+      train: the training split's, for another split: an inferred schema knows only what that one has.
+      schema: holds the shared domains.
+      config: how unlikely a chance is too unlikely.
+    """
     if feature is None or column is None:
         return None
-    domain = _domain(feature, schema)
+    domain, least = _domain(feature, schema), feature.presence.min_fraction
+    absent = kind in _ABSENT and train is not None and train.present > 0
     if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
-        return sum(share for value, share in column.shares.items() if value not in domain)
-    if kind == _LOW_FRACTION:
-        return feature.presence.min_fraction - (1 - column.missing_share)
-    return None
+        share, rows, train_rows = _outside(column, domain), column.present, train.present if train else 0
+        broken, expected = (_outside(train, domain), _only_once(train)) if train else (0.0, 0.0)
+    elif kind == _LOW_FRACTION or absent:
+        rows, train_rows = (each.present + each.missing if each else 0 for each in (column, train))
+        most = 1 - train.missing_share if train and absent else least
+        share, expected = most - (1 - column.missing_share), 0.0
+        broken = most - (1 - train.missing_share) if train else 0.0
+    else:
+        return None
+    # What the training split does too is no chance; and 0 blocks on the first one.
+    if train_rows and broken <= 0 and config.unexpected_values.block_above > 0:
+        noise = l_infinity({"": expected}, {"": share}, (train_rows, rows), config.chance).chance
+        if share - expected <= noise:
+            return 0.0
+    return 1.0 if absent else share
+
+
+def _outside(column: Column, domain: frozenset[str]) -> float:
+    """The share of the values that a domain does not list."""
+    return min(sum(share for value, share in (column.shares or {}).items() if value not in domain), 1.0)
+
+
+def _only_once(column: Column) -> float:
+    """The share of the values that one row alone has: as many of the next ones are new (Good, Turing)."""
+    return min(sum(share for share in (column.shares or {}).values() if round(share * column.present) == 1), 1.0)
 
 
 def _domain(feature: schema_pb2.Feature | None, schema: schema_pb2.Schema) -> frozenset[str] | None:

@@ -3,6 +3,7 @@
 Less than the whole section, so that another scaling or a cross doesn't make the gate run again.
 """
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from preprocessing.config import (
@@ -27,9 +28,12 @@ class Columns(Settings):
     task: Task
     inputs: dict[ColumnName, Kind]
     """By column. A column of the table that is not here is not used by the model."""
+    divided_by: tuple[ColumnName, ...] = ()
+    """The columns that decide each row's split, where the schema knows their values from the training split alone:
+    that the other splits have others is what they are for."""
 
     @classmethod
-    def of(cls, features: FeaturesConfig) -> Self:
+    def of(cls, features: FeaturesConfig, divided_by: Sequence[str] = ()) -> Self:
         """The columns of a `features:` section."""
         kinds: tuple[tuple[Kind, tuple[_Group, ...]], ...] = (
             ("number", features.numeric),
@@ -41,7 +45,7 @@ class Columns(Settings):
             column: kind for kind, groups in kinds for group in groups for column in group.columns
         }
         inputs.update(dict.fromkeys(features.preprocessing_columns, "own"))
-        return cls(label=features.label.column, task=features.label.task, inputs=inputs)
+        return cls(label=features.label.column, task=features.label.task, inputs=inputs, divided_by=tuple(divided_by))
 
     def used(self, column: str) -> bool:
         """Whether the model may use the column as an input."""

@@ -1,5 +1,6 @@
 """The data gate as a TFX component."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -67,6 +68,7 @@ class DataGate(BaseComponent):
         baseline_statistics: BaseChannel | None = None,
         config: DataGateConfig,
         features: FeaturesConfig,
+        divided_by: Sequence[str] = (),
         serving_sample: str = "",
         serving_digest: str = "",
         on_refusal: Literal["record", "fail"] = "fail",
@@ -82,6 +84,7 @@ class DataGate(BaseComponent):
           baseline_statistics: what drift is measured against; the channel may hold nothing (a first run).
           config: severities and limits.
           features: says which columns the model uses and how; the others may drift as they like.
+          divided_by: the columns that decide each row's split, where the schema was inferred from the training split.
           serving_sample: `config.serving.sample` as a path or URL that the executor can open; empty: none.
           serving_digest: a hash of that file's content, so that the cache sees another sample.
           on_refusal: `fail` ends the component with an error after the report is written: the way to stop on a
@@ -97,7 +100,7 @@ class DataGate(BaseComponent):
                 examples=examples,
                 baseline_statistics=baseline_statistics,
                 config=config.to_json(),
-                columns=Columns.of(features).to_json(),
+                columns=Columns.of(features, divided_by).to_json(),
                 serving_sample=serving_sample,
                 serving_digest=serving_digest,
                 on_refusal=on_refusal,

@@ -53,7 +53,8 @@ def l_infinity(
     p = np.array([base.get(value, 0.0) for value in values])
     q = np.array([other.get(value, 0.0) for value in values])
     n, m = (max(size, 1) for size in sizes)
-    pooled = (n * p + m * q) / (n + m)
+    # Of several values a row the shares add up to more than 1.
+    pooled = np.minimum((n * p + m * q) / (n + m), 1.0)
     z = NormalDist().inv_cdf(1 - probability / (2 * len(values)))
     chance = z * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     difference = np.abs(p - q)

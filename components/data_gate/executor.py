@@ -59,12 +59,15 @@ class Executor(BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
         _write(verdict, proposal, evidence.schema_text, artifact.uri)
         artifact.set_int_custom_property("blessed", int(verdict.blessed))
+        recorded = exec_properties.get("on_refusal") == "record"
+        # A runner that reads the report shows the findings itself; elsewhere the log is all that a person sees.
+        level = logging.INFO if recorded else logging.WARNING
         for finding in verdict.warnings():
-            _log.warning("data gate: %s", finding.line())
+            _log.log(level, "data gate: %s", finding.line())
         if verdict.blessed:
             return
-        _log.warning("data gate: refused: %s", verdict.reason())
-        if exec_properties.get("on_refusal") != "record":
+        _log.log(level, "data gate: refused: %s", verdict.reason())
+        if not recorded:
             raise UserError(
                 f"the data gate refuses the data: {verdict.reason()}",
                 hint=f"read {posixpath.join(artifact.uri, REPORT_FILE)}; {verdict.blocking()[0].hint}",

@@ -13,6 +13,7 @@ from components.data_gate.config import DataGateConfig
 from components.data_gate.duplicates import shared_rows
 from components.data_gate.examples import Rows
 from components.data_gate.files import Ingest, duplicate_files
+from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
 from components.data_gate.report import CheckRun, Finding, Verdict
@@ -112,7 +113,11 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
 
 
 def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[Finding]:
-    found = schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
+    found = [
+        finding
+        for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
+        if finding.rule != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
+    ]
     train = evidence.summaries.get("train")
     return [*found, *(absent_columns(train, columns, found, config) if train and train.rows else ())]
 

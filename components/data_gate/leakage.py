@@ -24,6 +24,8 @@ _PRIOR_ROWS = 0.1
 """The share of a class in all rows counts as so many rows of every value (additive smoothing): enough that no class
 has the probability 0, and too little to hide a perfect predictor."""
 _MOST_CLASSES = 1000
+_MOST_CELLS = 20_000_000
+"""Rows times classes: 160 MB for each array of that shape; with 1000 classes still ten rows of each to learn from."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ def leaking(sample: Mapping[str, Values], columns: Columns, config: Leakage) -> 
     if config.severity == "off" or columns.label not in sample:
         return
     label = sample[columns.label]
-    labelled = ~label.missing
+    labelled = np.flatnonzero(~label.missing)
+    if columns.task != "regression":
+        classes = min(len(np.unique(label.values[labelled])), _MOST_CLASSES)
+        labelled = labelled[:: -(-len(labelled) * max(classes, 1) // _MOST_CELLS) or 1]
     target = _target(label.values[labelled], columns)
     if target is None:
         return

@@ -1,6 +1,7 @@
 """Edits a schema's text block by block, so that comments, order and layout of everything else stay as they are."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -43,12 +44,21 @@ def rewrite(text: str, changes: Mapping[Key, Block | None]) -> str:
     """
     pieces = list(_pieces(text))
     seen = {piece.key for piece in pieces}
+    if any(key not in seen for key in _keys(text) & changes.keys()):
+        # It stands in a list, `feature: [{...}, {...}]`: its layout can't be kept.
+        return rewrite(text_format.MessageToString(text_format.Parse(text, schema_pb2.Schema()), as_utf8=True), changes)
     result: list[_Piece] = []
+    removed = False
     for piece in pieces:
+        # What separated a removed field from the next one goes along.
+        lead = re.sub(r"^\s*[,;]", "", piece.lead) if removed else piece.lead
+        removed = False
         if piece.key is None or piece.key not in changes:
-            result.append(piece)
+            result.append(_Piece(lead, piece.text, piece.key))
         elif (block := changes[piece.key]) is not None:
-            result.append(_Piece(piece.lead, render(piece.key[0], block), piece.key))
+            result.append(_Piece(lead, render(piece.key[0], block), piece.key))
+        else:
+            removed = True
     for key, block in changes.items():
         if key not in seen and block is not None:
             last = max((i for i, piece in enumerate(result) if piece.key and piece.key[0] == key[0]), default=None)
@@ -128,6 +138,12 @@ def _string_end(text: str, position: int) -> int:
     while position < len(text) and text[position] != quote:
         position += 2 if text[position] == "\\" else 1
     return position + 1
+
+
+def _keys(text: str) -> set[Key]:
+    """Every feature and domain of a schema."""
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    return {(field, block.name) for field in ("feature", "string_domain") for block in getattr(schema, field)}
 
 
 def _key(body: str) -> Key | None:

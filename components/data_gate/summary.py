@@ -107,7 +107,8 @@ def from_values(type_name: str, values: NDArray[Any], missing: int) -> Column:
     # Every value is known: the curve is level between two of them.
     steps = np.stack([x[:-1], np.nextafter(x[1:], -np.inf)], axis=1).ravel()
     cdf = Cdf(np.append(steps, x[-1]), np.append(np.repeat(below[:-1], 2), 1.0), cuts)
-    return Column(type_name, len(numbers), missing, _integer_shares(type_name, cdf), cdf)
+    whole = type_name == "INT" and x[-1] - x[0] <= _FEW
+    return Column(type_name, len(numbers), missing, _integer_shares(x, counts) if whole else None, cdf)
 
 
 def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
@@ -123,7 +124,8 @@ def _column(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> Column 
     type_name = _TYPES[feature.type]
     if kind == "num_stats":
         cdf = _cdf(feature.num_stats.histograms) if present else None
-        return Column(type_name, present, rows - present, _integer_shares(type_name, cdf), cdf)
+        whole = _bucket_shares(feature.num_stats.histograms) if type_name == "INT" else None
+        return Column(type_name, present, rows - present, whole, cdf)
     shares: dict[str, float] | None = None
     if kind == "string_stats":
         buckets = feature.string_stats.rank_histogram.buckets
@@ -165,17 +167,22 @@ def _inside(cuts: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.flo
     return np.unique(cuts[(cuts >= x[0]) & (cuts < x[-1])])
 
 
-def _integer_shares(type_name: str, cdf: Cdf | None) -> dict[str, float] | None:
-    """The share of each of a few consecutive integers: each has a bucket of equal width of its own."""
-    if cdf is None or type_name != "INT":
+def _bucket_shares(histograms: Iterable[statistics_pb2.Histogram]) -> dict[str, float] | None:
+    """The shares of a few consecutive integers: each has a bucket of equal width of its own."""
+    buckets = next((each.buckets for each in histograms if each.type == _STANDARD), ())
+    if not buckets or buckets[-1].high_value - buckets[0].low_value > _FEW:
         return None
-    low, high = int(cdf.x[0]), int(cdf.x[-1])
-    if high - low > _FEW:
-        return None
-    edges = cdf.at(np.arange(low - 1, high + 1) + 0.5)
-    edges[0], last = 0.0, 1.0
-    shares = np.diff(np.append(edges, last))
-    return {str(low + i): float(share) for i, share in enumerate(shares)}
+    # A bucket is narrower than 1: the integer nearest to its middle is the only one that it can hold.
+    middles = np.array([(bucket.low_value + bucket.high_value) / 2 for bucket in buckets])
+    return _integer_shares(middles, np.array([bucket.sample_count for bucket in buckets]))
+
+
+def _integer_shares(places: NDArray[np.float64], counts: NDArray[Any]) -> dict[str, float]:
+    """The share of the integer nearest to each place."""
+    shares: dict[str, float] = {}
+    for place, count in zip(np.rint(places), counts / max(counts.sum(), 1e-300), strict=True):
+        shares[str(int(place))] = shares.get(str(int(place)), 0.0) + float(count)
+    return shares
 
 
 _FEW = 9

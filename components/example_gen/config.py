@@ -16,6 +16,8 @@ SPLITS = ("train", "eval", "test")
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+STOCK_FORMATS: tuple[Format, ...] = ("csv", "parquet")
+"""What `reader: tfx` reads."""
 
 _SECRETS = frozenset({"password", "passwd", "pwd", "token", "secret", "sslpassword"})
 """Parameters of a database URL that nobody should find in a YAML file."""
@@ -346,8 +348,8 @@ def _beyond_tfx(data: DataConfig) -> Iterator[str]:
         return
     if data.sql is not None:
         yield f"sql: {reader} reads no database; {fix}"
-    if data.format not in (None, "csv", "parquet"):
-        yield f"format: {reader} reads csv and parquet only, received {data.format!r}; {fix}"
+    if data.format not in (None, *STOCK_FORMATS):
+        yield f"format: {reader} reads {' and '.join(STOCK_FORMATS)} only, received {data.format!r}; {fix}"
     if not isinstance(data.split, HashSplit):
         yield f"split: {reader} splits by hash only, received by {data.split.by!r}; {fix}"
     elif data.split.stratify:

@@ -102,5 +102,7 @@ def _query_fingerprint(options: SqlOptions) -> str:
     """Of a SQLite file its size and time. Another database can't tell whether it has changed: never from the cache."""
     file = options.url.removeprefix(_SQLITE) if options.url is not None and options.url.startswith(_SQLITE) else ""
     if Path(file).is_file():
-        return io_utils.generate_fingerprint("sql", file)
+        # What was committed since the last checkpoint stands in the write-ahead log.
+        files = glob.escape(file), glob.escape(f"{file}-wal")
+        return "\n".join(io_utils.generate_fingerprint("sql", each) for each in files)
     return f"split:sql,query:{uuid.uuid4().hex}"

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from components.example_gen import shards
 from components.example_gen.block import FeatureType
 from components.example_gen.config import SPLITS
+from components.example_gen.formats.registry import place_text
 from components.example_gen.ingest import UnitResult
 from components.example_gen.ingest_report import (
     QUARANTINE_FOLDER,
@@ -110,12 +111,13 @@ def _report(results: Sequence[UnitResult], types: dict[str, FeatureType], left_o
 
 
 def _judge(job: IngestJob, report: IngestReport) -> None:
-    rows = sum(file.rows + file.unlabeled_rows for file in report.files)
-    fraction = report.bad / max(1, rows + report.bad)
+    fraction = report.bad / max(1, report.read)
     if fraction > job.data.max_bad_fraction:
-        first = "; ".join(f"{row.file}, line {row.place}: {row.reason}" for row in report.bad_rows[:3])
+        first = "; ".join(
+            f"{place_text(row.file, row.place, job.data.format)}: {row.reason}" for row in report.bad_rows[:3]
+        )
         raise UserError(
-            f"{report.bad:,} of {rows + report.bad:,} rows are bad ({fraction:.2%}); data.max_bad_fraction allows "
+            f"{report.bad:,} of {report.read:,} rows are bad ({fraction:.2%}); data.max_bad_fraction allows "
             f"{job.data.max_bad_fraction:.2%}. The first: {first}",
             hint="mend the source, or raise data.max_bad_fraction",
         )

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from components.example_gen import shards
 from components.example_gen.block import BadRow, Block, FeatureType, Reader, Rows
-from components.example_gen.config import SPLITS
+from components.example_gen.config import SPLITS, Format
 from components.example_gen.encode import encoded
 from components.example_gen.formats import registry
 from components.example_gen.ingest_report import SHOWN_BAD_ROWS, BadRowReport, FileReport
@@ -32,6 +32,7 @@ _PIECE_ROWS = 16_384
 _THREADS = 2
 _PIECES_AHEAD = 2 * _THREADS
 """Pieces in work or waiting to be written: with a block, all that is in memory."""
+_QUERY = "data.sql.query"
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Ingestion:
         writer = _UnitWriter(self, unit)
         for name, block, size in unit.blocks:
             for rows in self.examples(block):
-                writer.add(name, block.file, rows)
+                writer.add(name, self.shown(block.file), rows)
                 progress.add(rows.batch.num_rows, 0, unit.total)
             progress.add(0, size, unit.total)
         return writer.close()
@@ -181,12 +182,16 @@ class Ingestion:
         """The rows of one block that can become examples."""
         job = self.table.job
         for rows in self.table.reader.read(block, self.types):
-            converted = typed(rows, self.types, job.uses, self.table.null_words, block.file)
+            converted = typed(rows, self.types, job.uses, self.table.null_words, self.shown(block.file))
             batch, places = converted.batch, converted.places
             for column in job.required:
                 present = batch.column(column).is_valid()
                 batch, places = batch.filter(present), places[present.to_numpy(zero_copy_only=False)]
             yield Labelled(batch, places, converted.bad, converted.batch.num_rows - batch.num_rows)
+
+    def shown(self, file: str) -> str:
+        """How reports call a file. That of a query is a temporary one, which nobody can look into afterwards."""
+        return file if self.table.job.data.sql is None else _QUERY
 
 
 class _UnitWriter:
@@ -234,7 +239,7 @@ class _UnitWriter:
         policy = self._ingestion.table.job.data.on_bad_row
         for row in sorted(bad, key=lambda row: row.place):
             if policy == "fail":
-                raise bad_row_error(row)
+                raise bad_row_error(row, self._ingestion.table.job.data.format)
             if len(self._result.bad) < SHOWN_BAD_ROWS:
                 self._result.bad.append(BadRowReport(file=row.file, place=row.place, reason=row.reason))
             if policy == "quarantine":
@@ -280,10 +285,15 @@ def _member(batch: pa.RecordBatch, level: int) -> bytes:
     return shards.gzipped(encoded(batch), level)
 
 
-def bad_row_error(row: BadRow) -> UserError:
-    """The error for a run that takes no bad rows."""
+def bad_row_error(row: BadRow, configured: Format | None) -> UserError:
+    """The error for a run that takes no bad rows.
+
+    Args:
+      row: the row.
+      configured: `data.format`.
+    """
     return UserError(
-        f"{row.file}, line {row.place}: {row.reason}",
+        f"{registry.place_text(row.file, row.place, configured)}: {row.reason}",
         hint="mend the row, or set data.on_bad_row to skip or quarantine to go on without such rows",
     )
 

@@ -77,6 +77,11 @@ class IngestReport(BaseModel):
         return sum(file.bad_rows for file in self.files)
 
     @property
+    def read(self) -> int:
+        """All rows that were read, with those that became no examples."""
+        return sum(file.rows + file.unlabeled_rows + file.bad_rows for file in self.files)
+
+    @property
     def unlabeled(self) -> int:
         """Rows without a label, which no split has."""
         return sum(file.unlabeled_rows for file in self.files)

@@ -273,7 +273,8 @@ def _chosen(wanted: Spans, found: Mapping[int, _Found], source: str) -> tuple[in
             if span not in found:
                 have = _shown({span: each.version for span, each in found.items()}, names)
                 raise UserError(
-                    f"data.spans: span {span_text(span, names)} of {source} is not there; there are {have}", hint=_HINT
+                    f"data.spans: span {span_text(span, names)} of {source} is not there; there are {have}",
+                    hint="write its files, or name spans that are there",
                 )
     for span in chosen:
         if found[span].empty:

@@ -180,6 +180,13 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     ]
 
 
+@pytest.mark.parametrize("field", ["url_env", "urll"])
+def test_a_password_in_the_wrong_field_is_not_shown(field: str) -> None:
+    sql = f'sql: {{{field}: "postgresql://me:pa:s%40s@host/db", query: SELECT 1}}'
+    (problem, *_) = [p for p in problems_of(edited("path: table.csv", sql)) if p.field == f"data.sql.{field}"]
+    assert problem.received == '"postgresql://me:***@host/db"'
+
+
 def test_the_text_of_an_error() -> None:
     write("data/demo/pipeline.yaml", edited("learning_rate: 0.1", "schedule: {nam: cosine}"))
     with pytest.raises(ConfigError) as caught:

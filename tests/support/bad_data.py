@@ -1,6 +1,7 @@
 """A shop's orders, sound and broken, and the real command on them: what a user would see, without a process each."""
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from pipeline.cli import main
 
 ROWS, FILES = 2400, 3
 REFUSED, ERROR = 3, 1
+AFTER_THE_GATE = ("Transform", "Trainer", "Evaluator", "SmokeTest", "Pusher")
 
 CONFIG: dict[str, Any] = {
     "name": "orders",
@@ -63,7 +65,7 @@ def orders(rows: int = ROWS, seed: int = 1) -> pd.DataFrame:
 def parts(frame: pd.DataFrame, files: int = FILES) -> list[pd.DataFrame]:
     """The table in consecutive pieces of nearly one size."""
     bounds = np.linspace(0, len(frame), files + 1).astype(int)
-    return [frame.iloc[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [frame.iloc[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def texts(frames: Sequence[pd.DataFrame]) -> dict[str, bytes]:
@@ -107,24 +109,24 @@ class Ended:
         return json.loads(self.output)
 
     def findings(self, severity: str = "block") -> dict[tuple[str, str | None], dict[str, Any]]:
-        """By rule and feature."""
+        """By rule and feature; of the same in several splits, the training split's."""
         found = self.result["data_gate"]["findings"]
-        return {(each["rule"], each["feature"]): each for each in found if each["severity"] == severity}
+        wanted = [each for each in found if each["severity"] == severity]
+        ordered = sorted(wanted, key=lambda each: "train" in (each["split"] or ""))
+        return {(each["rule"], each["feature"]): each for each in ordered}
 
-    def error(self) -> tuple[str, str]:
-        """The error and the next step, each in one line, where the command ended with such.
-
-        A line of the log's path may follow. Nothing else does, and no stack trace stands before.
-        """
-        assert self.code == ERROR, self.screen
+    def error(self) -> str:
+        """The error of a command that ended with one: a line of its own, then the next step, and no stack trace."""
+        assert self.code == ERROR, self.screen[-4000:]
         assert "Traceback" not in self.screen
         lines = self.screen.rstrip().splitlines()
-        starts = [number for number, line in enumerate(lines) if line.startswith("error: ")]
-        assert len(starts) == 1, self.screen
-        error, hint, *rest = lines[starts[0] :]
-        assert hint.startswith("  next: "), self.screen
-        assert all(line.startswith("  log: ") for line in rest), self.screen
-        return error, hint
+        [start] = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+        error, *rest = lines[start:]
+        assert len(error) < 2000
+        assert [line.strip().partition(": ")[0] for line in rest] in (
+            [*allowed, "next", *log] for allowed in ([], ["allowed"]) for log in ([], ["log"])
+        ), self.screen
+        return error
 
     def refused(self) -> dict[tuple[str, str | None], dict[str, Any]]:
         """The findings that stopped the run, each of them also on the screen; nothing was spent on training."""
@@ -132,13 +134,15 @@ class Ended:
         assert "Traceback" not in self.screen
         states = self.result["states"]
         assert states["DataGate"] in ("done", "cached")
-        assert {states[name] for name in ("Transform", "Trainer", "Evaluator", "SmokeTest", "Pusher")} == {"skipped"}
+        assert {states[name] for name in AFTER_THE_GATE} == {"skipped"}
         assert self.result["pushed"] is None
         assert self.screen.rstrip().splitlines()[-1].startswith("refused: DataGate: ")
         found = self.findings()
         for finding in found.values():
             lines = [line for line in self.screen.splitlines() if line.startswith("  block ")]
-            assert any(finding["rule"] in line and (finding["feature"] or "") in line for line in lines), finding
+            assert any(f"{finding['rule']} ({finding['feature'] or ''}" in line for line in lines) or any(
+                finding["rule"] in line and finding["feature"] is None for line in lines
+            ), finding
             assert finding["hint"], finding
         return found
 
@@ -168,7 +172,7 @@ def _descriptor(number: int, name: str, file: IO[str]) -> Iterator[None]:
     kept, saved = getattr(sys, name), os.dup(number)
     kept.flush()
     os.dup2(file.fileno(), number)
-    with open(number, "w", closefd=False, buffering=1, encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+    with open(number, "w", closefd=False, buffering=1, encoding="utf-8") as stream:
         setattr(sys, name, stream)
         try:
             yield
@@ -176,12 +180,3 @@ def _descriptor(number: int, name: str, file: IO[str]) -> Iterator[None]:
             setattr(sys, name, kept)
     os.dup2(saved, number)
     os.close(saved)
-
-
-def overrides(**fields: Any) -> list[str]:
-    """`--set` options; `__` in a name stands for the dot."""
-    return [
-        word
-        for name, value in fields.items()
-        for word in ("--set", f"{name.replace('__', '.')}={json.dumps(value) if value is None else value}")
-    ]

@@ -36,6 +36,8 @@ FORMATS: Mapping[str, Format] = {
 """What a file's name says about its format; the endings of `COMPRESSIONS` may follow those in `PACKED`."""
 PACKED: tuple[Format, ...] = ("csv", "jsonl", "tfrecord")
 """Formats that are read from the start, and so may be packed as a whole. The others pack their own columns."""
+IN_LINES: tuple[Format, ...] = ("csv", "jsonl")
+"""Formats whose rows a text editor finds by their line."""
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 
@@ -81,6 +83,17 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
     if first is None:
         raise ValueError("expected at least one file")
     return first
+
+
+def place_text(file: str, place: int, configured: Format | None) -> str:
+    """Where a row stands, in words: `t.csv, line 7`, `t.parquet, row 6`.
+
+    Args:
+      file: its file, or what stands for one.
+      place: as in `BadRow.place`.
+      configured: `data.format`.
+    """
+    return f"{file}, {'line' if (configured or named_format(file)) in IN_LINES else 'row'} {place}"
 
 
 def reader(fmt: Format, data: DataConfig) -> Reader:

@@ -114,6 +114,47 @@ def test_missing_values_beyond_the_presence(tmp_path: Path, missing: int, severi
     assert finding.observed == f"a value in {400 - missing} rows, {100 - missing / 4:g} %"
 
 
+def _inferred(train: pd.DataFrame) -> str:
+    """As SchemaGen does it."""
+    return text_format.MessageToString(tfdv.infer_schema(statistics_of(train), infer_feature_shape=False))
+
+
+def test_what_an_inferred_schema_misses_by_chance_does_not_block(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = orders(120, 5).assign(
+        name=[f"order {i}" for i in range(120)],  # each a value of its own
+        shop=rng.choice([f"shop {i}" for i in range(60)], 120),  # new ones in every split
+        note=[1.5, *[None] * 119],  # in one row of all
+        weight=[*rng.random(110), *[None] * 2, *rng.random(8)],  # missing in two rows of the test split
+    )
+    frames = {"train": frame[:72], "eval": frame[72:96], "test": frame[96:]}
+    run = Run(tmp_path, frames, _inferred(frames["train"]))
+    verdict = run.judge({"min_rows": {"eval": 10, "test": 10}})
+
+    assert {(each.rule, each.feature, each.severity) for each in verdict.findings} >= {
+        ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "name", "warn"),
+        ("FEATURE_TYPE_NOT_PRESENT", "note", "warn"),
+        ("FEATURE_TYPE_LOW_FRACTION_PRESENT", "weight", "warn"),
+    }
+    assert verdict.blessed
+
+    strict = run.judge({"min_rows": {"eval": 10, "test": 10}, "unexpected_values": {"block_above": 0}})
+    assert {each.feature for each in strict.blocking()} == {"name", "shop", "note", "weight"}
+
+
+def test_what_chance_does_not_explain_blocks_with_an_inferred_schema_too(tmp_path: Path) -> None:
+    frames = {split: frame.assign(note=1.5) for split, frame in sound().items()}
+    schema = _inferred(frames["train"].assign(note=[None, *[1.5] * 1199]))
+    frames["train"].loc[0, "note"] = None
+    frames["eval"].loc[frames["eval"].index % 10 < 4, "country"] = "xx"
+    frames["test"]["note"] = None
+    blocking = Run(tmp_path, frames, schema).judge().blocking()
+    assert {(each.rule, each.feature, each.split) for each in blocking} == {
+        ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country", "eval"),
+        ("FEATURE_TYPE_NOT_PRESENT", "note", "test"),
+    }
+
+
 @pytest.mark.parametrize("outlier", [False, True])
 def test_prices_in_cents(sound_run: Run, tmp_path: Path, outlier: bool) -> None:
     frames = sound()

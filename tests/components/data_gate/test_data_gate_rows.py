@@ -1,5 +1,6 @@
 """Duplicates, the sample and leakage: what a pass over the rows finds."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,27 @@ def test_what_single_columns_explain() -> None:
     assert _score(np.array(["no", "yes"], dtype=object)[classes], classes, as_numbers=False) > 0.99
     # Half of the variance: label = a + b with both of variance 1.
     assert _score(noise, noise + rng.normal(0, 1, N), as_numbers=True) == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_thousand_classes_are_judged_by_fewer_rows() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 1000, 50_000)
+    names = np.array([f"class {i}" for i in range(1000)], dtype=object)
+    there = np.zeros(len(codes), bool)
+    sample = {
+        "label": Values(names[codes], there),
+        "copy": Values(names[codes], there),
+        "other": Values(names[rng.permutation(codes)], there),
+    }
+    columns = Columns(label="label", task="multiclass", inputs={"copy": "category", "other": "category"})
+    tracemalloc.start()
+    try:
+        found = [finding.feature for finding in leaking(sample, columns, Leakage())]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == ["copy"]
+    assert peak < 900e6
 
 
 def test_ids_explain_nothing() -> None:

@@ -104,6 +104,20 @@ def test_few_integers_have_exact_shares() -> None:
     assert _by_tfdv(np.arange(100)).shares is None
 
 
+def test_frequent_values_at_the_ends_of_ten_integers_have_exact_shares() -> None:
+    counts = [400, 300, 200, 200, 200, 200, 200, 200, 300, 2800]
+    shares = _by_tfdv(np.repeat(np.arange(10), counts)).shares
+    assert shares is not None
+    assert shares == pytest.approx({str(i): count / 5000 for i, count in enumerate(counts)}, abs=0.005)
+    assert _number(np.repeat(np.arange(10), counts), "INT").shares == pytest.approx(shares, abs=0.005)
+    assert _by_tfdv(np.repeat(np.arange(11), 10)).shares is None
+
+
+def test_shares_that_add_up_to_more_than_1_are_compared() -> None:
+    # Of lists: a value stands in nearly every row, some values in the same one.
+    assert l_infinity({"a": 1.0, "b": 1.0 + 1e-15}, {"a": 0.3, "b": 1.4}, MANY, 0.001).exceeds(0.1)
+
+
 @pytest.mark.parametrize("sizes", [(200, 60), (1000, 1000), (50, 5000)])
 @pytest.mark.parametrize("kind", ["normal", "lognormal", "integers", "categories"])
 def test_two_samples_of_one_distribution_rarely_exceed_chance(sizes: tuple[int, int], kind: str) -> None:

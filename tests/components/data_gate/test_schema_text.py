@@ -60,6 +60,21 @@ def test_odd_but_valid_texts(text: str) -> None:
     assert after.default_environment == before.default_environment
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'feature: [{ name: "a" type: INT }, { name: "b" type: INT }]\n',
+        'feature { name: "a" type: INT };\nfeature { name: "b" type: INT },\n',
+    ],
+)
+def test_lists_and_separators(text: str) -> None:
+    removed = schema_of(rewrite(text, {("feature", "a"): None}))
+    assert [feature.name for feature in removed.feature] == ["b"]
+    changed = schema_of(rewrite(text, {("feature", "a"): _feature('name: "a" type: BYTES')}))
+    assert {feature.name: feature.type for feature in changed.feature} == {"a": schema_pb2.BYTES, "b": schema_pb2.INT}
+    assert len(changed.feature) == 2
+
+
 def test_an_empty_schema_gets_its_first_feature() -> None:
     assert rewrite("", {("feature", "a"): _feature('name: "a"')}) == 'feature {\n  name: "a"\n}\n'
     assert rewrite("# only this\n", {("feature", "a"): _feature('name: "a"')}).startswith("# only this\n")

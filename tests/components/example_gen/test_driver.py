@@ -1,7 +1,9 @@
 """Our driver through TFX's own classes, beside the stock driver on the same folders."""
 
+import contextlib
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,28 @@ def test_a_sqlite_file_has_a_fingerprint_and_a_server_never_the_same(tmp_path: P
     write(tmp_path, "t.db", rows=9)
     assert of(f"sqlite:///{tmp_path}/t.db") != file
     assert of("postgresql://host/db") != of("postgresql://host/db")
+
+
+def test_a_sqlite_file_with_a_log_and_in_a_folder_like_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "[a]"
+    folder.mkdir()
+
+    def fingerprint() -> str:
+        data = DataConfig.model_validate({"sql": {"url": f"sqlite:///{folder}/t.db", "query": "SELECT 1"}})
+        given = {"input_config": "{}", "ingest": IngestJob(data=data).to_json()}
+        return str(resolved(Driver, given)["input_fingerprint"])
+
+    with contextlib.closing(sqlite3.connect(folder / "t.db", isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE t (x)")
+        created = fingerprint()
+        writer.execute("INSERT INTO t VALUES (zeroblob(100000))")  # in the log alone, as long as the writer is there
+        assert fingerprint() != created
+    written = fingerprint()
+    assert fingerprint() == written
+    with contextlib.closing(sqlite3.connect(folder / "t.db")) as writer:
+        writer.execute("CREATE TABLE more AS SELECT zeroblob(100000) AS x")
+    assert fingerprint() != written
 
 
 def test_run_gives_the_launcher_all_of_it(tmp_path: Path) -> None:
