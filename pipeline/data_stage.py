@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
@@ -45,6 +46,8 @@ class Places:
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
       staged: the table as the stock ExampleGen reads it, for `data.reader: tfx`.
+      on_refusal: how the data gate says no: `record`, for a runner that reads its verdict, or `fail`, for one that
+        knows failed and done only.
     """
 
     root: Path
@@ -53,6 +56,7 @@ class Places:
     serving: str
     types: Mapping[str, FeatureType] | None = None
     staged: StagedData | None = None
+    on_refusal: Literal["record", "fail"] = "fail"
 
     @property
     def metadata(self) -> Path:
@@ -109,7 +113,7 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
-        on_refusal="record",
+        on_refusal=places.on_refusal,
         code_fingerprint=fingerprint(["components.data_gate.executor"]),
     )
     baselines = [] if before is None else [before]

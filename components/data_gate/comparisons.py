@@ -7,7 +7,7 @@ from typing import Literal
 
 from components.data_gate.columns import Columns
 from components.data_gate.config import Comparison, Shift
-from components.data_gate.distance import Distance, jensen_shannon, l_infinity
+from components.data_gate.distance import Distance, jensen_shannon, l_infinity, l_infinity_of_codes
 from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
 from preprocessing.errors import UserError
@@ -123,6 +123,8 @@ def measure(before: Column, after: Column, *, as_category: bool, chance: float) 
     if before.cdf is None or after.cdf is None:
         return None
     whole = before.type == after.type == "INT"
+    if as_category and whole:
+        return l_infinity_of_codes(before.cdf, after.cdf, sizes, chance), _CATEGORIES
     return jensen_shannon(before.cdf, after.cdf, sizes, chance, whole=whole), _NUMBERS
 
 

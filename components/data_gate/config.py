@@ -51,8 +51,8 @@ class Drift(Comparison):
     `none` turns the comparison off."""
     categorical: Share = 0.2
     """As for `split_skew`."""
-    numeric: Share = 0.2
-    """As for `split_skew`."""
+    numeric: Share = 0.1
+    """As for `split_skew`. A column that moves on by nature (a year, a counter) needs a limit of its own, or `off`."""
     severity: Severity = "block"
 
 
@@ -71,9 +71,9 @@ class Serving(Comparison):
 class MinRows(Settings):
     """Rows that a split must have."""
 
-    train: Rows = 50
-    eval: Rows = 20
-    test: Rows = 20
+    train: Rows = 30
+    eval: Rows = 10
+    test: Rows = 10
     severity: Severity = "block"
 
 

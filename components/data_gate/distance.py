@@ -1,5 +1,6 @@
 """How far two distributions are apart, and how far two samples of one distribution are apart by chance."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,34 +84,65 @@ def jensen_shannon(base: Cdf, other: Cdf, sizes: tuple[int, int], probability: f
       probability: of exceeding `chance` when both are samples of one distribution.
       whole: the numbers are integers: cut between them.
     """
+    p, q = _intervals(base, other, sizes, whole=whole)[0]
+    n, m = (max(size, 1) for size in sizes)
+    noise = chi_square_quantile(len(p) - 1, 1 - probability) / (8 * math.log(2)) * (1 / n + 1 / m)
+    detail = f"10, 50, 90 % of the values are below {_deciles(other)}; were below {_deciles(base)}"
+    return Distance(_divergence(p, q), noise, detail)
+
+
+def l_infinity_of_codes(base: Cdf, other: Cdf, sizes: tuple[int, int], probability: float) -> Distance:
+    """The largest change of the share of neighbouring codes: for integers that are names, too many to count each.
+
+    Args:
+      base: the distribution before.
+      other: the one to compare with it.
+      sizes: numbers in both.
+      probability: see `l_infinity`.
+    """
+    shares, cuts = _intervals(base, other, sizes, whole=True)
+    ends = [min(base.x[0], other.x[0]) - 0.5, *cuts, max(base.x[-1], other.x[-1]) + 0.5]
+    names = [
+        f"{math.ceil(low)} to {math.floor(high)}" if math.ceil(low) < math.floor(high) else f"{math.floor(high)}"
+        for low, high in itertools.pairwise(ends)
+    ]
+    before, after = (dict(zip(names, map(float, side), strict=True)) for side in shares)
+    return l_infinity(before, after, sizes, probability)
+
+
+def _intervals(
+    base: Cdf, other: Cdf, sizes: tuple[int, int], *, whole: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The shares of both in the intervals between their deciles, shape [2, k], and the k - 1 cuts between these."""
     cuts = np.union1d(base.cuts, other.cuts)
     if not len(cuts):
         # Each is one value, or nearly.
         cuts = np.unique([base.x[0], other.x[0]])[:1]
     if whole:
         cuts = np.unique(np.floor(cuts)) + 0.5
-    n, m = (max(size, 1) for size in sizes)
     both = np.stack([np.diff(cdf.at(cuts), prepend=0.0, append=1.0) for cdf in (base, other)])
-    p, q = _merged(both, _LEAST_ROWS / min(n, m))
-    noise = chi_square_quantile(len(p) - 1, 1 - probability) / (8 * math.log(2)) * (1 / n + 1 / m)
-    detail = f"10, 50, 90 % of the values are below {_deciles(other)}; were below {_deciles(base)}"
-    return Distance(_divergence(p, q), noise, detail)
+    return _merged(both, cuts, _LEAST_ROWS / max(min(sizes), 1))
 
 
-def _merged(shares: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+def _merged(
+    shares: NDArray[np.float64], cuts: NDArray[np.float64], least: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Neighbouring intervals together until each has at least so much of the mean of both distributions."""
     merged: list[NDArray[np.float64]] = []
+    ends: list[float] = []
     waiting = np.zeros(2)
-    for interval in shares.T:
+    for interval, end in zip(shares.T, [*cuts, math.inf], strict=True):
         waiting = waiting + interval
         if waiting.mean() >= least:
             merged.append(waiting)
+            ends.append(end)
             waiting = np.zeros(2)
     if merged:
         merged[-1] = merged[-1] + waiting
     else:
         merged.append(waiting)
-    return np.stack(merged, axis=1)
+        ends.append(math.inf)
+    return np.stack(merged, axis=1), np.array(ends[:-1])
 
 
 def _deciles(cdf: Cdf) -> str:

@@ -159,7 +159,7 @@ class HashAssigner:
         self, batch: pa.RecordBatch, hashes: Hashes, file: str, places: npt.NDArray[np.int64]
     ) -> tuple[SplitIndex, list[BadRow]]:
         """See `Assigner.assign`. A row that misses a key is bad."""
-        splits = _cut(row_hash(batch, self.keys) if self.keys else hashes, self.cuts)
+        splits = _cut(_key_hash(batch, self.keys) if self.keys else hashes, self.cuts)
         bad: dict[int, str] = {}
         for key in self.keys:
             for row in np.flatnonzero(~_present(batch.column(key))):
@@ -244,6 +244,15 @@ class ColumnAssigner:
             int(row): _reason(self.split.column, expected, column[row].as_py()) for row in np.flatnonzero(splits < 0)
         }
         return _refused(splits, bad, batch, file, places)
+
+
+def _key_hash(batch: pa.RecordBatch, keys: Sequence[str]) -> Hashes:
+    """The hash of the keys as text: a customer stays in its split when a new one's number has a letter."""
+    import pyarrow as pa
+
+    columns = [batch.column(key) for key in keys]
+    texts = [column.cast(pa.string()) if pa.types.is_integer(column.type) else column for column in columns]
+    return row_hash(pa.RecordBatch.from_arrays(texts, names=list(keys)))
 
 
 def _cuts(split: HashSplit) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.gated import statistics_of
 
-from components.data_gate.distance import chi_square_quantile, jensen_shannon, l_infinity
+from components.data_gate.distance import chi_square_quantile, jensen_shannon, l_infinity, l_infinity_of_codes
 from components.data_gate.summary import Cdf, Column, from_statistics, from_values
 
 MANY = (10_000, 10_000)
@@ -118,14 +118,31 @@ def test_shares_that_add_up_to_more_than_1_are_compared() -> None:
     assert l_infinity({"a": 1.0, "b": 1.0 + 1e-15}, {"a": 0.3, "b": 1.4}, MANY, 0.001).exceeds(0.1)
 
 
+def test_a_new_code_among_many_is_seen_whole() -> None:
+    """A code never seen before in 40 % of the rows, of more codes than TFDV counts one by one."""
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 60, 5000)
+    after = np.where(rng.random(5000) < 0.4, 77, rng.integers(0, 60, 5000))
+    assert _by_tfdv(before).shares is None
+    cdfs = [_by_tfdv(each).cdf for each in (before, after)]
+    assert cdfs[0] is not None
+    assert cdfs[1] is not None
+    found = l_infinity_of_codes(cdfs[0], cdfs[1], (5000, 5000), 0.001)
+    # With the rare codes just below it: 0.4 less 0.4 of what these had, at most a decile.
+    assert 0.36 <= found.value <= 0.4
+    assert found.exceeds(0.2)
+    assert "to 77'" in found.detail
+
+
 @pytest.mark.parametrize("sizes", [(200, 60), (1000, 1000), (50, 5000)])
-@pytest.mark.parametrize("kind", ["normal", "lognormal", "integers", "categories"])
+@pytest.mark.parametrize("kind", ["normal", "lognormal", "integers", "categories", "codes"])
 def test_two_samples_of_one_distribution_rarely_exceed_chance(sizes: tuple[int, int], kind: str) -> None:
     rng = np.random.default_rng(0)
     draw = {
         "normal": lambda n: rng.normal(0, 1, n),
         "lognormal": lambda n: rng.lognormal(0, 2, n),
         "integers": lambda n: rng.poisson(3, n),
+        "codes": lambda n: rng.zipf(1.5, n).clip(max=500),
         "categories": lambda n: rng.choice(["a", "b", "c", "d"], n, p=[0.7, 0.2, 0.09, 0.01]),
     }[kind]
     runs, exceeded = 300, 0
@@ -133,6 +150,9 @@ def test_two_samples_of_one_distribution_rarely_exceed_chance(sizes: tuple[int, 
         if kind == "categories":
             shares = [from_values("BYTES", draw(n), 0).shares for n in sizes]
             distance = l_infinity(shares[0] or {}, shares[1] or {}, sizes, 0.01)
+        elif kind == "codes":
+            before, after = (_cdf(draw(n), "INT") for n in sizes)
+            distance = l_infinity_of_codes(before, after, sizes, 0.01)
         else:
             whole = kind == "integers"
             before, after = (_cdf(draw(n), "INT" if whole else "FLOAT") for n in sizes)

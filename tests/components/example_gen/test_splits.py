@@ -103,6 +103,11 @@ def test_shares_of_keys_are_within_chance_and_rows_of_a_key_stay_together() -> N
     assert abs(shares[0] - 6000) < 4 * math.sqrt(10_000 * 0.6 * 0.4)
 
 
+def test_a_key_keeps_its_split_when_its_column_becomes_text() -> None:
+    keys = [*range(-50, 50), 2**63 - 1]
+    assert assigned(rule(keys=["a"]), table(a=keys))[0] == assigned(rule(keys=["a"]), table(a=[*map(str, keys)]))[0]
+
+
 def test_several_keys_are_one() -> None:
     batch = table(a=[1, 1, 2] * 300, b=["x", "y", "x"] * 300, c=range(900))
     found, _ = assigned(rule(keys=["a", "b"]), batch)
