@@ -74,6 +74,11 @@ def text_from_the_middle(table: pa.Table, column: str) -> pa.Table:
     return changed(table, column, pa.array(cells[:middle] + ["calm"] * (len(cells) - middle)))
 
 
+def a_few(table: pa.Table) -> pa.Table:
+    """Four rows of each class: with one class alone the run would not come as far as the gate."""
+    return pa.concat_tables(table.filter(pc.equal(table["late"], late)).slice(0, 4) for late in ("no", "yes"))
+
+
 def corrupted() -> dict[str, list[pa.Table]]:
     """Six faults at once, all of them such that the table can still be read."""
     found = {
@@ -85,7 +90,7 @@ def corrupted() -> dict[str, list[pa.Table]]:
     }
     found["train"][0] = with_cell(found["train"][0], 100, "origin", "J" * TEN_MB)
     # Of eval next to nothing has come, and a file of train has come again, as one of test.
-    found["eval"] = [found["eval"][0].take(np.arange(0, found["eval"][0].num_rows, 200))]
+    found["eval"] = [a_few(found["eval"][0])]
     found["test"].append(found["train"][1])
     return found
 
@@ -134,7 +139,7 @@ def test_the_gate_reports_all_faults_of_a_corrupted_copy_with_their_reasons(tmp_
     assert "'ZZ', never seen before" in blocking["drift", "carrier"]["observed"]
     assert blocking["INT_TYPE_BIG_INT", "distance"]["expected"] == "between 1 and 12500"
     assert blocking["min_rows", None]["split"] == "eval"
-    assert blocking["min_rows", None]["observed"].startswith("15 rows")
+    assert blocking["min_rows", None]["observed"] == "8 rows"
     for name in ("span-2/train/part-2.parquet", "span-2/test/part-2.parquet"):
         assert name in blocking["duplicate_files", None]["observed"]
     assert blocking["duplicates", None]["split"] == "test"

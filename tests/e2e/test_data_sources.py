@@ -176,7 +176,7 @@ def test_dates_are_spans_in_a_rolling_window_and_in_a_range(tmp_path: Path) -> N
 def test_a_span_that_has_drifted_from_the_one_before_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "data/1/t.csv", table())
     config = project(tmp_path, path="data/{SPAN}/t.csv")
-    options = ("--to", "DataGate", "--set", "data_gate.drift.baseline=previous_span")
+    options = ("--to", "DataGate", "--set", "data_gate.drift={baseline: previous_span, numeric: 0.15}")
     first = lockgate_run(config, *options)
     first.passed()
     assert check(first, "drift")["reason"] == "no earlier run to compare with"
@@ -186,7 +186,7 @@ def test_a_span_that_has_drifted_from_the_one_before_is_refused(tmp_path: Path) 
     assert set(second.refused()) == {("drift", "price")}
     finding = second.findings()["drift", "price"]
     assert finding["split"] == "train"
-    assert "0.2" in finding["expected"]
+    assert "within 0.15 of the baseline" in finding["expected"]
 
 
 def check(ended: Ended, name: str) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def test_what_was_pushed_last_is_the_measure(penguins: tuple[Any, Path], tmp_pat
     assert finished.code == 0, finished.stderr
     shutil.copytree(pushed, tmp_path / "root")
     root = tmp_path / "root"
-    frame = pd.read_csv(PENGUINS / "penguins.csv")
+    frame = pd.read_csv(PENGUINS / "penguins.csv", dtype_backend="numpy_nullable")
     options = ("--to", "DataGate", "--set", f"root={root}")
     same = lockgate_run(PENGUINS / "pipeline.yaml", *options)
     same.passed()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 from support.examples import SPLITS, Features, by_split, examples
@@ -20,7 +21,8 @@ from components.example_gen.ingest_report import IngestReport
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from preprocessing.errors import UserError
 
-RUNNER = ["--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"]
+FN_API = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+BUNDLES = "apache_beam.runners.direct.direct_runner.BundleBasedDirectRunner"
 ROWS = [f"{i},k{i % 7},{i / 4},2020-01-{1 + i % 28:02d},{'yes' if i % 3 else 'no'}" for i in range(300)]
 HEADER = "id,key,x,day,label"
 
@@ -39,6 +41,7 @@ def run(
     window: dict[str, list[str]] | None = None,
     types: dict[str, Any] | None = None,
     required: tuple[str, ...] = ("label",),
+    runner: str = FN_API,
     uses: dict[str, ColumnUse] | None = None,
     **data: Any,
 ) -> IngestReport:
@@ -56,7 +59,7 @@ def run(
     properties = {JOB_KEY: job.to_json(), "input_base": str(base), "input_config": proto_utils.proto_to_json(config)}
     if window:
         properties[WINDOW_KEY] = json.dumps(window)
-    context = Executor.Context(beam_pipeline_args=RUNNER, tmp_dir=str(out.parent / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(out.parent / "tmp"), unique_id="1")
     Executor(context).Do({}, {"examples": [artifact]}, properties)
     assert json.loads(artifact.split_names) == list(SPLITS)
     assert artifact.get_string_custom_property("file_format") == "tfrecords_gzip"
@@ -176,8 +179,6 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
     )
     (tmp_path / "in").mkdir()
     if format_ == "csv":
-        import pyarrow.csv as pc
-
         pc.write_csv(data, tmp_path / "in" / "t.csv")
     else:
         pq.write_table(data, tmp_path / "in" / "t.csv", row_group_size=7_000)
@@ -188,6 +189,18 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
     train = [row["id"][0] for row in examples(tmp_path / "out", "train")]
     assert train == sorted(train), "the order of the file"
     assert all_ids(tmp_path / "out") == list(range(count))
+
+
+def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path: Path) -> None:
+    count = 40_000
+    data = pa.table({"id": range(count), "text": [f"{i % 9:060d}" for i in range(count)], "label": ["a", "b"] * 20_000})
+    (tmp_path / "in").mkdir()
+    pc.write_csv(data, tmp_path / "in" / "t.csv")
+    split = {"by": "hash", "train": 2, "eval": 1, "test": 1, "stratify": True}
+    run(tmp_path / "in", tmp_path / "once", split=split, block_mb=1)
+    run(tmp_path / "in", tmp_path / "again", split=split, runner=BUNDLES)
+    assert ids(tmp_path / "once") == ids(tmp_path / "again")
+    assert len(list((tmp_path / "once" / "Split-train").iterdir())) > 1
 
 
 BAD = [*ROWS[:40], "40,k,1", *ROWS[41:200], "200,k,abc,2020-01-01,yes", *ROWS[201:]]
