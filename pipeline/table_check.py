@@ -89,6 +89,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
         left_out=left_out,
         reasons=tuple(_reasons(table, config, types, left_out, used, declared, patterns)) if stock else (),
         warnings=(
+            *rules.empty_files(table),
             *unreadable,
             *rules.rare_classes(table, label),
             *_label_warning(label.column, missing_labels),

@@ -275,6 +275,13 @@ def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:
         )
 
 
+def empty_files(table: Table) -> Iterator[str]:
+    """Yields a warning for every file that has columns and no rows."""
+    for profile in table.files:
+        if profile.rows == 0:
+            yield f"{profile.file} has no rows"
+
+
 def rare_classes(table: Table, label: Label) -> Iterator[str]:
     """Yields a warning for every class that has few rows or none."""
     if label.task == "regression":

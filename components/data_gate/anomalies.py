@@ -8,7 +8,7 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
 from components.data_gate.kinds import UNEXPECTED_VALUES, Severity, hint
-from components.data_gate.report import Finding
+from components.data_gate.report import Finding, quoted
 from components.data_gate.summary import Column, Summary
 
 _MISSING = "SCHEMA_MISSING_COLUMN"
@@ -142,18 +142,20 @@ def _unexpected(
     absent = kind in _ABSENT and train is not None and train.present > 0
     if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
         share, rows, train_rows = _outside(column, domain), column.present, train.present if train else 0
+        seen = share
         broken, expected = (_outside(train, domain), _only_once(train)) if train else (0.0, 0.0)
     elif kind == _LOW_FRACTION or absent:
         rows, train_rows = (each.present + each.missing if each else 0 for each in (column, train))
         most = 1 - train.missing_share if train and absent else least
-        share, expected = most - (1 - column.missing_share), 0.0
+        share, seen = most - (1 - column.missing_share), column.missing_share
+        expected = train.missing_share if train else 0.0
         broken = most - (1 - train.missing_share) if train else 0.0
     else:
         return None
     # What the training split does too is no chance; and 0 blocks on the first one.
     if train_rows and broken <= 0 and config.unexpected_values.block_above > 0:
-        noise = l_infinity({"": expected}, {"": share}, (train_rows, rows), config.chance).chance
-        if share - expected <= noise:
+        noise = l_infinity({"": expected}, {"": seen}, (train_rows, rows), config.chance).chance
+        if seen - expected <= noise:
             return 0.0
     return 1.0 if absent else share
 
@@ -257,12 +259,23 @@ def _text_first(value: str) -> int:
 
 def _listed(values: Sequence[str]) -> str:
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return ", ".join(repr(value) for value in values[:_SHOWN]) + more
+    return ", ".join(map(quoted, values[:_SHOWN])) + more
 
 
 def _shared(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that differ in the split alone as one."""
-    splits: dict[Finding, list[str]] = {}
+    """Findings that differ in the split, and in what was seen there, as one."""
+    alike: dict[Finding, dict[str, list[str]]] = {}
     for finding in findings:
-        splits.setdefault(finding.model_copy(update={"split": None}), []).append(finding.split or "")
-    return [finding.model_copy(update={"split": ", ".join(names)}) for finding, names in splits.items()]
+        seen = alike.setdefault(finding.model_copy(update={"split": None, "observed": ""}), {})
+        seen.setdefault(finding.observed, []).append(finding.split or "")
+    return [
+        finding.model_copy(
+            update={
+                "split": ", ".join(split for splits in seen.values() for split in splits),
+                "observed": next(iter(seen))
+                if len(seen) == 1
+                else "; ".join(f"{', '.join(splits)}: {text}" for text, splits in seen.items()),
+            }
+        )
+        for finding, seen in alike.items()
+    ]

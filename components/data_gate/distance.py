@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from components.data_gate.report import quoted
 from components.data_gate.summary import Cdf
 
 _LEAST_ROWS = 5
@@ -61,9 +62,9 @@ def l_infinity(
     difference = np.abs(p - q)
     real = np.flatnonzero(difference > chance)
     worst = real[np.argmax(difference[real])] if len(real) else np.argmax(difference)
-    detail = f"{values[worst]!r} is {_percent(float(q[worst]))} of the rows, was {_percent(float(p[worst]))}"
+    detail = f"{quoted(values[worst])} is {_percent(float(q[worst]))} of the rows, was {_percent(float(p[worst]))}"
     if not base.get(values[worst]):
-        detail = f"{values[worst]!r}, never seen before, is {_percent(float(q[worst]))} of the rows"
+        detail = f"{quoted(values[worst])}, never seen before, is {_percent(float(q[worst]))} of the rows"
     return Distance(float(difference[worst]), float(chance[worst]), detail)
 
 

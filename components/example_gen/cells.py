@@ -27,6 +27,7 @@ _INTEGER = r"^[ \t]*[+-]?(?:0|[1-9][0-9]{0,18})[ \t]*$"
 _PLAIN_FLOAT = r"^-?[0-9]+\.[0-9]+$"
 # What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
 _NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
+_BLANK = r"^[ \t]+$"
 _LEADING_ZERO = r"^[ \t]*[+-]?0[0-9]"
 
 
@@ -99,6 +100,11 @@ class CellFacts:
         if len(rest) < len(cells):
             self.any_number = True
             self.stock = max(self.stock, CellType.INT)
+        blank = pc.match_substring_regex(rest, _BLANK)
+        if pc.any(blank).as_py():
+            # Among numbers a missing one, see `convert`; TFX's own reader takes it for text.
+            self.stock = CellType.STRING
+            rest = rest.filter(pc.invert(blank))
         if len(rest) == 0:
             return
         self.integers = False

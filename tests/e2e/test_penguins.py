@@ -42,7 +42,7 @@ def test_pushes_a_model_that_reaches_the_threshold(penguins):
     assert pushed.name.isdigit()
     assert (pushed / "saved_model.pb").is_file()
     assert {gate["name"]: gate["passed"] for gate in result["gates"]} == {
-        "ExampleValidator": True,
+        "DataGate": True,
         "Evaluator": True,
         "SmokeTest": True,
     }
@@ -55,6 +55,7 @@ def test_shows_a_line_for_each_component_and_no_noise(penguins):
         "StatisticsGen",
         "ImportSchemaGen",
         "ExampleValidator",
+        "DataGate",
         "Transform",
         "Trainer",
         "Champion",
@@ -122,6 +123,7 @@ def test_a_second_run_takes_everything_from_the_cache_and_pushes_nothing_new(pen
         "StatisticsGen",
         "ImportSchemaGen",
         "ExampleValidator",
+        "DataGate",
         "Transform",
         "Trainer",
         "SmokeTest",

@@ -129,7 +129,7 @@ class Ended:
         return error
 
     def refused(self) -> dict[tuple[str, str | None], dict[str, Any]]:
-        """The findings that stopped the run, each of them also on the screen; nothing was spent on training."""
+        """The findings that stopped the run, with their hints on the screen; nothing was spent on training."""
         assert self.code == REFUSED, self.screen
         assert "Traceback" not in self.screen
         states = self.result["states"]
@@ -137,14 +137,15 @@ class Ended:
         assert {states[name] for name in AFTER_THE_GATE} == {"skipped"}
         assert self.result["pushed"] is None
         assert self.screen.rstrip().splitlines()[-1].startswith("refused: DataGate: ")
-        found = self.findings()
-        for finding in found.values():
-            lines = [line for line in self.screen.splitlines() if line.startswith("  block ")]
-            assert any(f"{finding['rule']} ({finding['feature'] or ''}" in line for line in lines) or any(
-                finding["rule"] in line and finding["feature"] is None for line in lines
-            ), finding
-            assert finding["hint"], finding
-        return found
+        lines = [line for line in self.screen.splitlines() if line.startswith("  block ")]
+        blocking = [each for each in self.result["data_gate"]["findings"] if each["severity"] == "block"]
+        # The table ends after twelve; the report has them all.
+        for finding, line in zip(blocking[:12], lines, strict=True):
+            assert line.startswith(f"  block {finding['rule']}")
+            assert (finding["feature"] or "") in line
+            assert finding["hint"]
+            assert finding["hint"] in line
+        return self.findings()
 
     def passed(self) -> None:
         """The data gate let the data through, and nothing went wrong."""

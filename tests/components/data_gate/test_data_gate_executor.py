@@ -68,7 +68,7 @@ def test_numbers_turned_to_text(tmp_path: Path) -> None:
     verdict = Run(tmp_path, frames).judge()
     (finding, *_) = _found(verdict, "UNEXPECTED_DATA_TYPE")
     assert (finding.feature, finding.expected, finding.severity) == ("price", "type FLOAT", "block")
-    assert finding.observed.startswith("type BYTES: 'eleven'")
+    assert finding.observed.startswith("train: type BYTES: 'eleven'")
 
 
 def _with_new_country(share: float) -> dict[str, pd.DataFrame]:
@@ -140,6 +140,19 @@ def test_what_an_inferred_schema_misses_by_chance_does_not_block(tmp_path: Path)
 
     strict = run.judge({"min_rows": {"eval": 10, "test": 10}, "unexpected_values": {"block_above": 0}})
     assert {each.feature for each in strict.blocking()} == {"name", "shop", "note", "weight"}
+
+
+def test_a_value_that_is_rare_in_training_may_lack_in_a_small_split(tmp_path: Path) -> None:
+    frames = {split: frame.assign(gust=20.0) for split, frame in sound().items()}
+    for frame in frames.values():
+        frame.loc[frame.index % 20 != 0, "gust"] = None
+    frames["eval"] = frames["eval"][1:13]  # twelve rows without a gust; 54 % of all such samples have none
+    schema = _inferred(frames["train"])
+    verdict = Run(tmp_path, frames, schema).judge()
+    assert {(each.rule, each.feature, each.severity) for each in verdict.findings} >= {
+        ("FEATURE_TYPE_NOT_PRESENT", "gust", "warn")
+    }
+    assert verdict.blessed
 
 
 def test_what_chance_does_not_explain_blocks_with_an_inferred_schema_too(tmp_path: Path) -> None:
@@ -243,9 +256,9 @@ def test_an_input_that_is_gone_although_the_schema_does_not_demand_it(tmp_path: 
 
 def test_few_rows_and_a_missing_split(tmp_path: Path) -> None:
     frames = sound()
-    verdict = Run(tmp_path, {"train": frames["train"][:49], "eval": frames["eval"]}).judge()
+    verdict = Run(tmp_path, {"train": frames["train"][:29], "eval": frames["eval"]}).judge()
     assert [(f.split, f.observed, f.severity) for f in _found(verdict, "min_rows")] == [
-        ("train", "49 rows", "block"),
+        ("train", "29 rows", "block"),
         ("test", "0 rows", "block"),
     ]
 

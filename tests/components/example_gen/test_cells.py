@@ -124,7 +124,8 @@ def test_integers_at_the_border_of_64_bits(cell: str, plain: bool, fits: bool) -
 
 @given(CELLS)
 def test_a_plain_integer_is_the_same_as_text_and_as_number(cell: str) -> None:
-    if facts_of([cell]).integers:
+    facts = facts_of([cell])
+    if facts.integers and facts.any_number:
         assert str(int(cell)) == cell
         assert -(2**63) <= int(cell) < 2**63
 

@@ -59,7 +59,9 @@ def run(
     properties = {JOB_KEY: job.to_json(), "input_base": str(base), "input_config": proto_utils.proto_to_json(config)}
     if window:
         properties[WINDOW_KEY] = json.dumps(window)
-    context = Executor.Context(beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(out.parent / "tmp"), unique_id="1")
+    context = Executor.Context(
+        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(out.parent / "tmp"), unique_id="1"
+    )
     Executor(context).Do({}, {"examples": [artifact]}, properties)
     assert json.loads(artifact.split_names) == list(SPLITS)
     assert artifact.get_string_custom_property("file_format") == "tfrecords_gzip"

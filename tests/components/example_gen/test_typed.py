@@ -192,6 +192,7 @@ def test_lists_keep_what_is_there(lists: list[list[float | None] | None]) -> Non
         (pa.nulls(2), "double", [None, None]),
         (pa.array(["1", "x"], pa.string_view()), "int64", [1, MISFIT]),
         (pa.array([b"1.5", b"\xff", b""]), "double", [1.5, MISFIT, None]),
+        (pa.array(["\t", " 1 ", ""]), "int64", [None, 1, None]),
         (pa.array(np.array([1.5, np.nan], np.float16)), "double", [1.5, None]),
         (pa.array([dt.time(1, 2, 3)], pa.time32("s")), "string", ["01:02:03"]),
         (pa.array([0.5, 2.0**53]), "string", ["0.5", "9007199254740992.0"]),
