@@ -46,6 +46,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.names()
     checks.dotted_paths()
     checks.schema()
+    checks.serving_sample()
     checks.table()
     return checks.found
 
@@ -98,6 +99,12 @@ class _Checks:
             if reason is not None:
                 hint = "" if reason.installed else "install your package (pip install -e .) or set PYTHONPATH"
                 self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
+
+    def serving_sample(self) -> None:
+        """The rows that the data gate compares the training data with."""
+        sample = self._config.data_gate.serving.sample
+        if sample is not None and "://" not in sample and not self._loaded.resolve(sample).is_file():
+            self._report(("data_gate", "serving", "sample"), "no such file", received=brief(sample))
 
     def schema(self) -> None:
         """The curated schema: it names every column that the configuration does, in a fitting type."""

@@ -99,10 +99,21 @@ def dotted(field: FieldPath) -> str:
     return ".".join(str(key) for key in field)
 
 
+_KIND, _USUAL_KIND = "by", "hash"
+"""The field that says which options `data.split` has, and what it is where it is left out."""
+
+
 def merged(base: Node, override: Node) -> Node:
-    """What `override` states over `base`: mappings merge, lists and scalars replace."""
+    """What `override` states over `base`: mappings merge, lists and scalars replace.
+
+    A split by something else is replaced too: the options of the one mean nothing to the other.
+    """
     if not (isinstance(base.value, dict) and isinstance(override.value, dict)):
         return override
+    if _KIND in override.value:
+        before = base.value[_KIND].value if _KIND in base.value else _USUAL_KIND
+        if override.value[_KIND].value != before:
+            return override
     values = dict(base.value)
     for key, node in override.value.items():
         values[key] = merged(values[key], node) if key in values else node

@@ -175,6 +175,11 @@ class Spans(Settings):
             raise ValueError(f"last_span: {self.last_span} is before first_span {self.first_span}")
         return self
 
+    @property
+    def chosen(self) -> bool:
+        """Whether anything but the newest span is asked for."""
+        return (self.last or 1) > 1 or self.range() is not None
+
     def range(self) -> tuple[int, int] | None:
         """The first and the last span as numbers (of dates, days since 1970-01-01); None for the newest ones.
 

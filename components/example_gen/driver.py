@@ -38,7 +38,7 @@ class Driver(FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Fills the span, the version, the fingerprint and the patterns in; for several spans also `window`.
+        """Fills the span, the version, the fingerprint and the patterns in; for chosen spans also `window`.
 
         Args:
           exec_properties: `ingest` (an IngestJob), `input_base` and `input_config`.
@@ -69,7 +69,7 @@ class Driver(FileBasedDriver):
             }
             for split in config.splits:
                 split.pattern = relative[split.name][-1]
-            if len(found.spans) > 1:
+            if job.data.spans.chosen:
                 exec_properties[WINDOW_KEY] = json.dumps(relative)
         exec_properties[standard_component_specs.INPUT_CONFIG_KEY] = proto_utils.proto_to_json(config)
         exec_properties[utils.SPAN_PROPERTY_NAME] = found.span

@@ -110,11 +110,11 @@ def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) ->
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     window: dict[str, list[str]] = json.loads(exec_properties.get(WINDOW_KEY) or "{}")
-    if not window and ((job.data.spans.last or 1) > 1 or job.data.spans.range() is not None):
-        # TFX's own driver, which runs on Kubeflow in place of ours, knows one span.
+    if not window and job.data.spans.chosen:
+        # TFX's own driver, which runs on Kubeflow in place of ours, gives the newest one.
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         raise UserError(
-            f"data.spans: several spans of {base} are to be read, and the driver of this runner gives one",
+            f"data.spans: other spans of {base} than the newest are to be read, which this runner's driver can't find",
             hint="remove data.spans to read the newest span, or run on this machine",
         )
     found: list[Source] = []

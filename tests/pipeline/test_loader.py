@@ -201,6 +201,15 @@ def test_overrides(override: str, field: tuple[str | int, ...], value: Any) -> N
     assert result == value
 
 
+def test_a_split_by_something_else_replaces_the_section() -> None:
+    base = edited("  path: table.csv", "  path: table.csv\n  split: {train: 8, eval: 1, test: 1}")
+    cut_offs = 'data.split={by: time, column: t, eval_from: "2024-04-01", test_from: "2024-05-01"}'
+    by_time = loaded(base, cut_offs).config.resolved()["data"]["split"]
+    assert (by_time["eval_from"], by_time["train"]) == ("2024-04-01", None)
+    by_hash = loaded(base, "data.split={by: hash, keys: [e]}").config.resolved()["data"]["split"]
+    assert (by_hash["train"], by_hash["keys"]) == (8, ["e"])
+
+
 def test_an_override_leaves_the_rest_alone() -> None:
     before, after = loaded().config.resolved(), loaded(CONFIG, "features.numeric.0.scale=none").config.resolved()
     before["features"]["numeric"][0]["scale"] = "none"

@@ -90,6 +90,19 @@ def test_a_window(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [({"first_span": 1, "last_span": 1}, ["1/*.csv"]), ({"last": 3}, ["1/*.csv", "2/*.csv"]), ({"last": 1}, None)],
+)
+def test_what_is_chosen_is_given_to_the_executor(tmp_path: Path, spans: dict[str, int], expected: list[str]) -> None:
+    """Also where it is one span: without it the executor can't tell TFX's own driver, which gives the newest."""
+    write(tmp_path, "1/a.csv", "2/a.csv")
+    found = resolved(Driver, properties(tmp_path, {"all": "{SPAN}/*.csv"}, spans=spans))
+    assert ("window" in found) is (expected is not None)
+    if expected is not None:
+        assert json.loads(found["window"]) == {"all": expected}
+
+
 def test_a_date(tmp_path: Path) -> None:
     write(tmp_path, "20131001.csv", "20130930.csv")
     found = resolved(Driver, properties(tmp_path, {"all": "{DATE}.csv"}))

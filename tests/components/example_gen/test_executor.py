@@ -165,6 +165,12 @@ def test_a_window_reads_the_patterns_that_the_driver_found(tmp_path: Path) -> No
     assert all_ids(tmp_path / "out") == [*range(20, 40)]
 
 
+def test_chosen_spans_that_the_driver_did_not_find_are_refused(tmp_path: Path) -> None:
+    table(tmp_path / "in", ROWS[:10], "1.csv")
+    with pytest.raises(UserError, match="other spans of .* than the newest"):
+        run(tmp_path / "in", tmp_path / "out", path="{SPAN}.csv", spans={"first_span": 1, "last_span": 1})
+
+
 def test_a_split_without_rows_has_an_empty_shard(tmp_path: Path) -> None:
     split = {"by": "time", "column": "day", "eval_from": "2030-01-01", "test_from": "2031-01-01"}
     report = run(table(tmp_path / "in"), tmp_path / "out", split=split)
