@@ -14,7 +14,7 @@ UNEXPECTED_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
 _ACCEPT = "if this is right, accept the proposed schema"
 
 HINTS: dict[str, str] = {
-    "SCHEMA_MISSING_COLUMN": "bring the column back (was it renamed?), or take it out of the schema, and of features: if it is there",
+    "SCHEMA_MISSING_COLUMN": "bring the column back (was it renamed?), or take it out of the schema (and of features:)",
     "SCHEMA_NEW_COLUMN": f"nothing reads it; {_ACCEPT} to declare it, or drop it from the table",
     UNEXPECTED_VALUES: f"correct the values, or {_ACCEPT}, which adds them to the domain",
     "FEATURE_TYPE_LOW_FRACTION_PRESENT": f"find out why values are missing; {_ACCEPT}, which lowers min_fraction",

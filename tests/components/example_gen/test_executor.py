@@ -167,7 +167,7 @@ def test_a_window_reads_the_patterns_that_the_driver_found(tmp_path: Path) -> No
 
 def test_chosen_spans_that_the_driver_did_not_find_are_refused(tmp_path: Path) -> None:
     table(tmp_path / "in", ROWS[:10], "1.csv")
-    with pytest.raises(UserError, match="other spans of .* than the newest"):
+    with pytest.raises(UserError, match=r"other spans of .* than the newest"):
         run(tmp_path / "in", tmp_path / "out", path="{SPAN}.csv", spans={"first_span": 1, "last_span": 1})
 
 
