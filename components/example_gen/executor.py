@@ -51,7 +51,7 @@ class Executor(BaseBeamExecutor):
           input_dict: nothing.
           output_dict: `examples` (Examples).
           exec_properties: `ingest` (an IngestJob as JSON), `input_base` and `input_config` as the driver resolved
-            them, and `window` when it found several spans.
+            them, and `window` for chosen spans.
 
         Raises:
           UserError: the sources can't be read, a row is bad and that is not allowed, or too many are.

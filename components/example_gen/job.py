@@ -12,7 +12,7 @@ from preprocessing.settings import ColumnName, Settings
 JOB_KEY = "ingest"
 """The exec property that holds an `IngestJob` as JSON."""
 WINDOW_KEY = "window"
-"""The exec property in which the driver gives several spans: JSON, patterns by input."""
+"""The exec property in which the driver gives the chosen spans: JSON, patterns by input."""
 
 
 class IngestJob(Settings):

@@ -127,7 +127,7 @@ def test_a_window_is_refused_because_that_driver_knows_one_span(spans: Path) -> 
     _driven(compiled, spans)
     executor = importlib.import_module(EXECUTOR)
     words = ["executor", *_words(compiled, spans, _container(compiled))]
-    with pytest.raises(UserError, match=r"data.spans: several spans of .* are to be read") as refused:
+    with pytest.raises(UserError, match=r"data.spans: other spans of .* than the newest") as refused:
         executor.main(executor._parse_flags(words))
     assert refused.value.hint.startswith("remove data.spans")
     assert not (spans / "examples").exists()
