@@ -327,10 +327,6 @@ class DataConfig(Settings):
             return {split: getattr(self.inputs, split) for split in SPLITS}
         return {} if self.path is None else {"all": self.path}
 
-    def split_keys(self) -> tuple[str, ...]:
-        """The columns whose values keep rows together in one split."""
-        return self.split.keys if isinstance(self.split, HashSplit) else ()
-
     def split_columns(self) -> dict[tuple[str | int, ...], str]:
         """Every column that `split` names, by its field: `split`, `keys`, 0, or `split`, `column`."""
         if isinstance(self.split, HashSplit):

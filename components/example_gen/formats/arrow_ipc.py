@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from components.example_gen.block import Block, FeatureType, Rows
 from components.example_gen.formats import io
-from components.example_gen.formats.pieces import bounded, distinct, wanted
+from components.example_gen.formats.pieces import bounded, distinct, joined, wanted
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,15 +65,7 @@ class ArrowIpcReader:
                 return
         with io.open_seekable(file) as raw, _explained(file):
             sizes = _batch_sizes(raw, io.size(file))
-        number = start = held = rows = 0
-        first = 1
-        for batch, (batch_bytes, batch_rows) in enumerate(sizes):
-            if rows and held + batch_bytes > self.block_bytes:
-                yield Block(file, number, start, batch, first)
-                number, start, first, held, rows = number + 1, batch, first + rows, 0, 0
-            held, rows = held + batch_bytes, rows + batch_rows
-        if rows:
-            yield Block(file, number, start, len(sizes), first)
+        yield from joined(file, sizes, self.block_bytes)
 
     def read(self, block: Block, types: Mapping[str, FeatureType] | None = None) -> Iterator[Rows]:
         """The rows in Arrow's own types, in pieces of at most `block_bytes`.

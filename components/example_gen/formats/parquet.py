@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from components.example_gen.block import Block, FeatureType, Rows
 from components.example_gen.formats import io
-from components.example_gen.formats.pieces import PIECE_ROWS, bounded, distinct, wanted
+from components.example_gen.formats.pieces import PIECE_ROWS, bounded, distinct, joined, wanted
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,15 +47,7 @@ class ParquetReader:
         with _opened(file) as (parquet, _):
             groups = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
             sizes = [(group.total_byte_size, group.num_rows) for group in groups]
-        number = start = held = rows = 0
-        first = 1
-        for group, (group_bytes, group_rows) in enumerate(sizes):
-            if rows and held + group_bytes > self.block_bytes:
-                yield Block(file, number, start, group, first)
-                number, start, first, held, rows = number + 1, group, first + rows, 0, 0
-            held, rows = held + group_bytes, rows + group_rows
-        if rows:
-            yield Block(file, number, start, len(sizes), first)
+        yield from joined(file, sizes, self.block_bytes)
 
     def read(self, block: Block, types: Mapping[str, FeatureType] | None = None) -> Iterator[Rows]:
         """The rows in Arrow's own types, in pieces of at most `block_bytes` and `PIECE_ROWS` rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from components.example_gen.block import FeatureType, Rows
+from components.example_gen.block import Block, FeatureType, Rows
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -101,3 +101,22 @@ def _numbered(batches: list[pa.RecordBatch], first: int) -> Rows:
     else:
         batch = batches[0]
     return Rows(batch, np.arange(first, first + batch.num_rows, dtype=np.int64))
+
+
+def joined(file: str, sizes: Sequence[tuple[int, int]], block_bytes: int) -> Iterator[Block]:
+    """The blocks of a file that consists of parts: neighbours together, up to the size of a block.
+
+    Args:
+      file: its path or URL.
+      sizes: bytes and rows of each part.
+      block_bytes: of a block, unless a single part has more.
+    """
+    number = start = held = rows = 0
+    first = 1
+    for part, (part_bytes, part_rows) in enumerate(sizes):
+        if rows and held + part_bytes > block_bytes:
+            yield Block(file, number, start, part, first)
+            number, start, first, held, rows = number + 1, part, first + rows, 0, 0
+        held, rows = held + part_bytes, rows + part_rows
+    if rows:
+        yield Block(file, number, start, len(sizes), first)

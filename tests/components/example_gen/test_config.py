@@ -45,10 +45,8 @@ def test_a_configuration_comes_back_from_its_json(fields: dict[str, Any]) -> Non
 def test_what_others_ask_for() -> None:
     keyed = data(path="t.csv", split={"keys": ["a", "b"]})
     assert keyed.sources() == {"all": "t.csv"}
-    assert keyed.split_keys() == ("a", "b")
     assert keyed.split_columns() == {("split", "keys", 0): "a", ("split", "keys", 1): "b"}
     timed = data(path=SPANS, split=CUTS)
-    assert timed.split_keys() == ()
     assert timed.split_columns() == {("split", "column"): "t"}
     assert timed.placeholders() == ("SPAN",)
     assert data(inputs=INPUTS).sources() == INPUTS
