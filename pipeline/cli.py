@@ -163,6 +163,48 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
     )
 
 
+@main.command("smoke-test")
+@click.argument("model_dir", type=click.Path(path_type=Path))
+@click.option(
+    "--examples", type=click.Path(path_type=Path), help="Raw rows: TFRecord, CSV, Parquet, JSON Lines or Arrow."
+)
+@click.option("--schema", type=click.Path(path_type=Path), help="Their TFX schema, as text (schema.pbtxt).")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="A YAML file with a smoke_test section, or with what it holds."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Writes the report to this file.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Writes it as a page for people.")
+@_explains_failures
+def smoke_test(
+    model_dir: Path,
+    examples: Path | None,
+    schema: Path | None,
+    config: Path | None,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it.
+
+    MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
+    up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
+    """
+    from pipeline.smoke_test import check_writable, noise_kept_back, run_smoke_test, write_text
+
+    with _terminable(), noise_kept_back():
+        check_writable(json_file, html_file)
+        tested = run_smoke_test(model_dir, examples=examples, schema=schema, config=config)
+    from components.smoke_test.page import render
+    from pipeline.checks_table import rendered
+
+    if json_file is not None:
+        write_text(json_file, tested.report.model_dump_json(indent=2))
+    if html_file is not None:
+        write_text(html_file, render(tested.report, title=str(tested.model)))
+    _say(rendered(tested.report, tested.notes, sys.stdout).rstrip("\n"))
+    if not tested.report.blessed:
+        sys.exit(EXIT_REFUSED)
+
+
 @main.command()
 def schema() -> None:
     """Prints the JSON Schema of pipeline.yaml."""

@@ -19,11 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from components.data_gate.report import DIFF_FILE, REPORT_FILE, Verdict
-from pipeline import findings_table
+from components.smoke_test.report import PAGE_FILE, Report
+from pipeline import checks_table, findings_table
 from pipeline.config import PipelineConfig, Threshold
 from pipeline.findings_table import printable
 from pipeline.problems import shown
-from pipeline.runs import DATA_GATE_FOLDER, Gate, RunResult
+from pipeline.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -37,7 +38,7 @@ _SYMBOLS = {
 }
 _NAME_WIDTH = 17
 _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
-"""Of a run that the data gate refused, and of one that went on."""
+"""Of a run that this gate refused, and of one that went on."""
 
 
 class Screen:
@@ -134,6 +135,8 @@ class Screen:
             self._console.print(_gates_table(result.gates))
         if data is not None:
             self._data_gate(data, Path(result.run_dir))
+        if result.smoke_test is not None:
+            self._smoke_test(result.smoke_test, Path(result.run_dir))
         style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
         # One line for a program to read: never wrapped.
         self._console.print(Text(printable(result.line()), style=style), soft_wrap=True)
@@ -163,6 +166,23 @@ class Screen:
             self._console.print(
                 Text(f" to accept it: lockgate accept-schema {shlex.quote(shown(run))}"), soft_wrap=True
             )
+
+    def _smoke_test(self, report: Report, run: Path) -> None:
+        """What the smoke test found against the model."""
+        failed = checks_table.failed(report)
+        if not failed:
+            return
+        checks = failed[: _WARNINGS_SHOWN if report.blessed else _FINDINGS_SHOWN]
+        self._console.print(Text(checks_table.title(report), style="italic"))
+        if self._terminal:
+            self._console.print(checks_table.failure_table(checks, self._console.width))
+        else:
+            for line in checks_table.failure_lines(checks):
+                self._console.print(line)
+        left = len(failed) - len(checks)
+        more = f" and {left} more;" if left else ""
+        page = shown(run / SMOKE_TEST_FOLDER / PAGE_FILE)
+        self._console.print(Text(f"{more} full report: {page}", style="dim"), soft_wrap=True)
 
 
 class _UntilReaderLeaves(io.FileIO):

@@ -27,10 +27,15 @@ from pipeline.config import PipelineConfig
 from pipeline.data_stage import DataStage, Places, data_stage
 from pipeline.evaluation import eval_config
 from pipeline.fingerprint import fingerprint
+from pipeline.infra_validator import infra_validator_node
 from preprocessing.transform import FEATURES_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"
 _RUN_FN = "components.trainer.run_fn.run_fn"
+_WORKER = tuple(
+    f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")
+)
+"""They import each other as top-level modules, which a fingerprint doesn't follow."""
 
 
 def build_pipeline(config: PipelineConfig, places: Places) -> Pipeline:
@@ -69,6 +74,7 @@ def _champion() -> Resolver:
 @dataclass(frozen=True)
 class _TrainingStage:
     nodes: list[BaseNode]
+    transform_graph: BaseChannel
     model: BaseChannel
 
 
@@ -109,7 +115,7 @@ def _training_stage(config: PipelineConfig, data: DataStage, champion: Resolver)
         eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", config.smoke_test.split} - {"train"})),
         custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model)},
     )
-    return _TrainingStage([transform, trainer], trainer.outputs["model"])
+    return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
 
 
 def _gate_stage(
@@ -125,12 +131,19 @@ def _gate_stage(
         schema=data.schema,
         code_fingerprint=fingerprint(["components.evaluator.executor", "pipeline.metrics"]),
     )
+    wanted = config.smoke_test.infra_validator
+    infra_validator = (
+        infra_validator_node(wanted, training.model, data.examples, config.smoke_test.split) if wanted else None
+    )
     smoke_test = SmokeTest(
         model=training.model,
         examples=data.examples,
         schema=data.schema,
+        transform_graph=training.transform_graph,
+        champion=champion.outputs["model"],
+        infra_blessing=infra_validator.outputs["blessing"] if infra_validator else None,
         config=config.smoke_test,
-        code_fingerprint=fingerprint(["components.smoke_test.executor", "components.smoke_test.worker"]),
+        code_fingerprint=fingerprint(["components.smoke_test.executor", *_WORKER]),
     )
     pusher = Pusher(
         model=training.model,
@@ -141,7 +154,7 @@ def _gate_stage(
         ),
         custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
     )
-    return [evaluator, smoke_test, pusher]
+    return [evaluator, *([infra_validator] if infra_validator else []), smoke_test, pusher]
 
 
 def _code_behind(ours: str, own: str | None) -> str:

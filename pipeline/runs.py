@@ -20,6 +20,7 @@ import filelock
 import yaml
 
 from components.data_gate.report import Verdict
+from components.smoke_test.report import Report
 from pipeline.loader import LoadedConfig
 from preprocessing.errors import UserError
 
@@ -41,6 +42,8 @@ RunState = Literal["pushed", "refused", "stopped"]
 
 DATA_GATE_FOLDER = "data_gate"
 """In a run's folder: the data gate's report, and the schema that it proposes."""
+SMOKE_TEST_FOLDER = "smoke_test"
+"""In a run's folder: the smoke test's report, as JSON and as a page."""
 RESULT_FILE, ENVIRONMENT_FILE = "result.json", "environment.json"
 
 
@@ -66,6 +69,7 @@ class RunResult:
       states: `done`, `cached` or `skipped`, by component.
       pushed: the pushed version's folder.
       data_gate: everything that the data gate found; None where it did not run.
+      smoke_test: everything that the smoke test found; None where it did not run.
       run_dir: the folder of this run's records.
     """
 
@@ -77,12 +81,14 @@ class RunResult:
     states: dict[str, str] = field(default_factory=dict)
     pushed: str | None = None
     data_gate: Verdict | None = None
+    smoke_test: Report | None = None
     run_dir: str = ""
 
     def to_json(self) -> str:
         """One JSON object. A metric that is not finite becomes null: JSON has no NaN."""
         content = asdict(self)
         content["data_gate"] = self.data_gate.model_dump(mode="json") if self.data_gate else None
+        content["smoke_test"] = self.smoke_test.model_dump(mode="json") if self.smoke_test else None
         for models_metrics in (content["metrics"], content["champion"]):
             for name, value in models_metrics.items():
                 models_metrics[name] = value if math.isfinite(value) else None

@@ -11,14 +11,16 @@ from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
 from pipeline.evaluation import Verdict, read_verdict
 from pipeline.runners.local import NodeResult
-from pipeline.runs import DATA_GATE_FOLDER, Gate, RunResult
+from pipeline.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 
+_DATA_FILES = (data_report.REPORT_FILE, data_report.SCHEMA_FILE, data_report.DIFF_FILE)
+_SMOKE_FILES = (smoke_report.REPORT_FILE, smoke_report.PAGE_FILE)
 _SHOWN = 3
 """So many reasons stand in one line; the rest are counted."""
 
 
 def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
-    """Reads what the components wrote, and copies the data gate's files into the run's folder.
+    """Reads what the components wrote, and copies the files of data gate and smoke test into the run's folder.
 
     Args:
       results: of every node of the graph.
@@ -31,9 +33,10 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     gates: list[Gate] = []
     data: data_report.Verdict | None = None
     verdict: Verdict | None = None
+    report: smoke_report.Report | None = None
     if outputs := by_name["DataGate"].outputs:
         uri = outputs["verdict"][0].uri
-        _kept(Path(uri), run_dir / DATA_GATE_FOLDER)
+        _kept(Path(uri), _DATA_FILES, run_dir / DATA_GATE_FOLDER)
         data = data_report.read(uri)
         gates.append(Gate("DataGate", data.blessed, data.reason()))
     elif outputs := by_name["ExampleValidator"].outputs:
@@ -43,7 +46,9 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
         gates.append(_evaluator(verdict))
     if outputs := by_name["SmokeTest"].outputs:
-        report = smoke_report.read(outputs["report"][0].uri)
+        uri = outputs["report"][0].uri
+        _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
+        report = smoke_report.read(uri)
         gates.append(Gate("SmokeTest", report.blessed, report.reason()))
     pushed = None
     if outputs := by_name["Pusher"].outputs:
@@ -61,15 +66,16 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         states={result.name: result.state for result in results},
         pushed=pushed,
         data_gate=data,
+        smoke_test=report,
         run_dir=str(run_dir),
     )
 
 
-def _kept(verdict: Path, folder: Path) -> None:
-    """Copies the verdict's files, so that a run's folder tells the whole of its end."""
+def _kept(verdict: Path, names: Sequence[str], folder: Path) -> None:
+    """Copies a verdict's files, those that are there, so that a run's folder tells the whole of its end."""
     temporary = folder.with_name(f".{folder.name}")
     temporary.mkdir(parents=True)
-    for name in (data_report.REPORT_FILE, data_report.SCHEMA_FILE, data_report.DIFF_FILE):
+    for name in names:
         if (verdict / name).exists():
             shutil.copyfile(verdict / name, temporary / name)
     temporary.replace(folder)

@@ -7,7 +7,7 @@ import hashlib
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,13 +71,18 @@ class PlannedInput:
 def safe_name(column: str) -> str:
     """The column's name in at most 80 letters, digits and underscores; distinct columns stay distinct."""
     slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
-    # A signature's inputs are parameters of a Python function, so `class` and `from` can't name one.
-    plain = slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and not keyword.iskeyword(slug)
+    plain = slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and can_be_argument(slug)
     if plain and not _DIGESTED.search(slug):
         return column
     digest = hashlib.sha256(column.encode()).hexdigest()[:_DIGEST_LENGTH]
     slug = slug[: _LONGEST_NAME - _DIGEST_LENGTH - len("c__")]
     return f"c_{slug}_{digest}" if slug else f"c_{digest}"
+
+
+def can_be_argument(name: str) -> bool:
+    """Whether a word of letters, digits and underscores can name an input of a signature."""
+    # A signature's inputs are parameters of a Python method, so `class`, `from` and `self` can't name one.
+    return not keyword.iskeyword(name) and name != "self"
 
 
 def vocabulary_name(column: str) -> str:
@@ -108,7 +113,7 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
                 "transformed features",
                 hint="rename the column in the table",
             )
-    plans = tuple(_planned(features))
+    plans = tuple(plan for _, plan in _planned(features))
     twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
     if twice:
         raise UserError(
@@ -119,47 +124,60 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     return plans
 
 
-def _planned(features: FeaturesConfig) -> Iterator[PlannedInput]:
+def source_columns(features: FeaturesConfig) -> Mapping[str, tuple[str, ...]]:
+    """The raw columns behind each declared model input, by its name: several behind a cross, one behind any other.
+
+    The inputs that the user's own function makes are not among them: nobody knows what it reads.
+    """
+    return {plan.name: columns for columns, plan in _planned(features)}
+
+
+_Sourced = tuple[tuple[str, ...], PlannedInput]
+"""An input, after the columns that it is made of."""
+
+
+def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
     for numeric in features.numeric:
         for column in numeric.columns:
             if numeric.bucketed:
                 buckets = numeric.quantile_buckets or len(numeric.bucket_boundaries or ()) + 1
-                yield PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
+                yield (column,), PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
             else:
-                yield PlannedInput(transformed(column, "number"), "dense", 1)
+                yield (column,), PlannedInput(transformed(column, "number"), "dense", 1)
             yield from _indicator(column, numeric.missing.indicator)
     for categorical in features.categorical:
         for column in categorical.columns:
             if categorical.hash_buckets is not None:
-                yield PlannedInput(transformed(column, "id"), "categorical", 1 + categorical.hash_buckets)
+                yield (column,), PlannedInput(transformed(column, "id"), "categorical", 1 + categorical.hash_buckets)
             else:
                 extra = 1 + categorical.oov_buckets
-                yield PlannedInput(transformed(column, "id"), "categorical", extra, vocabulary_name(column))
+                vocabulary = vocabulary_name(column)
+                yield (column,), PlannedInput(transformed(column, "id"), "categorical", extra, vocabulary)
             yield from _indicator(column, categorical.indicator)
     for boolean in features.boolean:
         for column in boolean.columns:
-            yield PlannedInput(transformed(column, "flag"), "dense", 1)
+            yield (column,), PlannedInput(transformed(column, "flag"), "dense", 1)
             yield from _indicator(column, boolean.indicator)
     for datetime in features.datetime:
         for column in datetime.columns:
             yield from _planned_date(column, datetime)
     for cross in features.crosses:
-        yield PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
+        yield cross.columns, PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
 
 
-def _indicator(column: str, wanted: bool) -> Iterator[PlannedInput]:
+def _indicator(column: str, wanted: bool) -> Iterator[_Sourced]:
     if wanted:
-        yield PlannedInput(transformed(column, "missing"), "dense", 1)
+        yield (column,), PlannedInput(transformed(column, "missing"), "dense", 1)
 
 
-def _planned_date(column: str, feature: DatetimeFeature) -> Iterator[PlannedInput]:
+def _planned_date(column: str, feature: DatetimeFeature) -> Iterator[_Sourced]:
     for part in feature.parts:
         if part not in CYCLIC_PERIODS:
-            yield PlannedInput(transformed(column, part), "dense", 1)
+            yield (column,), PlannedInput(transformed(column, part), "dense", 1)
         elif feature.encoding == "cyclic":
-            yield PlannedInput(transformed(column, f"{part}_cycle"), "dense", 2)
+            yield (column,), PlannedInput(transformed(column, f"{part}_cycle"), "dense", 2)
         else:
-            yield PlannedInput(transformed(column, part), "categorical", 1 + int(CYCLIC_PERIODS[part]))
+            yield (column,), PlannedInput(transformed(column, part), "categorical", 1 + int(CYCLIC_PERIODS[part]))
     yield from _indicator(column, feature.indicator)
 
 

@@ -28,6 +28,8 @@ from preprocessing.own_function import Inputs, Outputs, own_inputs
 FEATURES_KEY = "features"
 """The key of the `features:` section, as JSON, in Transform's `custom_config`."""
 _CROSS_SEPARATOR = "\x1f"
+_FARTHEST = 1e5
+"""How many standard deviations (or widths of the range) from its mean (or lowest) a scaled number may lie."""
 
 
 def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Outputs:
@@ -130,15 +132,17 @@ def _fill_value(present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
 def _scale(x: tf.Tensor, present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
     if feature.scale == "z_score":
         mean, variance = tft.mean(present), tft.var(present)
-        return _finite(tf.math.divide_no_nan(x - mean, tf.sqrt(variance)))
+        return _bounded(tf.math.divide_no_nan(x - mean, tf.sqrt(variance)))
     if feature.scale == "min_max":
         low, high = tft.min(present), tft.max(present)
-        return _finite(tf.math.divide_no_nan(x - low, high - low))
+        return _bounded(tf.math.divide_no_nan(x - low, high - low))
     return x
 
 
-def _finite(x: tf.Tensor) -> tf.Tensor:
-    return tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+def _bounded(x: tf.Tensor) -> tf.Tensor:
+    # 0 where there is no scale. The bound is for requests: larger numbers would overflow in the model and make NaN of
+    # its answer, while no training row is cut, as one of n rows is at most sqrt(n - 1) standard deviations away.
+    return tf.where(tf.math.is_nan(x), tf.zeros_like(x), tf.clip_by_value(x, -_FARTHEST, _FARTHEST))
 
 
 def _bucket(x: tf.Tensor, present: tf.Tensor, feature: NumericFeature) -> tf.Tensor:

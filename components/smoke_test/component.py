@@ -1,4 +1,4 @@
-"""The smoke test as a TFX component."""
+"""The smoke test as a TFX component, for this pipeline and for others."""
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -10,9 +10,12 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.executor import Executor
 
+ELSEWHERE = SmokeTestConfig(golden="optional", split="eval")
+"""The configuration for a model of another trainer: no stored predictions, and the splits that TFX makes by default."""
+
 
 class SmokeTestReport(Artifact):
-    """The folder of report.json; see `components.smoke_test.report`."""
+    """The folder of report.json and report.html; see `components.smoke_test.report`."""
 
     # The Kubeflow compiler takes `package.Class` alone and imports the type by that path at run time.
     TYPE_NAME = "components.SmokeTestReport"
@@ -27,8 +30,11 @@ class SmokeTestSpec(ComponentSpec):
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=standard_artifacts.Model),
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "schema": ChannelParameter(type=standard_artifacts.Schema),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        "schema": ChannelParameter(type=standard_artifacts.Schema, optional=True),
+        "transform_graph": ChannelParameter(type=standard_artifacts.TransformGraph, optional=True),
+        "champion": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         "blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
@@ -37,7 +43,7 @@ class SmokeTestSpec(ComponentSpec):
 
 
 class SmokeTest(BaseComponent):
-    """Loads the export in a clean process, asks it real rows and compares with the trainer's predictions.
+    """Loads the export in a clean process as a server would, and asks it all that production will ask.
 
     Its `blessing` is a standard InfraBlessing: the stock Pusher enforces it.
     """
@@ -49,25 +55,37 @@ class SmokeTest(BaseComponent):
         self,
         *,
         model: BaseChannel,
-        examples: BaseChannel,
-        schema: BaseChannel,
-        config: SmokeTestConfig,
-        code_fingerprint: str,
+        examples: BaseChannel | None = None,
+        schema: BaseChannel | None = None,
+        transform_graph: BaseChannel | None = None,
+        champion: BaseChannel | None = None,
+        infra_blessing: BaseChannel | None = None,
+        config: SmokeTestConfig = ELSEWHERE,
+        code_fingerprint: str = "",
     ) -> None:
         """Wires the component.
 
         Args:
-          model: the Trainer's Model, with its golden files.
-          examples: the raw Examples, not the transformed ones.
-          schema: the raw Schema.
-          config: limits, rows and tolerance.
+          model: the Trainer's Model, with its golden files where the trainer is Lockgate's.
+          examples: the raw Examples, not the transformed ones; without them rows are made up from the schema.
+          schema: the raw Schema; without it the signatures have to say what they take.
+          transform_graph: Transform's output, to compare the exported preprocessing with.
+          champion: the Model that serves now.
+          infra_blessing: the output of TFX's InfraValidator, to be one of the checks.
+          config: limits, rows, tolerances and severities.
           code_fingerprint: a hash of this folder's code, so that the cache sees edits.
         """
+        given = {
+            "examples": examples,
+            "schema": schema,
+            "transform_graph": transform_graph,
+            "champion": champion,
+            "infra_blessing": infra_blessing,
+        }
         super().__init__(
             spec=SmokeTestSpec(
                 model=model,
-                examples=examples,
-                schema=schema,
+                **{name: channel for name, channel in given.items() if channel is not None},
                 config=config.to_json(),
                 code_fingerprint=code_fingerprint,
                 blessing=Channel(type=standard_artifacts.InfraBlessing),

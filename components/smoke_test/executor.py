@@ -13,12 +13,16 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
+from components.smoke_test import page
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.gate import Subject, smoke_test
-from components.smoke_test.report import REPORT_FILE, Report
+from components.smoke_test.report import PAGE_FILE, REPORT_FILE, Report
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]
+
+_TRANSFORM_FN = "transform_fn"
+"""The folder of the SavedModel in a TransformGraph artifact."""
 
 _log = logging.getLogger("lockgate")
 
@@ -30,10 +34,11 @@ class Executor(BaseExecutor):
         """Tests the model and writes `blessing` and `report`.
 
         Args:
-          input_dict: `model` (Model with golden files), `examples` (raw Examples) and `schema` (Schema).
+          input_dict: `model` (Model); optional: `examples` (raw Examples), `schema` (Schema), `transform_graph`
+            (TransformGraph), `champion` (Model) and `infra_blessing` (InfraBlessing).
           output_dict: `blessing` (InfraBlessing) gets the custom properties `blessed` (1 or 0) and
-            `current_model_id`; `report` (SmokeTestReport) gets report.json. When the model's process timed out,
-            was killed or crashed, the blessing's folder is removed, so that no later run reuses this result.
+            `current_model_id`; `report` (SmokeTestReport) gets report.json and report.html. When the model's process
+            timed out, was killed or crashed, the blessing's folder is removed, so that no later run reuses this result.
           exec_properties: `config`, a SmokeTestConfig as JSON.
 
         Raises:
@@ -43,13 +48,7 @@ class Executor(BaseExecutor):
         config = SmokeTestConfig.from_json(exec_properties["config"])
         model = artifact_utils.get_single_instance(input_dict["model"])
         with tempfile.TemporaryDirectory(prefix="lockgate-model-") as temporary:
-            subject = Subject(
-                model_uri=model.uri,
-                saved_model=_local_copy(path_utils.serving_model_path(model.uri), Path(temporary)),
-                example_files=_split_files(artifact_utils.get_single_instance(input_dict["examples"]), config.split),
-                columns=_columns(artifact_utils.get_single_instance(input_dict["schema"])),
-            )
-            report = smoke_test(subject, config)
+            report = smoke_test(_subject(input_dict, config, Path(temporary)), config)
 
         _write(report, artifact_utils.get_single_instance(output_dict["report"]).uri)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
@@ -63,12 +62,35 @@ class Executor(BaseExecutor):
             fileio.rmtree(blessing.uri)
 
 
+def _subject(inputs: Artifacts, config: SmokeTestConfig, folder: Path) -> Subject:
+    """The artifacts as local files: the child has no network and no credentials."""
+    model = artifact_utils.get_single_instance(inputs["model"])
+    examples, schema, graph, champion, infra = (
+        _optional(inputs, name) for name in ("examples", "schema", "transform_graph", "champion", "infra_blessing")
+    )
+    # A champion that was removed by hand is none; the Evaluator says so too.
+    champion = champion if champion and fileio.exists(path_utils.serving_model_path(champion.uri)) else None
+    return Subject(
+        saved_model=_local_copy(path_utils.serving_model_path(model.uri), folder / "model"),
+        example_files=_split_files(examples, config.split) if examples else (),
+        schema=_schema(schema) if schema else None,
+        model_uri=model.uri,
+        transform_graph=_local_copy(posixpath.join(graph.uri, _TRANSFORM_FN), folder / "graph") if graph else None,
+        champion=_local_copy(path_utils.serving_model_path(champion.uri), folder / "champion") if champion else None,
+        champion_uri=champion.uri if champion else None,
+        infra_blessing=infra.get_int_custom_property("blessed") == 1 if infra else None,
+    )
+
+
+def _optional(inputs: Artifacts, name: str) -> Artifact | None:
+    return artifact_utils.get_single_instance(inputs[name]) if inputs.get(name) else None
+
+
 def _local_copy(saved_model: str, folder: Path) -> Path:
-    """The export as a local folder: the child has no network and no credentials."""
     if "://" not in saved_model:
         return Path(saved_model)
-    io_utils.copy_dir(saved_model, str(folder / "model"))
-    return folder / "model"
+    io_utils.copy_dir(saved_model, str(folder))
+    return folder
 
 
 def _split_files(examples: Artifact, split: str) -> list[str]:
@@ -82,14 +104,16 @@ def _split_files(examples: Artifact, split: str) -> list[str]:
     return sorted(fileio.glob(posixpath.join(folder, "*")))
 
 
-def _columns(schema: Artifact) -> dict[str, str]:
-    path = io_utils.get_only_uri_in_dir(schema.uri)
-    parsed = io_utils.parse_pbtxt_file(path, schema_pb2.Schema())
-    return {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in parsed.feature}
+def _schema(schema: Artifact) -> schema_pb2.Schema:
+    parsed: schema_pb2.Schema = io_utils.parse_pbtxt_file(io_utils.get_only_uri_in_dir(schema.uri), schema_pb2.Schema())
+    return parsed
 
 
 def _write(report: Report, uri: str) -> None:
+    """The page first: a folder with report.json in it is complete."""
     fileio.makedirs(uri)
-    final = posixpath.join(uri, REPORT_FILE)
-    io_utils.write_string_file(f"{final}.part", report.model_dump_json(indent=2))
-    fileio.rename(f"{final}.part", final, overwrite=True)
+    files = {PAGE_FILE: page.render(report, title="Smoke test"), REPORT_FILE: report.model_dump_json(indent=2)}
+    for name, content in files.items():
+        final = posixpath.join(uri, name)
+        io_utils.write_string_file(f"{final}.part", content)
+        fileio.rename(f"{final}.part", final, overwrite=True)

@@ -1,20 +1,53 @@
-"""One smoke test from end to end: golden files, requests, child, checks, report."""
+"""One smoke test from end to end: files, process, real rows, harm, budgets, report."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from components.smoke_test import golden as golden_files
-from components.smoke_test.checks import run_checks
+from components.smoke_test.bench import Bench, Champion
+from components.smoke_test.checks.answers import check_answers
+from components.smoke_test.checks.batches import check_batches
+from components.smoke_test.checks.budgets import check_budgets
+from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures
+from components.smoke_test.checks.effects import check_effects
+from components.smoke_test.checks.harm import check_harm
+from components.smoke_test.checks.parity import check_parity
+from components.smoke_test.checks.process import check_process, ended, loaded
+from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.golden import Contract, Golden, GoldenError
+from components.smoke_test.contract import Contract
+from components.smoke_test.derive import derive_contract
+from components.smoke_test.golden import Golden, GoldenError
+from components.smoke_test.names import CheckName
+from components.smoke_test.recorder import Recorder
 from components.smoke_test.report import CheckResult, Report
-from components.smoke_test.requests import RequestError, Requests, build, read_examples
-from components.smoke_test.sandbox import Job, Limits, Outcome, run
+from components.smoke_test.rows import NoRows, choose_rows
+from components.smoke_test.safety import check_safety
+from components.smoke_test.sandbox.process import ProcessEnded
+from components.smoke_test.sandbox.session import LoadError, Session
+from components.smoke_test.saved_model import Export, ExportError, read_export
 
-SPARE_ROWS = 2000
-"""How many examples more than asked for are searched for rows that the trainer has predicted."""
+Family = Callable[[Bench], Iterator[CheckResult]]
+
+FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
+    (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
+    (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
+    (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),
+    (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
+    (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
+    (check_harm, ("harm", "recovery")),
+    (check_server, ("server_rest", "server_grpc")),
+    (check_infra_validator, ("infra_validator",)),
+)
+"""What is done with the loaded model, in this order."""
+
+_UNSAFE: tuple[CheckName, ...] = ("ops", "paths")
+"""A model that fails one of these is not executed, not even in the sandbox."""
 
 
 @dataclass(frozen=True)
@@ -22,90 +55,166 @@ class Subject:
     """What is tested.
 
     Attributes:
-      model_uri: the Model artifact, which holds the golden files; local or remote.
       saved_model: the export, a local folder.
-      example_files: the split's raw examples.
-      columns: the type of each column of the schema: "BYTES", "INT" or "FLOAT".
+      example_files: the split's raw examples; none when there are no examples.
+      schema: a schema_pb2.Schema of the raw examples, or None.
+      model_uri: the Model artifact, which may hold golden files, local or remote; None for a bare SavedModel.
+      transform_graph: the SavedModel of the transform graph, a local folder, or None.
+      champion: the export that serves now, a local folder, or None.
+      champion_uri: its Model artifact.
+      infra_blessing: the verdict of TFX's InfraValidator, or None.
     """
 
-    model_uri: str
     saved_model: Path
-    example_files: Sequence[str]
-    columns: Mapping[str, str]
+    example_files: Sequence[str] = ()
+    schema: Any | None = None
+    model_uri: str | None = None
+    transform_graph: Path | None = None
+    champion: Path | None = None
+    champion_uri: str | None = None
+    infra_blessing: bool | None = None
 
 
 def smoke_test(subject: Subject, config: SmokeTestConfig) -> Report:
     """Tests one export. Whatever is wrong with it is in the report.
 
     Raises:
-      OSError: the examples or the temporary folder cannot be used.
-      UserError: TensorFlow is installed in a way that the child cannot use.
+      OSError: the examples or the temporary folder can't be used.
+      UserError: TensorFlow is installed in a way that the model's process can't use.
     """
     started = time.perf_counter()
-    checks, outcome = _examine(subject, config)
-    seconds = {"total": round(time.perf_counter() - started, 3)}
-    if outcome is None:
-        return Report.of(checks, seconds=seconds)
-    if outcome.observation is not None:
-        seconds |= outcome.observation.seconds
-    return Report.of(checks, seconds=seconds, log_tail=outcome.log_tail)
+    recorder = Recorder(config)
+    with ExitStack() as stack:
+        # It imports TensorFlow while the files are looked at.
+        session = stack.enter_context(Session(config.process))
+        reason = _examine(subject, config, recorder, session, stack)
+        checks = recorder.finish(reason)
+        seconds = {"total": round(time.perf_counter() - started, 3), **session.seconds}
+        return Report.of(checks, seconds=seconds, log_tail=session.log_tail())
 
 
-def _examine(subject: Subject, config: SmokeTestConfig) -> tuple[list[CheckResult], Outcome | None]:
-    """All checks, and how the child ended; none when it was not worth starting."""
+def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, session: Session, stack: ExitStack) -> str:
+    """Records everything that can be found; gives the reason why checks without a result have none."""
     try:
-        golden = golden_files.load(subject.model_uri)
+        export = read_export(subject.saved_model)
+    except ExportError as error:
+        hint = "look at the step that exports the model: a server could not load this"
+        recorder.record([CheckResult.fails("loads", "a SavedModel", str(error), hint=hint)])
+        return "the model can't be loaded"
+    recorder.record(check_safety(export, config))
+    if unsafe := recorder.blocked_by(_UNSAFE):
+        return f"the model was not executed, because of {unsafe.check}"
+    try:
+        golden = _golden(subject, config)
     except GoldenError as error:
-        return [_failed("golden", str(error), "train again: the trainer writes these files")], None
-    schema = _schema(golden.contract, subject.columns)
+        recorder.record([_golden_failed(error)])
+        return "the model was not executed, because of golden"
+    contract = derive_contract(export, golden.contract if golden else None, subject.schema, config.expect)
+    recorder.record(check_schema(contract, subject.schema))
+    recorder.record(check_signatures(contract))
+    champion = _start_champion(subject, config, stack)
+    recorder.record(check_champion_contract(contract, champion[1] if champion else None, config))
     try:
-        requests = build(read_examples(subject.example_files), golden.contract, config.rows + SPARE_ROWS)
-    except RequestError as error:
-        return [schema, _failed("requests", str(error), "train again on these examples", row=error.row)], None
-    if not len(requests.examples):
-        failure = _failed("golden_rows", f"no rows in the {config.split} split", "choose another smoke_test.split")
-        return [schema, failure], None
-    limits = Limits(config.timeout_seconds, config.memory_mb)
-    outcome = run(_job(subject, requests, golden, config), limits)
-    features = {declared.argument: declared.dtype for declared in golden.contract.inputs.values()}
-    results = run_checks(outcome, golden, features, limits=limits, tolerance=config.tolerance)
-    return [schema, *results], outcome
+        return _run(subject, config, recorder, session, (export, contract, golden), champion)
+    except ProcessEnded as error:
+        recorder.record([ended(error, session, config.process)])
+        return f"the model's process ended in phase {session.phase!r}"
 
 
-def _job(subject: Subject, requests: Requests, golden: Golden, config: SmokeTestConfig) -> Job:
-    return Job(
-        model=subject.saved_model.absolute(),
-        requests=requests,
-        golden_keys=golden.row_keys,
-        row_key=golden.contract.row_key,
-        rows=config.rows,
+def _run(
+    subject: Subject,
+    config: SmokeTestConfig,
+    recorder: Recorder,
+    session: Session,
+    candidate: tuple[Export, Contract, Golden | None],
+    champion: tuple[Export, Contract, Session] | None,
+) -> str:
+    """Loads the model and goes through the families.
+
+    Raises:
+      ProcessEnded: the model's process ended over it.
+    """
+    export, contract, golden = candidate
+    session.wait_until_started()
+    try:
+        load_seconds = session.load(export.folder)
+    except LoadError as error:
+        recorder.record([*check_process(session, config.process), *loaded(error)])
+        return "the model can't be loaded"
+    recorder.record(loaded(None, load_seconds))
+    try:
+        rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
+    except NoRows as error:
+        hint = "train again on these examples, or choose another smoke_test.split"
+        recorder.record([CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint)])
+        recorder.record(check_process(session, config.process))
+        return "there are no rows to ask"
+    bench = Bench(
+        config=config,
+        export=export,
+        contract=contract,
+        session=session,
+        rows=rows,
+        load_seconds=load_seconds,
+        schema=subject.schema,
+        transform_graph=subject.transform_graph,
+        champion=_load_champion(champion) if champion else "no champion was given",
+        infra_blessing=subject.infra_blessing,
     )
+    for family, checks in FAMILIES:
+        if recorder.wants(checks):
+            recorder.record(family(bench))
+        if recorder.blocked_by(("latency", "throughput")):
+            recorder.record(check_process(session, config.process))
+            return "the model is too slow to be asked more"
+    recorder.record(check_process(session, config.process))
+    return "no signature gave an answer to check"
 
 
-def _schema(contract: Contract, columns: Mapping[str, str]) -> CheckResult:
-    """The contract's inputs are columns of the schema, of the same kind, and the label is not one."""
-    problems = []
-    for column, declared in contract.inputs.items():
-        if column == contract.label:
-            problems.append(f"the label {column!r} is an input")
-        elif column not in columns:
-            problems.append(f"{column!r} is not in the schema")
-        elif (declared.dtype == "string") != (columns[column] == "BYTES"):
-            problems.append(f"{column!r} is {columns[column]} in the schema and {declared.dtype} in the contract")
-    expected = "inputs that the schema knows"
-    return CheckResult(
-        check="schema",
-        expected=expected,
-        actual="; ".join(problems) or expected,
-        passed=not problems,
-        hint="the model was exported with another schema: train again" if problems else "",
-    )
+def _golden(subject: Subject, config: SmokeTestConfig) -> Golden | None:
+    """What the trainer stored; None where that is optional and not there.
+
+    Raises:
+      GoldenError: it is required and missing, or there and broken.
+    """
+    if subject.model_uri is None:
+        if config.golden == "required":
+            raise GoldenError("a bare SavedModel, without a Model artifact around it")
+        return None
+    if config.golden == "optional" and not golden_files.exists(subject.model_uri):
+        return None
+    return golden_files.load(subject.model_uri)
 
 
-def _failed(check: str, actual: str, hint: str, row: int | None = None) -> CheckResult:
-    expected = {
-        "golden": "the trainer's predictions and contract beside the model",
-        "golden_rows": "at least one row that the trainer has predicted",
-        "requests": "examples of the types that the contract names",
-    }
-    return CheckResult(check=check, row=row, expected=expected[check], actual=actual, passed=False, hint=hint)
+def _golden_failed(error: GoldenError) -> CheckResult:
+    hint = "train again: the trainer writes these files; or say `smoke_test: {golden: optional}` for another trainer"
+    return CheckResult.fails("golden", "the trainer's predictions and contract beside the model", str(error), hint=hint)
+
+
+def _start_champion(
+    subject: Subject, config: SmokeTestConfig, stack: ExitStack
+) -> tuple[Export, Contract, Session] | None:
+    """The champion with its process started; None when there is none, or nothing that can be read as one."""
+    if subject.champion is None:
+        return None
+    try:
+        export = read_export(subject.champion)
+        golden = (
+            golden_files.load(subject.champion_uri)
+            if subject.champion_uri and golden_files.exists(subject.champion_uri)
+            else None
+        )
+    except (ExportError, GoldenError):
+        return None
+    contract = derive_contract(export, golden.contract if golden else None, subject.schema, config.expect)
+    return export, contract, stack.enter_context(Session(config.process))
+
+
+def _load_champion(champion: tuple[Export, Contract, Session]) -> Champion | str:
+    export, contract, session = champion
+    try:
+        session.wait_until_started()
+        seconds = session.load(export.folder)
+    except (ProcessEnded, LoadError) as error:
+        return f"the champion does not load here: {error}"
+    return Champion(export, contract, session, seconds)

@@ -4,16 +4,18 @@ import io
 import posixpath
 import zipfile
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from tfx.dsl.io import fileio
 
 FOLDER = "golden"
 PREDICTIONS_FILE = "predictions.npz"
 CONTRACT_FILE = "contract.json"
+
+Dtype = Literal["float32", "int64", "string"]
 
 
 class GoldenError(Exception):
@@ -26,11 +28,22 @@ class ContractInput(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     argument: str
-    dtype: Literal["float32", "int64", "string"]
+    dtype: Dtype
 
 
-class Contract(BaseModel):
-    """What the export promises."""
+class TransformedInput(BaseModel):
+    """How one model input is sent to `predict_transformed`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    argument: str
+    dtype: Literal["float32", "int64"]
+    shape: tuple[int, ...]
+    """Of one row. The transform signature may give the same numbers in another shape, [batch] for [batch, 1]."""
+
+
+class GoldenContract(BaseModel):
+    """What the export promises; an older trainer wrote less, and what it left out has the default here."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,11 +56,23 @@ class Contract(BaseModel):
     """The raw label column, which is never sent."""
     inputs: dict[str, ContractInput]
     """The raw columns that the model reads."""
+    columns: dict[str, Dtype] = Field(default_factory=dict)
+    """The raw columns that `transform_features` reads: the inputs, the label, and the weight if there is one."""
+    transformed: dict[str, TransformedInput] = Field(default_factory=dict)
+    """The inputs of `predict_transformed` by their names among the outputs of `transform_features`; empty when there
+    is no such signature."""
+    range: tuple[FiniteFloat, FiniteFloat] | None = None
+    """The smallest and the largest training label of a regression, in the label's own units."""
+    importance: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
+    """By raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the column is
+    shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.classes is None) != (self.task == "regression"):
             raise ValueError(f"classes {self.classes} do not belong to a {self.task} task")
+        if self.range is not None and (self.task != "regression" or self.range[0] > self.range[1]):
+            raise ValueError(f"range {list(self.range)} does not belong to a {self.task} task, or descends")
         return self
 
 
@@ -61,9 +86,15 @@ class Golden:
       predictions: float32, probabilities of shape [rows, classes] or values of shape [rows].
     """
 
-    contract: Contract
+    contract: GoldenContract
     row_keys: NDArray[np.int64]
     predictions: NDArray[np.float32]
+
+
+def exists(model_uri: str) -> bool:
+    """Whether a trainer of ours left golden files at all: none is something else than files that can't be used."""
+    there: bool = fileio.exists(posixpath.join(model_uri, FOLDER))
+    return there
 
 
 def load(model_uri: str) -> Golden:
@@ -91,9 +122,9 @@ def load(model_uri: str) -> Golden:
     return Golden(contract, row_keys, predictions)
 
 
-def _contract(path: str) -> Contract:
+def _contract(path: str) -> GoldenContract:
     try:
-        return Contract.model_validate_json(_bytes(path))
+        return GoldenContract.model_validate_json(_bytes(path))
     except ValidationError as error:
         raise GoldenError(f"{path}: {error}") from error
 

@@ -3,23 +3,34 @@
 No TensorFlow here: the command line reads reports of finished runs.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from components.smoke_test.names import CheckName, Severity
+
 REPORT_FILE = "report.json"
-PROCESS_CHECK = "process"
+PAGE_FILE = "report.html"
+PROCESS_CHECK: CheckName = "process"
 """The check that the model's process came to its end."""
 
 
 class CheckResult(BaseModel):
-    """One check on one signature."""
+    """One check, on one signature or on the model as a whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    check: str
+    check: CheckName
     """What was checked, for example `parity`."""
+    status: Literal["passed", "failed", "skipped"]
+    """`skipped`: it had nothing to work on, or was turned off; the reason is in `actual`."""
+    severity: Severity = "block"
+    """What a failure means: `block` refuses the model."""
+    case: str = ""
+    """Which of several forms of the check: the kind of harm, the batch size, the percentile, and the like."""
     signature: str | None = None
     """The signature that was asked; none for checks on the model as a whole."""
     row: int | None = None
@@ -28,17 +39,43 @@ class CheckResult(BaseModel):
     actual: str
     tolerance: float | None = None
     """The largest difference allowed, for checks that compare numbers."""
-    passed: bool
     hint: str = ""
     """What to do next, for a check that failed."""
     seconds: float = 0.0
-    """What the check took; for `loads` and `answers` the model's own time."""
+    """What the check took, the model's own time included."""
+
+    @classmethod
+    def passes(cls, check: CheckName, expected: str, actual: str = "", **more: Any) -> Self:
+        """The check passed; without an `actual`, what was expected is what was seen."""
+        return cls(check=check, status="passed", expected=expected, actual=actual or expected, **more)
+
+    @classmethod
+    def fails(cls, check: CheckName, expected: str, actual: str, **more: Any) -> Self:
+        """The check failed; give a `hint`."""
+        return cls(check=check, status="failed", expected=expected, actual=actual, **more)
+
+    @classmethod
+    def skips(cls, check: CheckName, reason: str, **more: Any) -> Self:
+        """The check did not run."""
+        return cls(check=check, status="skipped", expected="", actual=reason, **more)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it refuses the model."""
+        return self.status == "failed" and self.severity == "block"
+
+    def name(self) -> str:
+        """The check with its case."""
+        return f"{self.check}: {self.case}" if self.case else self.check
 
     def line(self) -> str:
-        """The result in one line: check, signature, row, expected, received."""
-        place = [part for part in (self.signature, None if self.row is None else f"row {self.row}") if part]
-        where = f" ({', '.join(place)})" if place else ""
-        return " ".join(f"{self.check}{where}: expected {self.expected}, received {self.actual}".split())
+        """The result in one line: check, case, signature, row, expected, received."""
+        place = [self.case, self.signature, None if self.row is None else f"row {self.row}"]
+        where = ", ".join(part for part in place if part)
+        head = f"{self.check} ({where})" if where else self.check
+        if self.status == "skipped":
+            return " ".join(f"{head}: skipped, {self.actual}".split())
+        return " ".join(f"{head}: expected {self.expected}, received {self.actual}".split())
 
 
 class Report(BaseModel):
@@ -46,31 +83,46 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    version: Literal[2] = 2
+    """Of this form of the report."""
     blessed: bool
+    """No check of severity `block` failed, and at least one passed."""
     checks: tuple[CheckResult, ...]
     seconds: dict[str, float]
-    """`total`, and the phases of the model's process: import, load, and one for each signature."""
+    """`total`, and the phases of the model's process: start, load, and one for each group of checks."""
     log_tail: str = ""
-    """The end of what the model's process printed, when the model was not blessed."""
+    """The end of what the model's process printed, when a check failed."""
 
     @classmethod
-    def of(cls, checks: list[CheckResult], *, seconds: dict[str, float], log_tail: str = "") -> Self:
-        """The report on these checks: blessed when there is one and none failed."""
-        blessed = bool(checks) and all(check.passed for check in checks)
-        return cls(blessed=blessed, checks=tuple(checks), seconds=seconds, log_tail="" if blessed else log_tail)
+    def of(cls, checks: Sequence[CheckResult], *, seconds: dict[str, float], log_tail: str = "") -> Self:
+        """The report on these checks."""
+        blessed = any(check.status == "passed" for check in checks) and not any(check.blocks for check in checks)
+        failed = any(check.status == "failed" for check in checks)
+        return cls(blessed=blessed, checks=tuple(checks), seconds=seconds, log_tail=log_tail if failed else "")
 
-    def first_failure(self) -> CheckResult | None:
-        """The check that decided against the model, or none."""
-        return next((check for check in self.checks if not check.passed), None)
+    def failures(self) -> tuple[CheckResult, ...]:
+        """The checks that decided against the model."""
+        return tuple(check for check in self.checks if check.blocks)
+
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """The checks that failed without refusing the model."""
+        return tuple(check for check in self.checks if check.status == "failed" and check.severity == "warn")
 
     def process_failed(self) -> bool:
         """Whether the model's process did not finish: time-out, kill, crash."""
-        return any(check.check == PROCESS_CHECK and not check.passed for check in self.checks)
+        return any(check.check == PROCESS_CHECK and check.status == "failed" for check in self.checks)
 
     def reason(self) -> str:
-        """One line: the first failing check with its row, or that all passed."""
-        failure = self.first_failure()
-        return f"{len(self.checks)} checks passed" if failure is None else failure.line()
+        """One line: the first check that refuses the model and how many more, or what passed."""
+        if failures := self.failures():
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            return failures[0].line() + more
+        count = Counter(check.status for check in self.checks)
+        if not count["passed"]:
+            return "no check could run"
+        warned = f", {len(self.warnings())} warnings" if self.warnings() else ""
+        skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
+        return f"{count['passed']} checks passed{warned}{skipped}"
 
 
 def read(uri: str) -> Report:

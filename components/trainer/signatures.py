@@ -1,6 +1,6 @@
 """The signatures of the exported model: what a client may ask, and what it gets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from preprocessing.config import FeaturesConfig, Label
-from preprocessing.features import safe_name
+from preprocessing.features import RESERVED_SUFFIX, ModelInput, can_be_argument, safe_name
 from preprocessing.input_pipeline import LabelSummary, TransformedData, model_batch
 from preprocessing.raw_columns import MISSING_INTEGER
 
@@ -38,6 +38,32 @@ def raw_inputs(features: FeaturesConfig, raw_spec: dict[str, Any]) -> tuple[RawI
     return tuple(RawInput(column, safe_name(column), raw_spec[column].dtype) for column in features.columns())
 
 
+@dataclass(frozen=True)
+class TransformedInput:
+    """One model input as an argument of `predict_transformed`.
+
+    Attributes:
+      name: as in the transformed examples.
+      argument: its name in the signature: the same, but for an input of the user's own that is called `class`, say.
+      spec: float32 [batch, size] of a dense input; int64 [batch, 1] of ids.
+    """
+
+    name: str
+    argument: str
+    spec: tf.TensorSpec
+
+
+def transformed_inputs(inputs: Sequence[ModelInput]) -> tuple[TransformedInput, ...]:
+    """The model inputs as arguments, in their own order."""
+    arguments = []
+    for each in inputs:
+        # No name of the user's own ends in the suffix, and none of ours is a keyword: names stay distinct.
+        name = each.name if can_be_argument(each.name) else each.name + RESERVED_SUFFIX
+        shape, dtype = ([None, each.size], tf.float32) if each.kind == "dense" else ([None, 1], tf.int64)
+        arguments.append(TransformedInput(each.name, name, tf.TensorSpec(shape, dtype, name=name)))
+    return tuple(arguments)
+
+
 class ServingModule(tf.Module):
     """The Keras model with its preprocessing, as TensorFlow Serving loads it.
 
@@ -45,6 +71,7 @@ class ServingModule(tf.Module):
 
     Attributes:
       inputs: the raw columns of a request.
+      transformed: the arguments of `predict_transformed`.
       evaluation_spec: how `transform_features` parses a labelled example, by raw column.
     """
 
@@ -57,11 +84,15 @@ class ServingModule(tf.Module):
         summary: LabelSummary,
     ) -> None:
         super().__init__()
-        self._model = model
+        # A server restores what the SavedModel's saver knows. Through an attribute that is a Keras 3 model it would know
+        # copies of the variables that the graph doesn't read: "Could not find variable" (keras-team/keras#20095).
+        self._variables = [variable.value for variable in model.variables]
+        self._apply = lambda inputs: model(inputs, training=False)
         self._transform = transform.transform_features_layer()
         self._raw_spec = transform.raw_feature_spec()
         self._features, self._schema, self._summary = features, schema, summary
         self.inputs = raw_inputs(features, self._raw_spec)
+        self.transformed = transformed_inputs(schema.inputs)
         columns = [each.column for each in self.inputs]
         self._serving_spec = {name: _optional(self._raw_spec[name]) for name in columns}
         targets = [name for name in (features.label.column, features.weight) if name is not None]
@@ -69,17 +100,20 @@ class ServingModule(tf.Module):
         self.evaluation_spec = {name: _optional(self._raw_spec[name]) for name in [*columns, *targets]}
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """The three signatures by name.
+        """The four signatures by name.
 
         `serving_default`: `examples`, serialized tf.Examples of shape [batch].
         `serve_features`: one tensor of shape [batch] per raw column; a column that is left out is missing.
         `transform_features`: `examples`; gives the transformed features, for the Evaluator.
+        `predict_transformed`: one tensor per model input, see `TransformedInput`; answers as `serving_default`, for
+        rows that have been transformed before.
         """
         examples = [tf.TensorSpec([None], tf.string, name="examples")]
         return {
             "serving_default": tf.function(self._serve_examples, input_signature=examples),
             "serve_features": self._serve_features(),
             "transform_features": tf.function(self._transform_examples, input_signature=examples),
+            "predict_transformed": self._predict_transformed(),
         }
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,6 +141,12 @@ class ServingModule(tf.Module):
 
         return tf.function(serve, input_signature=[specs])
 
+    def _predict_transformed(self) -> tf.types.experimental.GenericFunction:
+        def predict(arguments: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self._answer({each.name: arguments[each.argument] for each in self.transformed})
+
+        return tf.function(predict, input_signature=[{each.argument: each.spec for each in self.transformed}])
+
     def _as_raw(self, each: RawInput, value: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
         """A dense column as the transform graph takes it."""
         spec = self._raw_spec[each.column]
@@ -118,8 +158,10 @@ class ServingModule(tf.Module):
         return tf.SparseTensor(indices, tf.boolean_mask(value, present), tf.stack([tf.size(value, tf.int64), 1]))
 
     def _predict(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-        transformed = self._transform(raw)
-        outputs = self._model(model_batch(transformed, self._schema.inputs), training=False)
+        return self._answer(self._transform(raw))
+
+    def _answer(self, transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        outputs = self._apply(model_batch(transformed, self._schema.inputs))
         return serving_outputs(outputs, self._features.label, self._schema.classes, self._summary)
 
 
@@ -143,7 +185,9 @@ def serving_outputs(
       string [batch]. Regression: `value` float32 [batch] in the label's own units.
     """
     if label.task == "regression":
-        return {"value": _inverse(label)(outputs[:, 0] * summary.std + summary.mean)}
+        value = inverse(label)(outputs[:, 0] * summary.std + summary.mean)
+        # The exponential of a far outlier is infinite, which JSON has no word for.
+        return {"value": tf.clip_by_value(value, tf.float32.min, tf.float32.max)}
     if label.task == "binary":
         positive = tf.sigmoid(outputs[:, :1])
         probabilities = tf.concat([1.0 - positive, positive], axis=1)
@@ -157,5 +201,6 @@ def serving_outputs(
     }
 
 
-def _inverse(label: Label) -> Callable[[tf.Tensor], tf.Tensor]:
+def inverse(label: Label) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What turns a regression label on its training scale into the label's own units; it ascends."""
     return {"none": tf.identity, "log": tf.exp, "log1p": tf.math.expm1}[label.transform]

@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 
 from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
 from components.data_gate.report import REPORT_FILE as DATA_REPORT_FILE
-from components.smoke_test.report import REPORT_FILE, CheckResult, Report
+from components.smoke_test.report import PAGE_FILE, REPORT_FILE, CheckResult, Report
 from pipeline.runners.local import NodeResult
 from pipeline.runs import Gate
 from pipeline.verdicts import collect, shortened
@@ -126,9 +126,10 @@ def test_warnings_about_the_data_refuse_nothing(collected, tmp_path):
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
-    check = CheckResult(check="parity", signature="serve", row=3, expected="0.5", actual="0.7", passed=passed)
-    report = Report.of([check], seconds={"total": 1.0})
+    make = CheckResult.passes if passed else CheckResult.fails
+    report = Report.of([make("parity", "0.5", "0.7", signature="serve", row=3)], seconds={"total": 1.0})
     (tmp_path / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
+    (tmp_path / PAGE_FILE).write_text("<p>the page")
     pushed = {"pushed_destination": "/serving/7"} if passed else {}
     result = collected(
         SmokeTest={"report": [_artifact(standard_artifacts.String, tmp_path)]},
@@ -141,6 +142,12 @@ def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
     else:
         assert (result.state, result.pushed) == ("refused", None)
         assert "parity (serve, row 3): expected 0.5, received 0.7" in result.line()
+    assert result.smoke_test == report
+    kept = {path.name: path.read_text() for path in (tmp_path / "run" / "smoke_test").iterdir()}
+    assert kept == {REPORT_FILE: report.model_dump_json(), PAGE_FILE: "<p>the page"}
+    recorded = json.loads(result.to_json())["smoke_test"]
+    assert recorded["checks"][0]["check"] == "parity"
+    assert json.loads(collected(ExampleGen={}).to_json())["smoke_test"] is None
 
 
 def test_many_reasons_are_counted():

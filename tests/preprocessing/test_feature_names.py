@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
-from preprocessing.features import ModelInput, PlannedInput, model_inputs, planned_inputs, safe_name
+from preprocessing.features import ModelInput, PlannedInput, model_inputs, planned_inputs, safe_name, source_columns
 
 columns = st.text(min_size=1, max_size=300)
 # TensorFlow's rule for a name scope, without its separators; Keras forbids "/" too.
@@ -153,8 +153,39 @@ def test_two_inputs_of_one_name_are_refused(section: dict[str, Any]) -> None:
         planned_inputs(parse(**section))
 
 
-@pytest.mark.parametrize("column", keyword.kwlist)
+def test_the_columns_behind_each_input() -> None:
+    config = parse(
+        numeric=[{"columns": ["n 1"], "missing": {"indicator": True}}, {"columns": ["q"], "quantile_buckets": 4}],
+        categorical=[{"columns": ["c"], "indicator": True}, {"columns": ["h"], "hash_buckets": 10}],
+        boolean=[{"columns": ["t"], "indicator": True}],
+        datetime=[
+            {"columns": ["d"], "parts": ["month", "year"]},
+            {"columns": ["e"], "parts": ["day"], "encoding": "categorical", "indicator": False},
+        ],
+        crosses=[{"columns": ["q", "c"]}],
+        preprocessing_fn="own.function",
+        preprocessing_columns=["own"],
+    )
+    assert source_columns(config) == {
+        f"{safe_name('n 1')}_number_xf": ("n 1",),
+        f"{safe_name('n 1')}_missing_xf": ("n 1",),
+        "q_bucket_xf": ("q",),
+        "c_id_xf": ("c",),
+        "c_missing_xf": ("c",),
+        "h_id_xf": ("h",),
+        "t_flag_xf": ("t",),
+        "t_missing_xf": ("t",),
+        "d_month_cycle_xf": ("d",),
+        "d_year_xf": ("d",),
+        "d_missing_xf": ("d",),
+        "e_day_xf": ("e",),
+        "q_x_c_cross_xf": ("q", "c"),
+    }
+
+
+@pytest.mark.parametrize("column", [*keyword.kwlist, "self"])
 def test_a_python_keyword_can_not_name_a_signatures_input(column: str) -> None:
     name = safe_name(column)
     assert name.isidentifier()
     assert not keyword.iskeyword(name)
+    assert name != "self"  # the methods behind a signature have a parameter of that name

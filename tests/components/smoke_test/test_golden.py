@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.smoke_test.golden import GoldenError, load
+from components.smoke_test.golden import GoldenError, exists, load
 
 CONTRACT = {
     "task": "binary",
@@ -16,6 +16,18 @@ CONTRACT = {
     "label": "late",
     "inputs": {"carrier": {"argument": "carrier", "dtype": "string"}},
 }
+FULL = CONTRACT | {
+    "weight": "rows",
+    "range": None,
+    "columns": {"carrier": "string", "late": "string", "rows": "float32"},
+    "transformed": {
+        "carrier_id_xf": {"argument": "carrier_id_xf", "dtype": "int64", "shape": [1]},
+        "class": {"argument": "class_xf", "dtype": "float32", "shape": [2]},
+    },
+    "importance": {"carrier": 0.25},
+}
+REGRESSION = {"task": "regression", "classes": None}
+VALUES = {"row_key": np.array([3, 5], np.int64), "value": np.array([1.5, 2.0], np.float32)}
 ARRAYS = {"row_key": np.array([3, 5], np.int64), "probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)}
 
 
@@ -34,12 +46,45 @@ def test_sound_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(golden.predictions, ARRAYS["probabilities"])
 
 
+def test_what_an_older_trainer_did_not_write(tmp_path: Path) -> None:
+    contract = load(write(tmp_path, CONTRACT, ARRAYS)).contract
+    assert (contract.transformed, contract.columns, contract.range, contract.importance) == ({}, {}, None, None)
+
+
+def test_all_that_a_trainer_writes(tmp_path: Path) -> None:
+    contract = load(write(tmp_path, FULL, ARRAYS)).contract
+    assert contract.columns["rows"] == "float32"
+    assert contract.transformed["class"].argument == "class_xf"
+    assert [each.shape for each in contract.transformed.values()] == [(1,), (2,)]
+    assert contract.importance == {"carrier": 0.25}
+
+
+def test_range_of_a_regression(tmp_path: Path) -> None:
+    golden = load(write(tmp_path, FULL | REGRESSION | {"range": [-1, 2.5]}, VALUES))
+    assert golden.contract.range == (-1.0, 2.5)
+
+
+def test_whether_there_are_golden_files(tmp_path: Path) -> None:
+    assert not exists(str(tmp_path))
+    uri = write(tmp_path, {"broken": 1}, ARRAYS)
+    assert exists(uri)
+    with pytest.raises(GoldenError):
+        load(uri)
+
+
 @pytest.mark.parametrize(
     ("contract", "arrays", "message"),
     [
         ({"task": "ranking"}, {}, "task"),
         ({"classes": None}, {}, "classes None do not belong to a binary task"),
         ({"inputs": {"carrier": {"argument": "carrier", "dtype": "float64"}}}, {}, "dtype"),
+        ({"range": [0, 1]}, {}, r"range \[0.0, 1.0\] does not belong to a binary task"),
+        (REGRESSION | {"range": [2, 1]}, VALUES, "or descends"),
+        (REGRESSION | {"range": [1]}, VALUES, "range"),
+        ({"importance": {"carrier": -0.1}}, {}, "importance"),
+        ({"importance": {"carrier": float("nan")}}, {}, "importance"),
+        ({"transformed": {"carrier_id_xf": {"dtype": "int64", "shape": [1]}}}, {}, "argument"),
+        ({"columns": {"carrier": "float64"}}, {}, "columns"),
         ({}, {"row_key": np.array([3.0, 5.0])}, "int64 row keys"),
         ({}, {"row_key": np.array([3, 5, 8], np.int64)}, "shape"),
         ({"classes": ["no", "yes", "maybe"]}, {}, "shape"),

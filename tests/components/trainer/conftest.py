@@ -35,12 +35,15 @@ SPLITS = {"train": slice(0, 140), "eval": slice(140, 170), "test": slice(170, 20
 
 OWN = """
 import keras
+import tensorflow as tf
 import tensorflow_transform as tft
 from preprocessing import raw_columns
 
 def preprocessing_fn(inputs, custom_config):
     shop = raw_columns.single(inputs["shop"])
-    return {"shop_ids": tft.compute_and_apply_vocabulary(shop, num_oov_buckets=1)}
+    ids = tft.compute_and_apply_vocabulary(shop, num_oov_buckets=1)
+    # Two names that no Python parameter can have; shapes [batch] and [batch, 2].
+    return {"shop_ids": ids, "class": tf.cast(ids, tf.float32), "self": tf.one_hot(ids, 2)}
 
 def build_model(inputs, head, params):
     batch = {each.name: keras.Input((each.size if each.kind == "dense" else 1,), name=each.name) for each in inputs}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from components.trainer.signatures import serving_outputs
 from components.trainer.task import TrainingTask
@@ -49,6 +50,16 @@ def arrays(outputs: dict[str, tf.Tensor]) -> Answers:
 
 def answer_examples(model: Any, examples: list[bytes]) -> Answers:
     return arrays(model.signatures["serving_default"](examples=tf.constant(examples, tf.string)))
+
+
+def answer_transformed(model: Any, exported: Exported, examples: list[bytes]) -> Answers:
+    """The answers of `predict_transformed` to what `transform_features` makes of the examples."""
+    transformed = arrays(model.signatures["transform_features"](examples=tf.constant(examples, tf.string)))
+    arguments = {
+        each["argument"]: tf.constant(transformed[name].reshape([len(examples), *each["shape"]]), each["dtype"])
+        for name, each in contract(exported)["transformed"].items()
+    }
+    return arrays(model.signatures["predict_transformed"](**arguments))
 
 
 def contract(exported: Exported) -> dict[str, Any]:
@@ -102,17 +113,51 @@ def test_contract(exported: Export, task: str) -> None:
     assert {column: each["dtype"] for column, each in got["inputs"].items()} == dtypes
     assert got["inputs"]["colour"]["argument"] == "colour"
     assert got["inputs"]["size (cm)"]["argument"].isidentifier()
+    proto = signature_proto(exported(task), "predict_transformed")
+    assert {
+        name: (types_pb2.DataType.Name(info.dtype), [dim.size for dim in info.tensor_shape.dim])
+        for name, info in proto.inputs.items()
+    } == {
+        each["argument"]: ({"float32": "DT_FLOAT", "int64": "DT_INT64"}[each["dtype"]], [-1, *each["shape"]])
+        for each in got["transformed"].values()
+    }
+
+
+@tasks
+def test_a_server_finds_the_variables(exported: Export, loaded: Callable[[str], Any], task: str) -> None:
+    # As TensorFlow Serving loads: by the saver's restore operation. What Python restores through the object graph may
+    # be other copies of the variables (keras-team/keras#20095).
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        folder = str(exported(task).artifact / "Format-Serving")
+        signature = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder).signature_def["serving_default"]
+        fetched = {name: info.name for name, info in signature.outputs.items()}
+        served = session.run(fetched, {signature.inputs["examples"].name: [b"", b""]})
+    assert_equal_answers(served, answer_examples(loaded(task), [b"", b""]))
+
+
+@tasks
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_numbers_are_answered(exported: Export, loaded: Callable[[str], Any], task: str, sign: int) -> None:
+    largest = {tf.float32: sign * np.finfo(np.float32).max, tf.int64: sign * np.iinfo(np.int64).max, tf.string: b""}
+    inputs = {
+        each["argument"]: tf.constant([largest[tf.dtypes.as_dtype(each["dtype"])]], each["dtype"])
+        for each in contract(exported(task))["inputs"].values()
+    }
+    answers = arrays(loaded(task).signatures["serve_features"](**inputs))
+    assert np.isfinite(answers["value" if task == "regression" else "probabilities"]).all()
 
 
 @tasks
 def test_signatures_take_neither_label_nor_weight(exported: Export, loaded: Callable[[str], Any], task: str) -> None:
     signatures = loaded(task).signatures
-    assert set(signatures) == {"serving_default", "serve_features", "transform_features"}
+    assert set(signatures) == {"serving_default", "serve_features", "transform_features", "predict_transformed"}
     inputs = signatures["serve_features"].structured_input_signature[1]
     arguments = {each["argument"]: each["dtype"] for each in contract(exported(task))["inputs"].values()}
     assert {name: spec.dtype.name for name, spec in inputs.items()} == arguments
     assert not {"bought", "kind", "price", "weight"} & set(inputs)
     assert all(spec.shape.as_list() == [None] for spec in inputs.values())
+    assert not {"label_xf", "weight_xf", ROW_KEY} & set(signatures["predict_transformed"].structured_input_signature[1])
     for name in ("serving_default", "transform_features"):
         [(argument, spec)] = signatures[name].structured_input_signature[1].items()
         assert (argument, spec.dtype, spec.shape.as_list()) == ("examples", tf.string, [None])
@@ -125,6 +170,7 @@ def test_all_signatures_answer_as_the_trainer_did(exported: Export, loaded: Call
     by_example = answer_examples(model, examples)
     by_column = arrays(model.signatures["serve_features"](**columns_of(done, rows)))
     assert_equal_answers(by_column, by_example)
+    assert_equal_answers(answer_transformed(model, done, examples), by_example)
 
     golden = dict(np.load(done.artifact / "golden" / "predictions.npz"))
     name = "value" if task == "regression" else "probabilities"
@@ -176,6 +222,7 @@ def test_any_batch_size(exported: Export, loaded: Callable[[str], Any], task: st
     assert_equal_answers(answer_examples(model, done.world.serialized("test")[:size]), expected)
     by_column = model.signatures["serve_features"](**columns_of(done, done.world.rows["test"][:size]))
     assert_equal_answers(arrays(by_column), expected)
+    assert_equal_answers(answer_transformed(model, done, done.world.serialized("test")[:size]), expected)
 
 
 @tasks
@@ -208,11 +255,16 @@ def test_a_feature_that_is_left_out_of_an_example_is_missing(
     )
 
 
-def signature_defaults(exported: Exported) -> dict[str, np.ndarray]:
-    """What TensorFlow Serving puts in for an input that a request leaves out."""
+def signature_proto(exported: Exported, name: str) -> meta_graph_pb2.SignatureDef:
+    """A signature as TensorFlow Serving reads it."""
     proto = saved_model_pb2.SavedModel()
     proto.ParseFromString((exported.artifact / "Format-Serving" / "saved_model.pb").read_bytes())
-    signature = proto.meta_graphs[0].signature_def["serve_features"]
+    return proto.meta_graphs[0].signature_def[name]
+
+
+def signature_defaults(exported: Exported) -> dict[str, np.ndarray]:
+    """What TensorFlow Serving puts in for an input that a request leaves out."""
+    signature = signature_proto(exported, "serve_features")
     return {name: tf.make_ndarray(value) for name, value in signature.defaults.items()}
 
 
@@ -224,6 +276,13 @@ def test_every_input_of_serve_features_has_a_default_in_the_signature(exported: 
     for each in contract(exported(task))["inputs"].values():
         value = defaults[each["argument"]][0]
         assert np.isnan(value) if each["dtype"] == "float32" else value == MISSING[tf.as_dtype(each["dtype"])]
+
+
+def test_names_that_no_parameter_can_have_become_arguments(exported: Export) -> None:
+    transformed = contract(exported("multiclass"))["transformed"]
+    assert transformed["class"] == {"argument": "class_xf", "dtype": "float32", "shape": [1]}
+    assert transformed["self"] == {"argument": "self_xf", "dtype": "float32", "shape": [2]}
+    assert transformed["shop_ids"] == {"argument": "shop_ids", "dtype": "int64", "shape": [1]}
 
 
 def test_defaults_stand_in_for_columns_that_a_request_leaves_out(
@@ -245,7 +304,9 @@ def test_predictions_in_a_process_with_tensorflow_alone(
     exported: Export, loaded: Callable[[str], Any], tmp_path: Path
 ) -> None:
     done = exported("multiclass")  # its own preprocessing, two vocabularies, an embedded Functional model
-    np.save(tmp_path / "examples.npy", np.asarray(done.world.serialized("test")))
+    # Not as an array of bytes, which would lose the zero that an example may end in.
+    lines = [example.hex() for example in done.world.serialized("test")]
+    (tmp_path / "examples.txt").write_text("\n".join(lines))
     script = """
 import sys
 sys.path.append(sys.argv[1])
@@ -258,13 +319,14 @@ for ours in ("preprocessing", "models", "components", "pipeline"):
         continue
     raise SystemExit(f"{ours} can be imported: the test would prove nothing")
 model = tf.saved_model.load(sys.argv[2])
-answers = model.signatures["serving_default"](examples=tf.constant(np.load(sys.argv[3]).tolist()))
+examples = [bytes.fromhex(line) for line in open(sys.argv[3])]
+answers = model.signatures["serving_default"](examples=tf.constant(examples))
 np.savez(sys.argv[4], **{name: tensor.numpy().astype("S") if tensor.dtype == tf.string else tensor.numpy()
                          for name, tensor in answers.items()})
 loaded = sorted(name for name in sys.modules if name.split(".")[0] in ("tensorflow_transform", "tfx", "tfx_bsl"))
 raise SystemExit(f"not TensorFlow alone: {loaded[:5]}" if loaded else 0)
 """
-    arguments = [sysconfig.get_paths()["purelib"], str(done.artifact / "Format-Serving"), "examples.npy", "answers.npz"]
+    arguments = [sysconfig.get_paths()["purelib"], str(done.artifact / "Format-Serving"), "examples.txt", "answers.npz"]
     # Without the site module the editable installation of this project is not on the path.
     command = [sys.executable, "-I", "-S", "-c", script, *arguments]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

@@ -1,0 +1,265 @@
+"""What every signature answers to real rows: names, types and shapes, and numbers that make sense."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.smoke_test.asked import shortened
+from components.smoke_test.bench import Bench
+from components.smoke_test.compare import ROUNDING, text
+from components.smoke_test.contract import Signature
+from components.smoke_test.names import CheckName
+from components.smoke_test.output_shapes import outputs_differ
+from components.smoke_test.report import CheckResult
+from components.smoke_test.sandbox.session import Answer, ModelError
+
+Array = NDArray[Any]
+Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
+"""One answer to all rows -> the result, or why the check does not apply to it."""
+
+NO_SIGNATURE = "no signature gives predictions"
+NO_ANSWER = "no signature answers the real rows: see the check `answers`"
+_NO_TASK = "nothing says what the model predicts: smoke_test.expect.task would"
+_NO_PREDICTION = "it can't be told which output holds the predictions: smoke_test.expect.prediction would say it"
+
+
+def check_answers(bench: Bench) -> Iterator[CheckResult]:
+    """`answers`, and what they must be: `outputs`, `finite`, `probabilities`, `classes`, `label`, `range`.
+
+    Raises:
+      ProcessEnded: the model's process ended over a request.
+    """
+    if not bench.contract.predicting():
+        yield CheckResult.skips("answers", NO_SIGNATURE)
+    for signature in bench.contract.predicting():
+        answer = bench.answers[signature.name]
+        more: dict[str, Any] = {"signature": signature.name, "seconds": round(answer.seconds, 4)}
+        expected = f"an answer to {len(bench.rows)} rows"
+        if answer.error is None:
+            yield CheckResult.passes("answers", expected, **more)
+        else:
+            yield CheckResult.fails("answers", expected, shortened(answer.error), hint=_why(answer.error), **more)
+    for check, judge in _JUDGES.items():
+        yield from _judged(bench, check, judge)
+
+
+def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResult]:
+    """One check on every signature that answered, or one result that it was skipped."""
+    reason = NO_ANSWER if bench.contract.predicting() else NO_SIGNATURE
+    skipped = True
+    for signature in bench.answering():
+        result = judge(bench, signature, bench.answers[signature.name])
+        if isinstance(result, str):
+            reason = result
+        else:
+            skipped = False
+            yield result.model_copy(update={"signature": signature.name})
+    if skipped:
+        yield CheckResult.skips(check, reason)
+
+
+def _why(error: ModelError) -> str:
+    """What to do about an error."""
+    message = error.message
+    if error.code == "ResourceExhausted":
+        return "raise smoke_test.process.memory_mb if the model really needs more"
+    if "Could not find variable" in message or "uninitialized" in message:
+        return (
+            "a server restores only the variables that the exported object tracks, and not those of a Keras model in a "
+            "tf.Module (https://github.com/keras-team/keras/issues/20095): use model.export, or make a list of every "
+            "`variable.value` of the model an attribute of the module"
+        )
+    if "able not initialized" in message:
+        return (
+            "a lookup table that the exported object does not track stays empty in a server: make the table, or the "
+            "layer that has it, an attribute of the exported tf.Module"
+        )
+    if "required but could not be found" in message:
+        return (
+            "if it is the label: parse requests without it; if it is a feature: give its FixedLenFeature a default "
+            "value, or mend the rows"
+        )
+    if "Data types don't match" in message:
+        return "the rows hold values of another type than the signature parses: are they of the model's own schema?"
+    if error.code in ("NotFound", "Unimplemented") or "No OpKernel" in message:
+        return "an operation of the graph has no kernel in a stock server on a CPU"
+    return "ask the export the same where it was made: tf.saved_model.load(folder).signatures[name](...)"
+
+
+def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
+    """Names, types and shapes as promised."""
+    expected, actual, hint = outputs_differ(bench, signature, answer)
+    if actual:
+        return CheckResult.fails("outputs", expected, actual, hint=hint)
+    return CheckResult.passes("outputs", expected)
+
+
+def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+    """No NaN, no infinity, in any output."""
+    numeric = {name: array for name, array in sorted(answer.outputs.items()) if array.dtype.kind in "fc"}
+    if not numeric:
+        return "the outputs hold no numbers that could be anything else"
+    for name, array in numeric.items():
+        bad = ~np.isfinite(array)
+        if bad.any():
+            rows = bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad.reshape(1)
+            hint = "is it a missing value in the row? Preprocessing must replace it; or a division by 0, or log(0)"
+            return _fails(bench, "finite", rows, f"finite numbers in {name}", _text_of(array), hint=hint)
+    return CheckResult.passes("finite", "finite numbers")
+
+
+def _probabilities(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+    """Between 0 and 1, with sum 1 where every class has its own."""
+    numbers = _predictions(bench, answer, ("binary", "multiclass"))
+    if isinstance(numbers, str):
+        return numbers
+    tolerance = bench.tolerance("probabilities")
+    finite = np.isfinite(numbers).all(axis=1)  # the others are the check `finite`'s
+    outside = finite & ((numbers < -ROUNDING) | (numbers > 1 + ROUNDING)).any(axis=1)
+    expected = "probabilities in [0, 1]"
+    if numbers.shape[1] == 1:
+        wrong, sums = np.zeros_like(outside), np.ones(len(numbers))
+    else:
+        expected += " with sum 1"
+        sums = numbers.sum(axis=1)
+        wrong = finite & (np.abs(sums - 1) > tolerance)
+    if not (outside | wrong).any():
+        return CheckResult.passes("probabilities", expected, tolerance=tolerance)
+    hint = (
+        "these look like logits: export the model with its softmax, or sigmoid, inside"
+        if outside.any()
+        else "a sigmoid for each class where a softmax belongs? Clients expect that exactly one class is right"
+    )
+    return _fails(
+        bench,
+        "probabilities",
+        outside | wrong,
+        expected,
+        lambda i: f"{text(numbers[i])} with sum {sums[i]:.6g}" if numbers.shape[1] > 1 else text(numbers[i]),
+        tolerance=tolerance,
+        hint=hint,
+    )
+
+
+def _classes(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+    """The label's vocabulary, in the same order in every row."""
+    if bench.contract.classes is None:
+        return "no vocabulary of the label is known" if bench.contract.task != "regression" else "not a classification"
+    names = np.array([name.encode() for name in bench.contract.classes], dtype=object)
+    answered = _named_classes(answer, names)
+    if answered is None:
+        return "no output names the classes"
+    wrong = (answered != names).any(axis=1)
+    expected = text(names, most=len(names))
+    if wrong.any():
+        hint = (
+            "clients map probabilities to classes by position: the export names them in another order than the label's "
+            "vocabulary has"
+        )
+        return _fails(bench, "classes", wrong, expected, lambda i: text(answered[i], most=len(names)), hint=hint)
+    return CheckResult.passes("classes", expected)
+
+
+def _label(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+    """The class with the highest probability."""
+    classes, told = bench.contract.classes, answer.outputs.get("label")
+    if classes is None:
+        return "no vocabulary of the label is known" if bench.contract.task != "regression" else "not a classification"
+    numbers = _predictions(bench, answer, ("binary", "multiclass"))
+    if isinstance(numbers, str):
+        return numbers
+    if told is None or told.dtype != object or told.size != len(numbers):
+        return "no output `label` names one class for each row"
+    if numbers.shape[1] != len(classes):
+        return "one probability for two classes does not tell where the label changes"
+    names = np.array([name.encode() for name in classes], dtype=object)
+    told = told.reshape(-1)
+    # Of classes that share the highest probability either is right; and the softmax rounds what decided the label.
+    highest = numbers >= numbers.max(axis=1, keepdims=True) - ROUNDING
+    wrong = ~((told[:, np.newaxis] == names) & highest).any(axis=1) & np.isfinite(numbers).all(axis=1)
+    if not wrong.any():
+        return CheckResult.passes("label", "the most probable class")
+    first = int(np.argmax(wrong))
+    expected = f"the most probable class, {text(names[int(np.argmax(numbers[first]))])}"
+    hint = "the label is taken from other numbers, or in another order of classes, than the probabilities"
+    return _fails(bench, "label", wrong, expected, lambda i: text(told[i]), hint=hint)
+
+
+def _range(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+    """Values not far from what the label ever was."""
+    limits = bench.contract.range
+    if bench.contract.task != "regression":
+        return "not a regression" if bench.contract.task else _NO_TASK
+    if limits is None:
+        return "the range of the training labels is not known: smoke_test.expect.range would say it"
+    numbers = _predictions(bench, answer, ("regression",))
+    if isinstance(numbers, str):
+        return numbers
+    (low, high), tolerance = limits, bench.tolerance("range")
+    slack = bench.config.range_slack * (high - low) + tolerance * max(abs(low), abs(high))
+    least, most = low - slack, high + slack
+    wrong = ((numbers < least) | (numbers > most)).any(axis=1)
+    expected = f"values in [{least:.6g}, {most:.6g}], from training labels in [{low:.6g}, {high:.6g}]"
+    if wrong.any():
+        hint = (
+            "is the answer in the label's own units? The export must undo the label's scaling and logarithm; "
+            "smoke_test.range_slack is how far a value may lie outside"
+        )
+        return _fails(bench, "range", wrong, expected, lambda i: text(numbers[i]), tolerance=tolerance, hint=hint)
+    return CheckResult.passes("range", expected, tolerance=tolerance)
+
+
+_JUDGES: dict[CheckName, Judge] = {
+    "outputs": _outputs,
+    "finite": _finite,
+    "probabilities": _probabilities,
+    "classes": _classes,
+    "label": _label,
+    "range": _range,
+}
+
+
+def _predictions(bench: Bench, answer: Answer, tasks: tuple[str, ...]) -> Array | str:
+    """The predictions, float64 [rows, columns], or why the check does not apply to them."""
+    if bench.contract.task is None:
+        return _NO_TASK
+    if bench.contract.task not in tasks:
+        return "not a classification" if bench.contract.task == "regression" else "not a regression"
+    numbers = bench.numbers(answer)
+    if numbers is None:
+        return _NO_PREDICTION
+    if numbers.ndim not in (1, 2) or len(numbers) != len(bench.rows) or not numbers.size:
+        return "the predictions do not have a row for each row: see the check `outputs`"
+    return numbers.reshape(len(numbers), -1)
+
+
+def _named_classes(answer: Answer, names: Array) -> Array | None:
+    """The output that names all classes in every row, as [rows, classes]: `classes`, or one of the same names."""
+    for name, array in sorted(answer.outputs.items(), key=lambda each: each[0] != "classes"):
+        if array.dtype == object and array.ndim in (1, 2) and array.size and array.shape[-1] == len(names):
+            rows = array.reshape(-1, len(names))
+            if name == "classes" or set(rows[0].tolist()) == set(names.tolist()):
+                return rows
+    return None
+
+
+def _text_of(array: Array) -> Callable[[int], str]:
+    """What shows one row."""
+    return lambda row: text(array[row] if array.ndim else array)
+
+
+def _fails(
+    bench: Bench,
+    check: CheckName,
+    failing: NDArray[np.bool_],
+    expected: str,
+    actual: Callable[[int], str],
+    **more: Any,
+) -> CheckResult:
+    """The check failed; `actual` says what the first failing row has."""
+    first, count = int(np.argmax(failing)), int(failing.sum())
+    others = f" (and {count - 1} more of {len(failing)} rows)" if count > 1 else ""
+    row = bench.rows.positions[first] if len(failing) == len(bench.rows) else None
+    return CheckResult.fails(check, expected, f"{actual(first)}{others}", row=row, **more)

@@ -1,0 +1,62 @@
+"""How the model's process fares: it starts, loads, keeps to its limits, prints nothing, and is cut off."""
+
+from collections.abc import Iterator
+
+from components.smoke_test.config import Process as Limits
+from components.smoke_test.report import CheckResult
+from components.smoke_test.sandbox.process import ProcessEnded
+from components.smoke_test.sandbox.session import LoadError, Session
+
+_SILENT = "nothing on stdout"
+
+
+def loaded(error: LoadError | None, seconds: float = 0.0) -> Iterator[CheckResult]:
+    """Whether the export loads as a server loads it."""
+    expected = "the model loads"
+    if error is None:
+        yield CheckResult.passes("loads", expected, f"loaded in {seconds:.2f} s", seconds=round(seconds, 4))
+        return
+    hint = "the files are incomplete or belong to another export: export again"
+    yield CheckResult.fails("loads", expected, _shortened(str(error)), hint=hint)
+
+
+def ended(error: ProcessEnded, session: Session, limits: Limits) -> CheckResult:
+    """The model's process ended before the gate was done with it."""
+    return CheckResult.fails(
+        "process",
+        _expected(limits),
+        f"{error}, in phase {session.phase!r}",
+        hint="read log_tail in the report; smoke_test.process has the limits",
+    )
+
+
+def check_process(session: Session, limits: Limits) -> Iterator[CheckResult]:
+    """What can be said of the process when it has done all that was asked."""
+    yield CheckResult.passes("process", _expected(limits), "it answered to the end")
+    written, tail = session.stdout()
+    if written:
+        yield CheckResult.fails(
+            "stdout",
+            _SILENT,
+            f"{written:,} bytes, the last: {_shortened(tail)!r}",
+            hint="a print left in the model's graph: remove it, a server would fill its log with it",
+        )
+    else:
+        yield CheckResult.passes("stdout", _SILENT)
+    isolated = "no network and no new processes for the model"
+    if session.isolation:
+        yield CheckResult.fails("isolation", isolated, session.isolation, hint="run the gate on Linux with seccomp")
+    else:
+        yield CheckResult.passes("isolation", isolated)
+
+
+def _expected(limits: Limits) -> str:
+    return (
+        f"a process that answers within {limits.phase_seconds:g} s a phase, {limits.memory_mb} MiB and "
+        f"{limits.cpu_seconds} s of processor time"
+    )
+
+
+def _shortened(message: str, most: int = 400) -> str:
+    text = " ".join(message.split())
+    return text if len(text) <= most else f"{text[:most]}..."

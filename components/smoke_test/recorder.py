@@ -1,0 +1,50 @@
+"""Collects the results, with the severities that the configuration gives them."""
+
+import time
+from collections.abc import Collection, Iterable
+from typing import get_args
+
+from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.names import CheckName
+from components.smoke_test.report import CheckResult
+
+_ORDER = {name: place for place, name in enumerate(get_args(CheckName))}
+
+
+class Recorder:
+    """The results of one smoke test so far."""
+
+    def __init__(self, config: SmokeTestConfig) -> None:
+        self._config = config
+        self._results: list[CheckResult] = []
+
+    def wants(self, checks: Collection[CheckName]) -> bool:
+        """Whether any of them is not turned off."""
+        return any(self._config.severity_of(check) != "off" for check in checks)
+
+    def record(self, results: Iterable[CheckResult]) -> None:
+        """Takes results as they come, and the time that each took."""
+        started = time.perf_counter()
+        for result in results:
+            seconds = round(time.perf_counter() - started, 4)
+            severity = self._config.severity_of(result.check)
+            if severity != "off":
+                self._results.append(
+                    result.model_copy(update={"severity": severity, "seconds": result.seconds or seconds})
+                )
+            started = time.perf_counter()
+
+    def blocked_by(self, checks: Collection[CheckName]) -> CheckResult | None:
+        """The first of these checks that refuses the model."""
+        return next((each for each in self._results if each.blocks and each.check in checks), None)
+
+    def finish(self, reason: str) -> tuple[CheckResult, ...]:
+        """All results in the order of the report; checks without one are skipped for the given reason."""
+        done = {each.check for each in self._results}
+        for check in _ORDER:
+            if self._config.severity_of(check) == "off":
+                self._results.append(CheckResult.skips(check, "off in smoke_test.severity", severity="off"))
+            elif check not in done:
+                self._results.append(CheckResult.skips(check, reason))
+        # Stable: the results of one check stay in the order in which they came.
+        return tuple(sorted(self._results, key=lambda each: _ORDER[each.check]))

@@ -1,0 +1,166 @@
+"""The child's loop: reads commands, answers them, until the parent closes the pipe.
+
+The only argument is the exchange folder. `job.json` there says where the library is, the limits and the pipes.
+"""
+
+import ctypes
+import errno
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+# Python has put this folder first on the path, as it does for a folder that it runs.
+from confine import LARGEST_FILE, close_doors, enter  # type: ignore[import-not-found]
+from protocol import ANSWER_FILE, REQUEST_FILE, read_arrays, write_arrays  # type: ignore[import-not-found]
+
+Facts = dict[str, Any]
+
+
+class GiveUpError(Exception):
+    """The process can't go on, and the model is why; the message says it."""
+
+
+def memory_mb(field: str) -> float:
+    """A field of /proc/self/status in MiB: VmRSS is now, VmHWM the most so far."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Worker:
+    """What can be asked of this process."""
+
+    def __init__(self, exchange: Path, threads: int) -> None:
+        self._exchange, self._threads = exchange, threads
+        self._serving: Any = None
+        self._transforms: dict[str, Any] = {}
+
+    def load(self, command: Mapping[str, Any]) -> Facts:
+        """Loads the export."""
+        from serving import FAILURES, Serving, error_text  # type: ignore[import-not-found]
+
+        started = time.perf_counter()
+        error = None
+        try:
+            self._serving = Serving(Path(command["model"]), self._threads)
+        except FAILURES as failure:
+            error = error_text(failure)
+        return {"error": error, "seconds": time.perf_counter() - started}
+
+    def ask(self, command: Mapping[str, Any]) -> Facts:
+        """Sends requests, from several threads if that is asked for, and keeps the answers."""
+        requests = self._requests(command)
+        if command["threads"] > 1:
+            with ThreadPoolExecutor(command["threads"]) as clients:
+                answers = list(clients.map(lambda each: self._serving.ask(*each), requests))
+        else:
+            answers = [self._serving.ask(*each) for each in requests]
+        self._keep({f"{i}/{name}": value for i, each in enumerate(answers) for name, value in each.outputs.items()})
+        return {
+            "answers": [{"error": each.error, "dtypes": each.dtypes, "seconds": each.seconds} for each in answers],
+        }
+
+    def measure(self, command: Mapping[str, Any]) -> Facts:
+        """Times requests one after the other and throws the answers away."""
+        seconds = []
+        for each in self._requests(command):
+            answer = self._serving.ask(*each)
+            if answer.error is not None:
+                break
+            seconds.append(answer.seconds)
+        return {"seconds": seconds}
+
+    def memory(self, _: Mapping[str, Any]) -> Facts:
+        """What this process takes."""
+        return {"now_mb": memory_mb("VmRSS"), "peak_mb": memory_mb("VmHWM")}
+
+    def transform(self, command: Mapping[str, Any]) -> Facts:
+        """Runs a transform graph on serialized examples."""
+        from serving import FAILURES, TransformGraph, error_text
+
+        folder = command["transform"]
+        examples = read_arrays(self._exchange / REQUEST_FILE)["examples"]
+        started = time.perf_counter()
+        try:
+            if folder not in self._transforms:
+                self._transforms[folder] = TransformGraph(Path(folder))
+            arrays = self._transforms[folder].transform(examples)
+        except FAILURES as failure:
+            return {"error": error_text(failure), "seconds": time.perf_counter() - started}
+        self._keep(arrays)
+        return {"error": None, "seconds": time.perf_counter() - started}
+
+    def _requests(self, command: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        arrays = read_arrays(self._exchange / REQUEST_FILE)
+        return [
+            (each["signature"], {argument: arrays[key] for argument, key in each["inputs"].items()})
+            for each in command["requests"]
+        ]
+
+    def _keep(self, arrays: Mapping[str, Any]) -> None:
+        try:
+            write_arrays(self._exchange / ANSWER_FILE, arrays)
+        except OSError as failure:
+            if failure.errno == errno.EFBIG:
+                raise GiveUpError(f"its answers take more than {LARGEST_FILE // 2**20} MiB") from failure
+            raise GiveUpError(f"its answers can't be stored ({failure.strerror})") from failure
+
+
+def import_tensorflow() -> None:
+    """Imports it without looking for garbage meanwhile, which takes a tenth of the time and finds none."""
+    gc.disable()
+    import serving  # noqa: F401 - and with it TensorFlow
+
+    gc.freeze()
+    gc.enable()
+
+
+def serve(worker: Worker, commands: Any, reply: Callable[[Facts], None]) -> None:
+    """Does what the commands say until there are no more."""
+    libc = ctypes.CDLL(None)
+    actions: dict[str, Callable[[Mapping[str, Any]], Facts]] = {
+        name: getattr(worker, name) for name in ("load", "ask", "measure", "memory", "transform")
+    }
+    for line in commands:
+        command = json.loads(line)
+        try:
+            facts = actions[command["command"]](command)
+        except MemoryError:
+            facts = {"out_of_memory": True}
+        except GiveUpError as failure:
+            facts = {"gives_up": str(failure)}
+        # Whatever the model has printed is on its way before the answer is, also what C's stdout holds back.
+        sys.stdout.flush()
+        libc.fflush(None)
+        reply(facts)
+
+
+def main(exchange: Path) -> None:
+    """Confines this process, imports TensorFlow, says so, and does what it is told."""
+    job = enter(exchange)
+    with (
+        os.fdopen(job["commands"], "r", encoding="utf-8") as commands,
+        os.fdopen(job["replies"], "w", encoding="utf-8") as replies,
+    ):
+
+        def reply(facts: Facts) -> None:
+            replies.write(json.dumps(facts) + "\n")
+            replies.flush()
+
+        started = time.perf_counter()
+        import_tensorflow()
+        isolation = close_doors()
+        seconds = time.perf_counter() - started
+        reply({"isolation": isolation, "seconds": seconds, "memory_mb": memory_mb("VmRSS")})
+        serve(Worker(exchange, job["threads"]), commands, reply)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

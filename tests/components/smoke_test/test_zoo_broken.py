@@ -1,0 +1,52 @@
+"""Every kind of broken model is refused, by the check that is meant for it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.zoo import gate, table, transform
+from support.zoo.broken import KINDS
+
+
+@pytest.fixture(scope="module")
+def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return transform.tiny_graph(tmp_path_factory.mktemp("tiny_graph"))
+
+
+@pytest.fixture(scope="module")
+def caught() -> Iterator[dict[str, float]]:
+    """The seconds of each kind that was caught; goes into the docs when asked for."""
+    seconds: dict[str, float] = {}
+    yield seconds
+    if os.environ.get("LOCKGATE_WRITE_ZOO"):
+        table.write(seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_broken_model_is_caught(
+    name: str, tmp_path: Path, caught: dict[str, float], request: pytest.FixtureRequest
+) -> None:
+    kind = KINDS[name]
+    graph = request.getfixturevalue("tiny_graph") if kind.transform_graph else None
+    report = gate.smoke_test(kind.build(tmp_path / "kind", graph), tmp_path / "verdict", **kind.config)
+    assert not report.blessed
+    lines = [each.line() for each in report.failures()]
+    meant = [
+        each.line()
+        for each in report.failures()
+        if each.check == kind.check and each.signature in (kind.signature, None if kind.signature else each.signature)
+    ]
+    assert meant, lines
+    assert any(kind.says in line for line in meant), lines
+    assert all(each.hint for each in report.failures())
+    caught[name] = report.seconds["total"]
+
+
+def test_the_zoo_is_large_enough() -> None:
+    assert len(KINDS) >= 30
+
+
+def test_the_docs_have_every_kind_and_its_check() -> None:
+    assert table.committed() == table.rows()

@@ -1,0 +1,44 @@
+"""Sound models pass without a single failed check. LOCKGATE_SOAK=20 asks each of them twenty times."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.zoo import gate, transform
+from support.zoo.sound import SOUND
+from support.zoo.tiny import Exported
+from support.zoo.trained import World, make_world
+
+REPEATS = int(os.environ.get("LOCKGATE_SOAK", "1"))
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], World]:
+    """The table of a task, transformed at first use."""
+    made: dict[str, World] = {}
+
+    def get(task: str) -> World:
+        if task not in made:
+            made[task] = make_world(task, tmp_path_factory.mktemp(task))
+        return made[task]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return transform.tiny_graph(tmp_path_factory.mktemp("tiny_graph"))
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_no_false_alarm(name: str, worlds: Callable[[str], World], tiny_graph: Path, tmp_path: Path) -> None:
+    sound = SOUND[name]
+    exported: Exported = sound.build(tmp_path / "model", worlds, tiny_graph)
+    for repeat in range(REPEATS):
+        report = gate.smoke_test(exported, tmp_path / f"verdict-{repeat}", **sound.config)
+        failed = [each.line() for each in report.checks if each.status == "failed" and each.check != "isolation"]
+        assert failed == [], f"run {repeat + 1} of {REPEATS}"
+        assert report.blessed
+        assert report.log_tail == "" or any(each.check == "isolation" for each in report.warnings())

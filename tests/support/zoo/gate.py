@@ -1,0 +1,49 @@
+"""Runs the gate as TFX does: the executor's real `Do` on real artifacts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from support.zoo.tiny import Exported
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.types.artifact_utils import encode_split_names
+
+from components.smoke_test import report as reports
+from components.smoke_test.component import SmokeTestReport
+from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.executor import Executor
+from components.smoke_test.report import Report
+
+
+def smoke_test(exported: Exported, folder: Path, **config: Any) -> Report:
+    """The report on an export; what it comes with is what is there. Also checks that the blessing says the same.
+
+    Args:
+      exported: the artifacts.
+      folder: where the blessing and the report go.
+      config: fields of the `smoke_test:` section.
+    """
+    inputs: dict[str, Artifact] = {
+        "model": standard_artifacts.Model(),
+        "examples": standard_artifacts.Examples(),
+        "schema": standard_artifacts.Schema(),
+        "transform_graph": standard_artifacts.TransformGraph(),
+    }
+    for artifact, path in zip(inputs.values(), exported, strict=True):
+        artifact.uri = str(path)
+    inputs["examples"].split_names = encode_split_names(["test"])
+    there = {
+        name: [artifact]
+        for (name, artifact), path in zip(inputs.items(), exported, strict=True)
+        if path is not None and path.exists()
+    }
+    outputs: dict[str, Artifact] = {"blessing": standard_artifacts.InfraBlessing(), "report": SmokeTestReport()}
+    for name, artifact in outputs.items():
+        artifact.uri = str(folder / name)
+        (folder / name).mkdir(parents=True)  # as TFX's launcher does
+    section = SmokeTestConfig.from_json(json.dumps(config)).to_json()
+    Executor().Do(there, {name: [each] for name, each in outputs.items()}, {"config": section, "code_fingerprint": ""})
+    report = reports.read(outputs["report"].uri)
+    assert outputs["blessing"].get_int_custom_property("blessed") == int(report.blessed)
+    return report

@@ -1,0 +1,57 @@
+"""Sound models: what the gate must bless without a single failed check."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.zoo import trained
+from support.zoo.plain import PLAIN
+from support.zoo.tiny import Exported, TinyModel, export
+from support.zoo.trained import World
+
+Worlds = Callable[[str], World]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sound model.
+
+    Attributes:
+      name: of the model.
+      build: exports it into a new folder; is given the tables of the trained models by task, and the tiny model's
+        transform graph.
+      config: what differs from the defaults in `smoke_test:`.
+    """
+
+    name: str
+    build: Callable[[Path, Worlds, Path], Exported]
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def _tiny(task: str) -> Sound:
+    model = type("Sound", (TinyModel,), {"task": task})
+    return Sound(f"tiny_{task}", lambda folder, _, graph: export(model, folder, graph))
+
+
+def _trained(family: str, task: str) -> Sound:
+    return Sound(f"{family}_{task}", lambda folder, worlds, _: trained.train(worlds(task), family, folder))
+
+
+def _plain(name: str) -> Sound:
+    def build(folder: Path, worlds: Worlds, graph: Path) -> Exported:  # noqa: ARG001
+        PLAIN[name](folder)
+        return Exported(folder / "model", folder / "examples", folder / "schema")
+
+    return Sound(name, build, {"golden": "optional"})
+
+
+SOUND: dict[str, Sound] = {
+    each.name: each
+    for each in (
+        *(_tiny(task) for task in trained.TASKS),
+        *(_trained(family, task) for family in trained.FAMILIES for task in trained.TASKS),
+        *(_plain(name) for name in PLAIN),
+    )
+}
+"""By name: the model that the zoo breaks, the trainer's, and those of other projects."""

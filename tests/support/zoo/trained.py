@@ -1,0 +1,134 @@
+"""Models that the trainer's own code trains and exports: three families, three tasks."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from support.zoo.rows import Row, as_example, write_examples, write_schema
+from support.zoo.tiny import Exported
+from support.zoo.transform import analyze, write_transformed
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.trainer.run_fn import run_fn
+from preprocessing.config import FeaturesConfig
+from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+
+TASKS = ("binary", "multiclass", "regression")
+FAMILIES: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": [8]},
+    # What behaves in another way in training must not in serving.
+    "wide_deep": {"hidden": [8], "batch_norm": True, "dropout": 0.2},
+    "dcn": {"hidden": [8]},
+}
+LABELS: dict[str, dict[str, Any]] = {
+    "binary": {"label": {"column": "bought", "task": "binary"}, "weight": "weight"},
+    "multiclass": {"label": {"column": "kind", "task": "multiclass", "classes": ["c", "a", "b"]}},
+    "regression": {"label": {"column": "price", "task": "regression", "transform": "log"}},
+}
+FEATURES: dict[str, Any] = {
+    "numeric": [{"columns": ["size (cm)", "count"]}],
+    "categorical": [{"columns": ["colour"]}],
+    "boolean": [{"columns": ["flag"]}],
+    "datetime": [{"columns": ["day"], "parts": ["month"]}],
+}
+SPEC = {
+    "size (cm)": tf.io.VarLenFeature(tf.float32),
+    "count": tf.io.FixedLenFeature([1], tf.int64),
+    "colour": tf.io.VarLenFeature(tf.string),
+    "flag": tf.io.VarLenFeature(tf.string),
+    "day": tf.io.VarLenFeature(tf.string),
+    "bought": tf.io.VarLenFeature(tf.string),
+    "kind": tf.io.VarLenFeature(tf.string),
+    "price": tf.io.VarLenFeature(tf.float32),
+    "weight": tf.io.VarLenFeature(tf.float32),
+}
+SCHEMA = """
+feature { name: "size (cm)" type: FLOAT value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "count" type: INT shape { dim { size: 1 } } presence { min_fraction: 1 min_count: 1 } }
+feature { name: "colour" type: BYTES value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "flag" type: BYTES value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "day" type: BYTES value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "bought" type: BYTES value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "kind" type: BYTES value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "price" type: FLOAT value_count { min: 0 max: 1 } presence { min_count: 1 } }
+feature { name: "weight" type: FLOAT value_count { min: 0 max: 1 } presence { min_count: 1 } }
+"""
+SPLITS = {"train": slice(0, 160), "eval": slice(160, 200), "test": slice(200, 280)}
+
+
+def raw_rows() -> list[Row]:
+    """Labels follow from the features, with noise; a few values are missing."""
+    random = np.random.default_rng(7)
+    rows = []
+    for number in range(280):
+        size, colour = float(np.float32(random.normal(30, 5))), str(random.choice(["red", "green", "blue"]))
+        count, month = int(random.integers(0, 9)), int(random.integers(1, 13))
+        score = (size - 30) / 5 + {"red": 1, "green": 0, "blue": -1}[colour] + (count - 4) / 4 + (month - 6) / 6
+        score = (score + float(random.normal(0, 0.4))) / 2
+        rows.append({
+            "size (cm)": None if number % 11 == 0 else size,
+            "count": count,
+            "colour": None if number % 17 == 0 else colour,
+            "flag": "yes" if score + float(random.normal()) > 0 else "no",
+            "day": f"2024-{month:02}-{number % 28 + 1:02}",
+            "bought": "yes" if score > 0 else "no",
+            "kind": "a" if score > 0.4 else "b" if score < -0.4 else "c",
+            "price": float(np.exp(3 + score / 2)),
+            "weight": float(random.integers(1, 4)),
+        })  # fmt: skip
+    return rows
+
+
+class World(NamedTuple):
+    """One table as the Trainer and the gate find it: folders of artifacts, and the transform graph."""
+
+    features: FeaturesConfig
+    graph: Path
+    transformed: Path
+    examples: Path
+    schema: Path
+
+
+def make_world(task: str, folder: Path) -> World:
+    """Runs Transform's own code on the table."""
+    features = FeaturesConfig.model_validate_json(json.dumps(FEATURES | LABELS[task]))
+    used = {*features.columns(), features.label.column, features.weight}
+    spec = {name: each for name, each in SPEC.items() if name in used}
+    rows = raw_rows()
+    config = {FEATURES_KEY: features.to_json()}
+    graph = analyze(lambda inputs: preprocessing_fn(inputs, config), rows[SPLITS["train"]], spec, folder)
+    for split, part in SPLITS.items():
+        write_transformed(folder / "transformed" / f"Split-{split}", graph, rows[part], spec)
+        write_examples(folder / "examples", [as_example(row) for row in rows[part]], split)
+    write_schema(folder / "schema", SCHEMA)
+    return World(features, graph, folder / "transformed", folder / "examples", folder / "schema")
+
+
+def train(world: World, family: str, folder: Path) -> Exported:
+    """A whole training through `run_fn`."""
+    job = {
+        "features": json.loads(world.features.to_json()),
+        "model": {"family": family, "params": FAMILIES[family]},
+        "train": {
+            "batch_size": 16, "epochs": 6, "learning_rate": 0.02, "early_stopping": None, "tensorboard": False,
+        },
+        "seed": 1,
+        "deterministic": False,
+        "golden_split": "test",
+    }  # fmt: skip
+    splits = {split: [str(world.transformed / f"Split-{split}" / "*")] for split in SPLITS}
+    run_fn(
+        FnArgs(
+            train_files=splits["train"],
+            eval_files=[*splits["eval"], *splits["test"]],
+            transform_graph_path=str(world.graph),
+            serving_model_dir=str(folder / "model" / "Format-Serving"),
+            model_run_dir=str(folder / "run"),
+            base_model=None,
+            custom_config={JOB_KEY: TrainerJob.from_json(json.dumps(job)).to_json(), FINGERPRINT_KEY: "code"},
+        )
+    )
+    return Exported(folder / "model", world.examples, world.schema, world.graph)
