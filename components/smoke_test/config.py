@@ -72,7 +72,7 @@ class Harm(Settings):
 
     expected: dict[HarmCase, HarmOutcome] = Field(default_factory=dict)
     """Per case, what differs from the default: `answer` (finite, of the declared shape), `error` (InvalidArgument),
-    `either` of the two, or `any` (`either`, and NaN or infinity too)."""
+    `either` of the two, `any` (`either`, and NaN or infinity too), or `skip` (it is not sent)."""
     long_bytes: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     """The length of the very long string."""
     random_examples: Annotated[int, Field(ge=1, le=1000)] = 8

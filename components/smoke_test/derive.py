@@ -30,7 +30,7 @@ def derive_contract(export: Export, golden: GoldenContract | None, schema: Any |
     """
     task = expect.task or (golden.task if golden else None)
     label = expect.label or (golden.label if golden else None)
-    classes = expect.classes or (golden.classes if golden else None)
+    classes = expect.classes or (golden.classes if golden and task != "regression" else None)
     columns = {each.argument: column for column, each in golden.inputs.items()} if golden else {}
     signatures = {name: _named(each, columns) for name, each in export.signatures.items()}
     features = _features(signatures.values(), golden, schema)

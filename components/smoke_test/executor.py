@@ -50,7 +50,7 @@ class Executor(BaseExecutor):
         with tempfile.TemporaryDirectory(prefix="lockgate-model-") as temporary:
             report = smoke_test(_subject(input_dict, config, Path(temporary)), config)
 
-        _write(report, artifact_utils.get_single_instance(output_dict["report"]).uri)
+        _write(report, artifact_utils.get_single_instance(output_dict["report"]).uri, model.uri)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property("blessed", int(report.blessed))
         blessing.set_int_custom_property("current_model_id", model.id)
@@ -109,10 +109,10 @@ def _schema(schema: Artifact) -> schema_pb2.Schema:
     return parsed
 
 
-def _write(report: Report, uri: str) -> None:
+def _write(report: Report, uri: str, model: str) -> None:
     """The page first: a folder with report.json in it is complete."""
     fileio.makedirs(uri)
-    files = {PAGE_FILE: page.render(report, title="Smoke test"), REPORT_FILE: report.model_dump_json(indent=2)}
+    files = {PAGE_FILE: page.render(report, title=model), REPORT_FILE: report.model_dump_json(indent=2)}
     for name, content in files.items():
         final = posixpath.join(uri, name)
         io_utils.write_string_file(f"{final}.part", content)

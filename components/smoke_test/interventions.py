@@ -18,7 +18,7 @@ _SHUFFLES = 3
 _BLOCKS = _SHUFFLES + 3
 """Every request holds the rows so many times: shuffled, then strange. All have one size, as the last digits of an
 answer may depend on the size of the batch."""
-_SECONDS = 20.0
+_SECONDS = 10.0
 """About so long a signature may be asked; of a slow or wide model fewer rows, then fewer features are tried."""
 _CHUNK_SECONDS = 5.0
 _UNKNOWN = (b"lockgate: never seen", b"1")
@@ -106,7 +106,8 @@ def _taken(rows: Sequence[Row], signature: Signature, contract: Contract) -> lis
         wanted = present if not taken else [name for name in contract.importance or () if name in present]
         for name in wanted:
             taken.setdefault(name, Taken(name, None, _dtype(rows, name)))
-    return list(taken.values())
+    # In a SavedModel they have no order of their own.
+    return [taken[column] for column in sorted(taken)]
 
 
 def _dtype(rows: Sequence[Row], column: str) -> str:

@@ -77,9 +77,10 @@ HarmCase = Literal[
     "truncated_example", "random_bytes",
 ]  # fmt: skip
 
-HarmOutcome = Literal["answer", "error", "either", "any"]
+HarmOutcome = Literal["answer", "error", "either", "any", "skip"]
 """`answer`: finite, of the declared shape; `error`: InvalidArgument; `either`: one of the two, and nothing else; `any`:
-InvalidArgument or an answer of the declared shape, NaN and infinity allowed, but no other error."""
+InvalidArgument or an answer of the declared shape, NaN and infinity allowed, but no other error; `skip`: it is not
+sent."""
 
 DEFAULT_OUTCOMES: dict[str, HarmOutcome] = {
     "missing_feature": "either",

@@ -40,7 +40,7 @@ def render(report: Report, *, title: str) -> str:
       report: what the smoke test found.
       title: which model it was, for example the artifact's URI.
     """
-    environment = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"printable": _printable, "number": _number, "seconds": _seconds}
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,

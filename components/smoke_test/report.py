@@ -36,7 +36,9 @@ class CheckResult(BaseModel):
     row: int | None = None
     """The first row that fails, counted from 0 in the order in which the split is read."""
     expected: str
+    """What a sound model does, in words."""
     actual: str
+    """What this one did; of a skipped check the reason."""
     tolerance: float | None = None
     """The largest difference allowed, for checks that compare numbers."""
     hint: str = ""

@@ -84,10 +84,14 @@ class ServingModule(tf.Module):
         summary: LabelSummary,
     ) -> None:
         super().__init__()
-        # A server restores what the SavedModel's saver knows. Through an attribute that is a Keras 3 model it would know
-        # copies of the variables that the graph doesn't read: "Could not find variable" (keras-team/keras#20095).
+
+        def apply(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+            return model(inputs, training=False)
+
+        # A server restores what the SavedModel's saver knows. Through an attribute that is a Keras 3 model this would
+        # be copies of the variables that the graph doesn't read: "Could not find variable" (keras-team/keras#20095).
         self._variables = [variable.value for variable in model.variables]
-        self._apply = lambda inputs: model(inputs, training=False)
+        self._apply = apply
         self._transform = transform.transform_features_layer()
         self._raw_spec = transform.raw_feature_spec()
         self._features, self._schema, self._summary = features, schema, summary

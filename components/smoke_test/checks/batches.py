@@ -86,7 +86,7 @@ def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
         "reversed": everyone[::-1][:most],
         "shuffled": np.random.default_rng(_SEED).permutation(asked.rows)[:most],
     }
-    few = everyone[: max(1, most // 4)]
+    few = everyone[::2][: max(1, most // 2)]
     for place in _extremes(asked):
         copies = np.full(most - len(few), place)
         orders[f"among copies of row {asked.bench.rows.positions[place]}"] = np.concatenate([few, copies])

@@ -24,11 +24,12 @@ _EXPECTED: dict[HarmOutcome, str] = {
     "error": f"the error {REFUSED}",
     "either": f"a finite answer, or the error {REFUSED}",
     "any": f"an answer, or the error {REFUSED}",
+    "skip": "",
 }
 _CASES: tuple[HarmCase, ...] = get_args(HarmCase)
 _SHOWN = 3
-_SECONDS = 60.0
-"""About so long one signature may be asked; of a slow model with many features fewer are tried."""
+_SECONDS = 10.0
+"""About so long one signature may be asked; of a slow or very wide model fewer features are tried."""
 _REQUESTS_PER_FEATURE = 30
 _FEWEST_FEATURES = 4
 
@@ -40,12 +41,13 @@ def check_harm(bench: Bench) -> Iterator[CheckResult]:
       ProcessEnded: the model's process ended over a request; the phase names the case.
     """
     asked: set[HarmCase] = set()
+    wanted = [case for case in _CASES if bench.config.harm.outcome(case) != "skip"]
     for signature in bench.answering():
         interview = _Interview.of(bench, signature)
         if isinstance(interview, str):
             yield CheckResult.skips("harm", interview, signature=signature.name)
             continue
-        for case in _CASES:
+        for case in wanted:
             harmful = interview.maker.requests(case)
             if harmful:
                 asked.add(case)
@@ -53,7 +55,8 @@ def check_harm(bench: Bench) -> Iterator[CheckResult]:
         yield interview.recovery()
     for case in _CASES:
         if case not in asked and bench.answering():
-            yield CheckResult.skips("harm", _not_applicable(case), case=case)
+            reason = _not_applicable(case) if case in wanted else "off: smoke_test.harm.expected says skip"
+            yield CheckResult.skips("harm", reason, case=case)
 
 
 def _not_applicable(case: HarmCase) -> str:
@@ -95,7 +98,8 @@ class _Interview:
         answers = bench.session.ask([good, good], phase=f"harm ({signature.name})")
         if (error := answers[0].error) is not None:
             return f"it does not answer a single good row: {error}"
-        taken = taken_features(signature, bench.contract)
+        # In a SavedModel they have no order of their own.
+        taken = sorted(taken_features(signature, bench.contract), key=lambda each: each.column)
         seconds = max(answers[-1].seconds, 1e-4)
         most = max(int(_SECONDS / (2 * _REQUESTS_PER_FEATURE * seconds)), _FEWEST_FEATURES)
         maker = HarmMaker(
@@ -109,17 +113,23 @@ class _Interview:
         return cls(bench, signature, maker, answers[0], seconds)
 
     def ask(self, case: HarmCase, harmful: Sequence[Harmful]) -> CheckResult:
-        """Asks everything of one case, and the good row after each."""
+        """Asks everything of one case, and the good row after each that may be refused, and after the last."""
         good = self.maker.batch.request()
         faults, refused = [], 0
         # No group comes near the deadline of a phase.
         size = max(int(self.bench.config.process.phase_seconds / (8 * self.seconds)), 1)
         for start in range(0, len(harmful), size):
-            group = harmful[start : start + size]
-            requests = [request for each in group for request in (each.request, good)]
+            order: list[tuple[Harmful, bool]] = []
+            for each in harmful[start : start + size]:
+                order += [(each, False), (each, True)] if each.outcome != "answer" else [(each, False)]
+            if not order[-1][1]:
+                order.append((order[-1][0], True))
+            requests = [good if is_good else each.request for each, is_good in order]
             answers = self.bench.session.ask(requests, phase=f"harm: {case} ({self.signature.name})")
-            for each, answer, after in zip(group, answers[::2], answers[1::2], strict=True):
-                self._compare(each, after)
+            for (each, is_good), answer in zip(order, answers, strict=True):
+                if is_good:
+                    self._compare(each, answer)
+                    continue
                 refused += answer.error is not None
                 if fault := self._fault(each, answer):
                     faults.append(f"{each.what}: {fault}")
@@ -204,7 +214,7 @@ class _Interview:
         actual = f"{shown}{more} ({len(faults)} of {len(harmful)} requests)"
         hint = (
             "make the model's preprocessing answer this, or let the signature refuse it with InvalidArgument and say "
-            f"so: `smoke_test: {{harm: {{expected: {{{case}: error}}}}}}` (or `either`, `any`)"
+            f"so: `smoke_test: {{harm: {{expected: {{{case}: error}}}}}}` (or `either`, `any`, `skip`)"
         )
         return CheckResult.fails("harm", expected, actual, hint=hint, **where)
 

@@ -285,3 +285,20 @@ def test_a_label_that_was_constant_leaves_room_for_rounding() -> None:
 def test_a_column_of_values_is_judged_as_values() -> None:
     column = np.array([[1.0], [2.0], [900.0]], np.float32)
     assert failed(run({"output_0": column}, task="regression", range=(0.0, 10.0))) == [("range", 12)]
+
+
+def test_a_prediction_output_must_be_somewhere_and_a_signature_without_it_is_for_something_else() -> None:
+    nowhere = run({"embedding": np.ones((3, 2), np.float32)}, task="regression", prediction="price")
+    (found,) = of(nowhere, "outputs")
+    assert (found.status, found.expected) == (
+        "failed",
+        "price: float32 [3] or float32 [3, 1], as the task is regression",
+    )
+    declared = {"price": TensorSpec("float32", (None,))}, {"embedding": TensorSpec("float32", (None, 2))}
+    signatures = tuple(signature(name, **each) for name, each in zip(("a", "b"), declared, strict=True))
+
+    def answer(name: str, *_: Any) -> Any:
+        return {"price": np.ones(3, np.float32)} if name == "a" else {"embedding": np.ones((3, 2), np.float32)}
+
+    on = bench(answer, signatures=signatures, x=(1.0, 2.0, 3.0), task="regression", prediction="price")
+    assert failures(check_answers(on)) == []

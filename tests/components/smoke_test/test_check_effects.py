@@ -1,4 +1,4 @@
-"""What features and labels do to the answers of a real process: signatures that are sound, or broken in one way each."""
+"""What features and labels do to the answers of a real process, whose signatures are sound or broken in one way."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -240,7 +240,7 @@ def test_sorted_rows_in_which_a_shuffle_moves_little(check: Check) -> None:
 def test_most_features_ignored(check: Check) -> None:
     result = check("only_size")["ignored_features"]
     assert result.status == "failed"
-    assert result.actual == "3 of 4: count, colour, shape"
+    assert result.actual == "3 of 4: colour, count, shape"
     assert check("only_size", effects={"max_ignored": 0.75})["ignored_features"].status == "passed"
     assert check("drops_size")["ignored_features"].actual == "1 of 4: size"
     # What never varies can't be learned from.

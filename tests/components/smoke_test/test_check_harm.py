@@ -247,6 +247,8 @@ def test_an_outcome_can_be_chosen(check: Check) -> None:
     assert refused.status == "failed"
     assert refused.actual.startswith("colour: 'lockgate: never seen': an answer")
     assert the(check("overflows", expected={"largest": "any"}), "largest").status == "passed"
+    skipped = the(check("overflows", expected={"largest": "skip"}), "largest")
+    assert (skipped.status, skipped.actual) == ("skipped", "off: smoke_test.harm.expected says skip")
 
 
 def test_a_request_that_leaves_something_behind(check: Check) -> None:

@@ -1,4 +1,4 @@
-"""The same numbers from the trainer, from Transform's graph and from every signature, with models as Python functions."""
+"""The same numbers from the trainer, from Transform's graph and from every signature; models are Python functions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from components.smoke_test.bench import Rows
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.contract import Feature, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
-from components.smoke_test.requests import decode
+from components.smoke_test.requests import decode, encode
 
 X = (0.5, -2.0, 3.0, 1.0)
 EXAMPLES = {"examples": TensorSpec("string", (None,))}
@@ -76,8 +76,6 @@ def model(
 
 
 def row(x: float, city: str) -> bytes:
-    from components.smoke_test.requests import encode
-
     return encode({"x": np.array([x], np.float32), "city": texts([city]), "y": np.array([1.0], np.float32)})
 
 

@@ -1,4 +1,4 @@
-"""Raw examples to requests, and the form in which they cross to the child."""
+"""Rows to requests: serialized tf.Examples, or one tensor for each feature."""
 
 from pathlib import Path
 from typing import Any
@@ -6,71 +6,152 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
-from components.smoke_test.golden import Contract
-from components.smoke_test.requests import RequestError, build, read_examples
-from components.smoke_test.worker import pack, unpack
-
-CONTRACT = Contract.model_validate(
-    {
-        "task": "regression",
-        "classes": None,
-        "row_key": "row_key_xf",
-        "label": "price",
-        "inputs": {
-            "carat": {"argument": "carat", "dtype": "float32"},
-            "x mm": {"argument": "c_x_mm", "dtype": "int64"},
-            "cut": {"argument": "cut", "dtype": "string"},
-        },
-    }
+from components.smoke_test.contract import Feature, Signature, TensorSpec
+from components.smoke_test.requests import (
+    column_of,
+    decode,
+    encode,
+    read_examples,
+    request,
+    serialized,
+    strings,
+    take,
+    takes_batches,
+    tensor,
 )
 
-
-def example(**features: Any) -> bytes:
-    lists = {bytes: ("bytes_list", tf.train.BytesList), int: ("int64_list", tf.train.Int64List)}
-    message = tf.train.Example()
-    for name, values in features.items():
-        kind, make = lists.get(type(values[0]), ("float_list", tf.train.FloatList)) if values else ("", None)
-        feature = tf.train.Feature(**{kind: make(value=values)}) if make else tf.train.Feature()
-        message.features.feature[name].CopyFrom(feature)
-    return message.SerializeToString()
+INTEGER_MISSING = -(2**63)
 
 
-FULL = {"carat": [0.5], "x mm": [4], "cut": [b"Ideal"], "price": [326.0]}
+def signature(kind: Any = "features", **inputs: TensorSpec) -> Signature:
+    features = {name: Feature("x mm" if name == "c_x_mm" else name, "float32") for name in inputs}
+    return Signature("serve", kind, "predict", inputs, {}, features=features)
 
 
-def test_values_by_argument_and_missing_ones_as_the_signature_wants_them() -> None:
-    rows = [example(**FULL), example(carat=[], cut=[b"a\x00", b"b"]), example()]
-    requests = build(rows, CONTRACT, most=10)
-    np.testing.assert_array_equal(requests.features["carat"], np.array([0.5, np.nan, np.nan], np.float32))
-    np.testing.assert_array_equal(requests.features["c_x_mm"], np.array([4, -(2**63), -(2**63)], np.int64))
-    assert requests.features["cut"].tolist() == [b"Ideal", b"a\x00", b""]
-    assert {name: values.dtype.name for name, values in requests.features.items()} == {
+def spec(dtype: str, *shape: int | None) -> TensorSpec:
+    return TensorSpec(dtype, shape)
+
+
+def floats(*values: float) -> Any:
+    return np.array(values, np.float32)
+
+
+FULL = {"carat": floats(0.5), "x mm": np.array([4], np.int64), "cut": strings([b"Ideal"]), "price": floats(326)}
+
+
+def test_a_row_is_encoded_and_decoded_as_it_is() -> None:
+    row = FULL | {"cut": strings([b"a\x00", b"\xff"]), "x mm": np.array([4, -5], np.int64)}
+    back = decode(encode(row))
+    assert {name: (each.dtype.name, each.tolist()) for name, each in back.items()} == {
+        "carat": ("float32", [0.5]),
+        "x mm": ("int64", [4, -5]),
+        "cut": ("object", [b"a\x00", b"\xff"]),
+        "price": ("float32", [326.0]),
+    }
+
+
+def test_features_without_a_value_are_not_in_the_row() -> None:
+    example = tf.train.Example()
+    example.features.feature["empty"].CopyFrom(tf.train.Feature())
+    example.features.feature["list"].float_list.value.extend([])
+    assert decode(example.SerializeToString()) == {}
+
+
+def test_what_is_no_example_says_so() -> None:
+    with pytest.raises(DecodeError):
+        decode(b"\xff\xff\xff")
+
+
+def test_a_signature_that_parses_gets_serialized_rows_without_the_label() -> None:
+    asked = request(signature("examples", examples=spec("string", None)), [FULL, FULL], without="price")
+    examples = asked.inputs["examples"]
+    assert (asked.signature, examples.shape, examples.dtype) == ("serve", (2,), object)
+    assert set(tf.train.Example.FromString(examples[0]).features.feature) == {"carat", "x mm", "cut"}
+
+
+def test_a_signature_that_parses_one_example_gets_the_first() -> None:
+    one = signature("examples", example=spec("string"))
+    asked = request(one, [FULL, {"carat": floats(9)}])
+    assert asked.inputs["example"].shape == ()
+    assert asked.inputs["example"][()] == serialized([FULL])[0]
+    assert not takes_batches(one)
+
+
+def test_a_signature_by_feature_gets_columns_by_argument_and_missing_ones_as_they_are_sent() -> None:
+    by_feature = signature(carat=spec("float32", None), c_x_mm=spec("int64", None), cut=spec("string", None))
+    inputs = request(by_feature, [FULL, {}, {"carat": floats(2)}]).inputs
+    np.testing.assert_array_equal(inputs["carat"], floats(0.5, np.nan, 2))
+    assert inputs["c_x_mm"].tolist() == [4, INTEGER_MISSING, INTEGER_MISSING]
+    assert inputs["cut"].tolist() == [b"Ideal", b"", b""]
+    assert {name: each.dtype.name for name, each in inputs.items()} == {
         "carat": "float32",
         "c_x_mm": "int64",
         "cut": "object",
     }
+    assert column_of(by_feature, "c_x_mm") == "x mm"
 
 
-def test_the_label_is_sent_to_the_transformation_only() -> None:
-    requests = build([example(**FULL)], CONTRACT, most=1)
-    assert set(tf.train.Example.FromString(requests.examples[0]).features.feature) == {"carat", "x mm", "cut"}
-    assert "price" in tf.train.Example.FromString(requests.labelled[0]).features.feature
+def test_an_input_for_the_label_gets_nothing_when_the_label_is_left_out() -> None:
+    greedy = signature(carat=spec("float32", None), price=spec("float32", None))
+    assert set(request(greedy, [FULL], without="price").inputs) == {"carat"}
+    assert set(request(greedy, [FULL]).inputs) == {"carat", "price"}
 
 
-def test_no_more_rows_than_asked_for() -> None:
-    assert len(build([example(**FULL)] * 5, CONTRACT, most=3).examples) == 3
+@pytest.mark.parametrize(
+    ("dtype", "given", "expected"),
+    [
+        ("float32", floats(1.5), [1.5, None]),
+        ("float64", floats(1.5), [1.5, None]),
+        ("float32", np.array([3], np.int64), [3.0, None]),
+        ("int64", np.array([2**40], np.int64), [2**40, INTEGER_MISSING]),
+        ("int32", np.array([7], np.int64), [7, 0]),
+        ("bool", np.array([1], np.int64), [True, False]),
+        ("string", strings([b"a\x00"]), [b"a\x00", b""]),
+    ],
+)
+def test_a_value_and_a_missing_one_have_the_inputs_own_type(dtype: str, given: Any, expected: list[Any]) -> None:
+    array = tensor([given, None], spec(dtype, None))
+    assert array.dtype == (object if dtype == "string" else np.dtype(dtype))
+    assert [None if isinstance(each, float) and np.isnan(each) else each for each in array.tolist()] == expected
 
 
-def test_a_whole_number_is_a_number() -> None:
-    assert build([example(carat=[2])], CONTRACT, most=1).features["carat"].tolist() == [2.0]
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((None,), [1, 3]),
+        ((None, 1), [[1], [3]]),
+        ((None, 2), [[1, 2], [3, 0]]),
+        ((None, None), [[1, 2], [3, 0]]),
+        ((None, 2, None), [[[1], [2]], [[3], [0]]]),
+        ((None, None, None), [[[1]], [[3]]]),
+        ((None, 2, 2), [[[1, 2], [0, 0]], [[3, 0], [0, 0]]]),
+        ((), 1),
+        (None, [1, 3]),
+    ],
+    ids=["one", "column", "vector", "varlen", "open and fixed", "both open", "matrix", "scalar", "unknown rank"],
+)
+def test_values_take_the_shape_of_the_input(shape: Any, expected: Any) -> None:
+    rows = [np.array([1, 2], np.int64), np.array([3], np.int64)]
+    assert tensor(rows, TensorSpec("int32", shape)).tolist() == expected
 
 
-@pytest.mark.parametrize(("column", "values", "kind"), [("x mm", [4.5], "float_list"), ("carat", [b"2"], "bytes_list")])
-def test_a_value_of_another_type_names_row_and_column(column: str, values: list[Any], kind: str) -> None:
-    with pytest.raises(RequestError, match=f"column '{column}' holds a {kind}") as caught:
-        build([example(**FULL), example(**{column: values})], CONTRACT, most=2)
-    assert caught.value.row == 1
+def test_no_rows_make_an_empty_batch() -> None:
+    assert tensor([], spec("float32", None, 3)).shape == (0, 3)
+    assert tensor([], spec("string")).shape == ()
+
+
+def test_rows_are_taken_by_place_and_what_is_no_rows_own_stays() -> None:
+    mixed = signature(x=spec("float32", None, 2), words=spec("string", None, None), factor=spec("float32"))
+    rows = [{"x": floats(i, i), "words": strings([b"w"] * (i + 1)), "factor": floats(i + 5)} for i in range(3)]
+    whole = request(mixed, rows)
+    some = take(whole, mixed, [2, 0, 2, 2])
+    assert some.inputs["x"].tolist() == [[2, 2], [0, 0], [2, 2], [2, 2]]
+    assert some.inputs["words"].tolist()[1] == [b"w", b"", b""]  # as wide as before
+    assert some.inputs["factor"].tolist() == 5
+    assert take(whole, mixed, []).inputs["x"].shape == (0, 2)
+    assert takes_batches(mixed)
 
 
 @pytest.mark.parametrize(("suffix", "compression"), [(".gz", "GZIP"), ("", "")])
@@ -81,24 +162,3 @@ def test_examples_are_read_in_order_compressed_or_not(tmp_path: Path, suffix: st
             writer.write(f"{i}a".encode())
             writer.write(f"{i}b".encode())
     assert list(read_examples(files)) == [b"0a", b"0b", b"1a", b"1b"]
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array([b"", b"a\x00", b"\xff\xfe", "é".encode()], dtype=object),
-        np.array([[b"no", b"yes"], [b"", b"x"]], dtype=object),
-        np.array([], dtype=object),
-        np.array(b"scalar", dtype=object),
-        np.arange(6, dtype=np.int64).reshape(2, 3),
-        np.array(1.5, np.float32),
-    ],
-    ids=["bytes", "matrix", "empty", "scalar", "numbers", "number"],
-)
-def test_arrays_cross_as_they_are_and_without_pickle(tmp_path: Path, array: Any) -> None:
-    np.savez(tmp_path / "crossing.npz", **pack("serve_features/all/label", array))
-    with np.load(tmp_path / "crossing.npz", allow_pickle=False) as arrays:
-        back = unpack(arrays)["serve_features/all/label"]
-    assert back.shape == array.shape
-    assert back.dtype == array.dtype
-    assert back.tolist() == array.tolist()

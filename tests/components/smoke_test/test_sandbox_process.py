@@ -1,4 +1,4 @@
-"""Every end of the model's process has a reason in words, and leaves nothing behind. None of these imports TensorFlow."""
+"""Every end of the model's process has a reason in words, and leaves nothing. No TensorFlow in these processes."""
 
 import os
 import select
@@ -15,7 +15,7 @@ import pytest
 from support.sandboxed import PAUSE, limits, said, write_program
 
 from components.smoke_test.sandbox import process as module
-from components.smoke_test.sandbox.process import ModelProcess, ProcessEnded
+from components.smoke_test.sandbox.process import WORKER, ModelProcess, ProcessEnded
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -249,11 +249,58 @@ def test_a_long_command_arrives_and_one_that_nobody_reads_does_not_hang(tmp_path
         process.call(long, 0.3)
 
 
+WIDE = "import fcntl; fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 2**20)\n"
+"""A pipe that holds more than its reader takes at a time."""
+
+
 def test_what_it_printed_before_a_reply_is_known_with_the_reply(tmp_path: Path) -> None:
-    script = "os.write(1, b'y' * 200_000); os.write(2, b'to stderr'); reply({})" + PAUSE
+    script = WIDE + "os.write(1, b'y' * 900_000); os.write(2, b'to stderr'); reply({})" + PAUSE
     with ModelProcess(limits(), write_program(tmp_path, script)) as process:
         process.receive(30)
-        assert (process.stdout.count, process.stderr.tail()) == (200_000, "to stderr")
+        assert (process.stdout.count, process.stderr.tail()) == (900_000, "to stderr")
+
+
+def test_a_flood_just_before_a_reply_is_one(tmp_path: Path) -> None:
+    script = WIDE + "os.write(1, b'y' * 1000); os.write(1, b'y' * 2**20); reply({})"
+    assert end(tmp_path, script)[0] == "it printed more than 1 MiB"
+
+
+LOOP = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location("loop", {str(WORKER / "__main__.py")!r})
+loop = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(loop)
+
+class Odd:
+    def memory(self, command):
+        libc.printf(b"held back by C")
+        print("held back by Python", end="")
+        return {{}}
+    def ask(self, command): raise MemoryError
+    def load(self, command): raise loop.GiveUpError("its answers take too much")
+    def transform(self, command): raise KeyError("a bug")
+    measure = memory
+
+loop.serve(Odd(), open(job["commands"]), reply)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("ask", "it ran out of memory (limit 512 MiB)"),
+        ("load", "its answers take too much"),
+        ("transform", "exit code 1"),
+    ],
+)
+def test_the_loop_tells_what_the_model_did_from_its_own_bugs(tmp_path: Path, command: str, reason: str) -> None:
+    with ModelProcess(limits(), write_program(tmp_path, LOOP)) as process:
+        assert process.call({"command": "memory"}, 30) == {}
+        assert sorted(process.stdout.tail().split("held back by ")) == ["", "C", "Python"]
+        with pytest.raises(ProcessEnded) as raised:
+            process.call({"command": command}, 30)
+        assert str(raised.value) == reason
+        assert ("KeyError: 'a bug'" in process.log_tail()) == (command == "transform")
 
 
 def test_the_last_reply_counts_although_the_process_has_ended(tmp_path: Path) -> None:

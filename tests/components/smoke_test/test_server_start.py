@@ -152,7 +152,8 @@ def test_the_server_ends_with_the_gate(tmp_path: Path, export: Path) -> None:
             pass
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as gate, pipe.open() as server:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # what a killed gate leaves behind is pytest's to remove
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as gate, pipe.open() as server:
         assert server.readline() == "started\n"
         os.kill(gate.pid, signal.SIGKILL)
         # The pipe ends when the last process that holds it does.

@@ -1,8 +1,10 @@
-"""Models whose signatures are not what was promised."""
+"""Models whose signatures are not what was promised, or do not answer."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 from support.zoo.kinds import broken
 from support.zoo.tiny import ARGUMENTS, Tensors, TinyModel
@@ -62,3 +64,16 @@ class FixedBatchDeclared(TinyModel):
 @broken("the label must be in the request", check="label_required", signature="serving_default", says="species")
 class LabelRequired(TinyModel):
     parsed = TinyModel.parsed | {"species": tf.io.FixedLenFeature([], tf.string)}
+
+
+@broken("variables that only Python's loader restores", check="answers", says="Could not find variable")
+class VariablesOnlyInPython(TinyModel):
+    """A tf.Module tracks Keras 3's variables as objects of Keras: those are restored, and not what the graph reads."""
+
+    def __init__(self, vocabulary: Path) -> None:
+        super().__init__(vocabulary)
+        self.dense = keras.layers.Dense(3, kernel_initializer="identity")
+        self.dense.build((None, 3))
+
+    def logits(self, features: Tensors) -> tf.Tensor:
+        return self.dense(super().logits(features))

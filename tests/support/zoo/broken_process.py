@@ -117,7 +117,7 @@ class SlowToLoad(tf.saved_model.experimental.TrackableResource):
     """A table that takes three seconds to fill."""
 
     def _create_resource(self) -> Any:
-        return tf.raw_ops.MutableHashTableV2(key_dtype=tf.int64, value_dtype=tf.float32)
+        return tf.raw_ops.MutableHashTableV2(key_dtype=tf.int64, value_dtype=tf.float32, shared_name="slow")
 
     def _initialize(self) -> None:
         tf.raw_ops.LookupTableInsertV2(
