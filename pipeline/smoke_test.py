@@ -80,7 +80,7 @@ def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, 
 
     notes = [model.note] if model.note else []
     with tempfile.TemporaryDirectory(prefix="lockgate-examples-") as temporary:
-        given: list[str] = []
+        given: list[str] | None = None
         if files is not None:
             contract = _contract(model, parsed, settings)
             most = settings.rows + (SPARE_ROWS if model.artifact is not None else 0)

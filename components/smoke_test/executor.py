@@ -72,7 +72,7 @@ def _subject(inputs: Artifacts, config: SmokeTestConfig, folder: Path) -> Subjec
     champion = champion if champion and fileio.exists(path_utils.serving_model_path(champion.uri)) else None
     return Subject(
         saved_model=_local_copy(path_utils.serving_model_path(model.uri), folder / "model"),
-        example_files=_split_files(examples, config.split) if examples else (),
+        example_files=_split_files(examples, config.split) if examples else None,
         schema=_schema(schema) if schema else None,
         model_uri=model.uri,
         transform_graph=_local_copy(posixpath.join(graph.uri, _TRANSFORM_FN), folder / "graph") if graph else None,

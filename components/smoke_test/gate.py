@@ -56,7 +56,7 @@ class Subject:
 
     Attributes:
       saved_model: the export, a local folder.
-      example_files: the split's raw examples; none when there are no examples.
+      example_files: the split's raw examples; None when there are no examples to go by.
       schema: a schema_pb2.Schema of the raw examples, or None.
       model_uri: the Model artifact, which may hold golden files, local or remote; None for a bare SavedModel.
       transform_graph: the SavedModel of the transform graph, a local folder, or None.
@@ -66,7 +66,7 @@ class Subject:
     """
 
     saved_model: Path
-    example_files: Sequence[str] = ()
+    example_files: Sequence[str] | None = None
     schema: Any | None = None
     model_uri: str | None = None
     transform_graph: Path | None = None

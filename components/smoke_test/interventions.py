@@ -71,7 +71,7 @@ def distinct(rows: Sequence[Row], signature: Signature, contract: Contract) -> i
     return len({tuple(_key(row.get(column)) for column in columns) for row in rows})
 
 
-def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects:
+def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects | str:
     """Asks for the rows with each feature changed in turn.
 
     Args:
@@ -79,11 +79,16 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects:
       signature: one that answers.
       rows: without the label.
 
+    Returns:
+      The effects, or why there are none.
+
     Raises:
       ProcessEnded: the model's process ended over a request.
     """
     taken = _taken(rows, signature, bench.contract)
     batch, before = _base(bench, signature, rows, len(taken))
+    if before.error is not None:
+        return f"it does not answer {_BLOCKS * len(batch.rows)} rows at once: {before.error}"
     # The tf.Example of a row holds whatever we put there; only arguments are a closed list.
     columns = frozenset(each.column for each in taken) if signature.kind == "features" else None
     numbers = bench.numbers(before)
@@ -93,8 +98,9 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects:
     random = np.random.default_rng(_SEED)
     features: list[FeatureEffect] = []
     step = max(int(_CHUNK_SECONDS / size), 1)
+    large = repeated(batch, _BLOCKS)
     for start in range(0, len(tried), step):
-        features += _ask(bench, batch, before, tried[start : start + step], random)
+        features += _ask(bench, batch, large, before, tried[start : start + step], random)
     return Effects(features, columns, deviation)
 
 
@@ -117,28 +123,27 @@ def _dtype(rows: Sequence[Row], column: str) -> str:
 
 def _base(bench: Bench, signature: Signature, rows: Sequence[Row], features: int) -> tuple[Batch, Answer]:
     """The rows that are used, as many as there is time for, and the answer to them in the size of all requests."""
-    used = evenly(rows, _ROWS)
-    batch, before = _asked(bench, signature, used)
-    if features * before.seconds > _SECONDS:
-        # The first request of a size takes longer than all others.
-        batch, before = _asked(bench, signature, used)
-        most = max(int(len(used) * _SECONDS / (features * max(before.seconds, 1e-3))), _FEWEST_ROWS)
-        if most < len(used):
-            batch, before = _asked(bench, signature, evenly(rows, most))
+    # No request larger than a server would send.
+    most = min(_ROWS, max(bench.config.batches.max_rows // _BLOCKS, _FEWEST_ROWS))
+    batch = Batch(signature, evenly(rows, most))
+    before = _asked(bench, batch)
+    most = max(int(len(batch.rows) * _SECONDS / (max(features, 1) * max(before.seconds, 1e-3))), _FEWEST_ROWS)
+    if most < len(batch.rows):
+        batch = Batch(signature, evenly(rows, most))
+        before = _asked(bench, batch)
     return batch, before
 
 
-def _asked(bench: Bench, signature: Signature, rows: Sequence[Row]) -> tuple[Batch, Answer]:
-    batch = Batch(signature, rows)
-    [answer] = bench.session.ask([repeated(batch, _BLOCKS).request()], phase="effects")
-    return batch, answer
+def _asked(bench: Bench, batch: Batch) -> Answer:
+    request = repeated(batch, _BLOCKS).request()
+    # The first request of a size takes longer than all others.
+    return bench.session.ask([request, request], phase="effects")[1]
 
 
 def _ask(
-    bench: Bench, batch: Batch, before: Answer, tried: Sequence[Taken], random: np.random.Generator
+    bench: Bench, batch: Batch, large: Batch, before: Answer, tried: Sequence[Taken], random: np.random.Generator
 ) -> Iterator[FeatureEffect]:
-    """The effects of a few features, asked together."""
-    large = repeated(batch, _BLOCKS)
+    """The effects of a few features, asked together; `large` has the batch's rows once for each block."""
     shuffles = {each.column: [_shuffled(batch.values(each.column), random) for _ in range(_BLOCKS)] for each in tried}
     strange = {each.column: _strange(each, batch.values(each.column)) for each in tried}
     requests = []

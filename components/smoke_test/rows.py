@@ -35,7 +35,7 @@ def choose_rows(
     session: Session,
     contract: Contract,
     golden: Golden | None,
-    files: Sequence[str],
+    files: Sequence[str] | None,
     schema: Any | None,
     config: SmokeTestConfig,
 ) -> Rows:
@@ -46,7 +46,7 @@ def choose_rows(
         the trainer has predicted none of them.
       ProcessEnded: the model's process ended over the search.
     """
-    if not files:
+    if files is None:
         return Rows(made_rows(contract, schema, config.rows), range(config.rows), made=True)
     most = config.rows + (SPARE_ROWS if golden is not None else 0)
     try:

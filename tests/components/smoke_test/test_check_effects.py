@@ -76,6 +76,12 @@ def refuses_strange(raw: Tensors) -> Tensors:
         return of_terms(*COLUMNS)({name: tf.identity(value) for name, value in raw.items()})
 
 
+def few_rows(raw: Tensors) -> Tensors:
+    few = tf.debugging.Assert(tf.size(raw["size"]) <= 40, ["too many rows"])
+    with tf.control_dependencies([few]):
+        return of_terms(*COLUMNS)({name: tf.identity(value) for name, value in raw.items()})
+
+
 BY_FEATURE = {
     "sound": of_terms(*COLUMNS),
     "drops_size": of_terms("count", "colour", "shape"),
@@ -85,6 +91,7 @@ BY_FEATURE = {
     "one_hot_constant": one_hot_constant,
     "certain": certain,
     "refuses_strange": refuses_strange,
+    "few_rows": few_rows,
 }
 
 
@@ -253,6 +260,12 @@ def test_made_up_and_few_rows_say_nothing_of_effects(check: Check) -> None:
         for name in ("constant", "feature_effect", "ignored_features"):
             assert results[name].status == "skipped"
         assert results["label_required"].status == "passed"
+
+
+def test_a_model_that_refuses_large_batches(check: Check) -> None:
+    for name in ("constant", "feature_effect", "ignored_features"):
+        result = check("few_rows", importance=IMPORTANCE)[name]
+        assert result.actual.startswith("it does not answer 240 rows at once: InvalidArgument")
 
 
 def test_a_label_that_is_required(check: Check) -> None:

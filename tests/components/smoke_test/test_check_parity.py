@@ -148,6 +148,13 @@ def test_a_transform_graph_of_another_run() -> None:
     }
 
 
+def test_a_column_may_have_a_dimension_more_in_the_graph() -> None:
+    def columns(examples: Any) -> Any:
+        return {name: each.reshape(-1, 1) for name, each in transform(examples).items()}
+
+    assert failed(run(graph=columns)) == set()
+
+
 def test_several_features_that_differ_are_listed() -> None:
     def doubled(examples: Any) -> Any:
         return {name: 2 * each + 1 for name, each in transform(examples).items()}

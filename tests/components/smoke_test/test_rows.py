@@ -59,7 +59,7 @@ def row_keys(_: str, inputs: Any, __: int) -> Any:
 
 
 def choose(
-    files: list[str], known: Contract, stored: Golden | None = None, model: Any = row_keys, **config: Any
+    files: list[str] | None, known: Contract, stored: Golden | None = None, model: Any = row_keys, **config: Any
 ) -> Any:
     return choose_rows(StandIn(model), known, stored, files, None, SmokeTestConfig(**config))  # type: ignore[arg-type]
 
@@ -102,8 +102,16 @@ def test_golden_predictions_without_row_keys_leave_the_first_rows(tmp_path: Path
     assert (list(rows.positions), rows.golden) == ([0, 1], None)
 
 
+def test_row_keys_come_from_a_signature_that_takes_examples(tmp_path: Path) -> None:
+    other = signature(
+        "keys", {"x": TensorSpec("float32", (None,)), "y": TensorSpec("float32", (None,))}, **TRANSFORM.outputs
+    )
+    rows = choose(write(tmp_path, examples(3)), contract(other), golden(100), rows=2)
+    assert rows.golden is None
+
+
 def test_rows_are_made_up_where_there_are_no_examples() -> None:
-    rows = choose([], contract(signature()), rows=5)
+    rows = choose(None, contract(signature()), rows=5)
     assert (len(rows), rows.made, set(rows.rows[0])) == (5, True, {"x"})
 
 
