@@ -84,7 +84,7 @@ class Contract:
       range: the smallest and the largest training label of a regression, or None.
       importance: by column, how far shuffling it moved the trainer's predictions (mean absolute change), or None when
         the trainer left none.
-      promised: by signature, the inputs and outputs that schema and task ask for; empty when no trainer of ours made it.
+      promised: by signature, the inputs and outputs that schema and task ask for; empty for another trainer's model.
     """
 
     task: Task | None
@@ -100,4 +100,6 @@ class Contract:
 
     def predicting(self) -> tuple[Signature, ...]:
         """The signatures that clients ask for predictions, in name order: `role` predict."""
-        return tuple(self.signatures[name] for name in sorted(self.signatures) if self.signatures[name].role == "predict")
+        return tuple(
+            self.signatures[name] for name in sorted(self.signatures) if self.signatures[name].role == "predict"
+        )

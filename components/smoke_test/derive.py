@@ -61,7 +61,7 @@ def _named(signature: Signature, columns: Mapping[str, str]) -> Signature:
 
 
 def _features(signatures: Iterable[Signature], golden: GoldenContract | None, schema: Any | None) -> dict[str, Feature]:
-    """The raw features that requests carry: the trainer's word, else what the signatures read; details of the schema."""
+    """The raw features that requests carry: the trainer's word, else what the signatures read."""
     read: dict[str, Feature] = {}
     for signature in signatures:
         if signature.role == "predict":

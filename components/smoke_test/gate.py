@@ -25,7 +25,7 @@ from components.smoke_test.golden import Golden, GoldenError
 from components.smoke_test.names import CheckName
 from components.smoke_test.recorder import Recorder
 from components.smoke_test.report import CheckResult, Report
-from components.smoke_test.rows import NoRows, choose_rows
+from components.smoke_test.rows import NoRowsError, choose_rows
 from components.smoke_test.safety import check_safety
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Session
@@ -144,7 +144,7 @@ def _run(
     recorder.record(loaded(None, load_seconds))
     try:
         rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
-    except NoRows as error:
+    except NoRowsError as error:
         hint = "train again on these examples, or choose another smoke_test.split"
         recorder.record([CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint)])
         recorder.record(check_process(session, config.process))

@@ -22,7 +22,7 @@ SPARE_ROWS = 2000
 _SEARCH_BATCH = 500
 
 
-class NoRows(Exception):
+class NoRowsError(Exception):
     """There is nothing to ask; the message is what was found."""
 
     def __init__(self, check: CheckName, expected: str, message: str, row: int | None = None) -> None:
@@ -42,8 +42,8 @@ def choose_rows(
     """The first examples that the trainer has predicted, or the first, or made-up ones where there are no examples.
 
     Raises:
-      NoRows: the split is empty, an example can't be read or holds values of another type than a signature takes, or
-        the trainer has predicted none of them.
+      NoRowsError: the split is empty, an example can't be read or holds values of another type than a signature
+        takes, or the trainer has predicted none of them.
       ProcessEnded: the model's process ended over the search.
     """
     if files is None:
@@ -52,16 +52,16 @@ def choose_rows(
     try:
         records = list(islice(read_examples(files), most))
     except tf.errors.OpError as error:
-        raise NoRows("answers", "TFRecord files of serialized tf.Examples", error.message) from error
+        raise NoRowsError("answers", "TFRecord files of serialized tf.Examples", error.message) from error
     if not records:
-        raise NoRows("answers", "rows to ask", f"no rows in the {config.split} split")
+        raise NoRowsError("answers", "rows to ask", f"no rows in the {config.split} split")
     transform = _transform(contract)
     if golden is None or transform is None:
         return _rows(records, range(min(config.rows, len(records))), contract)
     place = {key: i for i, key in enumerate(golden.row_keys.tolist())}
     found = dict(islice(_known(session, transform, contract.row_key or "", records, place), config.rows))
     if not found:
-        raise NoRows(
+        raise NoRowsError(
             "golden",
             "at least one row that the trainer has predicted",
             f"none among the first {len(records):,} of the {config.split} split",
@@ -85,7 +85,7 @@ def _known(
         batch = strings(records[start : start + _SEARCH_BATCH])
         [answer] = session.ask([Request(transform.name, {argument: batch})], phase="golden_rows")
         if answer.error is not None:
-            raise NoRows("golden", f"row keys from the signature {transform.name}", str(answer.error))
+            raise NoRowsError("golden", f"row keys from the signature {transform.name}", str(answer.error))
         for i, key in enumerate(answer.outputs[row_key].reshape(-1).tolist()):
             if key in place:
                 yield start + i, place[key]
@@ -97,7 +97,7 @@ def _rows(records: Sequence[bytes], positions: Sequence[int], contract: Contract
         try:
             rows.append(decode(records[position]))
         except DecodeError as error:
-            raise NoRows("answers", "serialized tf.Examples", f"not one: {error}", row=position) from error
+            raise NoRowsError("answers", "serialized tf.Examples", f"not one: {error}", row=position) from error
         _check_types(rows[-1], position, contract)
     return Rows(rows, positions)
 
@@ -114,7 +114,7 @@ def _check_types(row: Row, position: int, contract: Contract) -> None:
             column = column_of(signature, argument)
             if column in row and not _fits(row[column], spec.dtype):
                 expected = f"column {column!r} as {spec.dtype}, which the signature {signature.name} takes"
-                raise NoRows("answers", expected, f"{row[column].tolist()[:3]}", row=position)
+                raise NoRowsError("answers", expected, f"{row[column].tolist()[:3]}", row=position)
 
 
 def _fits(values: Array, dtype: str) -> bool:

@@ -125,11 +125,10 @@ def test_a_second_run_takes_everything_from_the_cache_and_pushes_nothing_new(pen
         "ExampleValidator",
         "Transform",
         "Trainer",
-        "SmokeTest",
     ):
         assert again.result["states"][name] == "cached", name
     # There is a push now to compare the data and the model with.
-    assert {again.result["states"][name] for name in ("DataGate", "Evaluator")} == {"done"}
+    assert {again.result["states"][name] for name in ("DataGate", "Evaluator", "SmokeTest")} == {"done"}
     assert again.result["pushed"] == first.result["pushed"]
     assert again.result["metrics"] == first.result["metrics"]
     assert len([each for each in (root / "serving").iterdir() if each.name.isdigit()]) == 1
@@ -143,7 +142,7 @@ def test_gates_that_say_no_stop_the_push_and_say_why(penguins, lockgate_run):
         PENGUINS,
         root,
         *("--set", "train.epochs=1", "--set", "train.learning_rate=1.0e-6"),
-        *("--set", "smoke_test.timeout_seconds=0.5"),
+        *("--set", "smoke_test.process.start_seconds=0.5"),
         *(
             "--set",
             "evaluate.thresholds=[{metric: log_loss, max: 0.001}, {metric: accuracy, min: 0, max_regression: 0}]",

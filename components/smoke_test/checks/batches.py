@@ -144,7 +144,7 @@ def _threads(asked: Asked) -> CheckResult:
         # Only what one client alone is answered otherwise is the fault of the others.
         alone = asked.bench.session.ask([requests[i], requests[i]], phase="threads")
         if _first_change(asked, check, places[i], alone) is not None:
-            reason = "one client alone does not get the same answer twice: see the check `repeatable`"
+            reason = "one client alone does not get the same answer twice: see `repeatable` and `batch_sizes`"
             return CheckResult.skips(check, reason, signature=asked.signature.name)
         fault = _first_change(asked, check, places[i], [alone[0], answer])
         if fault is not None:

@@ -56,7 +56,6 @@ def test_larger_batches_hold_the_rows_in_turn() -> None:
 
     run(of_x(remember))
     assert seen[7] == [*X, *X[:2]]
-    assert seen[2] == [*X[:2]]
 
 
 def test_rounding_that_depends_on_the_batch_is_allowed_up_to_the_tolerance() -> None:

@@ -13,7 +13,7 @@ from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.golden import Golden, GoldenContract
 from components.smoke_test.requests import decode, encode
-from components.smoke_test.rows import NoRows, choose_rows
+from components.smoke_test.rows import NoRowsError, choose_rows
 
 TRANSFORM = Signature(
     "transform_features",
@@ -83,7 +83,7 @@ def test_a_row_beyond_those_that_are_asked_for_may_be_predicted(tmp_path: Path) 
 
 
 def test_none_of_the_rows_is_predicted(tmp_path: Path) -> None:
-    with pytest.raises(NoRows, match="none among the first 9 of the test split") as caught:
+    with pytest.raises(NoRowsError, match="none among the first 9 of the test split") as caught:
         choose(write(tmp_path, examples(9)), contract(TRANSFORM), golden(5))
     assert caught.value.check == "golden"
 
@@ -92,7 +92,7 @@ def test_row_keys_that_are_not_given(tmp_path: Path) -> None:
     def refuse(*_: Any) -> Any:
         raise ModelRefusesError("InvalidArgument", "no label")
 
-    with pytest.raises(NoRows, match="no label") as caught:
+    with pytest.raises(NoRowsError, match="no label") as caught:
         choose(write(tmp_path, examples(2)), contract(TRANSFORM), golden(100), refuse)
     assert caught.value.check == "golden"
 
@@ -116,12 +116,12 @@ def test_rows_are_made_up_where_there_are_no_examples() -> None:
 
 
 def test_an_empty_split(tmp_path: Path) -> None:
-    with pytest.raises(NoRows, match="no rows in the eval split"):
+    with pytest.raises(NoRowsError, match="no rows in the eval split"):
         choose(write(tmp_path, []), contract(), split="eval")
 
 
 def test_a_record_that_is_no_example_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NoRows, match="not one") as caught:
+    with pytest.raises(NoRowsError, match="not one") as caught:
         choose(write(tmp_path, [*examples(2), b"\xff\xff"]), contract())
     assert (caught.value.check, caught.value.row) == ("answers", 2)
 
@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, there: bool) -> None:
     path = tmp_path / "data"
     if there:
         path.write_bytes(b"x" * 100)
-    with pytest.raises(NoRows) as caught:
+    with pytest.raises(NoRowsError) as caught:
         choose([str(path)], contract())
     assert caught.value.expected == "TFRecord files of serialized tf.Examples"
 
@@ -154,7 +154,7 @@ def test_a_value_that_a_signature_cannot_take_is_named(tmp_path: Path, values: A
     if fits:
         assert len(choose(files, known)) >= 1
         return
-    with pytest.raises(NoRows) as caught:
+    with pytest.raises(NoRowsError) as caught:
         choose(files, known)
     assert caught.value.row == (0 if dtype == "string" else 1)
     assert caught.value.expected == f"column 'x' as {dtype}, which the signature serve takes"

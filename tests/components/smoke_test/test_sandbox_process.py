@@ -267,7 +267,8 @@ def test_what_it_printed_before_a_reply_is_known_with_the_reply(tmp_path: Path) 
 
 
 def test_a_flood_just_before_a_reply_is_one(tmp_path: Path) -> None:
-    script = WIDE + "os.write(1, b'y' * 500_000); reply({})\nos.write(1, b'y' * 900_000); reply({})" + PAUSE
+    first, second = "os.write(1, b'y' * 500_000); reply({})", "os.write(1, b'y' * 900_000); reply({})"
+    script = f"{WIDE}{first}\nos.read(job['commands'], 1)\n{second}{PAUSE}"
     with ModelProcess(limits(), write_program(tmp_path, script)) as process:
         process.receive(30)
         os.write(process._commands, b"!")

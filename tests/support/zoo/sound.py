@@ -21,21 +21,23 @@ class Sound:
       name: of the model.
       build: exports it into a new folder; is given the tables of the trained models by task, and the tiny model's
         transform graph.
+      task: of a model with golden files, which no check may skip; empty without.
       config: what differs from the defaults in `smoke_test:`.
     """
 
     name: str
     build: Callable[[Path, Worlds, Path], Exported]
+    task: str = ""
     config: dict[str, Any] = field(default_factory=dict)
 
 
 def _tiny(task: str) -> Sound:
     model = type("Sound", (TinyModel,), {"task": task})
-    return Sound(f"tiny_{task}", lambda folder, _, graph: export(model, folder, graph))
+    return Sound(f"tiny_{task}", lambda folder, _, graph: export(model, folder, graph), task)
 
 
 def _trained(family: str, task: str) -> Sound:
-    return Sound(f"{family}_{task}", lambda folder, worlds, _: trained.train(worlds(task), family, folder))
+    return Sound(f"{family}_{task}", lambda folder, worlds, _: trained.train(worlds(task), family, folder), task)
 
 
 def _plain(name: str) -> Sound:
@@ -43,7 +45,7 @@ def _plain(name: str) -> Sound:
         PLAIN[name](folder)
         return Exported(folder / "model", folder / "examples", folder / "schema")
 
-    return Sound(name, build, {"golden": "optional"})
+    return Sound(name, build, config={"golden": "optional"})
 
 
 SOUND: dict[str, Sound] = {
