@@ -11,7 +11,7 @@ from components.smoke_test import golden as golden_files
 from components.smoke_test.bench import Bench, Champion
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
-from components.smoke_test.checks.budgets import check_budgets
+from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
 from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures
 from components.smoke_test.checks.effects import check_effects
 from components.smoke_test.checks.harm import check_harm
@@ -102,8 +102,8 @@ def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, sess
         recorder.record([CheckResult.fails("loads", "a SavedModel", str(error), hint=hint)])
         return "the model can't be loaded"
     recorder.record(check_safety(export, config))
-    if unsafe := recorder.blocked_by(_UNSAFE):
-        return f"the model was not executed, because of {unsafe.check}"
+    if unsafe := recorder.blocking(_UNSAFE):
+        return f"the model was not executed, because of {unsafe[0].check}"
     try:
         golden = _golden(subject, config)
     except GoldenError as error:
@@ -164,7 +164,7 @@ def _run(
     for family, checks in FAMILIES:
         if recorder.wants(checks):
             recorder.record(family(bench))
-        if recorder.blocked_by(("latency", "throughput")):
+        if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))
             return "the model is too slow to be asked more"
     recorder.record(check_process(session, config.process))

@@ -34,9 +34,9 @@ class Recorder:
                 )
             started = time.perf_counter()
 
-    def blocked_by(self, checks: Collection[CheckName]) -> CheckResult | None:
-        """The first of these checks that refuses the model."""
-        return next((each for each in self._results if each.blocks and each.check in checks), None)
+    def blocking(self, checks: Collection[CheckName]) -> list[CheckResult]:
+        """The results of these checks that refuse the model."""
+        return [each for each in self._results if each.blocks and each.check in checks]
 
     def finish(self, reason: str) -> tuple[CheckResult, ...]:
         """All results in the order of the report; checks without one are skipped for the given reason."""

@@ -19,7 +19,17 @@ _TRIES = 5
 """Requests after which a model that is far too slow is not measured further."""
 _SECONDS = 2.0
 """The time for one measurement of one side."""
+NOT_MEASURED = "not measured"
+"""The case of a latency that there is none of: the model is not slow, it answers with an error."""
 _SLOW = "the model is too slow for its clients: a smaller one, or a higher smoke_test.budgets"
+
+
+class _RefusedError(Exception):
+    """The candidate answers a batch of some size with an error."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"an error for a batch of {rows}")
+        self.rows = rows
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,18 @@ def check_budgets(bench: Bench) -> Iterator[CheckResult]:
         return
     for signature in signatures:
         rival = _rival(bench.champion, signature)
-        own, other = _measure(bench, signature, rival)
+        try:
+            own, other = _measure(bench, signature, rival)
+        except _RefusedError as error:
+            yield CheckResult.fails(
+                "latency",
+                "answers to measure",
+                f"an error for a batch of {error.rows}",
+                case=NOT_MEASURED,
+                signature=signature.name,
+                hint="the check `batch_sizes` names the error",
+            )
+            continue
         yield from _speed(signature, own, limits)
         if other is not None:
             yield from _slower(signature, own, other, limits)
@@ -79,6 +100,9 @@ def _measure(bench: Bench, signature: Signature, champion: Champion | None) -> t
     """Both in turn, in short rounds.
 
     A candidate that is far too slow is measured by a few requests: many would only end at the deadline of the phase.
+
+    Raises:
+      ProcessEnded, _RefusedError: as `_Side.measure`.
     """
     own = _Side(bench, bench.session, signature)
     singles = own.measure(rows=1, requests=_TRIES)
@@ -131,7 +155,8 @@ class _Side:
         """The seconds of some requests; none of a champion that can't answer.
 
         Raises:
-          ProcessEnded: the candidate's process ended, or answered with an error what it had answered before.
+          ProcessEnded: the candidate's process ended over it.
+          _RefusedError: the candidate answered with an error, though it has answered real rows before.
         """
         # The first request of a signature makes the plan of its graph; a server warms up too.
         spare = 0 if rows in self._warm else 1
@@ -144,7 +169,7 @@ class _Side:
                 raise
             return []
         if self._ours and len(seconds) < len(asked):
-            raise ProcessEnded(f"{self._signature.name} answered {rows} rows with an error that were answered before")
+            raise _RefusedError(rows)
         return seconds[spare:]
 
 
