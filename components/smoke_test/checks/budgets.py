@@ -105,17 +105,25 @@ def _measure(bench: Bench, signature: Signature, champion: Champion | None) -> t
       ProcessEnded, _RefusedError: as `_Side.measure`.
     """
     own = _Side(bench, bench.session, signature)
+    # The first request of each size is no measure: it makes the plan of the graph, and a server warms up too.
+    own.measure(rows=1, requests=1)
     singles = own.measure(rows=1, requests=_TRIES)
     if _median(singles) * 1000 > bench.config.budgets.p50_ms:
         return Speed(singles, (), 0), None
     size = bench.config.batches.max_rows
+    first = own.measure(rows=size, requests=1)
+    if size / first[0] < bench.config.budgets.rows_per_second / 2:
+        return Speed(singles, first, size), None
     batches = own.measure(rows=size, requests=_TRIES)
     if size / _median(batches) < bench.config.budgets.rows_per_second:
         return Speed(singles, batches, size), None
 
     sides = [own]
     if champion is not None:
-        sides.append(_Side(bench, champion.session, champion.contract.signatures[signature.name]))
+        rival = _Side(bench, champion.session, champion.contract.signatures[signature.name])
+        rival.measure(rows=1, requests=1)
+        rival.measure(rows=size, requests=1)
+        sides.append(rival)
     requests = bench.config.budgets.requests
     single = _affordable(requests, _median(singles))
     large = _affordable(max(_ROUNDS, requests // 10), _median(batches))
@@ -142,7 +150,6 @@ class _Side:
     def __init__(self, bench: Bench, session: Session, signature: Signature) -> None:
         self._bench, self._session, self._signature = bench, session, signature
         self._ours = session is bench.session
-        self._warm: set[int] = set()
         self.single: list[float] = []
         self.batch: list[float] = []
 
@@ -158,10 +165,7 @@ class _Side:
           ProcessEnded: the candidate's process ended over it.
           _RefusedError: the candidate answered with an error, though it has answered real rows before.
         """
-        # The first request of a signature makes the plan of its graph; a server warms up too.
-        spare = 0 if rows in self._warm else 1
-        self._warm.add(rows)
-        asked = [self._bench.request(self._signature, self._bench.batch(rows))] * (requests + spare)
+        asked = [self._bench.request(self._signature, self._bench.batch(rows))] * requests
         try:
             seconds = self._session.measure(asked, phase="budgets")
         except ProcessEnded:
@@ -170,7 +174,7 @@ class _Side:
             return []
         if self._ours and len(seconds) < len(asked):
             raise _RefusedError(rows)
-        return seconds[spare:]
+        return seconds
 
 
 def _speed(signature: Signature, speed: Speed, limits: Budgets) -> Iterator[CheckResult]:

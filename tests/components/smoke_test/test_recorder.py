@@ -1,0 +1,36 @@
+"""Severities, order and reasons of a report's results."""
+
+from typing import get_args
+
+from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase
+from components.smoke_test.recorder import Recorder
+from components.smoke_test.report import CheckResult
+
+
+def test_severities_come_from_the_configuration() -> None:
+    recorder = Recorder(SmokeTestConfig(severity={"stdout": "warn", "parity": "off"}))
+    recorder.record(CheckResult.fails(check, "x", "y") for check in ("stdout", "finite", "parity"))
+    results = {each.check: each for each in recorder.finish("no reason")}
+    assert (results["stdout"].severity, results["stdout"].blocks) == ("warn", False)
+    assert (results["finite"].severity, results["finite"].blocks) == ("block", True)
+    assert (results["parity"].status, results["parity"].actual) == ("skipped", "off in smoke_test.severity")
+    assert [each.check for each in recorder.blocking(("stdout", "finite"))] == ["finite"]
+    assert recorder.wants(("parity", "stdout"))
+    assert not recorder.wants(("parity",))
+
+
+def test_every_check_is_in_the_report_in_its_order() -> None:
+    recorder = Recorder(SmokeTestConfig())
+    recorder.record([CheckResult.passes("harm", "x", case=case) for case in ("b", "a")])
+    recorder.record([CheckResult.passes("schema", "x")])
+    results = recorder.finish("the model ended")
+    assert list(dict.fromkeys(each.check for each in results)) == list(get_args(CheckName))
+    # Those of one check stay in the order in which they came.
+    assert [each.case for each in results if each.check == "harm"] == ["b", "a"]
+    assert {each.actual for each in results if each.status == "skipped"} == {"the model ended"}
+
+
+def test_every_name_has_its_default() -> None:
+    assert set(DEFAULT_SEVERITIES) == set(get_args(CheckName))
+    assert set(DEFAULT_OUTCOMES) == set(get_args(HarmCase))
