@@ -131,7 +131,8 @@ def run(
         selection = Selection(first, last, use_cache=not no_cache)
         curated = loaded.config.data.schema_file is not None
         compared = loaded.config.data_gate.drift.baseline != "none"
-        if mistake := selection.mistake(curated_schema=curated, baseline=compared):
+        validated = loaded.config.smoke_test.infra_validator is not None
+        if mistake := selection.mistake(curated_schema=curated, baseline=compared, infra_validator=validated):
             raise click.UsageError(mistake)
         screen = Screen(sys.stderr if as_json else sys.stdout)
         result = run_pipeline(loaded, screen, selection)

@@ -8,6 +8,8 @@ INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
 """Of these two the graph has the second when the configuration names a schema file, else the first."""
 BASELINE = "Baseline"
 """In the graph unless `data_gate.drift.baseline` is `none`."""
+INFRA_VALIDATOR = "InfraValidator"
+"""In the graph when `smoke_test.infra_validator` is set."""
 COMPONENTS = (
     "ExampleGen",
     "StatisticsGen",
@@ -20,6 +22,7 @@ COMPONENTS = (
     "Transform",
     "Trainer",
     "Evaluator",
+    INFRA_VALIDATOR,
     "SmokeTest",
     "Pusher",
 )
@@ -40,14 +43,16 @@ class Selection:
     last: str | None = None
     use_cache: bool = True
 
-    def mistake(self, *, curated_schema: bool, baseline: bool) -> str:
+    def mistake(self, *, curated_schema: bool, baseline: bool, infra_validator: bool) -> str:
         """What is wrong with the names, or "".
 
         Args:
           curated_schema: whether the configuration names a schema file.
           baseline: whether drift is measured.
+          infra_validator: whether TFX's InfraValidator is configured.
         """
-        absent = {INFERRED_SCHEMA if curated_schema else CURATED_SCHEMA} | (set() if baseline else {BASELINE})
+        absent = {INFERRED_SCHEMA if curated_schema else CURATED_SCHEMA}
+        absent |= {name for name, there in ((BASELINE, baseline), (INFRA_VALIDATOR, infra_validator)) if not there}
         names = [name for name in COMPONENTS if name not in absent]
         for option, name in (("--from", self.first), ("--to", self.last)):
             if name is not None and name not in names:

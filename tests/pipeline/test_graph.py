@@ -30,6 +30,24 @@ def build(tmp_path):
     return _build
 
 
+@pytest.fixture
+def edited_module(monkeypatch, tmp_path):
+    """From here on the fingerprints see a comment more in the named module."""
+
+    def edit(edited):
+        def same_file_with_a_comment(name):
+            path = find_module(name)
+            if name != edited:
+                return path
+            copy = tmp_path / path.name
+            copy.write_text(path.read_text() + "# edited\n")
+            return copy
+
+        monkeypatch.setattr("pipeline.fingerprint.find_module", same_file_with_a_comment)
+
+    return edit
+
+
 def test_every_standard_component_is_there(build):
     assert set(build()) == {
         "ExampleGen",
@@ -168,19 +186,26 @@ def test_a_push_to_a_bucket_keeps_its_url(build):
     assert destination["filesystem"]["base_directory"] == "gs://bucket/models"
 
 
-@pytest.mark.parametrize("edited", ["pipeline.metrics", "components.evaluator.failures"])
-def test_an_edit_of_the_evaluators_code_changes_its_cache_key(build, monkeypatch, tmp_path, edited):
-    def same_file_with_a_comment(name):
-        path = find_module(name)
-        if name != edited:
-            return path
-        copy = tmp_path / path.name
-        copy.write_text(path.read_text() + "# edited\n")
-        return copy
+def test_the_smoke_test_knows_the_champion_the_transform_graph_and_what_the_infra_validator_says(build):
+    assert {"Champion", "Transform", "Trainer"} <= set(build()["SmokeTest"].upstream_nodes)
+    validated = build({"smoke_test": {"infra_validator": {"platform": "docker"}}})
+    assert "InfraValidator" in validated["SmokeTest"].upstream_nodes
+    assert "InfraValidator" not in validated["Pusher"].upstream_nodes
 
+
+@pytest.mark.parametrize("edited", ["pipeline.metrics", "components.evaluator.failures"])
+def test_an_edit_of_the_evaluators_code_changes_its_cache_key(build, edited_module, edited):
     before = build()
-    monkeypatch.setattr("pipeline.fingerprint.find_module", same_file_with_a_comment)
+    edited_module(edited)
     after = build()
     changed = {name for name in before if before[name].parameters != after[name].parameters}
     assert "Evaluator" in changed
     assert "SmokeTest" not in changed
+
+
+@pytest.mark.parametrize("edited", ["checks.harm", "sandbox.worker.serving", "sandbox.worker.protocol"])
+def test_an_edit_of_the_smoke_test_changes_its_cache_key(build, edited_module, edited):
+    before = build()
+    edited_module(f"components.smoke_test.{edited}")
+    after = build()
+    assert {name for name in before if before[name].parameters != after[name].parameters} == {"SmokeTest"}

@@ -2,19 +2,21 @@ import json
 
 import pytest
 
-from pipeline.selection import BASELINE, COMPONENTS, CURATED_SCHEMA, INFERRED_SCHEMA, Selection
+from pipeline.selection import BASELINE, COMPONENTS, CURATED_SCHEMA, INFERRED_SCHEMA, INFRA_VALIDATOR, Selection
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("schema", "baseline", "absent"),
+    ("schema", "baseline", "validator", "absent"),
     [
-        (None, "last_push", {CURATED_SCHEMA}),
-        ("schema.pbtxt", "previous_span", {INFERRED_SCHEMA}),
-        (None, "none", {CURATED_SCHEMA, BASELINE}),
+        (None, "last_push", None, {CURATED_SCHEMA, INFRA_VALIDATOR}),
+        ("schema.pbtxt", "previous_span", None, {INFERRED_SCHEMA, INFRA_VALIDATOR}),
+        (None, "none", {"platform": "docker"}, {CURATED_SCHEMA, BASELINE}),
     ],
 )
-def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_path, schema, baseline, absent):
+def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(
+    tmp_path, schema, baseline, validator, absent
+):
     from tfx.dsl.compiler.compiler import Compiler
 
     from pipeline.config import PipelineConfig
@@ -25,6 +27,7 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_pa
         "name": "toy",
         "data": {"path": "t.csv"},
         "data_gate": {"drift": {"baseline": baseline}},
+        "smoke_test": {"infra_validator": validator},
         "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
         "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
     }
@@ -47,19 +50,26 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(tmp_pa
 )
 def test_what_the_graph_has_is_no_mistake(selection):
     assert {
-        selection.mistake(curated_schema=curated, baseline=baseline)
+        selection.mistake(curated_schema=curated, baseline=baseline, infra_validator=validator)
         for curated in (True, False)
         for baseline in (True, False)
+        for validator in (True, False)
     } == {""}
 
 
 def test_the_schema_component_is_the_one_that_applies():
-    assert Selection(INFERRED_SCHEMA).mistake(curated_schema=False, baseline=True) == ""
-    assert Selection(CURATED_SCHEMA).mistake(curated_schema=True, baseline=True) == ""
-    assert "did you mean ImportSchemaGen?" in Selection(INFERRED_SCHEMA).mistake(curated_schema=True, baseline=True)
-    assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(curated_schema=False, baseline=True)
+    assert Selection(INFERRED_SCHEMA).mistake(curated_schema=False, baseline=True, infra_validator=False) == ""
+    assert Selection(CURATED_SCHEMA).mistake(curated_schema=True, baseline=True, infra_validator=False) == ""
+    assert "did you mean ImportSchemaGen?" in Selection(INFERRED_SCHEMA).mistake(
+        curated_schema=True, baseline=True, infra_validator=False
+    )
+    assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(
+        curated_schema=False, baseline=True, infra_validator=False
+    )
 
 
 def test_the_baseline_is_there_where_drift_is_measured():
-    assert Selection(BASELINE).mistake(curated_schema=True, baseline=True) == ""
-    assert "no component 'Baseline'" in Selection(BASELINE).mistake(curated_schema=True, baseline=False)
+    assert Selection(BASELINE).mistake(curated_schema=True, baseline=True, infra_validator=False) == ""
+    assert "no component 'Baseline'" in Selection(BASELINE).mistake(
+        curated_schema=True, baseline=False, infra_validator=False
+    )
