@@ -20,11 +20,12 @@ from preprocessing.errors import UserError
 OUR_PACKAGES = frozenset({"pipeline", "components", "preprocessing", "models"})
 
 
-def fingerprint(modules: Iterable[str]) -> str:
+def fingerprint(modules: Iterable[str], files: Iterable[Path] = ()) -> str:
     """Hashes the source of some modules and of what they import.
 
     Args:
       modules: names of importable modules; none of them is imported.
+      files: data that this code reads.
 
     Returns:
       16 hexadecimal digits; they change when, and only when, a file in the closure changes.
@@ -36,6 +37,9 @@ def fingerprint(modules: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for name, path in sorted(_closure(modules).items()):
         digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes())
+    for path in files:
+        digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -21,6 +21,7 @@ from components.evaluator.component import Evaluator
 from components.example_gen.config import SPLITS
 from components.pusher import executor as pusher_executor
 from components.smoke_test.component import SmokeTest
+from components.smoke_test.ops import ALLOWED_OPS
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.champion import LatestBlessedByAllStrategy
 from pipeline.config import PipelineConfig
@@ -143,7 +144,7 @@ def _gate_stage(
         champion=champion.outputs["model"],
         infra_blessing=infra_validator.outputs["blessing"] if infra_validator else None,
         config=config.smoke_test,
-        code_fingerprint=fingerprint(["components.smoke_test.executor", *_WORKER]),
+        code_fingerprint=fingerprint(["components.smoke_test.executor", *_WORKER], [ALLOWED_OPS]),
     )
     pusher = Pusher(
         model=training.model,

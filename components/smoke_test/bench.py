@@ -66,7 +66,6 @@ class Bench:
       session: its process; the model is loaded.
       rows: the real rows.
       load_seconds: how long it took to load.
-      schema: a schema_pb2.Schema of the raw examples, or None.
       transform_graph: the SavedModel of the transform graph, a local folder, or None.
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
@@ -78,7 +77,6 @@ class Bench:
     session: Session
     rows: Rows
     load_seconds: float
-    schema: Any | None = None
     transform_graph: Path | None = None
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
@@ -86,14 +84,6 @@ class Bench:
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""
         return requests.request(signature, rows, without=None if label else self.contract.label)
-
-    def ask(self, signature: Signature, rows: Sequence[Row], *, phase: str, label: bool = False) -> Answer:
-        """One answer to some rows.
-
-        Raises:
-          ProcessEnded: the model's process ended over it.
-        """
-        return self.session.ask([self.request(signature, rows, label=label)], phase=phase)[0]
 
     @cached_property
     def answers(self) -> Mapping[str, Answer]:

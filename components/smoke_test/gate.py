@@ -12,13 +12,18 @@ from components.smoke_test.bench import Bench, Champion
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
-from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures
+from components.smoke_test.checks.contract import (
+    check_champion_contract,
+    check_schema,
+    check_signatures,
+    unheard_of,
+)
 from components.smoke_test.checks.effects import check_effects
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.parity import check_parity
-from components.smoke_test.checks.process import check_process, ended, loaded
+from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
 from components.smoke_test.checks.server import check_infra_validator, check_server
-from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.config import Expect, SmokeTestConfig
 from components.smoke_test.contract import Contract
 from components.smoke_test.derive import derive_contract
 from components.smoke_test.golden import Golden, GoldenError
@@ -26,7 +31,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.recorder import Recorder
 from components.smoke_test.report import CheckResult, Report
 from components.smoke_test.rows import NoRowsError, choose_rows
-from components.smoke_test.safety import check_safety
+from components.smoke_test.safety import check_folder, check_safety
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Session
 from components.smoke_test.saved_model import Export, ExportError, read_export
@@ -99,7 +104,8 @@ def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, sess
         export = read_export(subject.saved_model)
     except ExportError as error:
         hint = "look at the step that exports the model: a server could not load this"
-        recorder.record([CheckResult.fails("loads", "a SavedModel", str(error), hint=hint)])
+        recorder.decide(CheckResult.fails("loads", "a SavedModel", str(error), hint=hint))
+        recorder.record(check_folder(subject.saved_model, config))
         return "the model can't be loaded"
     recorder.record(check_safety(export, config))
     if unsafe := recorder.blocking(_UNSAFE):
@@ -107,17 +113,21 @@ def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, sess
     try:
         golden = _golden(subject, config)
     except GoldenError as error:
-        recorder.record([_golden_failed(error)])
+        recorder.decide(_golden_failed(error))
         return "the model was not executed, because of golden"
     contract = derive_contract(export, golden.contract if golden else None, subject.schema, config.expect)
     recorder.record(check_schema(contract, subject.schema))
     recorder.record(check_signatures(contract))
+    if (unheard := unheard_of(contract)) is not None:
+        recorder.decide(unheard)
+        return "the model was not executed, because of signatures"
     champion = _start_champion(subject, config, stack)
-    recorder.record(check_champion_contract(contract, champion[1] if champion else None, config))
+    known = champion if isinstance(champion, str) else champion[1]
+    recorder.record(check_champion_contract(contract, known, config))
     try:
         return _run(subject, config, recorder, session, (export, contract, golden), champion)
     except ProcessEnded as error:
-        recorder.record([ended(error, session, config.process)])
+        recorder.decide(ended(error, session, config.process))
         return f"the model's process ended in phase {session.phase!r}"
 
 
@@ -127,7 +137,7 @@ def _run(
     recorder: Recorder,
     session: Session,
     candidate: tuple[Export, Contract, Golden | None],
-    champion: tuple[Export, Contract, Session] | None,
+    champion: tuple[Export, Contract, Session] | str,
 ) -> str:
     """Loads the model and goes through the families.
 
@@ -139,14 +149,15 @@ def _run(
     try:
         load_seconds = session.load(export.folder)
     except LoadError as error:
-        recorder.record([*check_process(session, config.process), *loaded(error)])
+        recorder.record(check_process(session, config.process))
+        recorder.decide(load_failed(error))
         return "the model can't be loaded"
-    recorder.record(loaded(None, load_seconds))
+    recorder.record([loaded(load_seconds)])
     try:
         rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
     except NoRowsError as error:
         hint = "train again on these examples, or choose another smoke_test.split"
-        recorder.record([CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint)])
+        recorder.decide(CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint))
         recorder.record(check_process(session, config.process))
         return "there are no rows to ask"
     bench = Bench(
@@ -156,9 +167,8 @@ def _run(
         session=session,
         rows=rows,
         load_seconds=load_seconds,
-        schema=subject.schema,
         transform_graph=subject.transform_graph,
-        champion=_load_champion(champion) if champion else "no champion was given",
+        champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
     )
     for family, checks in FAMILIES:
@@ -168,6 +178,9 @@ def _run(
             recorder.record(check_process(session, config.process))
             return "the model is too slow to be asked more"
     recorder.record(check_process(session, config.process))
+    if not bench.answering():
+        hint = "look at the check `answers` for the model's own errors"
+        recorder.decide(CheckResult.fails("answers", "a signature that answers real rows", "none does", hint=hint))
     return "no signature gave an answer to check"
 
 
@@ -183,6 +196,8 @@ def _golden(subject: Subject, config: SmokeTestConfig) -> Golden | None:
         return None
     if config.golden == "optional" and not golden_files.exists(subject.model_uri):
         return None
+    if config.severity_of("golden") == "off":
+        return None
     return golden_files.load(subject.model_uri)
 
 
@@ -193,10 +208,10 @@ def _golden_failed(error: GoldenError) -> CheckResult:
 
 def _start_champion(
     subject: Subject, config: SmokeTestConfig, stack: ExitStack
-) -> tuple[Export, Contract, Session] | None:
-    """The champion with its process started; None when there is none, or nothing that can be read as one."""
+) -> tuple[Export, Contract, Session] | str:
+    """The champion with its process started, or why there is none to compare with."""
     if subject.champion is None:
-        return None
+        return "no champion was given"
     try:
         export = read_export(subject.champion)
         golden = (
@@ -204,9 +219,11 @@ def _start_champion(
             if subject.champion_uri and golden_files.exists(subject.champion_uri)
             else None
         )
-    except (ExportError, GoldenError):
-        return None
-    contract = derive_contract(export, golden.contract if golden else None, subject.schema, config.expect)
+    except (ExportError, GoldenError) as error:
+        return f"the champion can't be read: {error}"
+    # What is expected of the candidate says nothing about a champion that has a promise of its own.
+    expect = Expect() if golden else config.expect
+    contract = derive_contract(export, golden.contract if golden else None, subject.schema, expect)
     return export, contract, stack.enter_context(Session(config.process))
 
 

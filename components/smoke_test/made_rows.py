@@ -31,7 +31,7 @@ def made_rows(contract: Contract, schema: Any | None, count: int) -> Sequence[Ro
     random = np.random.default_rng(_SEED)
     declared = {each.name: each for each in schema.feature} if schema is not None else {}
     words = {each.name: list(each.value) for each in schema.string_domain} if schema is not None else {}
-    features = _other_inputs(contract) | dict(contract.features)
+    features = dict(contract.features) | _other_inputs(contract)
     return [
         {name: _values(features[name], declared.get(name), words, random) for name in sorted(features)}
         for _ in range(count)
@@ -39,14 +39,20 @@ def made_rows(contract: Contract, schema: Any | None, count: int) -> Sequence[Ro
 
 
 def _other_inputs(contract: Contract) -> dict[str, Feature]:
-    """Inputs of types that a tf.Example does not have, int32 or float64 for example, as features of those it has."""
+    """Inputs of types that a tf.Example does not have, as features of those it has; and inputs of open sizes."""
     found: dict[str, Feature] = {}
     for signature in contract.predicting():
         if signature.kind == "features":
             for argument, spec in signature.inputs.items():
                 dtype = _KINDS.get(spec.dtype.rstrip("0123456789"))
-                if dtype is not None and argument not in signature.features:
+                if dtype is None:
+                    continue
+                known = signature.features.get(argument)
+                if known is None:
                     found[argument] = Feature(argument, dtype, _row_shape(spec))
+                elif known.shape is None and known.dtype == dtype:
+                    # One step of a sequence of vectors, say: open sizes are 1, the others as they are.
+                    found[known.name] = Feature(known.name, dtype, _row_shape(spec))
     return found
 
 

@@ -4,11 +4,12 @@ An allow-list, never a list of what is bad: an operation that nobody thought of 
 counts, also functions that no signature calls: a server loads them all, and something else may call them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 from tensorflow.python.framework import op_def_registry
@@ -18,7 +19,9 @@ from components.smoke_test.graph import MAIN, Graph, Place, Reached, attribute, 
 from components.smoke_test.report import CheckResult
 from components.smoke_test.saved_model import INTERNAL_SIGNATURES, Export
 
-ALLOWED_FILE = "allowed_ops.txt"
+ALLOWED_OPS = Path(__file__).with_name("allowed_ops.txt")
+_CHANGES = re.compile(r"Assign\w*VariableOp|ResourceScatter\w+|LookupTable(Insert|Import|Remove)\w*")
+"""Operations that leave something behind for the next request."""
 SAVING = frozenset({"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"})
 RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 """What every export's saver needs, with the name of the checkpoint as first input."""
@@ -54,7 +57,7 @@ class Finding:
 @cache
 def allowed_ops() -> frozenset[str]:
     """The operations of the list that comes with the component."""
-    text = files("components.smoke_test").joinpath(ALLOWED_FILE).read_text(encoding="utf-8")
+    text = ALLOWED_OPS.read_text(encoding="utf-8")
     return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
@@ -143,6 +146,27 @@ class _Saver:
         elif place not in self._save:
             return "saver", "is not part of the saving of the variables"
         return None
+
+
+def check_state(export: Export) -> Iterator[CheckResult]:
+    """A failure of `repeatable` for each signature that changes variables or tables, however rarely it may do so."""
+    for name, tensors in roots(export.meta_graph).items():
+        if name not in export.signatures:
+            continue
+        reached = export.graph.reached(tensors)
+        executed = [export.graph.bodies[MAIN].nodes[node] for node in reached.nodes]
+        for function in reached.functions:
+            executed.extend(export.graph.bodies[function].nodes.values())
+        changes = sorted({node.op for node in executed if _CHANGES.fullmatch(node.op)})
+        if changes:
+            yield CheckResult.fails(
+                "repeatable",
+                "a graph that changes nothing when it answers",
+                f"the operations {', '.join(changes)}",
+                case="state in the graph",
+                signature=name,
+                hint="an answer must not depend on earlier requests: leave out what counts or learns while serving",
+            )
 
 
 def roots(meta_graph: Any) -> dict[str, list[str]]:

@@ -22,6 +22,10 @@ class Recorder:
         """Whether any of them is not turned off."""
         return any(self._config.severity_of(check) != "off" for check in checks)
 
+    def decide(self, result: CheckResult) -> None:
+        """Takes a failure after which the model can't be blessed, whatever severity the check has: it wasn't asked."""
+        self._results.append(result.model_copy(update={"severity": "block"}))
+
     def record(self, results: Iterable[CheckResult]) -> None:
         """Takes results as they come, and the time that each took."""
         started = time.perf_counter()
@@ -42,7 +46,7 @@ class Recorder:
         """All results in the order of the report; checks without one are skipped for the given reason."""
         done = {each.check for each in self._results}
         for check in _ORDER:
-            if self._config.severity_of(check) == "off":
+            if self._config.severity_of(check) == "off" and check not in done:
                 self._results.append(CheckResult.skips(check, "off in smoke_test.severity", severity="off"))
             elif check not in done:
                 self._results.append(CheckResult.skips(check, reason))

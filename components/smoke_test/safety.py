@@ -13,7 +13,7 @@ from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 from components.smoke_test.assets import check_assets
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.names import CheckName
-from components.smoke_test.ops import check_ops
+from components.smoke_test.ops import check_ops, check_state
 from components.smoke_test.report import CheckResult
 from components.smoke_test.saved_model import Export
 
@@ -32,10 +32,22 @@ _FINGERPRINTED = {
 def check_safety(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult]:
     """Everything that can be said of an export without running it: `ops`, `paths`, `assets`, `fingerprint`, `size`."""
     yield from check_ops(export, config)
+    yield from check_state(export)
     yield check_paths(export.folder)
     yield from check_assets(export, config)
     yield check_fingerprint(export.folder)
     yield check_size(export.folder, config.budgets.size_mb)
+
+
+def check_folder(folder: Path, config: SmokeTestConfig) -> Iterator[CheckResult]:
+    """What can be said without a readable graph: `paths` and `size`; nothing where there is no folder.
+
+    Raises:
+      OSError: as `check_safety`.
+    """
+    if folder.is_dir():
+        yield check_paths(folder)
+        yield check_size(folder, config.budgets.size_mb)
 
 
 def check_paths(folder: Path) -> CheckResult:

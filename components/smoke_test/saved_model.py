@@ -173,4 +173,4 @@ def _only_string(definition: Any, inputs: Mapping[str, TensorSpec]) -> str | Non
 def _role(name: str) -> Literal["predict", "transform", "transformed"]:
     if name == "predict_transformed":
         return "transformed"
-    return "transform" if name.startswith("transform") else "predict"
+    return "transform" if name == "transform_features" else "predict"

@@ -32,7 +32,9 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
       ProcessEnded: the model's process ended over a request.
     """
     if not bench.contract.predicting():
-        yield CheckResult.skips("answers", NO_SIGNATURE)
+        names = ", ".join(sorted(bench.contract.signatures))
+        hint = "export a signature for clients: `signatures={'serving_default': ...}`"
+        yield CheckResult.fails("answers", "a signature that gives predictions", f"only {names}", hint=hint)
     for signature in bench.contract.predicting():
         answer = bench.answers[signature.name]
         more: dict[str, Any] = {"signature": signature.name, "seconds": round(answer.seconds, 4)}

@@ -10,7 +10,7 @@ from components.smoke_test.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
-from components.smoke_test.sandbox.session import Session
+from components.smoke_test.sandbox.session import Request, Session
 from components.smoke_test.saved_model import Export
 
 _ROUNDS = 10
@@ -39,6 +39,8 @@ class Speed:
     single: Sequence[float]
     batch: Sequence[float]
     rows: int
+    complete: bool = True
+    """False for a model that was so slow that it was asked a few times only."""
 
     def percentile(self, share: float) -> float:
         """Nearest rank, in seconds."""
@@ -80,8 +82,10 @@ def check_budgets(bench: Bench) -> Iterator[CheckResult]:
         yield from _speed(signature, own, limits)
         if other is not None:
             yield from _slower(signature, own, other, limits)
-        elif rival is not None and own.batch:
-            reason = "the champion answered none of the requests"
+        elif rival is not None:
+            reason = (
+                "the champion answered none of the requests" if own.complete else "the candidate is too slow for it"
+            )
             yield CheckResult.skips("champion_budget", reason, case="latency", signature=signature.name)
     memory = bench.session.memory()
     hint = "a smaller model, or a higher smoke_test.budgets.memory_mb"
@@ -109,14 +113,14 @@ def _measure(bench: Bench, signature: Signature, champion: Champion | None) -> t
     own.measure(rows=1, requests=1)
     singles = own.measure(rows=1, requests=_TRIES)
     if _median(singles) * 1000 > bench.config.budgets.p50_ms:
-        return Speed(singles, (), 0), None
+        return Speed(singles, (), 0, complete=False), None
     size = bench.config.batches.max_rows
     first = own.measure(rows=size, requests=1)
     if size / first[0] < bench.config.budgets.rows_per_second / 2:
-        return Speed(singles, first, size), None
+        return Speed(singles, first, size, complete=False), None
     batches = own.measure(rows=size, requests=_TRIES)
     if size / _median(batches) < bench.config.budgets.rows_per_second:
-        return Speed(singles, batches, size), None
+        return Speed(singles, batches, size, complete=False), None
 
     sides = [own]
     if champion is not None:
@@ -150,6 +154,7 @@ class _Side:
     def __init__(self, bench: Bench, session: Session, signature: Signature) -> None:
         self._bench, self._session, self._signature = bench, session, signature
         self._ours = session is bench.session
+        self._requests: dict[int, Request] = {}
         self.single: list[float] = []
         self.batch: list[float] = []
 
@@ -165,7 +170,9 @@ class _Side:
           ProcessEnded: the candidate's process ended over it.
           _RefusedError: the candidate answered with an error, though it has answered real rows before.
         """
-        asked = [self._bench.request(self._signature, self._bench.batch(rows))] * requests
+        if rows not in self._requests:
+            self._requests[rows] = self._bench.request(self._signature, self._bench.batch(rows))
+        asked = [self._requests[rows]] * requests
         try:
             seconds = self._session.measure(asked, phase="budgets")
         except ProcessEnded:

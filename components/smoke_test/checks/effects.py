@@ -268,6 +268,9 @@ def _labels(bench: Bench, signature: Signature, label: str) -> list[Array]:
         low, high = contract.range
         made = [_typed(str(each), kind or "f") for each in (low, high, (low + high) / 2)]
         found = [each for each in made if each is not None]
+    elif not found and parsed is not None:
+        made = [_typed(each, kind) for each in (("a", "b") if kind == "O" else ("0", "1", "1000"))]
+        found = [each for each in made if each is not None]
     return found[:_MOST_LABELS]
 
 

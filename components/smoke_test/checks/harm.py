@@ -246,7 +246,10 @@ def _filled_with_missing(bench: Bench, signature: Signature) -> frozenset[str]:
     if not signature.defaults:
         return frozenset()
     defaults = bench.export.meta_graph.signature_def[signature.name].defaults
-    values = {name: tensor_util.MakeNdarray(defaults[name]).reshape(-1) for name in signature.defaults}
+    try:
+        values = {name: tensor_util.MakeNdarray(defaults[name]).reshape(-1) for name in signature.defaults}
+    except (TypeError, ValueError):
+        return frozenset()  # no tensor: the request that leaves the argument out says so
     return frozenset(
         name
         for name, array in values.items()

@@ -1,6 +1,7 @@
 """What signatures answer to real rows, judged on numbers small enough to work out by hand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,11 @@ def test_an_error_is_explained_and_nothing_else_is_judged(code: str, message: st
 
 
 def test_a_model_without_signatures_that_predict() -> None:
-    results = list(check_answers(bench(lambda *_: {}, signatures=())))
-    assert {each.status for each in results} == {"skipped"}
-    assert len({each.check for each in results}) == 7
+    transform = replace(signature("transform_features"), role="transform")
+    failed, *others = check_answers(bench(lambda *_: {}, signatures=(transform,)))
+    assert (failed.check, failed.status, failed.actual) == ("answers", "failed", "only transform_features")
+    assert {each.status for each in others} == {"skipped"}
+    assert len({each.check for each in others}) == 6
 
 
 @pytest.mark.parametrize(

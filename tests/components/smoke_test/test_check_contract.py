@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures
+from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures, unheard_of
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.contract import Contract, Feature, Signature, TensorSpec
 
@@ -97,6 +97,7 @@ def test_without_a_promise_batches_must_be_open() -> None:
         ({"inputs": {**SERVE.inputs, "c": FLOATS}}, "serve needs 'c' too"),
         ({"outputs": {}}, "serve gives no 'value' any more"),
         ({"outputs": {"value": TensorSpec("float64", (None,))}}, "serve gives 'value' as float64 [?] instead"),
+        ({"outputs": {"value": TensorSpec("float32", (None, 5))}}, "serve gives 'value' as float32 [?, 5] instead"),
     ],
 )
 def test_a_client_of_the_champion_that_would_break(change: Any, says: str) -> None:
@@ -118,7 +119,15 @@ def test_additions_break_no_client() -> None:
     candidate = contract(wider, replace(SERVE, name="new"))
     results = check_champion_contract(candidate, contract(SERVE), SmokeTestConfig())
     assert [each.status for each in results] == ["passed"]
-    assert [each.status for each in check_champion_contract(candidate, None, SmokeTestConfig())] == ["skipped"]
+    [skipped] = check_champion_contract(candidate, "no champion was given", SmokeTestConfig())
+    assert (skipped.status, skipped.actual) == ("skipped", "no champion was given")
+
+
+def test_inputs_that_no_request_can_be_made_of() -> None:
+    assert unheard_of(contract(SERVE)) is None
+    failure = unheard_of(contract(replace(SERVE, inputs={"table": TensorSpec("resource", ())})))
+    assert failure is not None
+    assert (failure.check, failure.status, failure.actual) == ("signatures", "failed", "input 'table' is resource []")
 
 
 def test_other_classes_break_clients() -> None:

@@ -295,7 +295,8 @@ def test_labels_by_what_is_known_of_them(check: Check) -> None:
     assert check("parses_label")["label_ignored"].actual == "the same with 2 labels"
     nothing = [{column: values for column, values in row.items() if column != LABEL} for row in ROWS]
     assert check("parses_label", nothing)["label_ignored"].actual == "the same with 2 labels"
-    assert check("parses_label", nothing, classes=None)["label_ignored"].status == "skipped"
+    # Nothing is known but that it is read, and is text.
+    assert check("parses_label", nothing, classes=None)["label_ignored"].actual == "the same with 2 labels"
     numbers = [{**row, LABEL: np.array([i % 3])} for i, row in enumerate(nothing)]
     assert check("examples", numbers, classes=None, task=None)["label_ignored"].actual == "the same with 3 labels"
     prices = check("examples", nothing, classes=None, range=(1.0, 9.0), task="regression")

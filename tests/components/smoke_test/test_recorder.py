@@ -20,6 +20,14 @@ def test_severities_come_from_the_configuration() -> None:
     assert not recorder.wants(("parity",))
 
 
+def test_what_decides_blocks_whatever_its_severity() -> None:
+    recorder = Recorder(SmokeTestConfig(severity={"process": "off", "answers": "warn"}))
+    recorder.record([CheckResult.passes("ops", "x")])
+    recorder.decide(CheckResult.fails("process", "an end", "a crash"))
+    results = [each for each in recorder.finish("it crashed") if each.check == "process"]
+    assert [(each.status, each.severity) for each in results] == [("failed", "block")]
+
+
 def test_every_check_is_in_the_report_in_its_order() -> None:
     recorder = Recorder(SmokeTestConfig())
     recorder.record([CheckResult.passes("harm", "x", case=case) for case in ("b", "a")])

@@ -91,7 +91,7 @@ def test_a_sound_model_is_blessed(sound: Exported, tmp_path: Path, caplog: pytes
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["report.html", "report.json"]
     assert not [record for record in caplog.records if record.name == "lockgate"]
     reasons = {each.check: each.actual for each in verdict.report.checks if each.status == "skipped"}
-    assert reasons["champion_contract"] == "there is no champion to compare with"
+    assert reasons["champion_contract"] == "no champion was given"
     assert "tensorflow_model_server" in reasons["server_rest"]
 
 
@@ -144,6 +144,16 @@ def test_a_process_that_did_not_finish_is_no_result_for_the_cache(sound: Exporte
     # What TFX's cache asks before it reuses a result.
     with pytest.raises(RuntimeError, match="blessing is missing"):
         verify_artifacts(verdict.blessing)
+
+
+@pytest.mark.parametrize("severity", ["warn", "off"])
+def test_what_was_not_asked_is_not_blessed_whatever_the_severities(
+    sound: Exported, tmp_path: Path, severity: str
+) -> None:
+    severities = dict.fromkeys(("process", "loads", "answers"), severity)
+    report = do(sound, tmp_path, process={"start_seconds": 0.01}, severity=severities).report
+    assert not report.blessed
+    assert report.reason().startswith("process: ")
 
 
 @pytest.mark.parametrize("missing", ["predictions.npz", "contract.json"])
