@@ -14,7 +14,8 @@ from components.smoke_test.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.requests import take, takes_batches
-from components.smoke_test.sandbox.session import Answer, ModelError, Request
+from components.smoke_test.sandbox.session import Answer, Request
+from components.smoke_test.words import shortened
 
 Array = NDArray[Any]
 Places = NDArray[np.int64]
@@ -24,7 +25,6 @@ _BYTES_AT_ONCE = 64 * 2**20
 _MOST_BYTES = 2**30
 _SHARE_OF_PHASE = 0.25
 """A group of requests should not come near the deadline of a phase."""
-_LONGEST_ERROR = 600
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,6 @@ class Asked:
         return [
             answer for group in groups for answer in session.ask([requests[id(each)] for each in group], phase=phase)
         ]
-
-
-def shortened(error: ModelError) -> str:
-    """A model's error as a text for the report: it may hold the whole request."""
-    return str(error)[:_LONGEST_ERROR]
 
 
 def _open(signature: Signature, name: str) -> bool:

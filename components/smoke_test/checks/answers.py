@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.asked import shortened
 from components.smoke_test.bench import Bench
 from components.smoke_test.compare import ROUNDING, text
 from components.smoke_test.contract import Signature
@@ -14,6 +13,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.output_shapes import outputs_differ
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError
+from components.smoke_test.words import shortened
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]

@@ -16,6 +16,7 @@ from components.smoke_test.names import HarmCase, HarmOutcome
 from components.smoke_test.report import CheckResult
 from components.smoke_test.requests import MISSING, Row
 from components.smoke_test.sandbox.session import Answer
+from components.smoke_test.words import shortened
 
 REFUSED = "InvalidArgument"
 """The status that tells a client that its request is at fault."""
@@ -163,7 +164,7 @@ class _Interview:
         if answer.error is not None:
             if answer.error.code == REFUSED and harmful.outcome != "answer":
                 return ""
-            return _one_line(str(answer.error))
+            return shortened(str(answer.error))
         if harmful.outcome == "error":
             return "an answer"
         fault = self._bad_form(answer, harmful) or self._bad_number(answer, harmful)
@@ -228,11 +229,6 @@ def _summary(count: int, refused: int) -> str:
 
 def _not_finite(array: Any) -> str:
     return "NaN" if np.isnan(array).any() else "infinity"
-
-
-def _one_line(text: str, most: int = 300) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[:most] + "..."
 
 
 def _good_row(bench: Bench) -> Row:

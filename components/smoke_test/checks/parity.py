@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.asked import shortened
 from components.smoke_test.bench import Bench
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.compare import Difference, compare_output, difference, largest
@@ -16,6 +15,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.requests import serialized
 from components.smoke_test.sandbox.session import Answer, ModelError, Request
+from components.smoke_test.words import shortened
 from preprocessing.features import RESERVED_SUFFIX
 
 Array = NDArray[Any]

@@ -7,6 +7,7 @@ from components.smoke_test.config import Process as Limits
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Session
+from components.smoke_test.words import shortened
 
 _SILENT = "nothing on stdout"
 _LOADS = "the model loads"
@@ -21,7 +22,7 @@ def loaded(seconds: float) -> CheckResult:
 def load_failed(error: LoadError) -> CheckResult:
     """The export doesn't."""
     hint = "the files are incomplete or belong to another export: export again"
-    return CheckResult.fails("loads", _LOADS, _shortened(str(error)), hint=hint)
+    return CheckResult.fails("loads", _LOADS, shortened(error), hint=hint)
 
 
 def ended(error: ProcessEnded, session: Session, limits: Limits) -> CheckResult:
@@ -40,7 +41,7 @@ def check_process(session: Session, limits: Limits) -> Iterator[CheckResult]:
         yield CheckResult.fails(
             "stdout",
             _SILENT,
-            f"{written:,} bytes, the last: {_shortened(tail)!r}",
+            f"{written:,} bytes, the last: {shortened(tail)!r}",
             hint="a print left in the model's graph: remove it, a server would fill its log with it",
         )
     else:
@@ -57,8 +58,3 @@ def _expected(limits: Limits) -> str:
         f"a process that answers within {limits.phase_seconds:g} s a phase, {limits.memory_mb} MiB and "
         f"{limits.cpu_seconds} s of processor time"
     )
-
-
-def _shortened(message: str, most: int = 400) -> str:
-    text = " ".join(message.split())
-    return text if len(text) <= most else f"{text[:most]}..."
