@@ -100,18 +100,17 @@ class Bench:
         """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""
         return tuple(each for each in self.contract.predicting() if self.answers[each.name].error is None)
 
-    def numbers(self, answer: Answer) -> Array | None:
-        """The predictions in an answer, float64 [batch, ...]; None where it can't be told which output they are.
+    def prediction_output(self, answer: Answer) -> str | None:
+        """The output that holds the predictions: the known one, or the only numeric one."""
+        if self.contract.prediction is not None:
+            return self.contract.prediction
+        numeric = [name for name, array in answer.outputs.items() if array.dtype.kind in "fiu"]
+        return numeric[0] if len(numeric) == 1 else None
 
-        Without a known prediction output, an only numeric output is it.
-        """
-        name = self.contract.prediction
-        if name is None:
-            numeric = [each for each, array in answer.outputs.items() if array.dtype.kind in "fiu"]
-            name = numeric[0] if len(numeric) == 1 else None
-        if name is None or name not in answer.outputs or answer.outputs[name].dtype.kind not in "fiu":
-            return None
-        return np.asarray(answer.outputs[name], np.float64)
+    def numbers(self, answer: Answer) -> Array | None:
+        """The predictions in an answer, float64 [batch, ...]; None where it can't be told which output they are."""
+        array = answer.outputs.get(self.prediction_output(answer) or "")
+        return None if array is None or array.dtype.kind not in "fiu" else np.asarray(array, np.float64)
 
     def batch(self, size: int) -> list[Row]:
         """So many rows; the real ones again and again when there are fewer."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 Dtype = Literal["float32", "int64", "string"]
 """The three types that a tf.Example can hold."""
+SCHEMA_DTYPES: Mapping[str, Dtype] = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
+"""By the schema's names."""
 Task = Literal["binary", "multiclass", "regression"]
 
 

@@ -7,14 +7,13 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.smoke_test.config import Expect
-from components.smoke_test.contract import Contract, Dtype, Feature, Signature, TensorSpec
+from components.smoke_test.contract import SCHEMA_DTYPES, Contract, Feature, Signature, TensorSpec
 from components.smoke_test.golden import GoldenContract
 from components.smoke_test.saved_model import Export
 
 SERVE_EXAMPLES, SERVE_FEATURES = "serving_default", "serve_features"
 TRANSFORM, PREDICT_TRANSFORMED = "transform_features", "predict_transformed"
 _PREDICTIONS = ("probabilities", "value", "scores", "predictions", "output_0", "outputs")
-_DTYPES: Mapping[str, Dtype] = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
 
 Promise = tuple[Mapping[str, TensorSpec], Mapping[str, TensorSpec]]
 
@@ -75,7 +74,7 @@ def _features(signatures: Iterable[Signature], golden: GoldenContract | None, sc
     if not read:
         # A graph that does not say what it parses: every column of the schema may matter.
         types = {name: _type_name(each) for name, each in declared.items()}
-        read = {name: Feature(name, _DTYPES[kind]) for name, kind in types.items() if kind in _DTYPES}
+        read = {name: Feature(name, SCHEMA_DTYPES[kind]) for name, kind in types.items() if kind in SCHEMA_DTYPES}
     return {name: _detailed(feature, declared.get(name)) for name, feature in sorted(read.items())}
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from tfx.dsl.io import fileio
 
+from components.smoke_test.contract import Dtype
+
 FOLDER = "golden"
 PREDICTIONS_FILE = "predictions.npz"
 CONTRACT_FILE = "contract.json"
-
-Dtype = Literal["float32", "int64", "string"]
 
 
 class GoldenError(Exception):

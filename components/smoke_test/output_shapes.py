@@ -20,14 +20,6 @@ _TASK = "the task asks for this; if it is another output, name it in smoke_test.
 _DECLARED = "the graph does not keep to its own signature: a dimension was lost, or squeezed away"
 
 
-def prediction_output(bench: Bench, answer: Answer) -> str | None:
-    """The output that holds the predictions: the known one, or the only numeric one."""
-    if bench.contract.prediction is not None:
-        return bench.contract.prediction
-    numeric = [name for name, array in answer.outputs.items() if array.dtype.kind in "fiu"]
-    return numeric[0] if len(numeric) == 1 else None
-
-
 def outputs_differ(bench: Bench, signature: Signature, answer: Answer) -> tuple[str, str, str]:
     """Compares the outputs with what was promised: by the trainer, else by the signature and the task.
 
@@ -39,7 +31,7 @@ def outputs_differ(bench: Bench, signature: Signature, answer: Answer) -> tuple[
     expected = dict(promised[1]) if promised else dict(signature.outputs)
     actual = {name: _spec(answer, name) for name in answer.outputs}
     hint = _OTHER_EXPORT if promised else _DECLARED
-    name = prediction_output(bench, answer)
+    name = bench.prediction_output(answer)
     by_task = {} if promised or name is None else _of_task(bench.contract, name)
     if name not in actual and any(name in each.outputs for each in bench.contract.predicting()):
         by_task = {}  # a signature for another question, beside one that gives the predictions

@@ -7,12 +7,11 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.contract import Contract, Signature, TensorSpec
+from components.smoke_test.contract import SCHEMA_DTYPES, Contract, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
 
 _OTHER_SCHEMA = "the model was exported with another schema: train again"
 _ASKABLE = re.compile(r"u?int\d+|float(16|32|64)|bool|string")
-_SCHEMA_TYPES = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
 
 
 def check_schema(contract: Contract, schema: Any | None) -> Iterator[CheckResult]:
@@ -29,7 +28,7 @@ def check_schema(contract: Contract, schema: Any | None) -> Iterator[CheckResult
     for name, feature in contract.features.items():
         if name not in types:
             problems.append(f"{name!r} is not in the schema")
-        elif _SCHEMA_TYPES.get(types[name]) != feature.dtype and (types[name], feature.dtype) != ("INT", "float32"):
+        elif SCHEMA_DTYPES.get(types[name]) != feature.dtype and (types[name], feature.dtype) != ("INT", "float32"):
             problems.append(f"{name!r} is {types[name]} in the schema and {feature.dtype} in the model")
     if problems:
         yield CheckResult.fails("schema", expected, "; ".join(problems[:5]), hint=_OTHER_SCHEMA)

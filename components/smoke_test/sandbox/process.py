@@ -15,9 +15,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox import worker
 from components.smoke_test.sandbox.ending import out_of_memory, reason
@@ -36,7 +36,7 @@ class ProcessEnded(Exception):  # noqa: N818 - what happened, not whose error it
     """The model's process is gone: it ended by itself, was killed, or was stopped at a limit; the message says it."""
 
 
-class ModelProcess:
+class ModelProcess(Closing):
     """One confined process. Use as a context manager: afterwards nothing of it is left.
 
     It ends with the thread that made it, at the latest (the kernel's parent death signal counts in threads): make it
@@ -231,14 +231,6 @@ class ModelProcess:
         if self._over is None:
             self._over = "it was stopped at the end of the test"
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import NDArray
 
+from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox.ending import out_of_memory
 from components.smoke_test.sandbox.process import ModelProcess
@@ -88,7 +88,7 @@ class LoadError(Exception):
     """The export does not load; the message is TensorFlow's."""
 
 
-class Session:
+class Session(Closing):
     """A model's process with an API. A context manager, as nothing may be left running."""
 
     def __init__(self, limits: Limits) -> None:
@@ -228,14 +228,6 @@ class Session:
     def close(self) -> None:
         """Ends the process and removes its folders."""
         self._process.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _write(self, requests: Sequence[Request]) -> dict[str, Any]:
         """Writes the tensors, equal objects once, and gives the command's list of requests."""

@@ -4,8 +4,7 @@ Importing this module takes a third of a second beside TensorFlow's own: only a 
 """
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 import tensorflow as tf
@@ -17,6 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from components.smoke_test.closing import Closing
 from components.smoke_test.contract import Signature
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
@@ -32,7 +32,7 @@ _OPTIONS = [
 ]
 
 
-class GrpcClient:
+class GrpcClient(Closing):
     """Asks one model of a server over gRPC. A context manager."""
 
     def __init__(self, address: str, model: str, seconds: float) -> None:
@@ -83,14 +83,6 @@ class GrpcClient:
     def close(self) -> None:
         """Closes the connection."""
         self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _call(self, method: Any, request: Any) -> Any:
         """The reply, or the error with which the server refused."""

@@ -10,14 +10,14 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from components.smoke_test.closing import Closing
 from components.smoke_test.contract import Signature, TensorSpec
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
@@ -41,7 +41,7 @@ _CODES = {
 }
 
 
-class RestClient:
+class RestClient(Closing):
     """Asks one model of a server over REST. A context manager."""
 
     def __init__(self, address: str, model: str, seconds: float) -> None:
@@ -91,14 +91,6 @@ class RestClient:
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _exchange(self, method: str, url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
         """The status and the JSON object of a reply; one of an error has an `error`."""
