@@ -10,6 +10,7 @@ from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
 from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
+from pipeline.runners.config import TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.settings import ColumnName, Settings
 
@@ -103,6 +104,7 @@ class PipelineConfig(Settings):
         "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
     )
     """Beam's pipeline options. The default runs in this process, in memory."""
+    targets: TargetsConfig = TargetsConfig()
 
     @model_validator(mode="after")
     def _check_task(self) -> Self:

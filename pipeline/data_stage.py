@@ -5,14 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.components.example_gen.custom_executors import parquet_executor
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
@@ -20,17 +18,21 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import BaseChannel
 
+from components.champion.component import ChampionLookup
 from components.data_gate.component import DataGate
+from components.data_gate.stop import DataStop
 from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns import schema_types
 from components.example_gen.component import ArrowExampleGen
 from components.example_gen.config import SPLITS, DataConfig, HashSplit
 from components.example_gen.job import IngestJob
-from components.example_gen.sources import located
+from components.example_gen.sources import located, relative
+from components.schema_import.component import SchemaImport
 from pipeline.baseline import BASELINE_KEY, baseline
 from pipeline.config import PipelineConfig
 from pipeline.fingerprint import fingerprint
+from pipeline.selection import CURATED_SCHEMA
 from pipeline.staging import StagedData
 from pipeline.table_types import uses
 
@@ -40,28 +42,20 @@ class Places:
     """Where one pipeline reads and writes.
 
     Attributes:
-      root: holds everything that the pipeline writes.
+      root: holds everything that the pipeline writes: a folder, or a cluster's URL.
       base: where the configuration's relative paths start.
       schema: the curated schema; None infers it.
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
       staged: the table as the stock ExampleGen reads it, for `data.reader: tfx`.
-      on_refusal: how the data gate says no: `record`, for a runner that reads its verdict, or `fail`, for one that
-        knows failed and done only.
     """
 
-    root: Path
+    root: Path | str
     base: Path
     schema: Path | None
     serving: str
     types: Mapping[str, FeatureType] | None = None
     staged: StagedData | None = None
-    on_refusal: Literal["record", "fail"] = "fail"
-
-    @property
-    def metadata(self) -> Path:
-        """The SQLite metadata store."""
-        return self.root / "metadata.sqlite"
 
 
 @dataclass(frozen=True)
@@ -71,22 +65,25 @@ class DataStage:
     Attributes:
       nodes: in the order of their dependencies.
       examples: the raw Examples.
+      statistics: of every split of them.
       schema: the raw Schema.
       gate: what training has to wait for.
     """
 
     nodes: list[BaseNode]
     examples: BaseChannel
+    statistics: BaseChannel
     schema: BaseChannel
     gate: BaseNode
 
 
-def data_stage(config: PipelineConfig, places: Places) -> DataStage:
+def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | None) -> DataStage:
     """Wires ExampleGen to DataGate.
 
     Args:
       config: the validated configuration.
       places: the paths.
+      lookup: on a cluster, what finds the statistics of the last push; None asks the metadata store.
     """
     example_gen = _example_gen(config, places)
     examples = example_gen.outputs["examples"]
@@ -96,10 +93,11 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
         # Without fixed shapes every column is parsed as sparse, so that a missing value is no error.
         schema_gen = SchemaGen(statistics=statistics, infer_feature_shape=False, exclude_splits=["eval", "test"])
     else:
-        schema_gen = ImportSchemaGen(schema_file=str(_frozen_copy(places.schema, places.root / "schemas")))
+        schema_gen = SchemaImport(places.schema.read_text(encoding="utf-8")).with_id(CURATED_SCHEMA)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
-    before = baseline(config.data_gate.drift.baseline, statistics)
+    resolver = baseline(config.data_gate.drift.baseline, statistics) if lookup is None else None
+    before = resolver if lookup is None or config.data_gate.drift.baseline == "none" else lookup
     serving = config.data_gate.serving.sample
     sample = "" if serving is None else located(serving, str(places.base.absolute()))
     gate = DataGate(
@@ -113,11 +111,13 @@ def data_stage(config: PipelineConfig, places: Places) -> DataStage:
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
-        on_refusal=places.on_refusal,
+        on_refusal="record",
         code_fingerprint=fingerprint(["components.data_gate.executor"]),
     )
-    baselines = [] if before is None else [before]
-    return DataStage([example_gen, statistics_gen, schema_gen, validator, *baselines, gate], examples, schema, gate)
+    nodes = [example_gen, statistics_gen, schema_gen, validator, *([] if resolver is None else [resolver]), gate]
+    # The local runner reads the verdict; the others know failed and done only.
+    stop = gate if lookup is None else DataStop(gate.outputs["verdict"])
+    return DataStage([*nodes, *([] if stop is gate else [stop])], examples, statistics, schema, stop)
 
 
 def _example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
@@ -156,22 +156,6 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     )
 
 
-def relative(sources: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The folder or URL that all sources are in, and what follows it in each: what TFX calls base and patterns.
-
-    Args:
-      sources: absolute paths or URLs, with or without globs and placeholders; empty for a query.
-    """
-    split = [source.split("/") for source in sources.values()]
-    common = 0
-    while all(common < len(parts) - 1 for parts in split) and len({parts[common] for parts in split}) == 1:
-        if not split or any(mark in split[0][common] for mark in "*?[{"):
-            break
-        common += 1
-    base = "/".join(split[0][:common]) if split else ""
-    return base or "/", {name: "/".join(source.split("/")[common:]) for name, source in sources.items()}
-
-
 def _digest(file: str) -> str:
     """Of a local file's content; a URL's can't be seen from here."""
     path = Path(file)
@@ -202,15 +186,3 @@ def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
     if staged.format == "csv":
         return CsvExampleGen(**files)
     return FileBasedExampleGen(**files, custom_executor_spec=BeamExecutorSpec(parquet_executor.Executor))
-
-
-def _frozen_copy(schema: Path, folder: Path) -> Path:
-    """A copy named after its content: ImportSchemaGen's cache key is the path alone."""
-    text = schema.read_bytes()
-    copy = folder / hashlib.sha256(text).hexdigest()[:16] / "schema.pbtxt"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        temporary = copy.with_name(f".{os.getpid()}")
-        temporary.write_bytes(text)
-        temporary.replace(copy)
-    return copy

@@ -4,6 +4,8 @@ Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from tfx.components.pusher.component import Pusher
 from tfx.components.trainer.component import Trainer
@@ -24,40 +26,48 @@ from components.smoke_test.component import SmokeTest
 from components.smoke_test.ops import ALLOWED_OPS
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.champion import LatestBlessedByAllStrategy
+from pipeline.cluster import Cluster, champion_lookup, cluster_pusher
 from pipeline.config import PipelineConfig
 from pipeline.data_stage import DataStage, Places, data_stage
 from pipeline.evaluation import eval_config
 from pipeline.fingerprint import fingerprint
 from pipeline.infra_validator import infra_validator_node
+from pipeline.runners.config import VertexTarget
 from preprocessing.transform import FEATURES_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"
 _RUN_FN = "components.trainer.run_fn.run_fn"
+METADATA_FILE = "metadata.sqlite"
+"""The local runner's metadata store, in the root."""
 _WORKER = tuple(
     f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")
 )
 """They import each other as top-level modules, which a fingerprint doesn't follow."""
 
 
-def build_pipeline(config: PipelineConfig, places: Places) -> Pipeline:
+def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | None = None) -> Pipeline:
     """Wires the standard components and our gates.
 
     Args:
       config: the validated configuration.
       places: the paths.
+      target: the cluster that the pipeline is for; None is this machine.
 
     Returns:
-      The pipeline, for any runner.
+      The pipeline, for any runner of the target.
     """
-    data = data_stage(config, places)
-    champion = _champion()
-    training = _training_stage(config, data, champion)
-    gates = _gate_stage(config, places, data, training, champion)
+    lookup = None if target is None else champion_lookup(target, places.serving)
+    data = data_stage(config, places, lookup)
+    champion = _champion() if lookup is None else lookup
+    training = _training_stage(config, data, champion, target)
+    gates = _gate_stage(config, data, training, champion)
+    pusher = _pusher(places, data, training, gates, target)
+    store = sqlite_metadata_connection_config(str(Path(places.root) / METADATA_FILE)) if target is None else None
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(places.root),
-        metadata_connection_config=sqlite_metadata_connection_config(str(places.metadata)),
-        components=[*data.nodes, champion, *training.nodes, *gates],
+        metadata_connection_config=store,
+        components=[*data.nodes, champion, *training.nodes, *gates.nodes, pusher],
         enable_cache=True,
         beam_pipeline_args=list(config.beam_args),
     )
@@ -79,7 +89,9 @@ class _TrainingStage:
     model: BaseChannel
 
 
-def _training_stage(config: PipelineConfig, data: DataStage, champion: Resolver) -> _TrainingStage:
+def _training_stage(
+    config: PipelineConfig, data: DataStage, champion: BaseNode, target: Cluster | None
+) -> _TrainingStage:
     """Preprocessing and training."""
     own_fn = config.features.preprocessing_fn
     transform = Transform(
@@ -106,7 +118,8 @@ def _training_stage(config: PipelineConfig, data: DataStage, champion: Resolver)
         golden_split=config.smoke_test.split,
     )
     own_model = config.model.family if "." in config.model.family else None
-    trainer = Trainer(
+    trainer = _trainer(
+        target,
         run_fn=_RUN_FN,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -119,10 +132,24 @@ def _training_stage(config: PipelineConfig, data: DataStage, champion: Resolver)
     return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
 
 
-def _gate_stage(
-    config: PipelineConfig, places: Places, data: DataStage, training: _TrainingStage, champion: Resolver
-) -> list[BaseNode]:
-    """Two gates that do not wait for each other, and the push that waits for both."""
+def _trainer(target: Cluster | None, **arguments: Any) -> BaseNode:
+    """TFX's Trainer in its own step, or as a custom job of Vertex."""
+    if isinstance(target, VertexTarget) and target.trainer is not None:
+        from pipeline.vertex_nodes import vertex_trainer
+
+        return vertex_trainer(target, target.step("Trainer").image or target.image, **arguments)
+    return Trainer(**arguments)
+
+
+@dataclass(frozen=True)
+class _GateStage:
+    nodes: list[BaseNode]
+    model_blessing: BaseChannel
+    infra_blessing: BaseChannel
+
+
+def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStage, champion: BaseNode) -> _GateStage:
+    """Two gates that do not wait for each other."""
     evaluator = Evaluator(
         examples=data.examples,
         model=training.model,
@@ -146,16 +173,28 @@ def _gate_stage(
         config=config.smoke_test,
         code_fingerprint=fingerprint(["components.smoke_test.executor", *_WORKER], [ALLOWED_OPS]),
     )
-    pusher = Pusher(
-        model=training.model,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=smoke_test.outputs["blessing"],
+    nodes = [evaluator, *([infra_validator] if infra_validator else []), smoke_test]
+    return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
+
+
+def _pusher(
+    places: Places, data: DataStage, training: _TrainingStage, gates: _GateStage, target: Cluster | None
+) -> BaseNode:
+    """The push, which waits for both gates."""
+    inputs = {
+        "model": training.model,
+        "model_blessing": gates.model_blessing,
+        "infra_blessing": gates.infra_blessing,
+    }
+    if target is not None:
+        return cluster_pusher(target, places.serving, **inputs, statistics=data.statistics)
+    return Pusher(
+        **inputs,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=places.serving)
         ),
         custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
     )
-    return [evaluator, *([infra_validator] if infra_validator else []), smoke_test, pusher]
 
 
 def _code_behind(ours: str, own: str | None) -> str:

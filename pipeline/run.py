@@ -171,7 +171,6 @@ class _Run:
                 serving=config.push.destination(self._root),
                 types=types,
                 staged=staged,
-                on_refusal="record",
             )
             graph = build_pipeline(config, places)
 

@@ -18,3 +18,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  next: {self.hint}" if self.hint else self.message
+
+
+class Refusal(UserError):
+    """A gate's no, where a step has to fail to say it: a result that was asked for, not a mistake."""

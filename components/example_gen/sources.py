@@ -145,6 +145,22 @@ def located(source: str, base: str) -> str:
     return os.path.join(folder, str(Path(source).expanduser()))  # noqa: PTH118 - the base may be a URL
 
 
+def relative(sources: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The folder or URL that all sources are in, and what follows it in each: what TFX calls base and patterns.
+
+    Args:
+      sources: absolute paths or URLs, with or without globs and placeholders; empty for a query.
+    """
+    split = [source.split("/") for source in sources.values()]
+    common = 0
+    while all(common < len(parts) - 1 for parts in split) and len({parts[common] for parts in split}) == 1:
+        if not split or any(mark in split[0][common] for mark in "*?[{"):
+            break
+        common += 1
+    base = "/".join(split[0][:common]) if split else ""
+    return base or "/", {name: "/".join(source.split("/")[common:]) for name, source in sources.items()}
+
+
 def _matching(pattern: str, *, folders: bool = False) -> list[str]:
     """The files that match a glob, sorted; or the folders."""
     if "://" not in pattern:

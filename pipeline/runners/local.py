@@ -1,14 +1,10 @@
 """Runs the graph on this machine: TFX's own launcher, node by node, with a listener that sees every step."""
 
-import contextlib
-import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from absl import flags
-from apache_beam.options.pipeline_options import PipelineOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -18,13 +14,11 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import deserialize_artifact
-from tfx.utils import dependency_utils
 
+from pipeline.runners.settled import settled
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
 
-_RUNNERS_HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
-"""Beam's runners whose workers are this process or its children."""
 NodeState = Literal["running", "done", "cached", "failed", "skipped"]
 
 
@@ -86,12 +80,9 @@ def run(
     for node in nodes:
         caching = node.execution_options.caching_options
         caching.enable_cache = selection.use_cache and node.node_info.id not in {*forced, *uncached}
-    _batch_by_size()
     results: list[NodeResult] = []
     refused = False
     for node in nodes:
-        # Beam's Reshuffle, with which ExampleGen and Transform write, draws its keys from here.
-        random.seed(seed)
         name = node.node_info.id
         if refused or name not in wanted:
             result = NodeResult(name, "skipped", 0.0)
@@ -99,7 +90,7 @@ def run(
             listener(NodeResult(name, "running", 0.0))
             started = time.monotonic()
             try:
-                with _no_packages(pipeline.beam_pipeline_args or []):
+                with settled(seed, pipeline.beam_pipeline_args or []):
                     state, outputs = _run_node(ir, node)
             except BaseException:
                 listener(NodeResult(name, "failed", time.monotonic() - started))
@@ -113,31 +104,6 @@ def run(
 
 def _blessed(verdict: list[Artifact]) -> bool:
     return all(artifact.get_int_custom_property("blessed") == 1 for artifact in verdict)
-
-
-def _batch_by_size() -> None:
-    """Makes TFX batch examples by their size instead of by how fast the machine is just now.
-
-    Sums of floating-point numbers depend on where batches end, and with them means, quantiles and all that follows.
-    """
-    flags.FLAGS(["lockgate", "--tfxio_use_byte_size_batching"])
-
-
-@contextlib.contextmanager
-def _no_packages(beam_args: Sequence[str]) -> Iterator[None]:
-    """Keeps TFX from packing itself for Beam's workers where these are on this machine and have it already.
-
-    It would do so for every component that uses Beam: 1.5 seconds each time, and 50 MB that stay in the temporary
-    folder for ever.
-    """
-    runner = PipelineOptions(list(beam_args)).get_all_options()["runner"] or "DirectRunner"
-    packing = dependency_utils.make_beam_dependency_flags
-    if runner.rpartition(".")[2] in _RUNNERS_HERE:
-        dependency_utils.make_beam_dependency_flags = list
-    try:
-        yield
-    finally:
-        dependency_utils.make_beam_dependency_flags = packing
 
 
 def _select(nodes: list[pipeline_pb2.PipelineNode], selection: Selection) -> tuple[set[str], set[str]]:

@@ -1,0 +1,265 @@
+"""The `targets:` section: where else than on this machine the pipeline runs, and with what."""
+
+import re
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, StringConstraints, model_validator
+
+from components.example_gen.config import SplitInputs
+from preprocessing.settings import Settings
+
+TargetName = Literal["kubeflow", "vertex"]
+TARGETS: tuple[TargetName, ...] = get_args(TargetName)
+
+ComponentName = Literal[
+    "Champion",
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "DataGate",
+    "DataStop",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+    "SmokeTest",
+    "Pusher",
+]
+"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen."""
+Cpu = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
+Memory = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
+EnvironmentVariable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+NonEmpty = Annotated[str, Field(min_length=1)]
+MountPath = Annotated[str, StringConstraints(pattern=r"^/[^/].*$")]
+
+
+class Retries(Settings):
+    """How often a step that failed is tried again, and how long it waits before."""
+
+    count: Annotated[int, Field(ge=0, le=10)] = 2
+    backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Before the first retry."""
+    backoff_factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """By which each wait is longer than the one before it."""
+    max_backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = 600
+
+
+class Accelerator(Settings):
+    """GPUs or TPUs of one step."""
+
+    type: NonEmpty
+    """In the target's own words: `nvidia.com/gpu` on Kubernetes, `NVIDIA_TESLA_T4` on Vertex."""
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+
+
+class Step(Settings):
+    """What one component runs in. What is left out is taken from `defaults`."""
+
+    image: NonEmpty | None = None
+    """Another image than the target's, for example the GPU variant."""
+    cache: bool | None = None
+    """Whether an earlier result is used again. None: yes, but for the components that look at something that the
+    cache can't see (Champion, DataStop, Pusher; on Kubeflow ExampleGen too, as no driver looks at its files first)."""
+    retries: Retries | None = None
+    timeout_seconds: Annotated[int, Field(ge=1)] | None = None
+    cpu: Cpu | None = None
+    """Kubernetes' words: `2`, `500m`. Vertex takes whole or fractional cores."""
+    memory: Memory | None = None
+    """Kubernetes' words: `4Gi`, `500M`."""
+    accelerator: Accelerator | None = None
+
+
+class Toleration(Settings):
+    """A taint of nodes that a step's pod may run on all the same."""
+
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+
+
+class KubeflowStep(Step):
+    """What one component's pod runs in. What is left out is taken from `defaults`."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+class Beam(Settings):
+    """Where Beam's work is done."""
+
+    runner: Literal["direct", "dataflow", "flink"] = "direct"
+    """`direct`: in the step's own container, in memory. The others' options follow from the target's where they can."""
+    args: tuple[Annotated[str, Field(pattern=r"^--")], ...] = ()
+    """More of Beam's pipeline options, such as `--flink_master=flink:8081` or `--max_num_workers=8`."""
+
+
+class Schedule(Settings):
+    """When runs begin by themselves: `lockgate submit --schedule` hands this to the target."""
+
+    cron: Annotated[str, StringConstraints(pattern=r"^(\S+\s+){4}\S+$")]
+    """Minute, hour, day of the month, month, day of the week: `0 3 * * 1`. In the time zone of the cluster; on Vertex
+    in UTC, or behind `TZ=Europe/Paris`, which is written in `timezone`."""
+    timezone: NonEmpty | None = None
+    """Vertex: an IANA name, such as `Europe/Paris`."""
+    max_concurrent: Annotated[int, Field(ge=1, le=10)] = 1
+    """Runs of the schedule at the same time. Two runs would push at the same time too: leave it at 1."""
+
+
+class Target(Settings):
+    """What Kubeflow and Vertex have in common."""
+
+    root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://.+$")]
+    """The URL below which every step's artifacts are kept."""
+    image: NonEmpty
+    """The container image of every step, by digest (`...@sha256:...`) or by a tag that is never moved."""
+    packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
+    """Top-level packages of your own that this image has: only code of these, Lockgate and TFX runs in a step."""
+    data_path: NonEmpty | None = None
+    """The table as the steps see it, in place of `data.path`: a URL, or a path in a mounted volume. Also the default
+    of the parameter `data_path`."""
+    data_inputs: SplitInputs | None = None
+    """The same for `data.inputs`; the parameters are `data_train`, `data_eval` and `data_test`."""
+    push_directory: NonEmpty | None = None
+    """The serving folder as the steps see it, in place of `push.directory`; the default of the parameter of that
+    name. None: `push.directory`, which is below the root unless it is a URL or an absolute path."""
+    champion: NonEmpty | None = None
+    """The serving folder that holds the champion, where that is not the one that is pushed to; on Vertex also an entry
+    of the Model Registry: `registry:NAME@ALIAS`."""
+    service_account: NonEmpty | None = None
+    """Kubernetes' service account, or on Vertex the e-mail address of Google's."""
+    experiment: NonEmpty | None = None
+    """The experiment that the runs belong to; None is the target's default."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """On Kubeflow the labels of every pod, on Vertex those of the pipeline job."""
+    schedule: Schedule | None = None
+    beam: Beam = Beam()
+
+
+class SecretEnvironment(Settings):
+    """A Kubernetes secret, by name, as environment variables of the steps: secrets stand nowhere else."""
+
+    secret: NonEmpty
+    env: Annotated[dict[EnvironmentVariable, NonEmpty], Field(min_length=1)]
+    """The secret's key by the variable's name."""
+
+
+class Volume(Settings):
+    """A persistent volume that every step sees."""
+
+    claim: NonEmpty
+    """The name of the PersistentVolumeClaim."""
+    mount_path: MountPath
+    sub_path: str = ""
+    """A folder in the volume; its root where this is empty."""
+
+
+class KubeflowTarget(Target):
+    """Kubeflow Pipelines v2 on a cluster of your own."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^https?://.+$")]
+    """The address of the API, such as `https://kubeflow.example.com/pipeline`."""
+    namespace: NonEmpty | None = None
+    """The profile's namespace on a multi-user Kubeflow."""
+    token_env: EnvironmentVariable = "KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable
+    """The environment variable that holds the bearer token; without one in it none is sent."""
+    defaults: KubeflowStep = KubeflowStep()
+    components: dict[ComponentName, KubeflowStep] = Field(default_factory=dict)
+    """Per component, what differs from `defaults`."""
+    secrets: tuple[SecretEnvironment, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    image_pull_secrets: tuple[NonEmpty, ...] = ()
+
+    def step(self, component: str) -> KubeflowStep:
+        """What one component runs in, defaults filled in."""
+        return self.defaults.model_copy(update=_stated(self.components.get(component)))
+
+
+class VertexTrainer(Settings):
+    """Training as a Vertex custom job of its own, by TFX's Vertex Trainer: other machines, several workers."""
+
+    machine_type: NonEmpty = "n1-standard-8"
+    accelerator: Accelerator | None = None
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Machines in all: the first is the chief's pool, the others the second pool."""
+    image: NonEmpty | None = None
+    """None takes the image of the Trainer's step."""
+    boot_disk_gb: Annotated[int, Field(ge=100)] = 100
+    timeout_seconds: Annotated[int, Field(ge=60)] = 86_400
+
+
+class VertexEndpoint(Settings):
+    """Deployment to a Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder."""
+
+    name: NonEmpty
+    """The endpoint's display name; made where there is none."""
+    machine_type: NonEmpty = "n1-standard-2"
+    min_replicas: Annotated[int, Field(ge=1)] = 1
+    max_replicas: Annotated[int, Field(ge=1)] = 1
+    serving_image: NonEmpty = "us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"
+    """The container that serves the SavedModel."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}")
+        return self
+
+
+class ModelRegistry(Settings):
+    """Each pushed model also becomes a version in Vertex's Model Registry."""
+
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    """The model's ID; made with the first version."""
+    alias: Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,125}[a-z0-9]$")] = "champion"
+    """Moves to each new version."""
+    serving_image: NonEmpty = "us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"
+    """The container that would serve it."""
+
+
+class VertexTarget(Target):
+    """Vertex AI Pipelines."""
+
+    project: NonEmpty
+    """The Google Cloud project's ID."""
+    region: NonEmpty
+    """For example `europe-west4`."""
+    api_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://.+$")] | None = None
+    """None is Google's for the region; another one for Private Service Connect."""
+    network: NonEmpty | None = None
+    """`projects/NUMBER/global/networks/NAME`, for access to private addresses."""
+    encryption_key: NonEmpty | None = None
+    """A Cloud KMS key, `projects/P/locations/R/keyRings/K/cryptoKeys/N`, for everything that the job writes."""
+    defaults: Step = Step()
+    components: dict[ComponentName, Step] = Field(default_factory=dict)
+    """Per component, what differs from `defaults`."""
+    trainer: VertexTrainer | None = None
+    endpoint: VertexEndpoint | None = None
+    registry: ModelRegistry | None = None
+
+    def step(self, component: str) -> Step:
+        """What one component runs in, defaults filled in."""
+        return self.defaults.model_copy(update=_stated(self.components.get(component)))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.endpoint is not None and self.registry is not None:
+            raise ValueError("endpoint and registry: TFX's Vertex Pusher registers the model itself; give one of them")
+        return self
+
+
+class TargetsConfig(Settings):
+    """Where else than on this machine the pipeline runs."""
+
+    kubeflow: KubeflowTarget | None = None
+    vertex: VertexTarget | None = None
+
+
+REGISTRY_ENTRY = re.compile(r"registry:(?P<name>[^@]+)@(?P<alias>[^@]+)")
+"""How `champion` names an entry of the Model Registry."""
+
+
+def _stated(step: Step | None) -> dict[str, object]:
+    return {} if step is None else {name: getattr(step, name) for name in step.model_fields_set}

@@ -1,0 +1,176 @@
+"""What runs in the container of every step: TFX's own entry point, with what our targets need around it.
+
+- On Kubeflow the launcher copies artifacts between the object store and /gcs, /s3 and /minio; TFX is told these paths
+  (`--mounted_stores`), and the URLs stand again in what is reported. The launcher's own output `executor-logs`, whose
+  type TFX doesn't know, is left to it.
+- The driver of ExampleGen runs here too where nothing ran it before: Kubeflow ignores `preCacheCheck`.
+- Runtime parameters are put where the component looks, long parameters are unpacked, and an input that its producer
+  marked as absent is left out, as a resolver that found nothing leaves it.
+- What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
+
+A person's mistake ends in a message and exit code 1, a gate's no in exit code 3, a bug in a stack trace.
+"""
+
+import argparse
+import base64
+import json
+import os
+import sys
+import threading
+import traceback
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.failures import explain
+from pipeline.runners.parameters import applied
+from preprocessing.errors import Refusal
+
+ExecutorInput = dict[str, Any]
+
+EXIT_ERROR, EXIT_REFUSED, EXIT_TIMEOUT = 1, 3, 124
+MOUNTS_VARIABLE = "LOCKGATE_MOUNTS"
+"""Where the launcher mounts the stores; the file system's root unless this variable says otherwise."""
+ABSENT = "absent"
+"""The property by which a component says that it found nothing for this output."""
+_SCHEMES = ("gs", "s3", "minio")
+_PACKED = "zlib:"
+_LAUNCHERS_OWN = "executor-logs"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one step.
+
+    Args:
+      arguments: as `pipeline.runners.compiler` writes them; unknown ones are Beam's.
+
+    Returns:
+      The exit code.
+    """
+    options, beam_args = _parser().parse_known_args(list(arguments))
+    if options.timeout_seconds is not None:
+        _end_after(options.timeout_seconds)
+    try:
+        _run(options, beam_args)
+    except Refusal as refusal:
+        _say(f"refused: {refusal}")
+        return EXIT_REFUSED
+    except Exception as error:  # noqa: BLE001 - the one place where every failure of a step ends
+        message = explain(error)
+        if message is None:
+            traceback.print_exc()
+        _say(f"error: {message or 'this is a bug; please report it with the trace above'}")
+        return EXIT_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--executor_class_path", help="the component's executor, package.module.Class")
+    parser.add_argument("--driver_class_path", help="its driver, run when nothing ran it before")
+    parser.add_argument("--driver_only", action="store_true", help="runs the driver and nothing else")
+    parser.add_argument("--json_serialized_invocation_args", required=True, help="the ExecutorInput")
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the component's input definitions")
+    parser.add_argument("--seed", type=int, default=0, help="of the order in which Beam leaves examples")
+    parser.add_argument("--timeout_seconds", type=int, help="ends the step after so long")
+    parser.add_argument("--mounted_stores", action="store_true", help="object stores are seen as folders")
+    return parser
+
+
+def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
+    original: ExecutorInput = json.loads(options.json_serialized_invocation_args)
+    mounts = os.environ.get(MOUNTS_VARIABLE, "/") if options.mounted_stores else None
+    prepared = prepare(original, mounts)
+    # Here and not at the top: seconds of TFX that a mistyped argument need not pay.
+    from pipeline.runners import step
+    from pipeline.runners.settled import settled
+
+    output_file = prepared["outputs"]["outputFile"]
+    with settled(options.seed, beam_args):
+        if options.driver_class_path and (options.driver_only or not step.exists(output_file)):
+            step.drive(options.driver_class_path, prepared, options.json_serialized_inputs_spec_args)
+        if not options.driver_only:
+            step.execute(options.executor_class_path, prepared, options.json_serialized_inputs_spec_args, beam_args)
+    if mounts is not None:
+        step.rewrite(output_file, lambda report: with_urls(report, original))
+
+
+def prepare(executor_input: ExecutorInput, mounts: str | None) -> ExecutorInput:
+    """The inputs as TFX's entry point takes them.
+
+    Args:
+      executor_input: as the launcher gives it; it is not changed.
+      mounts: the folder that has the object stores mounted; None where TFX is to use their URLs.
+    """
+    inputs = dict(executor_input.get("inputs", {}))
+    outputs = dict(executor_input["outputs"])
+    properties = {name: _unpacked(value) for name, value in inputs.get("parameterValues", {}).items()}
+    inputs["parameterValues"] = applied(properties)
+    inputs["artifacts"] = {
+        name: listed for name, listed in _local(inputs.get("artifacts", {}), mounts).items() if not _is_absent(listed)
+    }
+    outputs["artifacts"] = {
+        name: listed for name, listed in _local(outputs.get("artifacts", {}), mounts).items() if name != _LAUNCHERS_OWN
+    }
+    return {**executor_input, "inputs": inputs, "outputs": outputs}
+
+
+def with_urls(report: dict[str, Any], original: ExecutorInput) -> dict[str, Any]:
+    """What the step reports, with the artifacts at the URLs that the launcher knows."""
+    known = original["outputs"].get("artifacts", {})
+    artifacts = {
+        name: {
+            "artifacts": [
+                {**artifact, "uri": named["uri"]}
+                for artifact, named in zip(listed["artifacts"], known[name]["artifacts"], strict=True)
+            ]
+        }
+        for name, listed in report.get("artifacts", {}).items()
+    }
+    return {**report, "artifacts": artifacts}
+
+
+def _local(artifacts: dict[str, Any], mounts: str | None) -> dict[str, Any]:
+    return {
+        name: {"artifacts": [{**artifact, "uri": _path(artifact["uri"], mounts)} for artifact in listed["artifacts"]]}
+        for name, listed in artifacts.items()
+    }
+
+
+def _path(uri: str, mounts: str | None) -> str:
+    """gs://bucket/key as /gcs/bucket/key, the others likewise; what is no such URL stays."""
+    scheme, separator, rest = uri.partition("://")
+    if mounts is None or not separator or scheme not in _SCHEMES:
+        return uri
+    return str(Path(mounts) / ("gcs" if scheme == "gs" else scheme) / rest)
+
+
+def _is_absent(listed: dict[str, Any]) -> bool:
+    return any(artifact.get("metadata", {}).get(ABSENT) == 1 for artifact in listed["artifacts"])
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_PACKED):
+        return zlib.decompress(base64.b64decode(value.removeprefix(_PACKED))).decode()
+    return value
+
+
+def _end_after(seconds: int) -> None:
+    """Ends the process, whatever it is doing, when the time is up: Vertex has no limit for a step."""
+
+    def end() -> None:
+        _say(f"error: the step took longer than timeout_seconds: {seconds}")
+        os._exit(EXIT_TIMEOUT)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
