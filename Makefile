@@ -7,8 +7,13 @@ UV := $(BIN)/uv
 # Byte code at install time: without it every process compiles TFX anew, 35 s instead of 9 s.
 export UV_COMPILE_BYTECODE := 1
 export UV_LINK_MODE ?= hardlink
+# make image. VARIANT: cpu or gpu. BASE: the base image, by digest for a release. SOURCE: the repository's address, for the label.
+IMAGE ?= lockgate:dev
+VARIANT ?= cpu
+BASE ?=
+SOURCE ?=
 
-.PHONY: run test setup setup-dev data lock lint clean
+.PHONY: run test setup setup-dev data image lock lint clean
 
 run: setup ## Runs the penguins pipeline to a pushed model.
 	@$(BIN)/lockgate run data/penguins/pipeline.yaml
@@ -62,10 +67,30 @@ data/flights/test/.prepared: data/flights/prepare.py | $(VENV)/.installed-dev
 	@$(BIN)/python data/flights/prepare.py
 	@touch $@
 
-# Resolves anew. Only uv reads the overrides in pyproject.toml; the locks need none.
+# One line for what is missing, as above.
+define CHECK_ENGINE
+@case "$(VARIANT)" in cpu|gpu) ;; *) echo "VARIANT is cpu or gpu, not '$(VARIANT)'" >&2; exit 1;; esac
+@command -v docker >/dev/null || { echo "docker is missing: install Docker Engine to build the image" >&2; exit 1; }
+@docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || { echo "no Docker engine answers: start one, or name it in DOCKER_HOST" >&2; exit 1; }
+@docker buildx version >/dev/null 2>&1 || { echo "docker has no BuildKit: install docker-buildx-plugin" >&2; exit 1; }
+endef
+
+image: ## Builds the container image of every step: make image IMAGE=lockgate:dev VARIANT=cpu
+	$(CHECK_ENGINE)
+	@DOCKER_BUILDKIT=1 docker build --tag "$(IMAGE)" --build-arg VARIANT=$(VARIANT) \
+		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+		--build-arg REVISION="$$(git describe --always --abbrev=40 --dirty --exclude '*')" \
+		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+		$(if $(BASE),--build-arg BASE="$(BASE)") $(if $(SOURCE),--build-arg SOURCE="$(SOURCE)") .
+
+# Resolves anew. Only uv reads the overrides in pyproject.toml; the locks need none. An override of tensorflow would drop
+# its extra, so what CUDA adds is resolved with the lock as overrides, but for that one, and written without the lock's packages.
+LOCKED = sed -n 's/^\([a-z0-9.-]*\)==\([^ ]*\) .*/$(1)/p' requirements.lock
 lock:
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	echo 'tensorflow[and-cuda]' | $(UV) pip compile --quiet --no-config --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		--overrides <($(call LOCKED,\1==\2) | grep -v '^tensorflow==') --constraints requirements.lock $$($(call LOCKED,--no-emit-package \1)) - -o requirements-gpu.lock
 
 clean: ## Removes what runs wrote; .venv stays.
 	rm -rf data/*/output

@@ -1,103 +1,28 @@
 """The `lockgate` command: parse, delegate, print. Heavy imports happen in the command that needs them."""
 
-import contextlib
-import functools
-import os
 import shlex
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from preprocessing.config import Task
-
-EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
-
-_set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Overrides a field, e.g. train.learning_rate=0.003.",
+from pipeline import target_commands
+from pipeline.command import (
+    EXIT_ERROR,
+    EXIT_REFUSED,
+    config_argument,
+    explains_failures,
+    noise_kept_back,
+    say,
+    set_option,
+    terminable,
 )
-_config_argument = click.argument("config", type=click.Path(path_type=Path))
+from pipeline.runners.config import TARGETS
 
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM. A KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so after this too."""
-
-
-def _explains_failures(command: Callable[..., None]) -> Callable[..., None]:
-    """A user's mistake ends in a message and exit code 1, a bug in a stack trace."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt as stop:
-            word, code = (
-                ("terminated", EXIT_TERMINATED) if isinstance(stop, Terminated) else ("interrupted", EXIT_INTERRUPTED)
-            )
-            # The name is the one on the command line: only a run has components to go on after.
-            goes_on = (
-                ": the same command goes on after the last finished component" if command.__name__ == "run" else ""
-            )
-            _say(f"{word}{goes_on}", err=True)
-            sys.exit(code)
-        except click.ClickException:
-            raise
-        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
-            _say(_failure(error, debug=debug), err=True)
-            sys.exit(EXIT_ERROR)
-
-    return click.option("--debug", is_flag=True, help="Shows the stack trace of an error.")(wrapped)
-
-
-def _failure(error: Exception, *, debug: bool) -> str:
-    """The last lines on the screen of a command that failed."""
-    from pipeline.failures import RunError, explain
-
-    place, log = "", ""
-    if isinstance(error, RunError):
-        message = error.message
-        place = f"{error.component}: " if error.component else ""
-        if error.component or message is None:
-            log = f"\n  log: {error.log}"
-    else:
-        message = explain(error)
-    trace = traceback.format_exception(error.__cause__ if isinstance(error, RunError) else error)
-    shown = "".join(trace) if debug or message is None else ""
-    return f"{shown}error: {place}{message or 'this is a bug; please report it with the trace above'}{log}"
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    """Prints. That nobody reads it (`lockgate validate CONFIG | true`) changes nothing about how a command ends."""
-    try:
-        click.echo(text, err=err)
-    except BrokenPipeError:
-        # Python flushes what is left once more at exit.
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2 if err else 1)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Lets SIGTERM end a run as Ctrl-C does: with its lock given back and its end recorded."""
-
-    def terminate(_signal: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    previous = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+if TYPE_CHECKING:
+    from pipeline.runners.config import TargetName
+    from preprocessing.config import Task
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -107,13 +32,13 @@ def main() -> None:
 
 
 @main.command()
-@_config_argument
-@_set_option
+@config_argument
+@set_option
 @click.option("--from", "first", metavar="COMPONENT", help="Runs this component and what depends on it anew.")
 @click.option("--to", "last", metavar="COMPONENT", help="Stops after this component.")
 @click.option("--no-cache", is_flag=True, help="Runs every component anew.")
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr.")
-@_explains_failures
+@explains_failures
 def run(
     config: Path, overrides: tuple[str, ...], first: str | None, last: str | None, no_cache: bool, as_json: bool
 ) -> None:
@@ -126,7 +51,7 @@ def run(
     from pipeline.run import run_pipeline
     from pipeline.selection import Selection
 
-    with _terminable():
+    with terminable():
         loaded = load(config, overrides)
         selection = Selection(first, last, use_cache=not no_cache)
         curated = loaded.config.data.schema_file is not None
@@ -138,30 +63,36 @@ def run(
         result = run_pipeline(loaded, screen, selection)
     screen.result(result, loaded.config)
     if as_json:
-        _say(result.to_json())
+        say(result.to_json())
     if result.state == "refused":
         sys.exit(EXIT_REFUSED)
 
 
 @main.command()
-@_config_argument
-@_set_option
-@_explains_failures
-def validate(config: Path, overrides: tuple[str, ...]) -> None:
+@config_argument
+@set_option
+@click.option("--target", type=click.Choice(TARGETS), help="Checks too whether it can run there.")
+@explains_failures
+def validate(config: Path, overrides: tuple[str, ...], target: "TargetName | None") -> None:
     """Checks CONFIG and the table's columns without running anything."""
     from pipeline.loader import load
     from pipeline.problems import ConfigError
+    from pipeline.runners.target_check import target_problems
     from pipeline.validate import problems
 
     loaded = load(config, overrides)
-    found = problems(loaded)
+    found = problems(loaded) if target is None else target_problems(loaded, target)
     if found:
         raise ConfigError(found)
     features = loaded.config.features
-    _say(
+    say(
         f"valid: {config} ({features.label.task} on {features.label.column!r}, {len(features.columns())} features, "
-        f"{loaded.config.model.family})"
+        f"{loaded.config.model.family}{f', for {target}' if target else ''})"
     )
+
+
+main.add_command(target_commands.compile_command)
+main.add_command(target_commands.submit_command)
 
 
 @main.command("smoke-test")
@@ -175,7 +106,7 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Writes the report to this file.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Writes it as a page for people.")
-@_explains_failures
+@explains_failures
 def smoke_test(
     model_dir: Path,
     examples: Path | None,
@@ -189,9 +120,9 @@ def smoke_test(
     MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
     up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
     """
-    from pipeline.smoke_test import check_writable, noise_kept_back, run_smoke_test, write_text
+    from pipeline.smoke_test import check_writable, run_smoke_test, write_text
 
-    with _terminable(), noise_kept_back():
+    with terminable(), noise_kept_back():
         check_writable(json_file, html_file)
         tested = run_smoke_test(model_dir, examples=examples, schema=schema, config=config)
     from components.smoke_test.page import render
@@ -201,7 +132,7 @@ def smoke_test(
         write_text(json_file, tested.report.model_dump_json(indent=2))
     if html_file is not None:
         write_text(html_file, render(tested.report, title=str(tested.model)))
-    _say(rendered(tested.report, tested.notes, sys.stdout).rstrip("\n"))
+    say(rendered(tested.report, tested.notes, sys.stdout).rstrip("\n"))
     if not tested.report.blessed:
         sys.exit(EXIT_REFUSED)
 
@@ -211,7 +142,7 @@ def schema() -> None:
     """Prints the JSON Schema of pipeline.yaml."""
     from pipeline.json_schema import render
 
-    _say(render().rstrip("\n"))
+    say(render().rstrip("\n"))
 
 
 @main.command()
@@ -223,7 +154,7 @@ def schema() -> None:
 @click.option(
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
 )
-@_explains_failures
+@explains_failures
 def init(name: str, data: Path, label: str, task: "Task | None") -> None:
     """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
     from pipeline.scaffold import propose, write
@@ -231,14 +162,14 @@ def init(name: str, data: Path, label: str, task: "Task | None") -> None:
     proposal = propose(data, label, name=name, task=task)
     path = write(proposal, Path(name))
     for note in proposal.notes:
-        _say(f"  {note}")
-    _say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
+        say(f"  {note}")
+    say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
 
 
 @main.command("accept-schema")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Does not ask.")
-@_explains_failures
+@explains_failures
 def accept_schema(run: Path, yes: bool) -> None:
     """Makes the schema that a refused run proposes the curated one.
 
@@ -250,18 +181,18 @@ def accept_schema(run: Path, yes: bool) -> None:
 
     proposal = read_proposal(run)
     if proposal.accepted_already():
-        _say(f"{shown(proposal.target)} holds this schema already")
+        say(f"{shown(proposal.target)} holds this schema already")
         return
-    _say("\n".join(map(printable, proposal.diff.splitlines())))
+    say("\n".join(map(printable, proposal.diff.splitlines())))
     if not yes and not _confirmed(f"Write this to {shown(proposal.target)}?"):
-        _say("nothing was changed", err=True)
+        say("nothing was changed", err=True)
         sys.exit(EXIT_ERROR)
     proposal.accept()
-    _say(f"wrote {shown(proposal.target)}")
+    say(f"wrote {shown(proposal.target)}")
     if proposal.replaces is None:
-        _say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
+        say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
     else:
-        _say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
+        say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
 
 
 def _confirmed(question: str) -> bool:
@@ -269,5 +200,5 @@ def _confirmed(question: str) -> bool:
     try:
         return click.confirm(question, err=True)
     except click.Abort:
-        _say("", err=True)
+        say("", err=True)
         return False

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,28 +94,6 @@ def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, 
         )
         report = smoke_test(subject, settings)
     return Tested(model.export, report, tuple(notes))
-
-
-@contextlib.contextmanager
-def noise_kept_back() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ says on its import off the screen, unless a bug ends the work: then it is shown."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except (UserError, KeyboardInterrupt):
-            raise
-        except BaseException:
-            noise.seek(0)
-            with os.fdopen(os.dup(saved), "wb") as screen:
-                shutil.copyfileobj(noise, screen)
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 def read_config(path: Path) -> SmokeTestConfig:

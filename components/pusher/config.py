@@ -29,3 +29,18 @@ class PushConfig(Settings):
             return self.directory
         own = self.directory.startswith("~/")
         return str(root / (Path(self.directory).expanduser() if own else self.directory))
+
+
+class RegistryUpload(Settings):
+    """The entry of Vertex AI's Model Registry that each pushed version becomes a version of; made by the graph."""
+
+    model: str
+    """Its ID."""
+    alias: str
+    """Moves to the new version."""
+    serving_image: str
+    """The container that would serve it."""
+    project: str
+    region: str
+    api_endpoint: str = ""
+    """Empty is Google's for the region."""

@@ -1,8 +1,12 @@
-"""The stock Pusher with a push that readers of the serving folder never see half done."""
+"""The stock Pusher with a push that readers of the serving folder never see half done.
+
+On a cluster the version also holds what makes it the next run's champion, and may become one of the Model Registry.
+"""
 
 import logging
 import posixpath
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
+from components.google_rest import VertexApi
+from components.pusher.champion import champion_files
+from components.pusher.config import RegistryUpload
 from components.pusher.push import push
+from components.pusher.registry import check_destination, register
 from components.pusher.remote import push_remote
 
 Artifacts = dict[str, list[Artifact]]
@@ -21,18 +29,22 @@ _log = logging.getLogger("lockgate")
 
 
 class Executor(stock.Executor):
-    """For the stock Pusher's `custom_executor_spec`. Blessings are checked as the stock executor does."""
+    """For the stock Pusher's `custom_executor_spec`, and for ours. Blessings are checked as the stock executor does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """Pushes a blessed model as the newest version, or marks it as not pushed.
 
         Args:
-          input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them.
+          input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them; with `statistics`
+            the version also holds contract, weights and statistics: see `components.champion_files`.
           output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
             `pushed_destination` and `pushed_version`.
-          exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`.
+          exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`; `registry`, a
+            RegistryUpload as JSON, or nothing.
 
         Raises:
+          UserError: the registry says no (the model is pushed all the same, and the next try registers it), or it
+            can't be given what is pushed to this serving folder.
           NotImplementedError: another destination or versioning.
           OSError: the serving folder cannot be written (tensorflow.errors.OpError for a remote one).
         """
@@ -42,11 +54,17 @@ class Executor(stock.Executor):
             self._MarkNotPushed(pushed_model)
             return
         base = _base_directory(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY])
+        registry = exec_properties.get("registry")
+        if registry:
+            check_destination(base)
         model = self.GetModelPath(input_dict)
+        extra = champion_files(input_dict)
         # First the copy: should it fail, nothing has been pushed that no artifact knows of.
         io_utils.copy_dir(model, pushed_model.uri)
-        destination, new = push_remote(model, base) if "://" in base else _push_local(model, Path(base))
+        destination, new = (push_remote if "://" in base else _push_local)(model, base, extra)
         _log.info("%s %s", "pushed to" if new else "already pushed:", destination)
+        if registry:
+            _register(destination, RegistryUpload.from_json(registry))
         self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))
 
 
@@ -63,11 +81,24 @@ def _base_directory(push_destination: str) -> str:
     return base.rstrip("/") or "/"
 
 
-def _push_local(model: str, base: Path) -> tuple[str, bool]:
+def _push_local(model: str, base: str, extra: Mapping[str, str]) -> tuple[str, bool]:
     with tempfile.TemporaryDirectory(prefix="lockgate-push-") as temporary:
         local = Path(model)
         if "://" in model:
             local = Path(temporary) / "model"
             io_utils.copy_dir(model, str(local))
-        version, new = push(local, base)
+        files = {name: _local_file(path, Path(temporary) / "extra" / name) for name, path in extra.items()}
+        version, new = push(local, Path(base), files)
     return str(version), new
+
+
+def _local_file(path: str, copy: Path) -> Path:
+    if "://" not in path:
+        return Path(path)
+    io_utils.copy_file(path, str(copy))
+    return copy
+
+
+def _register(version: str, upload: RegistryUpload) -> None:
+    uploaded = register(version, upload, VertexApi(upload.project, upload.region, upload.api_endpoint))
+    _log.info("%s %s@%s", "registered as" if uploaded else "already registered:", upload.model, upload.alias)

@@ -11,8 +11,10 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from components.champion_files import is_part_of_model
 
 _STAGING_PREFIX = ".pushing-"
 _FOREIGN_STAGING_SECONDS = 24 * 3600
@@ -20,7 +22,7 @@ _FOREIGN_STAGING_SECONDS = 24 * 3600
 _COPY_BLOCK = 2**20
 
 
-def push(model: Path, base: Path) -> tuple[Path, bool]:
+def push(model: Path, base: Path, extra: Mapping[str, Path] | None = None) -> tuple[Path, bool]:
     """Makes the model the newest version in the serving folder.
 
     The model is copied into a staging folder beside the versions, then renamed. Nothing is ever overwritten;
@@ -29,6 +31,7 @@ def push(model: Path, base: Path) -> tuple[Path, bool]:
     Args:
       model: the SavedModel's folder.
       base: the serving folder; made when it is not there.
+      extra: what the version holds besides, by its path in the version: see `components.champion_files`.
 
     Returns:
       The version's folder, and whether it is new.
@@ -42,7 +45,7 @@ def push(model: Path, base: Path) -> tuple[Path, bool]:
     if newest is not None and same_files(model, base / newest):
         return base / newest, False
     with staging(base) as folder:
-        copy_durably(model, folder)
+        copy_durably(model, folder, extra or {})
         return _rename_to_next_version(folder, base), True
 
 
@@ -58,7 +61,7 @@ def next_version(names: list[str]) -> int:
 
 
 def same_files(left: Path, right: Path) -> bool:
-    """Whether two folders hold the same files with the same bytes."""
+    """Whether two folders hold the same files with the same bytes, but for what a champion's folder holds."""
     sizes = _sizes(left)
     return sizes == _sizes(right) and all(_sha256(left / name) == _sha256(right / name) for name in sizes)
 
@@ -75,8 +78,13 @@ def staging(base: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)  # what it could not remove, the next push will
 
 
-def copy_durably(model: Path, folder: Path) -> None:
-    """Copies a folder's files and makes sure that they are on the disk.
+def copy_durably(model: Path, folder: Path, extra: Mapping[str, Path]) -> None:
+    """Copies a folder's files, and more of them, and makes sure that they are on the disk.
+
+    Args:
+      model: the folder.
+      folder: where they go; empty.
+      extra: the other files, by their path in it.
 
     Raises:
       OSError: as the file system says it, with its number and file name.
@@ -86,10 +94,10 @@ def copy_durably(model: Path, folder: Path) -> None:
         if source.is_dir():
             target.mkdir()
         else:
-            with source.open("rb") as reading, target.open("wb") as writing:
-                shutil.copyfileobj(reading, writing, _COPY_BLOCK)
-                writing.flush()
-                os.fsync(writing.fileno())
+            _copy_file(source, target)
+    for name, source in extra.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _copy_file(source, folder / name)
     for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
         _sync_folder(each)
 
@@ -105,6 +113,13 @@ def remove_abandoned(base: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # another push may be removing it too
             if _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as reading, target.open("wb") as writing:
+        shutil.copyfileobj(reading, writing, _COPY_BLOCK)
+        writing.flush()
+        os.fsync(writing.fileno())
 
 
 def _is_abandoned(folder: Path) -> bool:
@@ -144,7 +159,10 @@ def _process_start(pid: int) -> str:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+    sizes = {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    return {name: size for name, size in sizes.items() if is_part_of_model(name)}
 
 
 def _sha256(file: Path) -> bytes:

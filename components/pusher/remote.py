@@ -2,18 +2,20 @@
 
 import hashlib
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.champion_files import is_part_of_model
 from components.pusher.push import newest_version, next_version
 
 _SAVED_MODEL = "saved_model.pb"
 _BLOCK = 2**20
 
 
-def push_remote(model: str, base: str) -> tuple[str, bool]:
+def push_remote(model: str, base: str, extra: Mapping[str, str] | None = None) -> tuple[str, bool]:
     """Makes the model the newest version in a remote serving folder.
 
     An object store has no atomic rename: `saved_model.pb`, which model servers wait for, is copied last.
@@ -22,6 +24,7 @@ def push_remote(model: str, base: str) -> tuple[str, bool]:
     Args:
       model: the SavedModel's folder, local or remote.
       base: the serving folder, for example `gs://bucket/serving`.
+      extra: what the version holds besides, by its path in the version: see `components.champion_files`.
 
     Returns:
       The version's folder, and whether it is new.
@@ -32,22 +35,21 @@ def push_remote(model: str, base: str) -> tuple[str, bool]:
     """
     names = [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
     newest = newest_version(names)
-    files = _digests(model)
-    if newest is not None and _digests(posixpath.join(base, newest)) == files:
+    digests = _digests(model)
+    if newest is not None and _digests(posixpath.join(base, newest)) == digests:
         return posixpath.join(base, newest), False
     destination = posixpath.join(base, str(next_version(names)))
+    files = {name: posixpath.join(model, name) for name in digests} | dict(extra or {})
     for name in sorted(files, key=lambda name: (name == _SAVED_MODEL, name)):
-        io_utils.copy_file(posixpath.join(model, name), posixpath.join(destination, name))
+        io_utils.copy_file(files[name], posixpath.join(destination, name))
     return destination, True
 
 
 def _digests(folder: str) -> dict[str, bytes]:
-    """The SHA-256 of each file, by its path in the folder."""
-    return {
-        posixpath.relpath(posixpath.join(place, name), folder): _sha256(posixpath.join(place, name))
-        for place, _, names in fileio.walk(folder)
-        for name in names
-    }
+    """The SHA-256 of each file of the model, by its path in the folder."""
+    paths = [posixpath.join(place, name) for place, _, names in fileio.walk(folder) for name in names]
+    files = {posixpath.relpath(path, folder): path for path in paths}
+    return {name: _sha256(path) for name, path in files.items() if is_part_of_model(name)}
 
 
 def _sha256(path: str) -> bytes:

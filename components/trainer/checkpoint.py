@@ -2,12 +2,15 @@
 
 import json
 import os
+import posixpath
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
+from components.trainer import remote
 from components.trainer.config import TrainConfig
 
 
@@ -44,7 +47,8 @@ class Checkpoint:
     """Weights, optimizer, random states and progress of one training, in a folder of its own.
 
     Each epoch writes a numbered sub-folder under a temporary name and renames it, so that the newest one is
-    always whole; the older one is removed after that.
+    always whole; the older one is removed after that. Where the folder goes with its machine, a mirror at a URL
+    follows it: there a sub-folder is whole once it holds the state, which is copied last.
     """
 
     _WEIGHTS = "last.weights.h5"
@@ -52,11 +56,19 @@ class Checkpoint:
     _STATE = "state.json"
     _RANDOM = "random.json"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mirror: str | None = None) -> None:
+        """`mirror` is the URL of the folder's copy; None keeps none."""
         self.folder = folder
+        self._mirror = mirror
 
     def restore(self, model: keras.Model) -> TrainingState:
-        """Loads the newest state into a compiled model with a built optimizer; a fresh state when there is none."""
+        """Loads the newest state into a compiled model with a built optimizer; a fresh state when there is none.
+
+        Raises:
+          tensorflow.errors.OpError: the mirror can't be read.
+        """
+        if self._mirror is not None and self._newest() is None:
+            self._fetch(self._mirror)
         newest = self._newest()
         if newest is None:
             return TrainingState()
@@ -70,6 +82,7 @@ class Checkpoint:
 
         Raises:
           OSError: the disk is full, or the folder can't be written.
+          tensorflow.errors.OpError: the mirror can't be written.
         """
         previous = self._newest()
         temporary = self.folder / f".writing-{os.getpid()}"
@@ -83,9 +96,11 @@ class Checkpoint:
         random = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)]
         (temporary / self._RANDOM).write_text(json.dumps(random))
         (temporary / self._STATE).write_text(json.dumps(asdict(state)))
-        temporary.rename(self.folder / f"epoch-{state.epoch:06d}")
+        newest = temporary.rename(self.folder / f"epoch-{state.epoch:06d}")
         if previous is not None:
             shutil.rmtree(previous)
+        if self._mirror is not None:
+            self._send(newest, self._mirror)
 
     def load_best(self, model: keras.Model) -> None:
         """Loads the weights of the best epoch."""
@@ -96,6 +111,26 @@ class Checkpoint:
     def remove(self) -> None:
         """Forgets this training, and those that were given up: a run has its root for itself."""
         shutil.rmtree(self.folder.parent, ignore_errors=True)
+        if self._mirror is not None:
+            remote.remove(posixpath.dirname(self._mirror))
+
+    def _send(self, newest: Path, mirror: str) -> None:
+        remote.upload(newest, posixpath.join(mirror, newest.name), last=self._STATE)
+        for name in remote.folders(mirror):
+            if name != newest.name:
+                remote.remove(posixpath.join(mirror, name))
+
+    def _fetch(self, mirror: str) -> None:
+        whole = [
+            name for name in remote.folders(mirror) if tf.io.gfile.exists(posixpath.join(mirror, name, self._STATE))
+        ]
+        if not whole:
+            return
+        newest = max(whole)
+        temporary = self.folder / f".fetching-{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        remote.download(posixpath.join(mirror, newest), temporary)
+        temporary.rename(self.folder / newest)
 
     def _newest(self) -> Path | None:
         return max(self.folder.glob("epoch-*"), default=None)

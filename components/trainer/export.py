@@ -1,5 +1,6 @@
 """The one export path: SavedModel, the trainer's golden predictions, and the weights for a warm start."""
 
+import logging
 import shutil
 
 import keras
@@ -8,20 +9,25 @@ import tensorflow as tf
 from components.trainer import golden, warm_start
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import TrainingData
+from components.trainer.remote import upload
 from components.trainer.signatures import ServingModule
-from components.trainer.task import TrainingTask
+from components.trainer.task import Remote, TrainingTask
 
 GOLDEN_FOLDER = "golden"
+
+logger = logging.getLogger("lockgate")
 
 
 def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     """Writes everything that outlives the training into the Model artifact.
 
     `Format-Serving/` is the SavedModel; `golden/` holds the trainer's own predictions and the contract, for the
-    smoke test; `training/` the weights. The SavedModel is written under a temporary name and renamed.
+    smoke test; `training/` the weights. The SavedModel is written under a temporary name and renamed. Where the
+    artifact is a URL, all of it and TensorBoard's logs are copied there, and `saved_model.pb` is the last file.
 
     Raises:
       OSError: the disk is full, or the folder can't be written.
+      tensorflow.errors.OpError: the URL can't be written.
     """
     module = ServingModule(model, data.transform, task.job.features, data.schema, data.train)
     golden.write(task.artifact_dir / GOLDEN_FOLDER, model, module, data, task)
@@ -31,4 +37,12 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     tf.saved_model.save(module, str(temporary), signatures=module.signatures())
     shutil.rmtree(task.serving_dir, ignore_errors=True)
     temporary.rename(task.serving_dir)
-    Checkpoint(task.checkpoint_dir).remove()
+    if task.remote is not None:
+        _upload(task, task.remote)
+    Checkpoint(task.checkpoint_dir, task.checkpoint_url).remove()
+
+
+def _upload(task: TrainingTask, remote: Remote) -> None:
+    upload(task.log_dir, remote.logs)
+    upload(task.artifact_dir, remote.model, last=f"{task.serving_dir.name}/saved_model.pb")
+    logger.info("train: the model was copied to %s", remote.model)

@@ -1,5 +1,8 @@
 """The Trainer's entry point: parse, data, build, fit, export. TFX calls it by its dotted path."""
 
+import tempfile
+from pathlib import Path
+
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.build import build
@@ -15,8 +18,9 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
       UserError: the data or the configuration can't be trained on; the message says why.
     """
-    task = TrainingTask.parse(fn_args)
-    data = load_data(task)
-    model = build(task, data)
-    fit(model, data, task)
-    export(model, data, task)
+    with tempfile.TemporaryDirectory(prefix="lockgate-trainer-") as scratch:
+        task = TrainingTask.parse(fn_args, Path(scratch))
+        data = load_data(task)
+        model = build(task, data)
+        fit(model, data, task)
+        export(model, data, task)

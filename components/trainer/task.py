@@ -1,6 +1,7 @@
 """TFX's arguments as one typed object: the door of the trainer."""
 
 import hashlib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,23 @@ from typing import Self
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.trainer.remote import is_url
 from preprocessing.input_pipeline import expand
+
+_CHECKPOINTS = ".checkpoints"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where the outputs of a run belong whose root is a URL.
+
+    Attributes:
+      model: the URL of the Model artifact.
+      logs: the URL of the ModelRun artifact.
+    """
+
+    model: str
+    logs: str
 
 
 @dataclass(frozen=True)
@@ -20,9 +37,10 @@ class TrainingTask:
       job: what the configuration asks for.
       transform_graph: the folder of Transform's graph.
       files: the transformed examples of each split.
-      serving_dir: where the SavedModel goes.
-      log_dir: where TensorBoard logs go.
-      champion_dir: the Model artifact to start from; None starts afresh.
+      serving_dir: where the SavedModel goes, on this machine.
+      log_dir: where TensorBoard logs go, on this machine.
+      remote: where both are copied in the end; None where they are at home here.
+      champion_dir: the Model artifact to start from, a path or a URL; None starts afresh.
       code: the fingerprint of the training code.
     """
 
@@ -31,20 +49,33 @@ class TrainingTask:
     files: dict[str, tuple[str, ...]]
     serving_dir: Path
     log_dir: Path
-    champion_dir: Path | None
+    remote: Remote | None
+    champion_dir: str | None
     code: str
 
     @classmethod
-    def parse(cls, fn_args: FnArgs) -> Self:
-        """Reads TFX's arguments."""
+    def parse(cls, fn_args: FnArgs, scratch: Path) -> Self:
+        """Reads TFX's arguments.
+
+        Args:
+          fn_args: as TFX hands them to `run_fn`.
+          scratch: an empty folder for outputs that belong to a URL, until they are copied there.
+        """
         patterns = [*fn_args.train_files, *fn_args.eval_files]
+        serving_dir, log_dir = Path(fn_args.serving_model_dir), Path(fn_args.model_run_dir)
+        remote = None
+        if is_url(fn_args.serving_model_dir):
+            remote = Remote(posixpath.dirname(fn_args.serving_model_dir), fn_args.model_run_dir)
+            step = scratch / "Trainer"
+            serving_dir, log_dir = step / "model" / serving_dir.name, step / "model_run"
         return cls(
             job=TrainerJob.from_json(fn_args.custom_config[JOB_KEY]),
             transform_graph=fn_args.transform_graph_path,
             files={split: _split_files(patterns, split) for split in ("train", "eval", "test")},
-            serving_dir=Path(fn_args.serving_model_dir),
-            log_dir=Path(fn_args.model_run_dir),
-            champion_dir=Path(fn_args.base_model).parent if fn_args.base_model else None,
+            serving_dir=serving_dir,
+            log_dir=log_dir,
+            remote=remote,
+            champion_dir=posixpath.dirname(fn_args.base_model) if fn_args.base_model else None,
             code=fn_args.custom_config[FINGERPRINT_KEY],
         )
 
@@ -56,10 +87,21 @@ class TrainingTask:
     @property
     def checkpoint_dir(self) -> Path:
         """Where this very training keeps its state: same job, code and data, same folder after a restart."""
-        identity = [self.job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
-        digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
         # Beside the Model artifacts of this component, whose folders are new in every run.
-        return self.artifact_dir.parent.parent / ".checkpoints" / digest
+        return self.artifact_dir.parent.parent / _CHECKPOINTS / self._identity
+
+    @property
+    def checkpoint_url(self) -> str | None:
+        """The same beside the Model artifact at a URL, for a restart on another machine."""
+        if self.remote is None:
+            return None
+        beside = posixpath.dirname(posixpath.dirname(self.remote.model))
+        return posixpath.join(beside, _CHECKPOINTS, self._identity)
+
+    @property
+    def _identity(self) -> str:
+        identity = [self.job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
+        return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
 
 
 def _split_files(patterns: Sequence[str], split: str) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import posixpath
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from models.config import ModelConfig
 from preprocessing.input_pipeline import TransformedData
@@ -41,18 +43,27 @@ def save(model: keras.Model, artifact_dir: Path, description: str) -> None:
     (folder / _ARCHITECTURE).write_text(description)
 
 
-def load(model: keras.Model, champion_dir: Path, description: str) -> None:
-    """Loads the champion's weights into an uncompiled model; warns and leaves it alone when they don't fit."""
-    folder = champion_dir / _FOLDER
-    if not ((folder / _WEIGHTS).exists() and (folder / _ARCHITECTURE).exists()):
+def load(model: keras.Model, champion_dir: str, description: str) -> None:
+    """Loads the champion's weights into an uncompiled model; warns and leaves it alone when they don't fit.
+
+    Args:
+      model: the new model.
+      champion_dir: the champion's Model artifact, a path or a URL.
+      description: the new model's `architecture`.
+    """
+    folder = posixpath.join(champion_dir, _FOLDER)
+    weights, stored = posixpath.join(folder, _WEIGHTS), posixpath.join(folder, _ARCHITECTURE)
+    if not (tf.io.gfile.exists(weights) and tf.io.gfile.exists(stored)):
         logger.warning("train.warm_start: the champion has no stored weights (%s); starting afresh", folder)
         return
-    if (folder / _ARCHITECTURE).read_text() != description:
+    with tf.io.gfile.GFile(stored) as file:
+        fits = file.read() == description
+    if not fits:
         logger.warning(
             "train.warm_start: the champion has another architecture, other features, vocabularies or classes (%s); "
             "starting afresh",
-            folder / _ARCHITECTURE,
+            stored,
         )
         return
-    model.load_weights(folder / _WEIGHTS)
+    model.load_weights(weights)
     logger.info("train.warm_start: began with the champion's weights from %s", folder)

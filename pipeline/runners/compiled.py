@@ -6,6 +6,21 @@ from typing import Any
 import yaml
 
 
+class _Readable(yaml.SafeDumper):
+    """Writes text of several lines as such, so that a change of one of them is a change of one line."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's interface
+        """Writes equal parts out, wherever they stand."""
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Readable.add_representer(str, _text)
+
+
 @dataclass(frozen=True)
 class Compiled:
     """A compiled pipeline, as plain data that holds neither credentials nor times nor paths of this machine.
@@ -21,7 +36,7 @@ class Compiled:
     def text(self) -> str:
         """The file's text: a YAML document, and a second one for the platforms. The same data gives the same bytes."""
         documents = [self.spec] if self.platforms is None else [self.spec, {"platforms": self.platforms}]
-        return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=120)
+        return yaml.dump_all(documents, Dumper=_Readable, sort_keys=True, allow_unicode=True, width=120)
 
     @property
     def name(self) -> str:

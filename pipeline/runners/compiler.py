@@ -20,6 +20,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from components.final_state.component import FinalState
 from pipeline.data_stage import Places
 from pipeline.graph import build_pipeline
 from pipeline.loader import LoadedConfig
@@ -111,8 +112,6 @@ def _tfx_spec(pipeline: Pipeline, target: Cluster) -> Spec:
     )
     runner = KubeflowV2DagRunner(config=config)
     if isinstance(target, VertexTarget):
-        from components.final_state.component import FinalState
-
         name = pipeline.pipeline_info.pipeline_name
         handler = FinalState(pipeline=name, final_status=decorators.FinalStatusStr())
         runner.set_exit_handler(handler.with_id(EXIT_HANDLER))
@@ -186,9 +185,10 @@ def _set_container(container: Spec, component: Spec, node: BaseNode | None, targ
     """The command line: TFX's arguments, then ours, then Beam's."""
     executor_class = container["args"][container["args"].index("--executor_class_path") + 1]
     beam = [argument for argument in container["args"] if argument.startswith("--") and argument not in _TFX_FLAGS]
-    # All that the entry point needs to know of the inputs is which parameters are integers.
+    # All that TFX's entry point has to know of the inputs is which parameters are integers: JSON has floats only.
     parameters = component.get("inputDefinitions", {}).get("parameters", {})
-    inputs_spec = json.dumps({"parameters": parameters}, sort_keys=True)
+    integers = {name: each for name, each in parameters.items() if each["parameterType"] == "NUMBER_INTEGER"}
+    inputs_spec = json.dumps({"parameters": integers}, sort_keys=True)
     invocation = ["--json_serialized_invocation_args", "{{$}}", "--json_serialized_inputs_spec_args", inputs_spec]
     driver = []
     if isinstance(node, FileBasedExampleGen):

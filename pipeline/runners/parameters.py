@@ -1,8 +1,8 @@
 """What can be set when a run is submitted: parameters of the compiled pipeline, with the configuration's defaults.
 
 The compiler hands them to the steps that they concern (`declared`); the container's entry point puts the value into
-the properties that the component really has (`applied`). Submission does the same with the configuration, so that a
-value that can't be is refused before anything runs (`with_parameters`).
+the properties that the component really has (`applied`). Submission lays them over the configuration first
+(`as_overrides`), so that a value that can't be is refused before anything runs.
 """
 
 import json
@@ -14,6 +14,7 @@ from components.example_gen.job import JOB_KEY
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
 from pipeline.config import PipelineConfig
+from pipeline.runners.config import TargetName
 
 Value = str | int
 Properties = dict[str, Any]
@@ -71,25 +72,19 @@ def declared(config: PipelineConfig, *, champion_follows: bool, serving: str | N
     return tuple(found)
 
 
-def with_parameters(config: PipelineConfig, values: Mapping[str, Value]) -> PipelineConfig:
-    """The configuration that a run with these values has.
-
-    Raises:
-      pydantic.ValidationError: a value can't be.
-    """
-    plain = config.resolved()
-    for name, value in values.items():
-        if name == DATA_PATH:
-            plain["data"]["path"] = value
-        elif name in DATA_INPUTS:
-            plain["data"]["inputs"][DATA_INPUTS[name]] = value
-        elif name == SPAN:
-            plain["data"]["spans"] = _spans(str(value)) or plain["data"]["spans"]
-        elif name == EPOCHS:
-            plain["train"]["epochs"] = value
-        elif name == PUSH_DIRECTORY:
-            plain["push"]["directory"] = value
-    return PipelineConfig.model_validate_json(json.dumps(plain))
+def as_overrides(values: Mapping[str, Value], target_name: TargetName) -> list[str]:
+    """The values as overrides of the configuration, `FIELD=VALUE`, so that they are checked like what it states."""
+    fields = {
+        EPOCHS: "train.epochs",
+        SPAN: "data.spans",
+        **{name: f"targets.{target_name}.data_inputs.{split}" for name, split in DATA_INPUTS.items()},
+    }
+    stated = {name: _spans(str(value)) if name == SPAN else value for name, value in values.items()}
+    return [
+        f"{fields.get(name, f'targets.{target_name}.{name}')}={json.dumps(value)}"
+        for name, value in stated.items()
+        if value is not None
+    ]
 
 
 def applied(properties: Properties) -> Properties:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -167,7 +168,8 @@ class _Checks:
 
     def _mounted(self, path: str) -> bool:
         volumes = self._target.volumes if isinstance(self._target, KubeflowTarget) else ()
-        return any(path.startswith(f"{volume.mount_path.rstrip('/')}/") for volume in volumes)
+        place = posixpath.normpath(path)
+        return any(place.startswith(f"{volume.mount_path.rstrip('/')}/") for volume in volumes)
 
     def _push(self) -> Iterator[Problem]:
         if not pushes_to_folder(self._target):

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from pipeline.cli import _failure
+from pipeline.command import failure
 from pipeline.failures import RunError
 from preprocessing.errors import UserError
 
@@ -176,9 +176,9 @@ def test_the_last_lines_of_a_failed_run() -> None:
     log = Path("/root-of-run/log.txt")
     mistake = UserError("a", hint="b")
     inside = _caused(RunError(str(mistake), "Trainer", log), mistake)
-    assert _failure(inside, debug=False) == f"error: Trainer: a\n  next: b\n  log: {log}"
+    assert failure(inside, debug=False) == f"error: Trainer: a\n  next: b\n  log: {log}"
     before = _caused(RunError(str(mistake), None, log), mistake)
-    assert _failure(before, debug=False) == "error: a\n  next: b"
-    bug = _failure(_caused(RunError(None, None, log), KeyError("odd")), debug=False)
+    assert failure(before, debug=False) == "error: a\n  next: b"
+    bug = failure(_caused(RunError(None, None, log), KeyError("odd")), debug=False)
     assert bug.startswith("KeyError: 'odd'\n")  # the cause's trace, not that of the error around it
     assert bug.endswith(f"error: this is a bug; please report it with the trace above\n  log: {log}")

@@ -20,7 +20,8 @@ from support.zoo.tiny import TinyModel, export
 from components.smoke_test import report_schema
 from components.smoke_test.report import Report
 from pipeline.cli import main
-from pipeline.smoke_test import noise_kept_back, read_config
+from pipeline.command import noise_kept_back
+from pipeline.smoke_test import read_config
 from preprocessing.errors import UserError
 
 LOCKGATE = Path(sys.executable).with_name("lockgate")

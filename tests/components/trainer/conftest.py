@@ -273,7 +273,7 @@ def prepare(world: Callable[[str], World], tmp_path: Path) -> Prepare:
     """`prepare(task, **options of make_fn_args)`: parse, data, build. `run` names a root of its own."""
 
     def make(task: str = "binary", run: str = "run", **options: Any) -> Prepared:
-        training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options))
+        training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
         data = load_data(training)
         return Prepared(training, data, build(training, data))
 

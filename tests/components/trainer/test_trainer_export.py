@@ -336,14 +336,14 @@ raise SystemExit(f"not TensorFlow alone: {loaded[:5]}" if loaded else 0)
     assert_equal_answers(got, expected)
 
 
-def test_regression_answers_in_the_units_of_the_label(exported: Export, prepare: Any) -> None:
+def test_regression_answers_in_the_units_of_the_label(exported: Export, prepare: Any, tmp_path: Path) -> None:
     done = exported("regression")
     logarithms = np.log([row["price"] for row in done.world.rows["train"] if row["price"] is not None])
     prepared = prepare(
         "regression", model={"family": "dcn", "params": {"hidden": [8]}}, train={"mixed_precision": "bfloat16"}
     )
     prepared.model.load_weights(done.artifact / "training" / "model.weights.h5")
-    task = TrainingTask.parse(done.fn_args)
+    task = TrainingTask.parse(done.fn_args, tmp_path)
     [(inputs, _)] = dataset(task.files["test"], prepared.data.schema, batch_size=1000)
     # As a graph: outside of one, bfloat16 is rounded in other places.
     standardised = np.asarray(tf.function(prepared.model)(inputs, training=False))[:, 0]

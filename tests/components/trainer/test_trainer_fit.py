@@ -1,12 +1,12 @@
 """The training loop: seeds, early stopping, best weights, going on after a kill, precision, devices."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from support.killed_training import killed_in_epoch
 
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import training_batches
@@ -34,38 +34,6 @@ def differ(one: list[Any], other: list[Any]) -> bool:
     return any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-class Killer(logging.Handler):
-    """Interrupts the training when it reports the end of an epoch, before that epoch is stored."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__()
-        self._prefix = f"epoch {epoch}/"
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message.startswith(self._prefix) and " step " not in message:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def killed_in_epoch() -> Iterator[Callable[[Any, int], None]]:
-    logger = logging.getLogger("lockgate.progress")
-    before = logger.level
-    logger.setLevel(logging.INFO)
-
-    def kill(prepared: Any, epoch: int) -> None:
-        killer = Killer(epoch)
-        logger.addHandler(killer)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                prepared.fit()
-        finally:
-            logger.removeHandler(killer)
-
-    yield kill
-    logger.setLevel(before)
-
-
 @pytest.mark.parametrize(
     ("model", "train"),
     [
@@ -77,11 +45,12 @@ def killed_in_epoch() -> Iterator[Callable[[Any, int], None]]:
     ids=["sequential", "functional", "subclassed"],
 )
 def test_a_killed_training_ends_with_the_same_weights(
-    prepare: Prepare, killed_in_epoch: Callable[[Any, int], None], model: dict[str, Any], train: dict[str, Any]
+    prepare: Prepare, model: dict[str, Any], train: dict[str, Any]
 ) -> None:
     options = {"model": model, "train": {"epochs": 4, "learning_rate": 0.01} | train}
     uninterrupted = prepare(run="whole", **options).fit()
-    killed_in_epoch(prepare(run="killed", **options), 3)
+    with killed_in_epoch(3):
+        prepare(run="killed", **options).fit()
     again = prepare(run="killed", **options).fit()
     assert_same(again.weights, uninterrupted.weights)
     # Not only those of the best epoch, which may lie before the kill.
@@ -204,12 +173,13 @@ def test_mixed_precision_stays_with_its_model(prepare: Prepare) -> None:
 
 
 def test_mirrored_on_one_device_says_so_and_goes_on_after_a_kill(
-    prepare: Prepare, killed_in_epoch: Callable[[Any, int], None], caplog: pytest.LogCaptureFixture
+    prepare: Prepare, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = {"model": SEQUENTIAL, "train": {"epochs": 2}}
     plain = prepare(run="plain", **options).fit()
     options["train"]["distribution"] = "mirrored"
-    killed_in_epoch(prepare(run="killed", **options), 2)
+    with killed_in_epoch(2):
+        prepare(run="killed", **options).fit()
     assert "mirrored found one device only" in caplog.text
     for a, b in zip(prepare(run="killed", **options).fit().weights, plain.weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -24,7 +24,7 @@ def network(value: float) -> keras.Model:
 
 def kernel_after_loading(folder: Path, data: TransformedData) -> float:
     model = network(0.0)
-    warm_start.load(model, folder, warm_start.architecture(MODEL, data))
+    warm_start.load(model, str(folder), warm_start.architecture(MODEL, data))
     return float(model.get_weights()[0][0, 0])
 
 

@@ -1,0 +1,35 @@
+"""Where a pushed version keeps what makes it a champion: contract, weights, statistics.
+
+Locally the metadata store leads from a push to the artifacts behind it. A cluster's steps can't ask one: all that they
+see of the last push is the version itself. `assets.extra` is the place that SavedModel's loaders leave to others.
+"""
+
+from typing import NamedTuple
+
+FOLDER = "assets.extra/champion"
+"""In a version's folder. What is in it belongs to the run that pushed, not to the model."""
+
+
+class Place(NamedTuple):
+    """One file or folder.
+
+    Attributes:
+      version: its path in a version's folder.
+      artifact: its path in the artifact that the training run made.
+    """
+
+    version: str
+    artifact: str
+
+
+CONTRACT = Place(f"{FOLDER}/contract.json", "golden/contract.json")
+"""Of the Model artifact: what the Evaluator compares champion and candidate by."""
+TRAINING = Place(f"{FOLDER}/training", "training")
+"""Of the Model artifact: a folder, with the weights and the architecture for a warm start."""
+STATISTICS = Place(f"{FOLDER}/FeatureStats.pb", "Split-train/FeatureStats.pb")
+"""Of the ExampleStatistics artifact: what drift is measured against."""
+
+
+def is_part_of_model(name: str) -> bool:
+    """Whether a file of a version, by its path in the version's folder, is one of the SavedModel itself."""
+    return not name.startswith(f"{FOLDER}/")

@@ -1,0 +1,1 @@
+"""What becomes of a run on Vertex, in one line of its log."""

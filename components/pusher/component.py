@@ -1,0 +1,70 @@
+"""The Pusher on a cluster: the stock one's inputs and outputs, and what the next run needs to know of this push."""
+
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.pusher.executor import Executor
+
+
+class PusherSpec(standard_component_specs.PusherSpec):
+    """The stock Pusher's, with the statistics, the registry and the fingerprint."""
+
+    PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
+        **standard_component_specs.PusherSpec.PARAMETERS,
+        "registry": ExecutionParameter(type=str),
+        "code_fingerprint": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        **standard_component_specs.PusherSpec.INPUTS,
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+    }
+
+
+class Pusher(BaseComponent):
+    """As `tfx.components.Pusher`; see the executor for what a version holds besides the model.
+
+    Not a subclass of the stock component: that one's constructor makes a spec without the statistics.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        model: BaseChannel,
+        model_blessing: BaseChannel | None = None,
+        infra_blessing: BaseChannel | None = None,
+        statistics: BaseChannel | None = None,
+        push_destination: pusher_pb2.PushDestination,
+        registry: str = "",
+        code_fingerprint: str,
+    ) -> None:
+        """Wires the component.
+
+        Args:
+          model: the Trainer's Model.
+          model_blessing: the Evaluator's.
+          infra_blessing: the smoke test's.
+          statistics: of the examples that the model was trained on; the version then holds them, the contract and the
+            weights, for `components.champion` to find.
+          push_destination: the serving folder.
+          registry: a RegistryUpload as JSON; empty registers nothing.
+          code_fingerprint: a hash of this folder's code, so that the cache sees edits.
+        """
+        super().__init__(
+            spec=PusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                statistics=statistics,
+                push_destination=push_destination,
+                registry=registry,
+                code_fingerprint=code_fingerprint,
+                pushed_model=Channel(type=standard_artifacts.PushedModel),
+            )
+        )

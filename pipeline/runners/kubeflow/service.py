@@ -1,0 +1,97 @@
+"""Submits a pipeline to Kubeflow and asks how its run is going."""
+
+from dataclasses import replace as changed
+from typing import Any
+
+from pipeline.runners import schedules
+from pipeline.runners.compiled import Compiled
+from pipeline.runners.config import KubeflowTarget
+from pipeline.runners.creation import create_once
+from pipeline.runners.http import Api, Patience, Request
+from pipeline.runners.kubeflow.requests import RecurringRuns, Requests, listed
+from pipeline.runners.kubeflow.status import read
+from pipeline.runners.options import Options, Submitted
+from pipeline.runners.outcome import RunStatus
+from preprocessing.errors import UserError
+
+
+class Kubeflow:
+    """One pipeline on one Kubeflow. See `pipeline.runners.submission.Service`."""
+
+    def __init__(self, target: KubeflowTarget, compiled: Compiled, options: Options, run_name: str) -> None:
+        """Nothing is sent yet."""
+        self.address = target.host
+        self.hints = {
+            401: f"put a fresh token into the environment variable {target.token_env}",
+            403: "ask for the right to do this in the namespace, and check targets.kubeflow.namespace",
+            404: "check targets.kubeflow.host: the address of the API, such as https://kubeflow.example.com/pipeline",
+        }
+        self._requests = Requests(target, compiled, {**compiled.parameters, **options.parameters})
+        self._scheduled = options.schedule
+        self._run_name = run_name
+
+    def plan(self) -> list[Request]:
+        """See Service."""
+        requests, experiment = self._requests, "{experiment_id}"
+        sent = [
+            requests.healthz(),
+            requests.find_experiment(),
+            changed(requests.create_experiment(), only="where there is no such experiment"),
+        ]
+        if self._scheduled:
+            return [*sent, requests.find_schedules(), *schedules.plan(RecurringRuns(requests, experiment))]
+        return [*sent, requests.find_run(self._run_name, experiment), requests.create_run(self._run_name, experiment)]
+
+    def submit(self, api: Api, patience: Patience) -> Submitted:
+        """See Service."""
+        api.send(self._requests.healthz())
+        experiment = self._experiment(api, patience)
+        if self._scheduled:
+            recurring = RecurringRuns(self._requests, experiment)
+            identity, note = schedules.replace(recurring, api, patience)
+            return Submitted(identity, recurring.link(identity), note)
+        run = str(self._run(api, experiment, patience)["run_id"])
+        return Submitted(run, self.run_link(run))
+
+    def status(self, api: Api, run: str) -> RunStatus:
+        """See Service."""
+        return read(api.send(self._requests.get_run(run)))
+
+    def run_link(self, run: str) -> str:
+        """See Service."""
+        return self._requests.link(f"runs/details/{run}")
+
+    def _experiment(self, api: Api, patience: Patience) -> str:
+        def find() -> dict[str, Any] | None:
+            request, name = self._requests.find_experiment(), self._requests.experiment
+            return next(iter(listed(api, request, "experiments", name)), None)
+
+        found = find() or create_once(
+            # Names are unique in a namespace: a second try can't make a second one.
+            lambda: api.send(self._requests.create_experiment(), repeatable=True),
+            find,
+            key="experiment_id",
+            what="the experiment",
+            where=self._requests.link("experiments"),
+            patience=patience,
+            shared=True,
+        )
+        return str(found["experiment_id"])
+
+    def _run(self, api: Api, experiment: str, patience: Patience) -> dict[str, Any]:
+        name, where = self._run_name, self._requests.link("runs")
+
+        def find() -> dict[str, Any] | None:
+            return next(iter(listed(api, self._requests.find_run(name, experiment), "runs", name)), None)
+
+        # Kubeflow takes a name twice; by it alone is found whether a creation without an answer worked.
+        if find() is not None:
+            raise UserError(f"there is a run named {name!r} already", hint=f"choose another name; see {where}")
+        return create_once(
+            lambda: api.send(self._requests.create_run(name, experiment)),
+            find,
+            key="run_id",
+            what=f"the run {name}",
+            where=where,
+            patience=patience,
+        )

@@ -1,0 +1,176 @@
+"""The commands for other places than this machine: `lockgate compile` and `lockgate submit`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.command import (
+    EXIT_ERROR,
+    EXIT_REFUSED,
+    config_argument,
+    explains_failures,
+    noise_kept_back,
+    say,
+    set_option,
+    terminable,
+)
+from pipeline.runners.config import TARGETS
+
+if TYPE_CHECKING:
+    from pipeline.loader import LoadedConfig
+    from pipeline.runners.adapted import Cluster
+    from pipeline.runners.compiled import Compiled
+    from pipeline.runners.config import TargetName
+    from pipeline.runners.options import Submitted
+    from pipeline.runners.parameters import Value
+
+_target_option = click.option(
+    "--target", type=click.Choice(TARGETS), required=True, help="Where it is to run, as configured under `targets`."
+)
+
+
+@click.command("compile")
+@config_argument
+@_target_option
+@click.option("--output", help="The file to write, or - for stdout; NAME-TARGET.yaml unless given.")
+@set_option
+@explains_failures
+def compile_command(config: Path, target: "TargetName", output: str | None, overrides: tuple[str, ...]) -> None:
+    """Compiles CONFIG for Kubeflow Pipelines v2 or Vertex AI.
+
+    Writes a PipelineSpec (YAML). Nothing is sent anywhere, and no credentials are needed.
+    """
+    from pipeline.loader import load
+
+    with terminable(), noise_kept_back():
+        compiled = _compiled(load(config, overrides), target)
+        if output == "-":
+            say(compiled.text().rstrip("\n"))
+            return
+        from pipeline.runners.compiler import write
+
+        file = Path(output or f"{compiled.name}-{target}.yaml")
+        write(compiled, file)
+    say(f"compiled: {file} ({len(compiled.tasks)} steps; parameters: {', '.join(compiled.parameters)})")
+
+
+@click.command("submit")
+@config_argument
+@_target_option
+@click.option(
+    "--parameter",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Sets a parameter of this run, e.g. epochs=5. See `lockgate compile` for their names.",
+)
+@click.option("--run-name", help="The run's name; must be new. Made of the pipeline's name and the time unless given.")
+@click.option("--schedule", is_flag=True, help="Creates, or replaces, the target's schedule instead of one run.")
+@click.option("--wait", is_flag=True, help="Follows the run to its end, and exits as `lockgate run` does.")
+@click.option("--dry-run", is_flag=True, help="Prints every request that would be made, and makes none.")
+@set_option
+@explains_failures
+def submit_command(
+    config: Path,
+    target: "TargetName",
+    settings: tuple[str, ...],
+    run_name: str | None,
+    schedule: bool,
+    wait: bool,
+    dry_run: bool,
+    overrides: tuple[str, ...],
+) -> None:
+    """Compiles CONFIG and submits it to Kubeflow Pipelines v2 or Vertex AI.
+
+    Prints the run's link. With --wait it ends as `lockgate run` does: exit code 0 for a push, 3 for a gate's no.
+    """
+    if schedule and (wait or run_name):
+        raise click.UsageError("--schedule creates no run: leave out --wait and --run-name")
+    from pipeline.loader import load
+    from pipeline.runners import submission
+    from pipeline.runners.options import Options
+    from pipeline.runners.target_check import configured_target
+
+    with terminable():
+        loaded = load(config, overrides)
+        with noise_kept_back():
+            compiled = _compiled(loaded, target)
+            values = _parameters(settings, compiled)
+            _check_parameters(config, overrides, values, target)
+        options = Options(run_name=run_name, parameters=values, schedule=schedule)
+        place = configured_target(loaded, target)
+        if dry_run:
+            say(submission.printed(place, submission.plan(place, compiled, options)))
+            return
+        submitted = submission.submit(place, compiled, options)
+        say(f"{'scheduled' if schedule else 'submitted'}: {submitted.id}\n{submitted.link}")
+        if submitted.note:
+            say(f"note: {submitted.note}", err=True)
+        if wait:
+            _wait(place, compiled, submitted)
+
+
+def _compiled(loaded: "LoadedConfig", target: "TargetName") -> "Compiled":
+    from pipeline.problems import ConfigError
+    from pipeline.runners.target_check import target_problems
+
+    if found := target_problems(loaded, target):
+        raise ConfigError(found)
+    # Here and not at the top: seconds of TFX that a mistake in the configuration need not pay.
+    from pipeline.runners.compiler import compile_pipeline
+
+    return compile_pipeline(loaded, target)
+
+
+def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Value"]:
+    """The values in the parameters' types.
+
+    Raises:
+      UserError: there is no such parameter, or its value is of another type.
+    """
+    from pipeline.problems import nearest
+    from preprocessing.errors import UserError
+
+    known = compiled.parameters
+    values: dict[str, Value] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in known:
+            close = nearest(name, known)
+            raise UserError(
+                f"--parameter {setting}: expected NAME=VALUE with one of {', '.join(known)}",
+                hint=f"did you mean {close}?" if close and equals else "give one of these names",
+            )
+        if isinstance(known[name], int) and not (text.isascii() and text.isdecimal()):
+            raise UserError(f"--parameter {setting}: expected a whole number", hint=f"for example {name}={known[name]}")
+        values[name] = int(text) if isinstance(known[name], int) else text
+    return values
+
+
+def _check_parameters(config: Path, overrides: Sequence[str], values: dict[str, "Value"], target: "TargetName") -> None:
+    """Refuses values that the configuration could not have either."""
+    from pipeline.loader import load
+    from pipeline.problems import ConfigError
+    from pipeline.runners.parameters import as_overrides
+    from pipeline.runners.target_check import target_problems
+
+    if values and (found := target_problems(load(config, [*overrides, *as_overrides(values, target)]), target)):
+        raise ConfigError(found)
+
+
+def _wait(place: "Cluster", compiled: "Compiled", submitted: "Submitted") -> None:
+    """Shows the run's steps to its end, and exits accordingly."""
+    from pipeline.console import Screen
+    from pipeline.runners.follow import follow
+
+    try:
+        outcome = follow(place, compiled, submitted, Screen(sys.stdout).step)
+    except KeyboardInterrupt:
+        say(f"the run goes on: {submitted.link}", err=True)
+        raise
+    say(f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state)
+    if outcome.state != "pushed":
+        sys.exit(EXIT_REFUSED if outcome.state == "refused" else EXIT_ERROR)

@@ -1,0 +1,174 @@
+"""The compiled penguins pipeline carried out step by step, as the launchers of Kubeflow and Vertex do.
+
+Here the container's own command runs for each step; the cluster is emulated, no step is.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from support.compiled_pipelines import compiled
+from support.launcher import Launcher, in_process
+from support.step_server import forked_steps
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+REPOSITORY = Path(__file__).parent.parent.parent
+PENGUINS = REPOSITORY / "data/penguins/penguins.csv"
+MINIO = "minio://mlpipeline/penguins"
+
+
+@pytest.fixture(scope="module")
+def steps():
+    with forked_steps() as server:
+        yield server
+
+
+def _kubeflow(folder, steps, **parameters):
+    given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving"), **parameters}
+    return Launcher(compiled("penguins", "kubeflow"), MINIO, folder, given, mounted=True, command=steps)
+
+
+@pytest.fixture(scope="module")
+def on_kubeflow(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("kubeflow")
+    return _kubeflow(folder, steps).run(), folder
+
+
+@pytest.fixture(scope="module")
+def on_vertex(tmp_path_factory):
+    """Each step in a process of its own, by the very command line of the file."""
+    folder = tmp_path_factory.mktemp("vertex")
+    given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving")}
+    launcher = Launcher(compiled("penguins", "vertex"), str(folder / "root"), folder, given, command=in_process)
+    return launcher.run(), folder
+
+
+def _versions(folder: Path) -> list[Path]:
+    return sorted(each for each in (folder / "serving").iterdir() if each.name.isdigit())
+
+
+def _predictions(version: Path):
+    """The model's answers for every bird."""
+    import tensorflow as tf
+
+    with PENGUINS.open() as file:
+        birds = list(csv.DictReader(file))
+    serve = tf.saved_model.load(str(version)).signatures["serve_features"]
+    missing = {tf.string: "", tf.float32: float("nan"), tf.int64: -(2**63)}
+    request = {
+        name: tf.constant(
+            [spec.dtype.as_numpy_dtype(bird[name]) if bird[name] else missing[spec.dtype] for bird in birds], spec.dtype
+        )
+        if spec.dtype != tf.string
+        else tf.constant([bird[name] for bird in birds])
+        for name, spec in serve.structured_input_signature[1].items()
+    }
+    return serve(**request)["probabilities"].numpy()
+
+
+def _all_succeeded(ran) -> bool:
+    failed = {name: ran.logs[name][-2000:] for name, state in ran.states.items() if state == "FAILED"}
+    return not failed or pytest.fail(str(failed))
+
+
+def test_the_same_seed_gives_the_same_predictions_here_on_kubeflow_and_on_vertex(penguins, on_kubeflow, on_vertex):
+    local, _ = penguins
+    here = _predictions(Path(local.result["pushed"]))
+    assert here.shape == (344, 3)
+    for ran, folder in (on_kubeflow, on_vertex):
+        assert _all_succeeded(ran)
+        assert set(ran.states.values()) == {"SUCCEEDED"}
+        [version] = _versions(folder)
+        assert ran.outputs["Pusher"]["pushed_model"]["metadata"]["pushed_destination"] == str(version)
+        assert (_predictions(version) == here).all()
+
+
+def test_every_artifact_is_in_the_store_under_the_url_that_kubeflow_gave(on_kubeflow):
+    ran, _ = on_kubeflow
+    for outputs in ran.outputs.values():
+        assert all(artifact["uri"].startswith(f"{MINIO}/penguins/run-1/") for artifact in outputs.values())
+    assert (ran.local("Trainer", "model") / "Format-Serving/saved_model.pb").is_file()
+    assert (ran.local("DataGate", "verdict") / "report.json").is_file()
+    assert (ran.local("SmokeTest", "report") / "report.html").is_file()
+    # What the driver found went with the examples, as it does here.
+    examples = ran.outputs["ExampleGen"]["examples"]["metadata"]
+    assert examples["split_names"] == '["train", "eval", "test"]'
+    assert "penguins.csv" in examples["input_fingerprint"] or "split:" in examples["input_fingerprint"]
+
+
+def test_the_first_run_has_no_champion_and_no_baseline(on_kubeflow):
+    ran, _ = on_kubeflow
+    for output in ("model", "baseline_statistics"):
+        assert ran.outputs["Champion"][output]["metadata"]["absent"] == 1
+    report = json.loads((ran.local("DataGate", "verdict") / "report.json").read_text())
+    assert {check["name"]: check["state"] for check in report["checks"]}["drift"] != "ran"
+
+
+def test_the_exit_handler_says_how_the_run_ended(on_vertex):
+    ran, _ = on_vertex
+    [line] = [line for line in ran.logs["FinalState"].splitlines() if line.startswith('{"lockgate"')]
+    said = json.loads(line)
+    assert (said["lockgate"], said["pipeline"], said["state"]) == ("final_state", "penguins", "SUCCEEDED")
+
+
+def test_the_next_run_finds_the_champion_and_pushes_the_same_model_once(on_kubeflow, steps):
+    _, folder = on_kubeflow
+    [version] = _versions(folder)
+    second = folder / "second"
+    again = _kubeflow(second, steps, push_directory=str(folder / "serving")).run()
+    assert _all_succeeded(again)
+    assert again.outputs["Champion"]["model"]["metadata"]["version"] in (version.name, int(version.name))
+    assert _versions(folder) == [version]
+    assert again.outputs["Pusher"]["pushed_model"]["metadata"]["pushed_destination"] == str(version)
+    # The data gate compares with what the champion was trained on, the smoke test with the champion.
+    verdict = json.loads((again.local("DataGate", "verdict") / "report.json").read_text())
+    assert {check["name"]: check["state"] for check in verdict["checks"]}["drift"] == "ran"
+    report = json.loads((again.local("SmokeTest", "report") / "report.json").read_text())
+    states = {check["name"]: check["status"] for check in report["checks"]}
+    assert states["champion_budget"] == "passed"
+
+
+def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path):
+    """One epoch instead of thirty: a parameter of the run. The champion stays."""
+    _, folder = on_kubeflow
+    before = _versions(folder)
+    ran = _kubeflow(tmp_path, steps, push_directory=str(folder / "serving"), epochs=1).run()
+    assert _all_succeeded(ran)
+    assert ran.outputs["Evaluator"]["blessing"]["metadata"]["blessed"] == 0
+    assert ran.outputs["SmokeTest"]["blessing"]["metadata"]["blessed"] == 1
+    assert ran.states["Pusher"] == "SKIPPED"
+    assert _versions(folder) == before
+
+
+def test_data_that_the_gate_refuses_ends_the_run_with_the_report_kept(steps, tmp_path):
+    table = tmp_path / "penguins.csv"
+    lines = PENGUINS.read_text().splitlines()
+    for island in ("Torgersen", "Biscoe", "Dream"):
+        lines = [line.replace(island, "Atlantis") for line in lines]
+    table.write_text("\n".join(lines) + "\n")
+    ran = _kubeflow(tmp_path, steps, data_path=str(table)).run()
+    assert ran.states["DataGate"] == "SUCCEEDED"
+    assert ran.states["DataStop"] == "FAILED"
+    assert {ran.states[name] for name in ("Transform", "Trainer", "Evaluator", "SmokeTest", "Pusher")} == {
+        "NOT_TRIGGERED"
+    }
+    assert "refused: DataGate: island" in ran.logs["DataStop"]
+    assert "Atlantis" in ran.logs["DataStop"]
+    assert "Traceback" not in ran.logs["DataStop"]
+    assert "Atlantis" in (ran.local("DataGate", "verdict") / "report.json").read_text()
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_mistake_in_the_data_is_one_message_in_the_steps_log(steps, tmp_path):
+    table = tmp_path / "penguins.csv"
+    lines = PENGUINS.read_text().splitlines()
+    table.write_text("\n".join([*lines[:9], lines[9] + ",too,many", *lines[10:]]) + "\n")
+    ran = _kubeflow(tmp_path, steps, data_path=str(table)).run()
+    assert ran.states["ExampleGen"] == "FAILED"
+    log = ran.logs["ExampleGen"]
+    assert "error: " in log
+    assert "penguins.csv" in log
+    assert "Traceback" not in log.partition("error: ")[2]
+    assert ran.states["Pusher"] == "NOT_TRIGGERED"

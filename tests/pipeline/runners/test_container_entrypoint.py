@@ -1,0 +1,166 @@
+"""What the entry point does around a step, on ExecutorInputs as the launchers write them."""
+
+import base64
+import json
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+from components.data_gate.report import REPORT_FILE, Finding, Verdict
+from pipeline.runners.container_entrypoint import main, prepare, with_urls
+
+COMMAND = [sys.executable, "-m", "pipeline.runners.container_entrypoint"]
+MODEL = {"schemaTitle": "tfx.Model", "schemaVersion": "0.0.1"}
+
+
+def _input(**changes) -> dict:
+    given = {
+        "inputs": {
+            "parameterValues": {"config": "{}"},
+            "artifacts": {
+                "model": {"artifacts": [{"name": "1", "uri": "minio://bucket/a/model", "type": MODEL, "metadata": {}}]},
+                "champion": {
+                    "artifacts": [{"name": "2", "uri": "gs://b/champion", "type": MODEL, "metadata": {"absent": 1.0}}]
+                },
+            },
+        },
+        "outputs": {
+            "artifacts": {
+                "blessing": {"artifacts": [{"name": "3", "uri": "s3://bucket/b/blessing", "type": MODEL}]},
+                "executor-logs": {
+                    "artifacts": [{"name": "4", "uri": "s3://bucket/b/logs", "type": {"schemaTitle": "system.Artifact"}}]
+                },
+            },
+            "outputFile": "/tmp/kfp_outputs/output_metadata.json",  # noqa: S108 - as Kubeflow has it
+        },
+    }
+    return given | changes
+
+
+def _uris(prepared: dict, direction: str) -> dict[str, str]:
+    return {name: each["artifacts"][0]["uri"] for name, each in prepared[direction]["artifacts"].items()}
+
+
+def test_urls_become_mounted_folders_and_what_is_not_for_tfx_goes():
+    prepared = prepare(_input(), "/")
+    assert _uris(prepared, "inputs") == {"model": "/minio/bucket/a/model"}
+    assert _uris(prepared, "outputs") == {"blessing": "/s3/bucket/b/blessing"}
+    assert prepared["outputs"]["outputFile"] == _input()["outputs"]["outputFile"]
+
+
+def test_where_nothing_is_mounted_urls_stay():
+    prepared = prepare(_input(), None)
+    assert _uris(prepared, "inputs") == {"model": "minio://bucket/a/model"}
+    assert _uris(prepared, "outputs") == {"blessing": "s3://bucket/b/blessing"}
+
+
+def test_google_storage_is_mounted_as_gcs_and_a_path_is_left_alone():
+    given = _input()
+    given["inputs"]["artifacts"] = {
+        "a": {"artifacts": [{"uri": "gs://bucket/x"}]},
+        "b": {"artifacts": [{"uri": "/mnt/volume/x"}]},
+        "c": {"artifacts": [{"uri": "https://example.com/x"}]},
+    }
+    assert _uris(prepare(given, "/"), "inputs") == {
+        "a": "/gcs/bucket/x",
+        "b": "/mnt/volume/x",
+        "c": "https://example.com/x",
+    }
+
+
+def test_the_input_is_not_changed():
+    given = _input()
+    prepare(given, "/")
+    assert given == _input()
+
+
+def test_long_parameters_are_unpacked():
+    packed = "zlib:" + base64.b64encode(zlib.compress("grüß dich\n".encode() * 5000)).decode()
+    given = _input(inputs={"parameterValues": {"schema_text": packed, "n": 3.0}, "artifacts": {}})
+    assert prepare(given, None)["inputs"]["parameterValues"] == {"schema_text": "grüß dich\n" * 5000, "n": 3.0}
+
+
+def test_what_a_step_without_inputs_gets():
+    assert prepare({"outputs": {"outputFile": "/o"}}, "/")["inputs"] == {"parameterValues": {}, "artifacts": {}}
+
+
+def test_the_report_names_the_urls_that_the_launcher_knows():
+    report = {
+        "parameterValues": {"span": 3},
+        "artifacts": {"blessing": {"artifacts": [{"uri": "/s3/bucket/b/blessing", "metadata": {"blessed": 1.0}}]}},
+    }
+    assert with_urls(report, _input()) == {
+        "parameterValues": {"span": 3},
+        "artifacts": {"blessing": {"artifacts": [{"uri": "s3://bucket/b/blessing", "metadata": {"blessed": 1.0}}]}},
+    }
+
+
+def _arguments(tmp_path, executor: str, artifacts: dict, **properties) -> list[str]:
+    given = {
+        "inputs": {"parameterValues": properties, "artifacts": artifacts},
+        "outputs": {"artifacts": {}, "outputFile": str(tmp_path / "out" / "report.json")},
+    }
+    return [
+        "--executor_class_path", executor, "--json_serialized_invocation_args", json.dumps(given),
+        "--json_serialized_inputs_spec_args", '{"parameters": {}}', "--seed=1",
+    ]  # fmt: skip
+
+
+def _verdict(tmp_path, *, blessed: float) -> dict:
+    finding = Finding(
+        rule="min_rows", expected="at least 10 rows", observed="3 rows", severity="block", hint="add rows"
+    )
+    report = Verdict(blessed=bool(blessed), findings=() if blessed else (finding,), checks=(), seconds=1.0)
+    (tmp_path / "verdict").mkdir()
+    (tmp_path / "verdict" / REPORT_FILE).write_text(report.model_dump_json())
+    artifact = {
+        "name": "1",
+        "uri": str(tmp_path / "verdict"),
+        "type": {"instanceSchema": "title: components.DataVerdict\ntype: object\n"},
+        "metadata": {"blessed": blessed},
+    }
+    return {"verdict": {"artifacts": [artifact]}}
+
+
+def test_a_gates_yes_ends_the_step_well(tmp_path):
+    arguments = _arguments(tmp_path, "components.data_gate.stop.Executor", _verdict(tmp_path, blessed=1.0))
+    assert main(arguments) == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == {}
+
+
+def test_a_gates_no_is_exit_code_3_with_the_reason_and_no_stack_trace(tmp_path, capfd):
+    arguments = _arguments(tmp_path, "components.data_gate.stop.Executor", _verdict(tmp_path, blessed=0.0))
+    assert main(arguments) == 3
+    said = capfd.readouterr().err
+    assert "refused: DataGate: " in said
+    assert "expected at least 10 rows" in said
+    assert f"read {tmp_path}/verdict/report.json; add rows" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_persons_mistake_is_one_message_and_a_bug_a_stack_trace(tmp_path, capfd):
+    no_folder = _arguments(
+        tmp_path, "components.champion.executor.Executor", {}, source="registry:x@y", project="", region="",
+        api_endpoint="http://example.com", code_fingerprint="",
+    )  # fmt: skip
+    assert main(no_folder) == 1
+    assert "this is a bug" in capfd.readouterr().err
+    assert main(_arguments(tmp_path, "nowhere.Executor", {})) == 1
+    said = capfd.readouterr().err
+    assert "Traceback" in said
+    assert "No module named 'nowhere'" in said
+
+
+@pytest.mark.slow
+def test_a_step_that_takes_too_long_is_ended(tmp_path):
+    (tmp_path / "sleepy.py").write_text(
+        "import threading\nfrom tfx.dsl.components.base.base_executor import BaseExecutor\n"
+        "class Executor(BaseExecutor):\n    def Do(self, *_):\n        threading.Event().wait()\n"
+    )
+    arguments = [*_arguments(tmp_path, "sleepy.Executor", {}), "--timeout_seconds=1"]
+    done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 124
+    assert done.stderr.rstrip().endswith("error: the step took longer than timeout_seconds: 1")

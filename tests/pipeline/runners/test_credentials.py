@@ -1,0 +1,67 @@
+"""Where tokens come from."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.runners.config import KubeflowTarget, VertexTarget
+from pipeline.runners.credentials import GOOGLE_TOKEN, Credentials, in_words, of_target
+from preprocessing.errors import UserError
+
+KUBEFLOW = KubeflowTarget(
+    root="minio://bucket/root",
+    image="i",
+    host="https://kubeflow.example.com",
+    token_env="MY_TOKEN",  # noqa: S106
+)
+VERTEX = VertexTarget(root="gs://bucket/root", image="i", project="my-project", region="europe-west4")
+
+
+def test_kubeflow_reads_the_variable_that_the_target_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", " abc\n")
+    assert of_target(KUBEFLOW).token() == "abc"
+    assert in_words(KUBEFLOW) == "Bearer [MY_TOKEN]"
+
+
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_kubeflow_needs_no_token(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("MY_TOKEN", raising=False)
+    if value is not None:
+        monkeypatch.setenv("MY_TOKEN", value)
+    assert of_target(KUBEFLOW).token() is None
+    assert in_words(KUBEFLOW) == ""
+
+
+def test_vertex_reads_a_token_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(GOOGLE_TOKEN, "ya29.abc")
+    assert of_target(VERTEX).token() == "ya29.abc"
+    assert in_words(VERTEX) == f"Bearer [{GOOGLE_TOKEN}]"
+
+
+def test_vertex_without_credentials_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    assert in_words(VERTEX) == "Bearer [application default credentials]"
+    # A key that is no key: Google's library looks no further, and at no network.
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    with pytest.raises(UserError, match="no credentials for Google Cloud") as caught:
+        of_target(VERTEX).token()
+    assert "gcloud auth application-default login" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "é"])
+def test_what_can_be_no_token(token: str) -> None:
+    with pytest.raises(UserError, match="no token has") as caught:
+        Credentials(lambda: token).token()
+    assert token not in str(caught.value)
+
+
+def test_a_token_is_fetched_once_and_again_on_demand() -> None:
+    tokens = iter(["a", "b", "b"])
+    credentials = Credentials(lambda: next(tokens))
+    assert [credentials.token(), credentials.token()] == ["a", "a"]
+    assert credentials.renew()
+    assert credentials.token() == "b"
+    assert not credentials.renew()

@@ -1,0 +1,140 @@
+"""What is refused before anything is compiled, each with the field and what to do."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+from support.compiled_pipelines import DATA_SETS, config_file, loaded
+
+from pipeline.cli import main
+from pipeline.runners.target_check import configured_target, target_problems
+from preprocessing.errors import UserError
+
+DIGEST = "registry.example.com/lockgate@sha256:" + "0" * 64
+
+
+def _problems(target: str, *overrides: str, data_set: str = "penguins") -> list[str]:
+    return [str(problem) for problem in target_problems(loaded(data_set, *overrides), target)]
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+@pytest.mark.parametrize("data_set", DATA_SETS)
+def test_the_shipped_configurations_can_run(data_set, target):
+    assert _problems(target, data_set=data_set) == []
+
+
+@pytest.mark.parametrize("image", [DIGEST, "lockgate:1.0.0", "localhost:5000/lockgate:main-3f2a", f"a/b:latest@{DIGEST[-71:]}"])
+def test_an_image_that_never_moves_is_fine(image):
+    assert _problems("vertex", f"targets.vertex.image={image}") == []
+
+
+@pytest.mark.parametrize(
+    ("target", "override", "message"),
+    [
+        ("vertex", "targets.vertex.image=lockgate:latest", r"targets\.vertex\.image.*has the tag latest.*@sha256"),
+        ("vertex", "targets.vertex.image=localhost:5000/lockgate", r"has no tag, which means latest"),
+        ("kubeflow", "targets.kubeflow.components={Trainer: {image: 'gpu:latest'}}", r"components\.Trainer\.image.*latest"),
+        ("vertex", "targets.vertex.data_path=data/penguins.csv", r"targets\.vertex\.data_path.*this machine.*gs://"),
+        ("kubeflow", "targets.kubeflow.data_path=/elsewhere/a.csv", r"data_path.*can't see.*targets\.kubeflow\.volumes"),
+        ("kubeflow", "targets.kubeflow.data_path=/servingx/a.csv", r"data_path.*can't see"),
+        ("kubeflow", "targets.kubeflow.data_path=/serving/../etc/a.csv", r"data_path.*can't see"),
+        ("kubeflow", "targets.kubeflow.data_path=minio://bucket/a.csv", r"data_path.*gs:// or from a mounted volume"),
+        ("vertex", "targets.vertex.push_directory=/serving", r"push_directory.*gs://"),
+        ("kubeflow", "targets.kubeflow.push_directory=null", r"push_directory.*received \"minio://mlpipeline/penguins/serving\""),
+        ("vertex", "targets.vertex.root=s3://bucket/x", r"targets\.vertex\.root.*gs://BUCKET/FOLDER"),
+        ("kubeflow", "targets.kubeflow.root=hdfs://bucket/x", r"gs://BUCKET/FOLDER or s3://.* or minio://"),
+        ("vertex", "targets.vertex.project=My_Project", r"targets\.vertex\.project.*project's ID.*My_Project"),
+        ("vertex", "targets.vertex.region=Europe", r"targets\.vertex\.region.*europe-west4"),
+        ("vertex", "targets.vertex.service_account=runner", r"service_account.*e-mail address"),
+        ("vertex", "targets.vertex.network=default", r"network.*projects/NUMBER/global/networks/NAME"),
+        ("vertex", "targets.vertex.encryption_key=key", r"encryption_key.*cryptoKeys/KEY"),
+        ("vertex", "targets.vertex.labels={Team: birds}", r"labels\.Team.*lower-case letters"),
+        ("kubeflow", "targets.kubeflow.labels={team: 'a b'}", r"labels\.team"),
+        ("kubeflow", "targets.kubeflow.namespace=Team_A", r"targets\.kubeflow\.namespace.*lower-case"),
+        ("kubeflow", "targets.kubeflow.volumes=[{claim: My_Claim, mount_path: /serving}]", r"volumes\.0\.claim"),
+        ("kubeflow", "targets.kubeflow.champion=registry:penguins@champion", r"champion.*on Vertex registry:NAME@ALIAS"),
+        ("vertex", "targets.vertex.champion=registry:penguins", r"champion.*registry:NAME@ALIAS"),
+        ("kubeflow", "targets.kubeflow.schedule={cron: '0 3 * * 1', timezone: Europe/Paris}", r"schedule\.timezone"),
+        ("kubeflow", "targets.kubeflow.beam={runner: flink}", r"beam\.args.*--flink_master=HOST:PORT"),
+        ("kubeflow", "targets.kubeflow.beam={runner: dataflow}", r"beam\.runner.*gs://"),
+        ("vertex", "data_gate.drift.baseline=previous_span", r"data_gate\.drift\.baseline.*last_push"),
+        ("vertex", "data.reader=tfx", r"data\.reader.*arrow"),
+        ("vertex", "targets.vertex.data_inputs={train: 'gs://b/1', eval: 'gs://b/2', test: 'gs://b/3'}", r"data\.inputs is not set"),
+    ],
+)  # fmt: skip
+def test_what_can_not_run_there_is_refused_with_its_field_and_the_next_step(target, override, message):
+    found = _problems(target, override)
+    fitting = [each for each in found if re.search(message, each.replace("\n", " "))]
+    assert len(fitting) == 1, found
+
+
+def test_what_this_machine_lacks_of_the_table_does_not_matter_where_it_is_read_elsewhere():
+    assert _problems("vertex", "data.path=nowhere.csv", "data.prepare=nowhere.py") == []
+    found = _problems("vertex", "data.path=nowhere.csv", "targets.vertex.data_path=null")
+    assert any("nowhere.csv" in each for each in found)
+
+
+def test_a_mistake_in_what_holds_everywhere_counts_too():
+    [found] = _problems("vertex", "model.family=nowhere.build_model")
+    assert "nowhere" in found
+
+
+def test_a_missing_target_says_what_it_needs(tmp_path):
+    config = tmp_path / "pipeline.yaml"
+    config.write_text(f"extends: {config_file('penguins')}\ntargets: {{kubeflow: null, vertex: null}}\n")
+    from pipeline.loader import load
+
+    with pytest.raises(UserError, match=r"pipeline\.yaml: targets\.vertex is missing") as error:
+        configured_target(load(config), "vertex")
+    assert error.value.hint == "add targets.vertex with project, region, root and image"
+
+
+def test_the_command_answers_without_tensorflow():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from click.testing import CliRunner; from pipeline.cli import main;"
+        "done = CliRunner().invoke(main, ['validate', sys.argv[1], '--target', 'kubeflow']);"
+        "assert done.exit_code == 0, done.output;"
+        "heavy = {'tensorflow', 'apache_beam', 'tfx', 'kfp', 'keras'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code, str(config_file("penguins"))], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compile"], "penguins-vertex.yaml"),
+        (["submit", "--dry-run"], "POST"),
+        (["validate"], "valid"),
+    ],
+)
+def test_a_refused_configuration_ends_every_command(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command, *options = arguments
+    told = [command, str(config_file("penguins")), "--target", "vertex", *options]
+    done = CliRunner().invoke(main, [*told, "--set", "targets.vertex.image=lockgate"])
+    assert done.exit_code == 1
+    assert "targets.vertex.image" in done.output
+    assert "has no tag, which means latest" in done.output
+    assert message not in done.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("targets.vertex.projct=x", "did you mean project?"),
+        ("targets.vertex.components={Trainr: {cpu: '1'}}", "Trainr"),
+        ("targets.vertex.defaults.memory=4 GB", "targets.vertex.defaults.memory"),
+        ("targets.kubeflow.schedule={cron: '0 3 * *'}", "targets.kubeflow.schedule.cron"),
+        ("targets.kubeflow.token=abc", "targets.kubeflow.token"),
+        ("targets.kubeflow.secrets=[{secret: bucket, env: {}}]", "targets.kubeflow.secrets.0.env"),
+        ("targets.vertex.trainer={workers: 0}", "targets.vertex.trainer.workers"),
+    ],
+)
+def test_a_mistake_in_the_section_names_its_field(override, message):
+    done = CliRunner().invoke(main, ["validate", str(config_file("penguins")), "--set", override])
+    assert done.exit_code == 1
+    assert message in done.output, done.output
