@@ -20,5 +20,5 @@ class UserError(Exception):
         return f"{self.message}\n  next: {self.hint}" if self.hint else self.message
 
 
-class Refusal(UserError):
+class RefusedError(UserError):
     """A gate's no, where a step has to fail to say it: a result that was asked for, not a mistake."""

@@ -19,7 +19,7 @@ from tfx.utils import io_utils
 
 from components.data_gate.component import DataVerdict
 from components.data_gate.report import REPORT_FILE, Verdict
-from preprocessing.errors import Refusal
+from preprocessing.errors import RefusedError
 
 _log = logging.getLogger("lockgate")
 
@@ -41,7 +41,7 @@ class Executor(BaseExecutor):
           exec_properties: nothing.
 
         Raises:
-          Refusal: the verdict is no.
+          RefusedError: the verdict is no.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         verdict = artifact_utils.get_single_instance(input_dict["verdict"])
@@ -50,7 +50,7 @@ class Executor(BaseExecutor):
             return
         file = posixpath.join(verdict.uri, REPORT_FILE)
         report = Verdict.model_validate_json(io_utils.read_string_file(file))
-        raise Refusal(f"DataGate: {report.reason()}", hint=f"read {file}; {report.blocking()[0].hint}")
+        raise RefusedError(f"DataGate: {report.reason()}", hint=f"read {file}; {report.blocking()[0].hint}")
 
 
 class DataStopSpec(ComponentSpec):

@@ -1,6 +1,7 @@
 """The `targets:` section: where else than on this machine the pipeline runs, and with what."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
@@ -174,7 +175,7 @@ class KubeflowTarget(Target):
 
     def step(self, component: str) -> KubeflowStep:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components.get(component)))
+        return self.defaults.model_copy(update=_stated(self.components, component))
 
 
 class VertexTrainer(Settings):
@@ -241,7 +242,7 @@ class VertexTarget(Target):
 
     def step(self, component: str) -> Step:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components.get(component)))
+        return self.defaults.model_copy(update=_stated(self.components, component))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -261,5 +262,11 @@ REGISTRY_ENTRY = re.compile(r"registry:(?P<name>[^@]+)@(?P<alias>[^@]+)")
 """How `champion` names an entry of the Model Registry."""
 
 
-def _stated(step: Step | None) -> dict[str, object]:
-    return {} if step is None else {name: getattr(step, name) for name in step.model_fields_set}
+def _stated(components: Mapping[ComponentName, Step], component: str) -> dict[str, object]:
+    """What the configuration says of one component."""
+    return {
+        field: getattr(step, field)
+        for name, step in components.items()
+        if name == component
+        for field in step.model_fields_set
+    }

@@ -25,7 +25,7 @@ from typing import Any
 
 from pipeline.failures import explain
 from pipeline.runners.parameters import applied
-from preprocessing.errors import Refusal
+from preprocessing.errors import RefusedError
 
 ExecutorInput = dict[str, Any]
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         _end_after(options.timeout_seconds)
     try:
         _run(options, beam_args)
-    except Refusal as refusal:
+    except RefusedError as refusal:
         _say(f"refused: {refusal}")
         return EXIT_REFUSED
     except Exception as error:  # noqa: BLE001 - the one place where every failure of a step ends

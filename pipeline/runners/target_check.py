@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief
 from pipeline.runners.adapted import Cluster, on_target, pushes_to_folder, serving_folder
-from pipeline.runners.config import REGISTRY_ENTRY, TARGETS, KubeflowTarget, Schedule, TargetName, VertexTarget
+from pipeline.runners.config import REGISTRY_ENTRY, TARGETS, KubeflowTarget, Schedule, Step, TargetName, VertexTarget
 from pipeline.validate import problems
 from pipeline.yaml_tree import FieldPath
 from preprocessing.errors import UserError
@@ -106,9 +106,9 @@ class _Checks:
 
     def _images(self) -> Iterator[Problem]:
         yield from self._image(self._at("image"), self._target.image)
-        steps = {"defaults": self._target.defaults, **self._target.components}
-        for name, step in steps.items():
-            place = self._at("defaults") if name == "defaults" else self._at("components", name)
+        stated: list[tuple[FieldPath, Step]] = [(self._at("defaults"), self._target.defaults)]
+        stated += [(self._at("components", name), step) for name, step in self._target.components.items()]
+        for place, step in stated:
             if step.image is not None:
                 yield from self._image((*place, "image"), step.image)
 

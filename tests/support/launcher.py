@@ -121,8 +121,7 @@ class Launcher:
         (work / "cwd").mkdir(parents=True)
         inputs = {
             "parameterValues": {
-                key: _parameter(each, values, ran)
-                for key, each in task.get("inputs", {}).get("parameters", {}).items()
+                key: _parameter(each, values, ran) for key, each in task.get("inputs", {}).get("parameters", {}).items()
             },
             "artifacts": {
                 key: {"artifacts": [_produced(each, ran)]}

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from support.kubeflow_server import KubeflowServer
+from support.toy_compiled import toy
+from support.vertex_server import LOCATION, VertexServer
 
 from pipeline.runners.compiled import Compiled
 from pipeline.runners.config import KubeflowTarget, VertexTarget
 from pipeline.runners.credentials import GOOGLE_TOKEN
-from support.kubeflow_server import KubeflowServer
-from support.toy_compiled import toy
-from support.vertex_server import LOCATION, VertexServer
 
 BEARER = "not-a-real-token"
 SCHEDULE = {"cron": "0 3 * * 1", "max_concurrent": 2}

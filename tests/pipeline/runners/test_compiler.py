@@ -43,7 +43,9 @@ def test_is_a_pipeline_spec_of_schema_2_1_to_the_last_field(data_set, target):
     assert parsed.schema_version == "2.1.0"
     assert parsed.pipeline_info.name == data_set
     deployment = json_format.ParseDict(spec["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig())
-    assert set(deployment.executors) == {each["executorLabel"] for each in spec["components"].values() if "dag" not in each}
+    assert set(deployment.executors) == {
+        each["executorLabel"] for each in spec["components"].values() if "dag" not in each
+    }
 
 
 @BOTH
@@ -353,7 +355,7 @@ def test_inputs_that_no_command_line_can_hold_are_refused(tmp_path):
     text = loaded("penguins").resolve(loaded("penguins").config.data.schema_file).read_text()
     schema = tmp_path / "schema.pbtxt"
     schema.write_text(text + "".join(f"# {os.urandom(60).hex()}\n" for _ in range(2000)))
-    with pytest.raises(UserError, match="ImportSchemaGen: its parameters have .* expected at most 100,000"):
+    with pytest.raises(UserError, match=r"ImportSchemaGen: its parameters have .* expected at most 100,000"):
         compile_pipeline(loaded("penguins", f"data.schema={schema}"), "kubeflow")
 
 

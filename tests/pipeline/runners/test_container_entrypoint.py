@@ -30,7 +30,9 @@ def _input(**changes) -> dict:
             "artifacts": {
                 "blessing": {"artifacts": [{"name": "3", "uri": "s3://bucket/b/blessing", "type": MODEL}]},
                 "executor-logs": {
-                    "artifacts": [{"name": "4", "uri": "s3://bucket/b/logs", "type": {"schemaTitle": "system.Artifact"}}]
+                    "artifacts": [
+                        {"name": "4", "uri": "s3://bucket/b/logs", "type": {"schemaTitle": "system.Artifact"}}
+                    ]
                 },
             },
             "outputFile": "/tmp/kfp_outputs/output_metadata.json",  # noqa: S108 - as Kubeflow has it

@@ -74,7 +74,9 @@ def test_epochs_reach_the_trainers_job_and_nothing_else_of_it_changes():
 def test_the_push_and_the_champion_move_together():
     pusher = applied(_constants("Pusher") | {"push_directory": "gs://other/serving/"})
     assert json.loads(pusher["push_destination"]) == {"filesystem": {"base_directory": "gs://other/serving"}}
-    assert applied(_constants("Champion") | {"push_directory": "gs://other/serving/"})["source"] == "gs://other/serving/"
+    assert (
+        applied(_constants("Champion") | {"push_directory": "gs://other/serving/"})["source"] == "gs://other/serving/"
+    )
 
 
 def test_as_overrides_a_value_is_checked_like_the_configuration():

@@ -23,7 +23,9 @@ def test_the_shipped_configurations_can_run(data_set, target):
     assert _problems(target, data_set=data_set) == []
 
 
-@pytest.mark.parametrize("image", [DIGEST, "lockgate:1.0.0", "localhost:5000/lockgate:main-3f2a", f"a/b:latest@{DIGEST[-71:]}"])
+@pytest.mark.parametrize(
+    "image", [DIGEST, "lockgate:1.0.0", "localhost:5000/lockgate:main-3f2a", f"a/b:latest@{DIGEST[-71:]}"]
+)
 def test_an_image_that_never_moves_is_fine(image):
     assert _problems("vertex", f"targets.vertex.image={image}") == []
 
@@ -33,14 +35,17 @@ def test_an_image_that_never_moves_is_fine(image):
     [
         ("vertex", "targets.vertex.image=lockgate:latest", r"targets\.vertex\.image.*has the tag latest.*@sha256"),
         ("vertex", "targets.vertex.image=localhost:5000/lockgate", r"has no tag, which means latest"),
-        ("kubeflow", "targets.kubeflow.components={Trainer: {image: 'gpu:latest'}}", r"components\.Trainer\.image.*latest"),
+        ("kubeflow", "targets.kubeflow.components={Trainer: {image: 'gpu:latest'}}",
+         r"components\.Trainer\.image.*latest"),
         ("vertex", "targets.vertex.data_path=data/penguins.csv", r"targets\.vertex\.data_path.*this machine.*gs://"),
-        ("kubeflow", "targets.kubeflow.data_path=/elsewhere/a.csv", r"data_path.*can't see.*targets\.kubeflow\.volumes"),
+        ("kubeflow", "targets.kubeflow.data_path=/elsewhere/a.csv",
+         r"data_path.*can't see.*targets\.kubeflow\.volumes"),
         ("kubeflow", "targets.kubeflow.data_path=/servingx/a.csv", r"data_path.*can't see"),
         ("kubeflow", "targets.kubeflow.data_path=/serving/../etc/a.csv", r"data_path.*can't see"),
         ("kubeflow", "targets.kubeflow.data_path=minio://bucket/a.csv", r"data_path.*gs:// or from a mounted volume"),
         ("vertex", "targets.vertex.push_directory=/serving", r"push_directory.*gs://"),
-        ("kubeflow", "targets.kubeflow.push_directory=null", r"push_directory.*received \"minio://mlpipeline/penguins/serving\""),
+        ("kubeflow", "targets.kubeflow.push_directory=null",
+         r"push_directory.*received \"minio://mlpipeline/penguins/serving\""),
         ("vertex", "targets.vertex.root=s3://bucket/x", r"targets\.vertex\.root.*gs://BUCKET/FOLDER"),
         ("kubeflow", "targets.kubeflow.root=hdfs://bucket/x", r"gs://BUCKET/FOLDER or s3://.* or minio://"),
         ("vertex", "targets.vertex.project=My_Project", r"targets\.vertex\.project.*project's ID.*My_Project"),
@@ -52,14 +57,16 @@ def test_an_image_that_never_moves_is_fine(image):
         ("kubeflow", "targets.kubeflow.labels={team: 'a b'}", r"labels\.team"),
         ("kubeflow", "targets.kubeflow.namespace=Team_A", r"targets\.kubeflow\.namespace.*lower-case"),
         ("kubeflow", "targets.kubeflow.volumes=[{claim: My_Claim, mount_path: /serving}]", r"volumes\.0\.claim"),
-        ("kubeflow", "targets.kubeflow.champion=registry:penguins@champion", r"champion.*on Vertex registry:NAME@ALIAS"),
+        ("kubeflow", "targets.kubeflow.champion=registry:penguins@champion",
+         r"champion.*on Vertex registry:NAME@ALIAS"),
         ("vertex", "targets.vertex.champion=registry:penguins", r"champion.*registry:NAME@ALIAS"),
         ("kubeflow", "targets.kubeflow.schedule={cron: '0 3 * * 1', timezone: Europe/Paris}", r"schedule\.timezone"),
         ("kubeflow", "targets.kubeflow.beam={runner: flink}", r"beam\.args.*--flink_master=HOST:PORT"),
         ("kubeflow", "targets.kubeflow.beam={runner: dataflow}", r"beam\.runner.*gs://"),
         ("vertex", "data_gate.drift.baseline=previous_span", r"data_gate\.drift\.baseline.*last_push"),
         ("vertex", "data.reader=tfx", r"data\.reader.*arrow"),
-        ("vertex", "targets.vertex.data_inputs={train: 'gs://b/1', eval: 'gs://b/2', test: 'gs://b/3'}", r"data\.inputs is not set"),
+        ("vertex", "targets.vertex.data_inputs={train: 'gs://b/1', eval: 'gs://b/2', test: 'gs://b/3'}",
+         r"data\.inputs is not set"),
     ],
 )  # fmt: skip
 def test_what_can_not_run_there_is_refused_with_its_field_and_the_next_step(target, override, message):
