@@ -27,7 +27,7 @@ def vertex_trainer(target: VertexTarget, image: str, *, custom_config: CustomCon
       trainer: everything else that TFX's Trainer takes.
 
     Raises:
-      UserError: an accelerator that Vertex does not have, or more machines than training can use.
+      UserError: an accelerator that Vertex does not have.
     """
     from tfx.extensions.google_cloud_ai_platform import constants
     from tfx.extensions.google_cloud_ai_platform.trainer.component import Trainer
@@ -55,21 +55,12 @@ def vertex_pusher(
       model: the candidate.
       model_blessing: the Evaluator's.
       infra_blessing: the smoke test's.
-
-    Raises:
-      UserError: an encryption key, which TFX's Vertex Pusher can't hand on.
     """
     from tfx.extensions.google_cloud_ai_platform import constants
     from tfx.extensions.google_cloud_ai_platform.pusher.component import Pusher
 
     if target.endpoint is None:
         raise ValueError("no targets.vertex.endpoint")
-    if target.encryption_key is not None:
-        raise UserError(
-            f"targets.vertex.encryption_key: {target.encryption_key!r}, but TFX's Vertex Pusher makes the model and "
-            "the endpoint without a key",
-            hint="leave out targets.vertex.endpoint: the push into a serving folder keeps to the bucket's key",
-        )
     deployment = {
         "project": target.project,
         "endpoint_name": target.endpoint.name,
@@ -98,12 +89,6 @@ def _custom_job(target: VertexTarget, image: str) -> dict[str, Any]:
     trainer = target.trainer
     if trainer is None:
         raise ValueError("no targets.vertex.trainer")
-    if trainer.workers > 1:
-        # Keras 3 can't: under MultiWorkerMirroredStrategy, `fit` fails in its first step.
-        raise UserError(
-            f"targets.vertex.trainer.workers: training uses one machine, received {trainer.workers}",
-            hint="take a larger machine_type, or accelerator.count with train.distribution: mirrored",
-        )
     machine: dict[str, Any] = {"machine_type": trainer.machine_type}
     if trainer.accelerator is not None:
         machine |= _accelerator(trainer.accelerator)

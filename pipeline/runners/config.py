@@ -179,12 +179,11 @@ class KubeflowTarget(Target):
 
 
 class VertexTrainer(Settings):
-    """Training as a Vertex custom job of its own, by TFX's Vertex Trainer: other machines, several workers."""
+    """Training as a Vertex custom job of its own, by TFX's Vertex Trainer: a worker pool of one machine, which may have
+    several accelerators (`train.distribution: mirrored`). Keras 3 can't train on several machines on TensorFlow."""
 
     machine_type: NonEmpty = "n1-standard-8"
     accelerator: Accelerator | None = None
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Machines in all: the first is the chief's pool, the others the second pool."""
     image: NonEmpty | None = None
     """None takes the image of the Trainer's step."""
     boot_disk_gb: Annotated[int, Field(ge=100)] = 100
@@ -192,15 +191,16 @@ class VertexTrainer(Settings):
 
 
 class VertexEndpoint(Settings):
-    """Deployment to a Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder."""
+    """Deployment to a public Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder. Not
+    together with `encryption_key`, which that Pusher can't hand on."""
 
     name: NonEmpty
     """The endpoint's display name; made where there is none."""
     machine_type: NonEmpty = "n1-standard-2"
     min_replicas: Annotated[int, Field(ge=1)] = 1
     max_replicas: Annotated[int, Field(ge=1)] = 1
-    serving_image: NonEmpty = "us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"
-    """The container that serves the SavedModel."""
+    serving_image: NonEmpty
+    """The container that serves the SavedModel: one whose TensorFlow is not older than this one's."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -216,7 +216,7 @@ class ModelRegistry(Settings):
     """The model's ID; made with the first version."""
     alias: Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,125}[a-z0-9]$")] = "champion"
     """Moves to each new version."""
-    serving_image: NonEmpty = "us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"
+    serving_image: NonEmpty
     """The container that would serve it."""
 
 
@@ -248,6 +248,11 @@ class VertexTarget(Target):
     def _check(self) -> Self:
         if self.endpoint is not None and self.registry is not None:
             raise ValueError("endpoint and registry: TFX's Vertex Pusher registers the model itself; give one of them")
+        if self.endpoint is not None and self.encryption_key is not None:
+            raise ValueError(
+                "endpoint and encryption_key: TFX's Vertex Pusher makes model and endpoint without a key; leave out "
+                "endpoint, and the push into a serving folder keeps to the bucket's key"
+            )
         return self
 
 

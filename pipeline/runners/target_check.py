@@ -32,6 +32,10 @@ _LABEL_VALUE = {
     "kubeflow": re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"),
     "vertex": re.compile(r"[a-z0-9_-]{0,63}"),
 }
+_ACCELERATOR = {
+    "kubeflow": (re.compile(r"[a-z0-9.-]+/[A-Za-z0-9_.-]+"), "a resource's name such as nvidia.com/gpu"),
+    "vertex": (re.compile(r"[A-Z][A-Z0-9_]+"), "Vertex's name such as NVIDIA_TESLA_T4"),
+}
 _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
 """Of the root: what the launcher knows."""
 _READABLE = ("gs",)
@@ -80,7 +84,7 @@ class _Checks:
     def found(self) -> list[Problem]:
         """All problems, in the order of the fields."""
         checks: list[Callable[[], Iterator[Problem]]] = [
-            self._places, self._images, self._data, self._push, self._graph, self._identity, self._schedule, self._beam,
+            self._places, self._steps, self._data, self._push, self._graph, self._identity, self._schedule, self._beam,
         ]  # fmt: skip
         checks.append(self._kubeflow if isinstance(self._target, KubeflowTarget) else self._vertex)
         return [problem for check in checks for problem in check()]
@@ -104,13 +108,16 @@ class _Checks:
             urls = " or ".join(f"{each}://BUCKET/FOLDER" for each in known)
             yield self._problem(self._at("root"), f"expected {urls}", received=brief(self._target.root))
 
-    def _images(self) -> Iterator[Problem]:
+    def _steps(self) -> Iterator[Problem]:
         yield from self._image(self._at("image"), self._target.image)
         stated: list[tuple[FieldPath, Step]] = [(self._at("defaults"), self._target.defaults)]
         stated += [(self._at("components", name), step) for name, step in self._target.components.items()]
         for place, step in stated:
             if step.image is not None:
                 yield from self._image((*place, "image"), step.image)
+            if step.accelerator is not None:
+                pattern, expected = _ACCELERATOR[self._name]
+                yield from self._matching((*place, "accelerator", "type"), step.accelerator.type, pattern, expected)
 
     def _image(self, field: FieldPath, image: str) -> Iterator[Problem]:
         name, _, digest = image.partition("@")

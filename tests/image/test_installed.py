@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("components", "models", "pipeline", "preprocessing")
-_EXTRAS = ("targets.vertex.trainer={machine_type: n1-standard-8}", "targets.vertex.endpoint={name: penguins}")
+_EXTRAS = (
+    "targets.vertex.trainer={machine_type: n1-standard-8}",
+    "targets.vertex.endpoint={name: penguins, serving_image: serving}",
+)
 
 
 @dataclass(frozen=True)

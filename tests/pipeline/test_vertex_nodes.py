@@ -174,7 +174,7 @@ def test_the_custom_job_is_what_the_target_says(spec: Compiled, job_of: JobOf) -
 
 def test_a_machine_without_accelerator_an_own_image_and_a_key(tmp_path: Path, job_of: JobOf) -> None:
     settings = {"machine_type": "e2-standard-4", "image": "gpu-variant", "boot_disk_gb": 200, "timeout_seconds": 60}
-    chosen = target(trainer=settings, encryption_key=KEY, service_account=None, network=None, labels={})
+    chosen = target(trainer=settings, endpoint=None, encryption_key=KEY, service_account=None, network=None, labels={})
     _, _, body = job_of(compiled(trainer(chosen), tmp_path / "compiled"))
     job = CustomJob(body)
     [pool] = job.job_spec.worker_pool_specs
@@ -211,7 +211,6 @@ def test_the_jobs_command_calls_run_fn_with_our_settings_as_a_dictionary(
 @pytest.mark.parametrize(
     ("settings", "message", "hint"),
     [
-        ({"workers": 4}, "targets.vertex.trainer.workers: training uses one machine, received 4", "accelerator.count"),
         (
             {"accelerator": {"type": "nvidia.com/gpu"}},
             "targets.vertex.trainer.accelerator.type: expected one of NVIDIA_TESLA_K80, .*received 'nvidia.com/gpu'",
@@ -224,12 +223,6 @@ def test_what_the_trainer_refuses(settings: dict[str, Any], message: str, hint: 
     with pytest.raises(UserError, match=message) as error:
         trainer(target(trainer=settings))
     assert hint in error.value.hint
-
-
-def test_an_endpoint_without_its_key_is_refused() -> None:
-    with pytest.raises(UserError, match=r"targets.vertex.encryption_key: .*without a key") as error:
-        pusher(target(encryption_key=KEY))
-    assert "targets.vertex.endpoint" in error.value.hint
 
 
 @pytest.fixture

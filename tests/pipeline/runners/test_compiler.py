@@ -326,7 +326,7 @@ def test_vertex_trains_in_a_custom_job_and_deploys_to_an_endpoint_when_told_so()
         "penguins",
         "vertex",
         "targets.vertex.trainer={machine_type: n1-standard-16, accelerator: {type: NVIDIA_TESLA_T4}}",
-        "targets.vertex.endpoint={name: penguins}",
+        "targets.vertex.endpoint={name: penguins, serving_image: serving}",
     )
     classes = {
         step: _container(pipeline, step)["args"][1]

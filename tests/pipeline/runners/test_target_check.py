@@ -37,6 +37,9 @@ def test_an_image_that_never_moves_is_fine(image):
         ("vertex", "targets.vertex.image=localhost:5000/lockgate", r"has no tag, which means latest"),
         ("kubeflow", "targets.kubeflow.components={Trainer: {image: 'gpu:latest'}}",
          r"components\.Trainer\.image.*latest"),
+        ("kubeflow", "targets.kubeflow.defaults={accelerator: {type: NVIDIA_TESLA_T4}}",
+         r"accelerator\.type.*nvidia\.com/gpu"),
+        ("vertex", "targets.vertex.components={Trainer: {accelerator: {type: nvidia.com/gpu}}}", r"NVIDIA_TESLA_T4"),
         ("vertex", "targets.vertex.data_path=data/penguins.csv", r"targets\.vertex\.data_path.*this machine.*gs://"),
         ("kubeflow", "targets.kubeflow.data_path=/elsewhere/a.csv",
          r"data_path.*can't see.*targets\.kubeflow\.volumes"),
@@ -138,7 +141,9 @@ def test_a_refused_configuration_ends_every_command(arguments, message, tmp_path
         ("targets.kubeflow.schedule={cron: '0 3 * *'}", "targets.kubeflow.schedule.cron"),
         ("targets.kubeflow.token=abc", "targets.kubeflow.token"),
         ("targets.kubeflow.secrets=[{secret: bucket, env: {}}]", "targets.kubeflow.secrets.0.env"),
-        ("targets.vertex.trainer={workers: 0}", "targets.vertex.trainer.workers"),
+        ("targets.vertex.trainer={boot_disk_gb: 1}", "targets.vertex.trainer.boot_disk_gb"),
+        ("targets.vertex.registry={model: penguins}", "targets.vertex.registry.serving_image"),
+        ("targets.vertex={endpoint: {name: e, serving_image: i}, encryption_key: k}", "without a key"),
     ],
 )
 def test_a_mistake_in_the_section_names_its_field(override, message):
