@@ -6,6 +6,8 @@ see of the last push is the version itself. `assets.extra` is the place that Sav
 
 from typing import NamedTuple
 
+ABSENT = "absent"
+"""The int custom property, 1, of an output for which nothing was found: its readers get no artifact."""
 FOLDER = "assets.extra/champion"
 """In a version's folder. What is in it belongs to the run that pushed, not to the model."""
 

@@ -9,9 +9,7 @@ from tfx.types.channel import BaseChannel
 from components.champion.component import ChampionLookup
 from components.pusher.component import Pusher
 from pipeline.fingerprint import fingerprint
-from pipeline.runners.config import REGISTRY_ENTRY, KubeflowTarget, VertexTarget
-
-Cluster = KubeflowTarget | VertexTarget
+from pipeline.runners.config import REGISTRY_ENTRY, Cluster, VertexTarget
 
 
 def champion_lookup(target: Cluster, serving: str) -> ChampionLookup:

@@ -26,13 +26,13 @@ from components.smoke_test.component import SmokeTest
 from components.smoke_test.ops import ALLOWED_OPS
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.champion import LatestBlessedByAllStrategy
-from pipeline.cluster import Cluster, champion_lookup, cluster_pusher
+from pipeline.cluster import champion_lookup, cluster_pusher
 from pipeline.config import PipelineConfig
 from pipeline.data_stage import DataStage, Places, data_stage
 from pipeline.evaluation import eval_config
 from pipeline.fingerprint import fingerprint
 from pipeline.infra_validator import infra_validator_node
-from pipeline.runners.config import VertexTarget
+from pipeline.runners.config import Cluster, VertexTarget
 from preprocessing.transform import FEATURES_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"

@@ -21,9 +21,8 @@ from pipeline.runners.config import TARGETS
 
 if TYPE_CHECKING:
     from pipeline.loader import LoadedConfig
-    from pipeline.runners.adapted import Cluster
     from pipeline.runners.compiled import Compiled
-    from pipeline.runners.config import TargetName
+    from pipeline.runners.config import Cluster, TargetName
     from pipeline.runners.options import Submitted
     from pipeline.runners.parameters import Value
 
@@ -99,7 +98,7 @@ def submit_command(
         with noise_kept_back():
             compiled = _compiled(loaded, target)
             values = _parameters(settings, compiled)
-            _check_parameters(config, overrides, values, target)
+            values = _checked(config, overrides, values, target)
         options = Options(run_name=run_name, parameters=values, schedule=schedule)
         place = configured_target(loaded, target)
         if dry_run:
@@ -150,15 +149,29 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
     return values
 
 
-def _check_parameters(config: Path, overrides: Sequence[str], values: dict[str, "Value"], target: "TargetName") -> None:
-    """Refuses values that the configuration could not have either."""
+def _checked(
+    config: Path, overrides: Sequence[str], values: dict[str, "Value"], target: "TargetName"
+) -> dict[str, "Value"]:
+    """The values as the steps take them.
+
+    Raises:
+      ConfigError: a value could not stand in the configuration either.
+    """
+    if not values:
+        return values
     from pipeline.loader import load
     from pipeline.problems import ConfigError
-    from pipeline.runners.parameters import as_overrides
-    from pipeline.runners.target_check import target_problems
+    from pipeline.runners.adapted import serving_folder
+    from pipeline.runners.parameters import PUSH_DIRECTORY, as_overrides
+    from pipeline.runners.target_check import configured_target, target_problems
 
-    if values and (found := target_problems(load(config, [*overrides, *as_overrides(values, target)]), target)):
+    loaded = load(config, [*overrides, *as_overrides(values, target)])
+    if found := target_problems(loaded, target):
         raise ConfigError(found)
+    if PUSH_DIRECTORY in values:
+        # Relative to the root, as in the configuration.
+        return values | {PUSH_DIRECTORY: serving_folder(loaded.config, configured_target(loaded, target))}
+    return values
 
 
 def _wait(place: "Cluster", compiled: "Compiled", submitted: "Submitted") -> None:

@@ -11,13 +11,11 @@ from tfx.types.artifact import Artifact
 from components.champion.registry import PREFIX, registered_version
 from components.champion.restore import restore_model, restore_statistics
 from components.champion.versions import newest_version
+from components.champion_files import ABSENT
 from components.google_rest import VertexApi
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]
-
-ABSENT = "absent"
-"""The custom property, 1, of an output that holds nothing: downstream it counts as none."""
 
 _log = logging.getLogger("lockgate")
 

@@ -14,6 +14,7 @@ locals {
     # Dataflow's workers are Compute Engine machines.
     var.dataflow ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],
     var.encryption_key != null ? ["cloudkms.googleapis.com"] : [],
+    var.schedule != null ? ["cloudscheduler.googleapis.com"] : [],
   ))
 }
 

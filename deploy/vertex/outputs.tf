@@ -26,6 +26,11 @@ output "workload_identity_provider" {
   value       = one(google_iam_workload_identity_pool_provider.github[*].name)
 }
 
+output "schedule" {
+  description = "Cloud Scheduler's job; null without var.schedule."
+  value       = one(google_cloud_scheduler_job.pipeline[*].id)
+}
+
 locals {
   image = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/lockgate"
 }

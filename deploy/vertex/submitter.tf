@@ -35,9 +35,12 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   # Checked before anything else: tokens of other repositories or branches, and so of pull requests, are refused.
   attribute_condition = "assertion.repository == '${var.github_repository}' && assertion.ref == '${var.github_ref}'"
 
+  # `source` joins both for the grant below; neither a repository nor a reference has a colon in it.
   attribute_mapping = {
     "google.subject"       = "assertion.sub"
     "attribute.repository" = "assertion.repository"
+    "attribute.ref"        = "assertion.ref"
+    "attribute.source"     = "assertion.repository + ':' + assertion.ref"
   }
 
   oidc {
@@ -45,6 +48,7 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   }
 }
 
+# Repository and reference once more: the grant holds by itself, also for a second provider in the pool.
 resource "google_service_account_iam_member" "github" {
   count = local.with_submitter
 
@@ -53,8 +57,8 @@ resource "google_service_account_iam_member" "github" {
   member = join("/", [
     "principalSet://iam.googleapis.com",
     google_iam_workload_identity_pool.github[0].name,
-    "attribute.repository",
-    var.github_repository,
+    "attribute.source",
+    "${var.github_repository}:${var.github_ref}",
   ])
 }
 

@@ -126,3 +126,69 @@ variable "max_hours_without_success" {
     error_message = "max_hours_without_success maps pipeline names to whole hours from 1 to 23: Cloud Monitoring looks back 23.5 hours."
   }
 }
+
+variable "schedule" {
+  description = "When Cloud Scheduler starts the pipeline in pipeline_file; null leaves the scheduler out."
+  type = object({
+    # Five fields, in the time zone of an IANA name such as Europe/Paris.
+    cron      = string
+    time_zone = optional(string, "Etc/UTC")
+    # What `lockgate compile CONFIG --target vertex --output FILE` wrote.
+    pipeline_file = string
+    # In place of the file's defaults: text, or a whole number for epochs.
+    parameters = optional(any, {})
+    # As in targets.vertex.labels, which the file has not.
+    labels = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.schedule == null || can(regex("^(\\S+ +){4}\\S+$", var.schedule.cron))
+    error_message = "schedule.cron has five fields, for example 0 3 * * 1 (Mondays at 3)."
+  }
+
+  # Alone says so of a file that is missing or is something else: the next two let it pass.
+  validation {
+    condition = var.schedule == null || (
+      can(regex("^gs://", yamldecode(file(var.schedule.pipeline_file)).defaultPipelineRoot)) &&
+      can(values(yamldecode(file(var.schedule.pipeline_file)).deploymentSpec.executors))
+    )
+    error_message = "schedule.pipeline_file is a path from this folder to what `lockgate compile --target vertex` wrote."
+  }
+
+  validation {
+    condition = var.schedule == null || try(alltrue([
+      for executor in values(yamldecode(file(var.schedule.pipeline_file)).deploymentSpec.executors) :
+      can(regex("@sha256:[0-9a-f]{64}$", executor.container.image)) if can(executor.container)
+    ]), true)
+    error_message = "schedule.pipeline_file has an image without a digest: --set targets.vertex.image=IMAGE@sha256:..."
+  }
+
+  # In base64, as it is sent to Cloud Scheduler, with room for what is around the pipeline.
+  validation {
+    condition = var.schedule == null || try(
+      length(base64encode(jsonencode(yamldecode(file(var.schedule.pipeline_file))))) <= 990000, true
+    )
+    error_message = "schedule.pipeline_file is too large: Cloud Scheduler takes 1 MB. Use `lockgate submit --schedule`."
+  }
+
+  validation {
+    condition = var.schedule == null || try(alltrue([
+      for name, value in var.schedule.parameters : can(regex(
+        { STRING = "^\"", NUMBER_INTEGER = "^-?[0-9]+$" }[
+          yamldecode(file(var.schedule.pipeline_file)).root.inputDefinitions.parameters[name].parameterType
+        ],
+        jsonencode(value),
+      ))
+    ]), false)
+    error_message = "schedule.parameters are the pipeline's own, by name and type: text, or epochs = 5 without quotes."
+  }
+
+  validation {
+    condition = var.schedule == null || try(alltrue([
+      for key, value in var.schedule.labels :
+      can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))
+    ]), false)
+    error_message = "schedule.labels has names and values of at most 63 lower-case letters, digits, - and _."
+  }
+}

@@ -5,9 +5,7 @@ import posixpath
 from typing import Any
 
 from pipeline.config import PipelineConfig
-from pipeline.runners.config import KubeflowTarget, VertexTarget
-
-Cluster = KubeflowTarget | VertexTarget
+from pipeline.runners.config import Cluster, VertexTarget
 
 
 def on_target(config: PipelineConfig, target: Cluster) -> PipelineConfig:

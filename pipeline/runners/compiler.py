@@ -25,10 +25,11 @@ from pipeline.data_stage import Places
 from pipeline.graph import build_pipeline
 from pipeline.loader import LoadedConfig
 from pipeline.runners import step_settings
-from pipeline.runners.adapted import Cluster, on_target, pushes_to_folder, serving_folder
+from pipeline.runners.adapted import on_target, pushes_to_folder, serving_folder
 from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
-from pipeline.runners.config import KubeflowTarget, TargetName, VertexTarget
-from pipeline.runners.image_check import check_image
+from pipeline.runners.config import Cluster, KubeflowTarget, Step, TargetName, VertexTarget
+from pipeline.runners.container_entrypoint import PACKED
+from pipeline.runners.image_check import artifact_title, check_image
 from pipeline.runners.parameters import Parameter, declared
 from pipeline.runners.target_check import configured_target
 from preprocessing.errors import UserError
@@ -36,11 +37,9 @@ from preprocessing.errors import UserError
 Spec = dict[str, Any]
 
 COMMAND = ("python", "-m", "pipeline.runners.container_entrypoint")
-COMPRESSED = "zlib:"
-"""What a long parameter begins with; base64 of its compressed text follows."""
 _LONG = 8192
 _MAX_ARGUMENT = 100_000
-"""Characters. A step's inputs are one argument of its command, of which Linux allows 128 KiB."""
+"""Bytes. A step's inputs are one argument of its command, of which Linux allows 128 KiB."""
 
 
 def compile_pipeline(loaded: LoadedConfig, target_name: TargetName) -> Compiled:
@@ -103,10 +102,9 @@ def compile_graph(
 
 
 def _tfx_spec(pipeline: Pipeline, target: Cluster) -> Spec:
-    images = {"default_image_path": target.image}
-    images |= {name: step.image for name, step in target.components.items() if step.image is not None}
+    images = {node.id: target.step(node.id).image or target.image for node in pipeline.components}
     config = KubeflowV2DagRunnerConfig(
-        default_image=images if len(images) > 1 else target.image,
+        default_image={"default_image_path": target.image} | images,
         default_commands=list(COMMAND),
         use_pipeline_spec_2_1=True,
     )
@@ -144,19 +142,20 @@ def _add_parameters(spec: Spec, parameters: Sequence[Parameter]) -> None:
 
 
 def _compress(name: str, task: Spec) -> None:
-    """Shortens long constants: all inputs of a step have to fit into one argument."""
+    """Packs long constants, as all inputs of a step have to fit into one argument, and those that Kubernetes would
+    take for a reference to a variable (`$(...)`, `$$`) in a container's arguments."""
     total = 0
     for parameter in task.get("inputs", {}).get("parameters", {}).values():
         constant = parameter.get("runtimeValue", {}).get("constant")
         if not isinstance(constant, str):
             continue
-        if len(constant) > _LONG:
+        if len(constant) > _LONG or "$(" in constant or "$$" in constant:
             packed = base64.b64encode(zlib.compress(constant.encode(), 9)).decode()
-            constant = parameter["runtimeValue"]["constant"] = COMPRESSED + packed
-        total += len(constant)
+            constant = parameter["runtimeValue"]["constant"] = PACKED + packed
+        total += len(json.dumps(constant, ensure_ascii=False).encode())
     if total > _MAX_ARGUMENT:
         raise UserError(
-            f"{name}: its parameters have {total:,} characters even when compressed, expected at most "
+            f"{name}: its parameters have {total:,} bytes even when compressed, expected at most "
             f"{_MAX_ARGUMENT:,}: a step gets them in one argument of its command",
             hint="the table is too wide for these targets: use fewer columns, or a shorter schema",
         )
@@ -167,7 +166,7 @@ def _set_policies(name: str, task: Spec, target: Cluster) -> None:
     if name == EXIT_HANDLER:
         return
     task["cachingOptions"] = {"enableCache": step_settings.is_cached(name, target)}
-    if (policy := step_settings.retry_policy(name, target.step(name))) is not None:
+    if (policy := step_settings.retry_policy(name, target.step(name), target)) is not None:
         task["retryPolicy"] = policy
 
 
@@ -185,16 +184,14 @@ def _set_container(container: Spec, component: Spec, node: BaseNode | None, targ
     """The command line: TFX's arguments, then ours, then Beam's."""
     executor_class = container["args"][container["args"].index("--executor_class_path") + 1]
     beam = [argument for argument in container["args"] if argument.startswith("--") and argument not in _TFX_FLAGS]
-    # All that TFX's entry point has to know of the inputs is which parameters are integers: JSON has floats only.
-    parameters = component.get("inputDefinitions", {}).get("parameters", {})
-    integers = {name: each for name, each in parameters.items() if each["parameterType"] == "NUMBER_INTEGER"}
-    inputs_spec = json.dumps({"parameters": integers}, sort_keys=True)
+    inputs_spec = json.dumps(_known_of_inputs(component.get("inputDefinitions", {})), sort_keys=True)
     invocation = ["--json_serialized_invocation_args", "{{$}}", "--json_serialized_inputs_spec_args", inputs_spec]
     driver = []
     if isinstance(node, FileBasedExampleGen):
         driver = ["--driver_class_path", name_utils.get_full_name(type(node).DRIVER_CLASS)]
     container.pop("lifecycle", None)
-    step = target.step(node.id) if node is not None else target.defaults
+    # The exit handler prints one line: it waits for no GPU and no large machine.
+    step = target.step(node.id) if node is not None else Step()
     limit = []
     if isinstance(target, VertexTarget):
         if driver:
@@ -207,6 +204,17 @@ def _set_container(container: Spec, component: Spec, node: BaseNode | None, targ
     container["args"] = ["--executor_class_path", executor_class, *invocation, *ours, *beam]
     if (resources := step_settings.resources(step, target)) is not None:
         container["resources"] = resources
+
+
+def _known_of_inputs(definitions: Spec) -> Spec:
+    """All that the entry point has to know: which parameters are integers, as JSON has floats only, and the types of
+    the artifacts, which Kubeflow's launcher leaves empty."""
+    parameters = definitions.get("parameters", {})
+    types = {name: artifact_title(each) for name, each in definitions.get("artifacts", {}).items()}
+    return {
+        "artifacts": {name: {"artifactType": {"schemaTitle": title}} for name, title in types.items()},
+        "parameters": {name: each for name, each in parameters.items() if each["parameterType"] == "NUMBER_INTEGER"},
+    }
 
 
 _TFX_FLAGS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
@@ -240,11 +248,12 @@ def write(compiled: Compiled, file: Path) -> None:
     Raises:
       UserError: the file can't be written.
     """
+    hint = "name another file with --output"
+    if file.is_dir():
+        raise UserError(f"{file}: expected a file to write, received a folder", hint=hint)
     draft = file.with_name(f".{file.name}.new")
     try:
         draft.write_text(compiled.text(), encoding="utf-8")
         draft.replace(file)
     except OSError as error:
-        raise UserError(
-            f"{file}: can't be written: {error.strerror or error}", hint="name another file with --output"
-        ) from error
+        raise UserError(f"{file}: can't be written: {error.strerror or error}", hint=hint) from error

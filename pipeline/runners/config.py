@@ -32,6 +32,9 @@ Cpu = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Memory = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
 EnvironmentVariable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 NonEmpty = Annotated[str, Field(min_length=1)]
+Image = Annotated[str, StringConstraints(pattern=r"^[^@\s]+(@sha256:[0-9a-f]{64})?$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^/@\s]+(/[^@\s]*)?$")]
+"""Without a user or a password: these never stand in the YAML."""
 MountPath = Annotated[str, StringConstraints(pattern=r"^/[^/].*$")]
 
 
@@ -41,9 +44,10 @@ class Retries(Settings):
     count: Annotated[int, Field(ge=0, le=10)] = 2
     backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     """Before the first retry."""
-    backoff_factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    backoff_factor: Annotated[int, Field(ge=1, le=10)] = 2
     """By which each wait is longer than the one before it."""
     max_backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = 600
+    """The longest wait. Vertex only: what Kubeflow has of that name is a deadline for all tries together."""
 
 
 class Accelerator(Settings):
@@ -57,11 +61,12 @@ class Accelerator(Settings):
 class Step(Settings):
     """What one component runs in. What is left out is taken from `defaults`."""
 
-    image: NonEmpty | None = None
+    image: Image | None = None
     """Another image than the target's, for example the GPU variant."""
     cache: bool | None = None
     """Whether an earlier result is used again. None: yes, but for the components that look at something that the
-    cache can't see (Champion, DataStop, Pusher; on Kubeflow ExampleGen too, as no driver looks at its files first)."""
+    cache can't see (Champion, DataStop, Pusher). On Kubeflow ExampleGen is one of them, as no driver looks at its files
+    first, and what follows it finds nothing in the cache either: `true` there where a path never gets other files."""
     retries: Retries | None = None
     timeout_seconds: Annotated[int, Field(ge=1)] | None = None
     cpu: Cpu | None = None
@@ -112,9 +117,9 @@ class Schedule(Settings):
 class Target(Settings):
     """What Kubeflow and Vertex have in common."""
 
-    root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://.+$")]
+    root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$")]
     """The URL below which every step's artifacts are kept."""
-    image: NonEmpty
+    image: Image
     """The container image of every step, by digest (`...@sha256:...`) or by a tag that is never moved."""
     packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
     """Top-level packages of your own that this image has: only code of these, Lockgate and TFX runs in a step."""
@@ -160,7 +165,7 @@ class Volume(Settings):
 class KubeflowTarget(Target):
     """Kubeflow Pipelines v2 on a cluster of your own."""
 
-    host: Annotated[str, StringConstraints(pattern=r"^https?://.+$")]
+    host: Address
     """The address of the API, such as `https://kubeflow.example.com/pipeline`."""
     namespace: NonEmpty | None = None
     """The profile's namespace on a multi-user Kubeflow."""
@@ -179,20 +184,21 @@ class KubeflowTarget(Target):
 
 
 class VertexTrainer(Settings):
-    """Training as a Vertex custom job of its own, by TFX's Vertex Trainer: a worker pool of one machine, which may have
-    several accelerators (`train.distribution: mirrored`). Keras 3 can't train on several machines on TensorFlow."""
+    """Training as a Vertex custom job, by TFX's Vertex Trainer: a worker pool of one machine with its accelerators.
+
+    For several of these take `train.distribution: mirrored`; on several machines Keras 3 can't train with TensorFlow.
+    """
 
     machine_type: NonEmpty = "n1-standard-8"
     accelerator: Accelerator | None = None
-    image: NonEmpty | None = None
+    image: Image | None = None
     """None takes the image of the Trainer's step."""
     boot_disk_gb: Annotated[int, Field(ge=100)] = 100
     timeout_seconds: Annotated[int, Field(ge=60)] = 86_400
 
 
 class VertexEndpoint(Settings):
-    """Deployment to a public Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder. Not
-    together with `encryption_key`, which that Pusher can't hand on."""
+    """Deployment to a public Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder."""
 
     name: NonEmpty
     """The endpoint's display name; made where there is none."""
@@ -227,7 +233,7 @@ class VertexTarget(Target):
     """The Google Cloud project's ID."""
     region: NonEmpty
     """For example `europe-west4`."""
-    api_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://.+$")] | None = None
+    api_endpoint: Address | None = None
     """None is Google's for the region; another one for Private Service Connect."""
     network: NonEmpty | None = None
     """`projects/NUMBER/global/networks/NAME`, for access to private addresses."""
@@ -256,6 +262,9 @@ class VertexTarget(Target):
         return self
 
 
+Cluster = KubeflowTarget | VertexTarget
+
+
 class TargetsConfig(Settings):
     """Where else than on this machine the pipeline runs."""
 
@@ -263,7 +272,7 @@ class TargetsConfig(Settings):
     vertex: VertexTarget | None = None
 
 
-REGISTRY_ENTRY = re.compile(r"registry:(?P<name>[^@]+)@(?P<alias>[^@]+)")
+REGISTRY_ENTRY = re.compile(r"registry:[^@/]+@[^@/]+")
 """How `champion` names an entry of the Model Registry."""
 
 

@@ -4,6 +4,7 @@
   (`--mounted_stores`), and the URLs stand again in what is reported. The launcher's own output `executor-logs`, whose
   type TFX doesn't know, is left to it.
 - The driver of ExampleGen runs here too where nothing ran it before: Kubeflow ignores `preCacheCheck`.
+- Kubeflow's launcher leaves the types of input artifacts empty; they are filled in from the component's definition.
 - Runtime parameters are put where the component looks, long parameters are unpacked, and an input that its producer
   marked as absent is left out, as a resolver that found nothing leaves it.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
@@ -14,6 +15,7 @@ A person's mistake ends in a message and exit code 1, a gate's no in exit code 3
 import argparse
 import base64
 import json
+import logging
 import os
 import sys
 import threading
@@ -23,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.champion_files import ABSENT
 from pipeline.failures import explain
 from pipeline.runners.parameters import applied
 from preprocessing.errors import RefusedError
@@ -32,10 +35,9 @@ ExecutorInput = dict[str, Any]
 EXIT_ERROR, EXIT_REFUSED, EXIT_TIMEOUT = 1, 3, 124
 MOUNTS_VARIABLE = "LOCKGATE_MOUNTS"
 """Where the launcher mounts the stores; the file system's root unless this variable says otherwise."""
-ABSENT = "absent"
-"""The property by which a component says that it found nothing for this output."""
+PACKED = "zlib:"
+"""What a packed parameter begins with; base64 of its compressed text follows."""
 _SCHEMES = ("gs", "s3", "minio")
-_PACKED = "zlib:"
 _LAUNCHERS_OWN = "executor-logs"
 
 
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
       The exit code.
     """
     options, beam_args = _parser().parse_known_args(list(arguments))
+    _show_own_messages()
     if options.timeout_seconds is not None:
         _end_after(options.timeout_seconds)
     try:
@@ -81,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     original: ExecutorInput = json.loads(options.json_serialized_invocation_args)
     mounts = os.environ.get(MOUNTS_VARIABLE, "/") if options.mounted_stores else None
-    prepared = prepare(original, mounts)
+    prepared = prepare(original, mounts, json.loads(options.json_serialized_inputs_spec_args))
     # Here and not at the top: seconds of TFX that a mistyped argument need not pay.
     from pipeline.runners import step
     from pipeline.runners.settled import settled
@@ -96,19 +99,23 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
         step.rewrite(output_file, lambda report: with_urls(report, original))
 
 
-def prepare(executor_input: ExecutorInput, mounts: str | None) -> ExecutorInput:
+def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict[str, Any]) -> ExecutorInput:
     """The inputs as TFX's entry point takes them.
 
     Args:
       executor_input: as the launcher gives it; it is not changed.
       mounts: the folder that has the object stores mounted; None where TFX is to use their URLs.
+      inputs_spec: the component's input definitions, with the types of the artifacts.
     """
+    types = {name: each["artifactType"] for name, each in inputs_spec.get("artifacts", {}).items()}
     inputs = dict(executor_input.get("inputs", {}))
     outputs = dict(executor_input["outputs"])
     properties = {name: _unpacked(value) for name, value in inputs.get("parameterValues", {}).items()}
     inputs["parameterValues"] = applied(properties)
     inputs["artifacts"] = {
-        name: listed for name, listed in _local(inputs.get("artifacts", {}), mounts).items() if not _is_absent(listed)
+        name: _typed(listed, types.get(name))
+        for name, listed in _local(inputs.get("artifacts", {}), mounts).items()
+        if not _is_absent(listed)
     }
     outputs["artifacts"] = {
         name: listed for name, listed in _local(outputs.get("artifacts", {}), mounts).items() if name != _LAUNCHERS_OWN
@@ -146,13 +153,24 @@ def _path(uri: str, mounts: str | None) -> str:
     return str(Path(mounts) / ("gcs" if scheme == "gs" else scheme) / rest)
 
 
+def _typed(listed: dict[str, Any], declared: dict[str, str] | None) -> dict[str, Any]:
+    """The artifacts with the declared type where they have none."""
+    if declared is None:
+        return listed
+    artifacts = [
+        artifact if any(artifact.get("type", {}).values()) else {**artifact, "type": declared}
+        for artifact in listed["artifacts"]
+    ]
+    return {"artifacts": artifacts}
+
+
 def _is_absent(listed: dict[str, Any]) -> bool:
     return any(artifact.get("metadata", {}).get(ABSENT) == 1 for artifact in listed["artifacts"])
 
 
 def _unpacked(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_PACKED):
-        return zlib.decompress(base64.b64decode(value.removeprefix(_PACKED))).decode()
+    if isinstance(value, str) and value.startswith(PACKED):
+        return zlib.decompress(base64.b64decode(value.removeprefix(PACKED))).decode()
     return value
 
 
@@ -166,6 +184,16 @@ def _end_after(seconds: int) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def _show_own_messages() -> None:
+    """What Lockgate's components have to say goes into the step's log, whatever the libraries' loggers are set to."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    own = logging.getLogger("lockgate")
+    own.handlers = [handler]
+    own.setLevel(logging.INFO)
+    own.propagate = False
 
 
 def _say(text: str) -> None:

@@ -253,9 +253,12 @@ def _check_address(address: str, token: bool) -> None:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
-    except ValueError:
+        # What can't be asked for: a label that is empty or too long, a character that no host has.
+        httpx.URL(address)
+        (host or "").encode("idna")
+    except (ValueError, httpx.InvalidURL):
         host = port = None
-    if not host or port == 0:
+    if not host or port == 0 or re.search(r"\s", address):
         raise UserError(f"the address {_without_user(address)!r} is no URL", hint="write it as https://HOST/PATH")
     if parts.username is not None:
         raise UserError(

@@ -15,6 +15,7 @@ from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
 from pipeline.config import PipelineConfig
 from pipeline.runners.config import TargetName
+from preprocessing.errors import UserError
 
 Value = str | int
 Properties = dict[str, Any]
@@ -81,7 +82,7 @@ def as_overrides(values: Mapping[str, Value], target_name: TargetName) -> list[s
     }
     stated = {name: _spans(str(value)) if name == SPAN else value for name, value in values.items()}
     return [
-        f"{fields.get(name, f'targets.{target_name}.{name}')}={json.dumps(value)}"
+        f"{fields.get(name, f'targets.{target_name}.{name}')}={json.dumps(value, ensure_ascii=False)}"
         for name, value in stated.items()
         if value is not None
     ]
@@ -153,6 +154,11 @@ def _epochs(properties: Properties, value: int) -> None:
 
 
 def _push_directory(properties: Properties, value: str) -> None:
+    if "://" not in value and not value.startswith("/"):
+        raise UserError(
+            f"push_directory: expected a URL or an absolute path, received {value!r}",
+            hint="a model pushed into the container's own folder would be lost with it",
+        )
     if "push_destination" in properties:
         destination = {"filesystem": {"base_directory": value.rstrip("/") or "/"}}
         properties["push_destination"] = json.dumps(destination)

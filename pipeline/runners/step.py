@@ -24,17 +24,32 @@ def exists(file: str) -> bool:
 
 
 def execute(executor_class: str, executor_input: ExecutorInput, inputs_spec: str, beam_args: list[str]) -> None:
-    """Runs the executor and writes the ExecutorOutput. Parameters that a driver left there go first.
+    """Runs the executor and writes the ExecutorOutput. What a driver left there goes first.
 
     Raises:
       Exception: whatever the executor raises.
     """
+    executor_input = _with_drivers_report(executor_input)
     arguments = argparse.Namespace(
         executor_class_path=executor_class,
         json_serialized_invocation_args=json.dumps(executor_input),
         json_serialized_inputs_spec_args=inputs_spec,
     )
     kubeflow_v2_run_executor._run_executor(arguments, beam_args)
+
+
+def _with_drivers_report(executor_input: ExecutorInput) -> ExecutorInput:
+    """The output artifacts with the metadata that a driver gave them; TFX itself takes the parameters alone."""
+    outputs = executor_input["outputs"]
+    if not exists(outputs["outputFile"]):
+        return executor_input
+    reported = json.loads(io_utils.read_string_file(outputs["outputFile"])).get("artifacts", {})
+    artifacts = dict(outputs["artifacts"])
+    for name, listed in reported.items():
+        [artifact], [said] = artifacts[name]["artifacts"], listed["artifacts"]
+        metadata = {**artifact.get("metadata", {}), **said.get("metadata", {})}
+        artifacts[name] = {"artifacts": [{**artifact, "metadata": metadata}]}
+    return {**executor_input, "outputs": {**outputs, "artifacts": artifacts}}
 
 
 def drive(driver_class: str, executor_input: ExecutorInput, inputs_spec: str) -> None:

@@ -9,6 +9,9 @@ Spec = dict[str, Any]
 
 UNCACHED = frozenset({"Champion", "DataStop", "Pusher"})
 """They look at, or change, what no cache key holds."""
+_FOR_EVER = "2592000s"
+"""Kubeflow hands backoffMaxDuration to Argo as the deadline of all tries, counted from the first one's start; without
+one there is no second try."""
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -22,16 +25,17 @@ def is_cached(component: str, target: KubeflowTarget | VertexTarget) -> bool:
     return component not in UNCACHED and not (component == "ExampleGen" and isinstance(target, KubeflowTarget))
 
 
-def retry_policy(component: str, step: Step) -> Spec | None:
+def retry_policy(component: str, step: Step, target: KubeflowTarget | VertexTarget) -> Spec | None:
     """The task's retryPolicy; a verdict does not change when it is asked again."""
     retries: Retries | None = step.retries
     if retries is None or retries.count == 0 or component == "DataStop":
         return None
+    longest = _FOR_EVER if isinstance(target, KubeflowTarget) else f"{retries.max_backoff_seconds}s"
     return {
         "maxRetryCount": retries.count,
         "backoffDuration": f"{retries.backoff_seconds}s",
-        "backoffFactor": retries.backoff_factor,
-        "backoffMaxDuration": f"{retries.max_backoff_seconds}s",
+        "backoffFactor": float(retries.backoff_factor),
+        "backoffMaxDuration": longest,
     }
 
 
@@ -40,9 +44,9 @@ def resources(step: Step, target: KubeflowTarget | VertexTarget) -> Spec | None:
     found: Spec = {}
     kubernetes = isinstance(target, KubeflowTarget)
     if step.cpu is not None:
-        found |= {"resourceCpuLimit": step.cpu} if kubernetes else {"cpuLimit": float(_quantity(step.cpu))}
+        found |= {"resourceCpuLimit": step.cpu} if kubernetes else {"cpuLimit": float(quantity(step.cpu))}
     if step.memory is not None:
-        gigabytes = float(_quantity(step.memory) / 10**9)
+        gigabytes = float(quantity(step.memory) / 10**9)
         found |= {"resourceMemoryLimit": step.memory} if kubernetes else {"memoryLimit": round(gigabytes, 6)}
     if step.accelerator is not None:
         found["accelerator"] = _accelerator(step.accelerator, kubernetes=kubernetes)
@@ -56,7 +60,7 @@ def _accelerator(accelerator: Accelerator, *, kubernetes: bool) -> Spec:
     return {"type": accelerator.type, "count": str(accelerator.count)}
 
 
-def _quantity(text: str) -> Decimal:
+def quantity(text: str) -> Decimal:
     """Kubernetes' quantity as a number: 500m is 0.5, 4Gi is 2^32."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     unit = text[len(number) :]

@@ -10,36 +10,20 @@ from pydantic import ValidationError
 
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief
-from pipeline.runners.adapted import Cluster, on_target, pushes_to_folder, serving_folder
-from pipeline.runners.config import REGISTRY_ENTRY, TARGETS, KubeflowTarget, Schedule, Step, TargetName, VertexTarget
+from pipeline.runners.adapted import on_target, pushes_to_folder, serving_folder
+from pipeline.runners.config import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
+from pipeline.runners.target_values import TargetFields, value_problems
+from pipeline.selection import CURATED_SCHEMA, INFERRED_SCHEMA
 from pipeline.validate import problems
 from pipeline.yaml_tree import FieldPath
 from preprocessing.errors import UserError
 
 _TABLE = frozenset({("data", "path"), ("data", "inputs"), ("data", "prepare")})
-_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
-_REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_NETWORK = re.compile(r"projects/[0-9]+/global/networks/[a-z0-9-]+")
-_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
-_LABEL_KEY = {
-    "kubeflow": re.compile(r"([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"),
-    "vertex": re.compile(r"[a-z][a-z0-9_-]{0,62}"),
-}
-_LABEL_VALUE = {
-    "kubeflow": re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"),
-    "vertex": re.compile(r"[a-z0-9_-]{0,63}"),
-}
-_ACCELERATOR = {
-    "kubeflow": (re.compile(r"[a-z0-9.-]+/[A-Za-z0-9_.-]+"), "a resource's name such as nvidia.com/gpu"),
-    "vertex": (re.compile(r"[A-Z][A-Z0-9_]+"), "Vertex's name such as NVIDIA_TESLA_T4"),
-}
 _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
 """Of the root: what the launcher knows."""
 _READABLE = ("gs",)
-"""Of the table: what Beam reads with the extras that are installed."""
+"""Of tables and models: what Beam and TensorFlow read and write here."""
+_SECRET = re.compile(r"--\w*(passw|secret|token|credential|access_key|private_key)\w*=", re.IGNORECASE)
 
 
 def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
@@ -71,53 +55,41 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
         for problem in problems(loaded)
         if not (elsewhere and tuple(problem.field.split("."))[:2] in _TABLE) and problem.field != "root"
     ]
-    checks = _Checks(loaded, name, target)
-    return [*here, *checks.found()]
+    fields = TargetFields(loaded, name, target)
+    return [*here, *_Checks(fields).found(), *value_problems(fields)]
 
 
 class _Checks:
-    def __init__(self, loaded: LoadedConfig, name: TargetName, target: Cluster) -> None:
-        self._loaded = loaded
-        self._name = name
-        self._target = target
+    """Places, images and what the graph needs."""
+
+    def __init__(self, fields: TargetFields) -> None:
+        self._fields = fields
+        self._at, self._problem = fields.at, fields.problem
+        self._name, self._target = fields.name, fields.target
+        self._config = fields.loaded.config
 
     def found(self) -> list[Problem]:
-        """All problems, in the order of the fields."""
+        """All problems, in the order of the checks."""
         checks: list[Callable[[], Iterator[Problem]]] = [
-            self._places, self._steps, self._data, self._push, self._graph, self._identity, self._schedule, self._beam,
+            self._root, self._images, self._data, self._push, self._champion, self._graph, self._beam,
         ]  # fmt: skip
-        checks.append(self._kubeflow if isinstance(self._target, KubeflowTarget) else self._vertex)
         return [problem for check in checks for problem in check()]
 
-    def _at(self, *field: str | int) -> FieldPath:
-        return ("targets", self._name, *field)
-
-    def _problem(self, field: FieldPath, message: str, **details: str) -> Problem:
-        return self._loaded.problem(field, message, **details)
-
-    def _matching(
-        self, field: FieldPath, value: str | None, pattern: re.Pattern[str], expected: str
-    ) -> Iterator[Problem]:
-        if value is not None and not pattern.fullmatch(value):
-            yield self._problem(field, f"expected {expected}", received=brief(value))
-
-    def _places(self) -> Iterator[Problem]:
+    def _root(self) -> Iterator[Problem]:
         scheme = self._target.root.partition("://")[0]
         known = _SCHEMES[self._name]
         if scheme not in known:
             urls = " or ".join(f"{each}://BUCKET/FOLDER" for each in known)
             yield self._problem(self._at("root"), f"expected {urls}", received=brief(self._target.root))
 
-    def _steps(self) -> Iterator[Problem]:
-        yield from self._image(self._at("image"), self._target.image)
-        stated: list[tuple[FieldPath, Step]] = [(self._at("defaults"), self._target.defaults)]
-        stated += [(self._at("components", name), step) for name, step in self._target.components.items()]
-        for place, step in stated:
-            if step.image is not None:
-                yield from self._image((*place, "image"), step.image)
-            if step.accelerator is not None:
-                pattern, expected = _ACCELERATOR[self._name]
-                yield from self._matching((*place, "accelerator", "type"), step.accelerator.type, pattern, expected)
+    def _images(self) -> Iterator[Problem]:
+        stated: list[tuple[FieldPath, str | None]] = [(self._at("image"), self._target.image)]
+        stated += [((*place, "image"), step.image) for place, step in self._fields.steps()]
+        if isinstance(self._target, VertexTarget) and self._target.trainer is not None:
+            stated.append((self._at("trainer", "image"), self._target.trainer.image))
+        for field, image in stated:
+            if image is not None:
+                yield from self._image(field, image)
 
     def _image(self, field: FieldPath, image: str) -> Iterator[Problem]:
         name, _, digest = image.partition("@")
@@ -132,16 +104,14 @@ class _Checks:
             )
 
     def _data(self) -> Iterator[Problem]:
-        config, target = self._loaded.config, self._target
-        for name in ("data_path", "data_inputs"):
-            own = {"data_path": config.data.path, "data_inputs": config.data.inputs}[name]
-            if getattr(target, name) is not None and own is None:
-                yield self._problem(
-                    self._at(name), f"data.{name.removeprefix('data_')} is not set, so there is nothing to replace"
-                )
+        for name, own in (("data_path", self._config.data.path), ("data_inputs", self._config.data.inputs)):
+            if getattr(self._target, name) is not None and own is None:
+                here = f"data.{name.removeprefix('data_')}"
+                message = f"{here} is not set, so there is nothing to replace"
+                yield self._problem(self._at(name), message, hint=f"remove it, or give {here}")
                 return
         try:
-            adapted = on_target(config, target)
+            adapted = on_target(self._config, self._target)
         except ValidationError as error:
             yield self._problem(self._at("data_path"), error.errors()[0]["msg"].removeprefix("Value error, "))
             return
@@ -159,9 +129,9 @@ class _Checks:
         if url and scheme not in _READABLE:
             yield self._problem(
                 field,
-                "the steps read tables from gs:// or from a mounted volume",
+                "the steps read from gs:// or from a mounted volume",
                 received=brief(source),
-                hint="copy the table there, or mount a volume that holds it (targets.kubeflow.volumes)",
+                hint="copy it there, or mount a volume that holds it (targets.kubeflow.volumes)",
             )
         elif not url and not self._mounted(source):
             kubeflow = isinstance(self._target, KubeflowTarget)
@@ -175,15 +145,15 @@ class _Checks:
 
     def _mounted(self, path: str) -> bool:
         volumes = self._target.volumes if isinstance(self._target, KubeflowTarget) else ()
-        place = posixpath.normpath(path)
+        place = f"{posixpath.normpath(path)}/"
         return any(place.startswith(f"{volume.mount_path.rstrip('/')}/") for volume in volumes)
 
     def _push(self) -> Iterator[Problem]:
         if not pushes_to_folder(self._target):
             return
-        folder = serving_folder(self._loaded.config, self._target)
+        folder = serving_folder(self._config, self._target)
         scheme, url, _ = folder.partition("://")
-        if (url and scheme == "gs") or (not url and self._mounted(folder)):
+        if (url and scheme in _READABLE) or (not url and self._mounted(folder)):
             return
         where = "gs://" if isinstance(self._target, VertexTarget) else "gs:// or a path in a mounted volume"
         yield self._problem(
@@ -193,83 +163,52 @@ class _Checks:
             hint=f"set targets.{self._name}.push_directory",
         )
 
+    def _champion(self) -> Iterator[Problem]:
+        champion, field = self._target.champion, self._at("champion")
+        if champion is None or (isinstance(self._target, VertexTarget) and REGISTRY_ENTRY.fullmatch(champion)):
+            return
+        if champion.startswith("registry:"):
+            message = "expected a serving folder, or on Vertex registry:NAME@ALIAS"
+            yield self._problem(field, message, received=brief(champion))
+        else:
+            # A folder that isn't there would count as a first run, in which no model is too bad.
+            yield from self._readable(field, champion)
+
     def _graph(self) -> Iterator[Problem]:
-        config = self._loaded.config
-        if config.data.reader == "tfx":
+        if self._config.data.reader == "tfx":
             message = "tfx reads a copy of the table that only this machine can make"
             yield self._problem(("data", "reader"), message, hint="use reader: arrow")
-        if config.data_gate.drift.baseline == "previous_span":
+        if self._config.data_gate.drift.baseline == "previous_span":
             message = f"there is no metadata store to find the previous span in on {self._name}"
             field: FieldPath = ("data_gate", "drift", "baseline")
             yield self._problem(field, message, received='"previous_span"', hint="use last_push or none")
-        champion = self._target.champion
-        in_registry = champion is not None and champion.startswith("registry:")
-        there = isinstance(self._target, VertexTarget) and REGISTRY_ENTRY.fullmatch(champion or "")
-        if in_registry and not there:
-            message = "expected a serving folder, or on Vertex registry:NAME@ALIAS"
-            yield self._problem(self._at("champion"), message, received=brief(champion))
-
-    def _identity(self) -> Iterator[Problem]:
-        for key, value in self._target.labels.items():
-            if not _LABEL_KEY[self._name].fullmatch(key) or not _LABEL_VALUE[self._name].fullmatch(value):
-                letters = (
-                    "lower-case letters, digits, - and _" if self._name == "vertex" else "letters, digits, -, _ and ."
-                )
-                message = f"expected a name and a value of at most 63 {letters}"
-                yield self._problem(self._at("labels", key), message, received=brief(f"{key}: {value}"))
-
-    def _schedule(self) -> Iterator[Problem]:
-        schedule: Schedule | None = self._target.schedule
-        if schedule is not None and schedule.timezone is not None and isinstance(self._target, KubeflowTarget):
-            yield self._problem(
-                self._at("schedule", "timezone"),
-                "Kubeflow runs schedules in the time zone of its controller",
-                hint="remove it, and give cron in that zone (UTC unless the cluster says otherwise)",
-            )
+        curated = self._config.data.schema_file is not None
+        absent, there = (INFERRED_SCHEMA, CURATED_SCHEMA) if curated else (CURATED_SCHEMA, INFERRED_SCHEMA)
+        if absent in self._target.components:
+            why = "data.schema is set" if curated else "data.schema is not set"
+            message = f"the pipeline has no such step, as {why}"
+            yield self._problem(self._at("components", absent), message, hint=f"rename it {there}")
 
     def _beam(self) -> Iterator[Problem]:
         beam, field = self._target.beam, self._at("beam", "args")
+        for place, arguments in ((field, beam.args), (("beam_args",), self._config.beam_args)):
+            for argument in filter(_SECRET.match, arguments):
+                yield self._problem(
+                    place,
+                    f"{argument.partition('=')[0]} would stand in the compiled file for everybody to read",
+                    hint="give secrets in the environment: a Kubernetes secret in targets.kubeflow.secrets, or on "
+                    "Google Cloud a service account",
+                )
         stated = {argument.partition("=")[0] for argument in beam.args}
         needed: Mapping[str, str] = {}
         if beam.runner == "flink":
             needed = {"--flink_master": "HOST:PORT of the Flink job manager"}
         elif beam.runner == "dataflow":
             if not self._target.root.startswith("gs://"):
-                yield self._problem(
-                    self._at("beam", "runner"), "Dataflow's workers see gs:// only", hint="use a gs:// root"
-                )
+                message = "Dataflow's workers see gs:// only"
+                yield self._problem(self._at("beam", "runner"), message, hint="use a gs:// root")
             if isinstance(self._target, KubeflowTarget):
                 needed = {"--project": "the Google Cloud project", "--region": "the region"}
         for flag, meaning in needed.items():
             if flag not in stated:
                 yield self._problem(field, f"{beam.runner} needs {flag}={meaning}", hint=f"add {flag}=...")
-
-    def _kubeflow(self) -> Iterator[Problem]:
-        target = self._target
-        assert isinstance(target, KubeflowTarget)  # noqa: S101
-        for field, value in (("namespace", target.namespace), ("service_account", target.service_account)):
-            yield from self._matching(self._at(field), value, _DNS_LABEL, "lower-case letters, digits and dashes")
-        names = [("volumes", position, "claim", each.claim) for position, each in enumerate(target.volumes)]
-        names += [("secrets", position, "secret", each.secret) for position, each in enumerate(target.secrets)]
-        for section, position, field, value in names:
-            place = self._at(section, position, field)
-            yield from self._matching(place, value, _DNS_NAME, "lower-case letters, digits, dashes and dots")
-
-    def _vertex(self) -> Iterator[Problem]:
-        target = self._target
-        assert isinstance(target, VertexTarget)  # noqa: S101
-        project = "a project's ID: 6 to 30 lower-case letters, digits and dashes"
-        yield from self._matching(self._at("project"), target.project, _PROJECT, project)
-        yield from self._matching(self._at("region"), target.region, _REGION, "a region such as europe-west4")
-        account = "an e-mail address such as pipeline@PROJECT.iam.gserviceaccount.com"
-        yield from self._matching(self._at("service_account"), target.service_account, _EMAIL, account)
-        network = "projects/NUMBER/global/networks/NAME (the project's number, not its ID)"
-        yield from self._matching(self._at("network"), target.network, _NETWORK, network)
-        key = "projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY"
-        yield from self._matching(self._at("encryption_key"), target.encryption_key, _KEY, key)
-        experiment = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-        yield from self._matching(
-            self._at("experiment"), target.experiment, experiment, "lower-case letters, digits and dashes"
-        )
-        if target.registry is not None and not serving_folder(self._loaded.config, target).startswith("gs://"):
-            yield self._problem(self._at("registry"), "the registry takes models from gs:// only")

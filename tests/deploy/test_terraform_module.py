@@ -69,6 +69,8 @@ def test_roles_are_the_least_that_does_and_on_the_narrowest_place(module):
         "google_project_iam_member.submitter": "${google_project_iam_custom_role.submitter[0].name}",
         "google_service_account_iam_member.submitter_as_runner": "roles/iam.serviceAccountUser",
         "google_artifact_registry_repository_iam_member.submitter": "roles/artifactregistry.writer",
+        "google_project_iam_member.scheduler": "${google_project_iam_custom_role.scheduler[0].name}",
+        "google_service_account_iam_member.scheduler_as_runner": "roles/iam.serviceAccountUser",
         "google_kms_crypto_key_iam_member.service": "roles/cloudkms.cryptoKeyEncrypterDecrypter",
     }
     on_project = set(re.findall(r"roles/[\w.]+", str(module.locals["runner_roles"])))
@@ -88,7 +90,10 @@ def test_the_submitter_is_one_repository_and_one_reference(module):
         "assertion.repository == '${var.github_repository}' && assertion.ref == '${var.github_ref}'"
     )
     grant = module.resources["google_service_account_iam_member.github"]
-    assert re.search(r'"attribute.repository",\s*var.github_repository,?\s*\]', str(grant["member"]))
+    # The grant asks for both as well, in one attribute: by the repository alone it would be every branch's.
+    assert provider["attribute_mapping"]["attribute.source"] == "assertion.repository + ':' + assertion.ref"
+    granted = r'"attribute.source",\s*"\$\{var.github_repository\}:\$\{var.github_ref\}",?\s*\]'
+    assert re.search(granted, str(grant["member"]))
 
 
 def test_the_submitter_deletes_no_runs_models_or_endpoints(module):
@@ -96,6 +101,36 @@ def test_the_submitter_deletes_no_runs_models_or_endpoints(module):
     assert "aiplatform.pipelineJobs.create" in permissions
     assert {name for name in permissions if name.endswith("delete")} == {"aiplatform.schedules.delete"}
     assert {name.split(".")[1] for name in permissions} == {"contexts", "metadataStores", "pipelineJobs", "schedules"}
+
+
+def test_the_scheduler_creates_jobs_as_the_runner_and_nothing_else(module):
+    role = module.resources["google_project_iam_custom_role.scheduler"]
+    assert role["permissions"] == ["aiplatform.pipelineJobs.create"]
+    grants = {name for name, block in module.resources.items() if block.get("member") == "${local.scheduler}"}
+    assert grants == {"google_project_iam_member.scheduler", "google_service_account_iam_member.scheduler_as_runner"}
+    as_runner = module.resources["google_service_account_iam_member.scheduler_as_runner"]
+    assert as_runner["service_account_id"] == "${google_service_account.runner.name}"
+
+
+def test_the_schedule_asks_once_with_an_account_of_its_own_and_only_where_it_is_wanted(module):
+    job = module.resources["google_cloud_scheduler_job.pipeline"]
+    assert job["retry_config"] == [{"retry_count": 0, "max_retry_duration": "0s"}]
+    assert 15 <= int(job["attempt_deadline"].removesuffix("s")) <= 1800
+    target = job["http_target"][0]
+    assert target["http_method"] == "POST"
+    assert target["headers"] == {"Content-Type": "application/json"}
+    assert target["oauth_token"] == [
+        {"service_account_email": "${google_service_account.scheduler[0].email}"},
+    ]
+    optional = {name for name, block in module.resources.items() if block.get("count") == "${local.with_schedule}"}
+    assert optional == {
+        "google_cloud_scheduler_job.pipeline",
+        "google_project_iam_custom_role.scheduler",
+        "google_project_iam_member.scheduler",
+        "google_service_account.scheduler",
+        "google_service_account_iam_member.scheduler_as_runner",
+    }
+    assert re.search(r'var\.schedule != null \? \["cloudscheduler\.googleapis\.com"\]', str(module.locals["apis"]))
 
 
 def test_the_bucket_keeps_what_is_served(module):

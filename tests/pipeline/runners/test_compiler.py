@@ -14,7 +14,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from support.compiled_pipelines import DATA_SETS, compiled, loaded
 
 from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
-from pipeline.runners.compiler import COMPRESSED, compile_pipeline, write
+from pipeline.runners.compiler import compile_pipeline, write
+from pipeline.runners.container_entrypoint import PACKED
 from preprocessing.errors import UserError
 
 TARGETS = ("kubeflow", "vertex")
@@ -219,7 +220,7 @@ def test_what_no_cache_key_holds_is_not_cached_unless_the_configuration_says_so(
 
 STEP = {
     "cpu": "500m", "memory": "4Gi", "timeout_seconds": 3600,
-    "retries": {"count": 3, "backoff_seconds": 60, "backoff_factor": 1.5, "max_backoff_seconds": 900},
+    "retries": {"count": 3, "backoff_seconds": 60, "backoff_factor": 3, "max_backoff_seconds": 900},
 }  # fmt: skip
 
 
@@ -241,8 +242,9 @@ def test_a_step_on_kubeflow_has_its_resources_limits_and_nodes():
         "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "2"},
     }
     assert "--mounted_stores" in container["args"]
+    # Argo takes the last one for the deadline of all tries together.
     assert pipeline.tasks["Trainer"]["retryPolicy"] == {
-        "maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 1.5, "backoffMaxDuration": "900s",
+        "maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 3.0, "backoffMaxDuration": "2592000s",
     }  # fmt: skip
     executors = pipeline.platforms["kubernetes"]["deploymentSpec"]["executors"]
     trainer = executors["Trainer_executor"]
@@ -269,6 +271,7 @@ def test_a_step_on_vertex_has_numbers_of_cores_and_gigabytes_and_a_limit_of_our_
     }
     assert "--timeout_seconds=3600" in container["args"]
     assert "--mounted_stores" not in container["args"]
+    assert pipeline.tasks["Trainer"]["retryPolicy"]["backoffMaxDuration"] == "900s"
     # What is stated for all steps holds where a step says nothing else.
     assert _container(pipeline, "Transform")["resources"] == {"cpuLimit": 2.0, "memoryLimit": 8.0}
 
@@ -347,8 +350,45 @@ def test_a_schema_too_long_for_a_command_line_travels_compressed(tmp_path):
     schema.write_text(text + "".join(f"# a comment on line {line}\n" for line in range(2000)))
     pipeline = compiled("penguins", "kubeflow", f"data.schema={schema}")
     constant = pipeline.tasks["ImportSchemaGen"]["inputs"]["parameters"]["schema_text"]["runtimeValue"]["constant"]
-    assert constant.startswith(COMPRESSED)
+    assert constant.startswith(PACKED)
     assert len(constant) < 16_000
+
+
+def test_what_kubernetes_would_expand_in_an_argument_is_packed(tmp_path):
+    text = loaded("penguins").resolve(loaded("penguins").config.data.schema_file).read_text()
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(f"# $(HOSTNAME) costs 5 $$\n{text}")
+    tasks = compiled("penguins", "kubeflow", f"data.schema={schema}").tasks
+    constant = tasks["ImportSchemaGen"]["inputs"]["parameters"]["schema_text"]["runtimeValue"]["constant"]
+    assert constant.startswith(PACKED)
+
+
+def test_an_image_for_all_steps_and_another_for_one():
+    own = "targets.kubeflow.defaults={image: 'registry.example.com/all:2'}"
+    pipeline = compiled("penguins", "kubeflow", own, "targets.kubeflow.components={Trainer: {image: 'gpu:3'}}")
+    images = {step: _container(pipeline, step)["image"] for step in STEPS}
+    assert images.pop("Trainer") == "gpu:3"
+    assert set(images.values()) == {"registry.example.com/all:2"}
+
+
+def test_the_exit_handler_waits_for_no_gpu():
+    own = "targets.vertex.defaults={accelerator: {type: NVIDIA_TESLA_T4}, memory: 64G}"
+    pipeline = compiled("penguins", "vertex", own)
+    assert "accelerator" in _container(pipeline, "Trainer")["resources"]
+    assert "resources" not in _container(pipeline, EXIT_HANDLER)
+
+
+@BOTH
+def test_every_step_is_told_the_types_of_its_inputs(target):
+    """Kubeflow's launcher gives them without."""
+    arguments = _container(compiled("penguins", target), "Evaluator")["args"]
+    spec = json.loads(arguments[arguments.index("--json_serialized_inputs_spec_args") + 1])
+    assert {name: each["artifactType"]["schemaTitle"] for name, each in spec["artifacts"].items()} == {
+        "examples": "tfx.Examples",
+        "model": "tfx.Model",
+        "baseline_model": "tfx.Model",
+        "schema": "tfx.Schema",
+    }
 
 
 def test_inputs_that_no_command_line_can_hold_are_refused(tmp_path):
@@ -362,6 +402,15 @@ def test_inputs_that_no_command_line_can_hold_are_refused(tmp_path):
 def test_the_infra_validator_is_left_out_where_tfx_can_not_compile_it():
     pipeline = compiled("penguins", "kubeflow", "smoke_test.infra_validator={platform: kubernetes}")
     assert set(pipeline.tasks) == STEPS
+
+
+@pytest.mark.parametrize("name", [".", "folder"])
+def test_a_folder_is_no_file_to_write(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="expected a file to write, received a folder"):
+        write(compiled("penguins", "vertex"), Path(name))
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):

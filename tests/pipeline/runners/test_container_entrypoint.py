@@ -46,14 +46,14 @@ def _uris(prepared: dict, direction: str) -> dict[str, str]:
 
 
 def test_urls_become_mounted_folders_and_what_is_not_for_tfx_goes():
-    prepared = prepare(_input(), "/")
+    prepared = prepare(_input(), "/", {})
     assert _uris(prepared, "inputs") == {"model": "/minio/bucket/a/model"}
     assert _uris(prepared, "outputs") == {"blessing": "/s3/bucket/b/blessing"}
     assert prepared["outputs"]["outputFile"] == _input()["outputs"]["outputFile"]
 
 
 def test_where_nothing_is_mounted_urls_stay():
-    prepared = prepare(_input(), None)
+    prepared = prepare(_input(), None, {})
     assert _uris(prepared, "inputs") == {"model": "minio://bucket/a/model"}
     assert _uris(prepared, "outputs") == {"blessing": "s3://bucket/b/blessing"}
 
@@ -65,27 +65,45 @@ def test_google_storage_is_mounted_as_gcs_and_a_path_is_left_alone():
         "b": {"artifacts": [{"uri": "/mnt/volume/x"}]},
         "c": {"artifacts": [{"uri": "https://example.com/x"}]},
     }
-    assert _uris(prepare(given, "/"), "inputs") == {
+    assert _uris(prepare(given, "/", {}), "inputs") == {
         "a": "/gcs/bucket/x",
         "b": "/mnt/volume/x",
         "c": "https://example.com/x",
     }
 
 
+@pytest.mark.parametrize("given_type", [None, {}, {"instanceSchema": ""}])
+def test_an_input_without_a_type_gets_the_declared_one(given_type):
+    """As Kubeflow's driver has it of the metadata store: with an empty schema."""
+    given = _input()
+    artifact = given["inputs"]["artifacts"]["model"]["artifacts"][0]
+    artifact.pop("type")
+    if given_type is not None:
+        artifact["type"] = given_type
+    spec = {"artifacts": {"model": {"artifactType": {"schemaTitle": "tfx.Model"}}, "champion": {"artifactType": {}}}}
+    prepared = prepare(given, "/", spec)
+    assert prepared["inputs"]["artifacts"]["model"]["artifacts"][0]["type"] == {"schemaTitle": "tfx.Model"}
+
+
+def test_a_type_that_is_there_stays():
+    spec = {"artifacts": {"model": {"artifactType": {"schemaTitle": "tfx.Other"}}}}
+    assert prepare(_input(), "/", spec)["inputs"]["artifacts"]["model"]["artifacts"][0]["type"] == MODEL
+
+
 def test_the_input_is_not_changed():
     given = _input()
-    prepare(given, "/")
+    prepare(given, "/", {})
     assert given == _input()
 
 
 def test_long_parameters_are_unpacked():
     packed = "zlib:" + base64.b64encode(zlib.compress("grüß dich\n".encode() * 5000)).decode()
     given = _input(inputs={"parameterValues": {"schema_text": packed, "n": 3.0}, "artifacts": {}})
-    assert prepare(given, None)["inputs"]["parameterValues"] == {"schema_text": "grüß dich\n" * 5000, "n": 3.0}
+    assert prepare(given, None, {})["inputs"]["parameterValues"] == {"schema_text": "grüß dich\n" * 5000, "n": 3.0}
 
 
 def test_what_a_step_without_inputs_gets():
-    assert prepare({"outputs": {"outputFile": "/o"}}, "/")["inputs"] == {"parameterValues": {}, "artifacts": {}}
+    assert prepare({"outputs": {"outputFile": "/o"}}, "/", {})["inputs"] == {"parameterValues": {}, "artifacts": {}}
 
 
 def test_the_report_names_the_urls_that_the_launcher_knows():
@@ -141,6 +159,23 @@ def test_a_gates_no_is_exit_code_3_with_the_reason_and_no_stack_trace(tmp_path, 
     assert f"read {tmp_path}/verdict/report.json; add rows" in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_component_has_to_say_is_in_the_log(tmp_path, capfd):
+    outputs = {
+        name: {"artifacts": [{"name": name, "uri": str(tmp_path / name), "type": {"schemaTitle": title}}]}
+        for name, title in (("model", "tfx.Model"), ("baseline_statistics", "tfx.ExampleStatistics"))
+    }
+    arguments = _arguments(
+        tmp_path, "components.champion.executor.Executor", {}, source=str(tmp_path / "serving"), code_fingerprint=""
+    )
+    given = json.loads(arguments[3])
+    given["outputs"]["artifacts"] = outputs
+    arguments[3] = json.dumps(given)
+    assert main(arguments) == 0
+    assert "INFO: champion: none" in capfd.readouterr().err
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["artifacts"]["model"]["artifacts"][0]["metadata"]["absent"] == 1
 
 
 def test_a_persons_mistake_is_one_message_and_a_bug_a_stack_trace(tmp_path, capfd):

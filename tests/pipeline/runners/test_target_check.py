@@ -31,6 +31,22 @@ def test_an_image_that_never_moves_is_fine(image):
 
 
 @pytest.mark.parametrize(
+    ("target", "override"),
+    [
+        ("kubeflow", "targets.kubeflow.push_directory=/serving"),
+        ("kubeflow", "targets.kubeflow.data_path=/serving/"),
+        ("kubeflow", "targets.kubeflow.champion=gs://bucket/serving"),
+        ("vertex", "targets.vertex.champion=registry:penguins@champion"),
+        ("vertex", "targets.vertex.schedule={cron: '*/15 8-18 1,15 jan-jun MON', timezone: Europe/Paris}"),
+        ("kubeflow", "targets.kubeflow.schedule={cron: '0 0 * * 7'}"),
+        ("kubeflow", "targets.kubeflow.beam={args: ['--max_num_workers=3']}"),
+    ],
+)
+def test_what_can_run_is_not_refused(target, override):
+    assert _problems(target, override) == []
+
+
+@pytest.mark.parametrize(
     ("target", "override", "message"),
     [
         ("vertex", "targets.vertex.image=lockgate:latest", r"targets\.vertex\.image.*has the tag latest.*@sha256"),
@@ -62,6 +78,28 @@ def test_an_image_that_never_moves_is_fine(image):
         ("kubeflow", "targets.kubeflow.volumes=[{claim: My_Claim, mount_path: /serving}]", r"volumes\.0\.claim"),
         ("kubeflow", "targets.kubeflow.champion=registry:penguins@champion",
          r"champion.*on Vertex registry:NAME@ALIAS"),
+        ("kubeflow", "targets.kubeflow.champion=/elsewhere/serving", r"champion.*can't see"),
+        ("kubeflow", "targets.kubeflow.champion=s3://bucket/serving", r"champion.*gs:// or from a mounted volume"),
+        ("vertex", "targets.vertex.champion=serving", r"targets\.vertex\.champion.*can't see"),
+        ("vertex", "targets.vertex.champion='registry:a/b@c'", r"champion.*registry:NAME@ALIAS"),
+        ("vertex", "targets.vertex.trainer={image: 'gpu:latest'}", r"trainer\.image.*latest"),
+        ("vertex", "targets.vertex.trainer={accelerator: {type: t4}}", r"trainer\.accelerator\.type.*NVIDIA_TESLA_T4"),
+        ("vertex", "targets.vertex.components={SchemaGen: {cpu: '7'}}",
+         r"components\.SchemaGen.*rename it ImportSchemaGen"),
+        ("vertex", "targets.vertex.defaults={cpu: '0'}", r"defaults\.cpu.*more than nothing"),
+        ("kubeflow", "targets.kubeflow.defaults={memory: 0Gi}", r"defaults\.memory.*more than nothing"),
+        ("kubeflow", "targets.kubeflow.defaults={tolerations: [{operator: Exists, value: x}]}", r"takes no value"),
+        ("kubeflow", "targets.kubeflow.volumes=[{claim: a, mount_path: /serving}, {claim: b, mount_path: /minio/x}]",
+         r"volumes\.1\.mount_path.*their own files"),
+        ("kubeflow", "targets.kubeflow.volumes=[{claim: a, mount_path: /serving}, {claim: b, mount_path: /serving/}]",
+         r"volumes\.1\.mount_path.*one path"),
+        ("vertex", "targets.vertex.schedule={cron: '99 3 * * 1'}", r"schedule\.cron.*the minute.*0 to 59.*\"99\""),
+        ("vertex", "targets.vertex.schedule={cron: 'a b c d e'}", r"the month: .*1 to 12"),
+        ("vertex", "targets.vertex.schedule={cron: '0 3 * * 5-1'}", r"the day of the week"),
+        ("vertex", "targets.vertex.schedule={cron: '0 3 * * 1', timezone: Mars/Phobos}", r"timezone.*Europe/Paris"),
+        ("kubeflow", "targets.kubeflow.beam={args: ['--s3_secret_access_key=TOPSECRET']}",
+         r"beam\.args.*everybody.*secrets"),
+        ("vertex", "beam_args=['--db_password=TOPSECRET']", r"beam_args.*--db_password would"),
         ("vertex", "targets.vertex.champion=registry:penguins", r"champion.*registry:NAME@ALIAS"),
         ("kubeflow", "targets.kubeflow.schedule={cron: '0 3 * * 1', timezone: Europe/Paris}", r"schedule\.timezone"),
         ("kubeflow", "targets.kubeflow.beam={runner: flink}", r"beam\.args.*--flink_master=HOST:PORT"),
@@ -143,6 +181,12 @@ def test_a_refused_configuration_ends_every_command(arguments, message, tmp_path
         ("targets.kubeflow.secrets=[{secret: bucket, env: {}}]", "targets.kubeflow.secrets.0.env"),
         ("targets.vertex.trainer={boot_disk_gb: 1}", "targets.vertex.trainer.boot_disk_gb"),
         ("targets.vertex.registry={model: penguins}", "targets.vertex.registry.serving_image"),
+        ("targets.kubeflow.host=https://user:hunter2@example.com", "targets.kubeflow.host"),
+        ("targets.vertex.api_endpoint=https://user:hunter2@example.com", "targets.vertex.api_endpoint"),
+        ("targets.kubeflow.root=minio://user:hunter2@bucket/x", "targets.kubeflow.root"),
+        ("targets.vertex.root=gs:///x", "targets.vertex.root"),
+        ("targets.vertex.image=user:hunter2@registry/x:1", "targets.vertex.image"),
+        ("targets.vertex.defaults.retries={backoff_factor: 1.5}", "targets.vertex.defaults.retries.backoff_factor"),
         ("targets.vertex={endpoint: {name: e, serving_image: i}, encryption_key: k}", "without a key"),
     ],
 )
