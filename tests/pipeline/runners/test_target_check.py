@@ -194,3 +194,4 @@ def test_a_mistake_in_the_section_names_its_field(override, message):
     done = CliRunner().invoke(main, ["validate", str(config_file("penguins")), "--set", override])
     assert done.exit_code == 1
     assert message in done.output, done.output
+    assert "hunter2" not in done.output.replace(override, "")
