@@ -83,7 +83,7 @@ def compile_graph(
       functions: dotted paths that components import when they run.
 
     Raises:
-      UserError: code that the image doesn't have, or inputs that no command line can hold.
+      UserError: code that the image doesn't have, inputs that no command line can hold, or a resolver on Kubeflow.
     """
     spec = _tfx_spec(pipeline, target)
     spec["defaultPipelineRoot"] = target.root
@@ -95,7 +95,10 @@ def compile_graph(
         _compress(name, task)
         _set_policies(name, task, target)
         _set_condition(task, component)
-        _set_container(executors[component["executorLabel"]]["container"], component, nodes.get(name), target, seed)
+        executor = executors[component["executorLabel"]]
+        _refuse_resolver(name, executor, target)
+        if "container" in executor:  # an Importer has none
+            _set_container(executor["container"], component, nodes.get(name), target, seed)
     _carry_into_inner_dag(spec)
     check_image(spec, target.packages, functions)
     return Compiled(spec, _platforms(spec, target))
@@ -178,6 +181,14 @@ def _set_condition(task: Spec, component: Spec) -> None:
     if blessings:
         said = [f"(inputs.artifacts['{name}'].artifacts[0].metadata['blessed'] == 1.0)" for name in blessings]
         task["triggerPolicy"] = {"condition": " && ".join(said)}
+
+
+def _refuse_resolver(name: str, executor: Spec, target: Cluster) -> None:
+    if "resolver" in executor and isinstance(target, KubeflowTarget):
+        raise UserError(
+            f"{name}: open-source Kubeflow implements no resolvers",
+            hint="look the champion up with components.champion.component.ChampionLookup",
+        )
 
 
 def _set_container(container: Spec, component: Spec, node: BaseNode | None, target: Cluster, seed: int) -> None:
