@@ -97,7 +97,7 @@ def test_every_artifact_is_in_the_store_under_the_url_that_kubeflow_gave(on_kube
     examples = ran.outputs["ExampleGen"]["examples"]["metadata"]
     assert examples["split_names"] == '["train", "eval", "test"]'
     assert examples["input_fingerprint"].startswith("split:all,num_files:1,")
-    assert examples["span"] == 0
+    assert examples["custom:span"] == 0
 
 
 def test_the_first_run_has_no_champion_and_no_baseline(on_kubeflow):
@@ -129,8 +129,9 @@ def test_the_next_run_finds_the_champion_and_compares_with_it(on_kubeflow, steps
     verdict = json.loads((again.local("DataGate", "verdict") / "report.json").read_text())
     assert {check["name"]: check["state"] for check in verdict["checks"]}["drift"] == "ran"
     report = json.loads((again.local("SmokeTest", "report") / "report.json").read_text())
-    states = {check["name"]: check["status"] for check in report["checks"]}
-    assert states["champion_budget"] == "passed"
+    states = {check["check"]: check["status"] for check in report["checks"]}
+    assert states["champion_contract"] == "passed"
+    assert states["champion_budget"] != "skipped"
 
 
 def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path):
