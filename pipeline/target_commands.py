@@ -17,6 +17,7 @@ from pipeline.command import (
     set_option,
     terminable,
 )
+from pipeline.heavy_imports import uncollected
 from pipeline.runners.config import TARGETS
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def _compiled(loaded: "LoadedConfig", target: "TargetName") -> "Compiled":
 
     if found := target_problems(loaded, target):
         raise ConfigError(found)
-    # Here and not at the top: seconds of TFX that a mistake in the configuration need not pay.
-    from pipeline.runners.compiler import compile_pipeline
+    with uncollected():
+        # Here and not at the top: seconds of TFX that a mistake in the configuration need not pay.
+        from pipeline.runners.compiler import compile_pipeline
 
-    return compile_pipeline(loaded, target)
+        return compile_pipeline(loaded, target)
 
 
 def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Value"]:

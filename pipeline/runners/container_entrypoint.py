@@ -27,6 +27,7 @@ from typing import Any
 
 from components.champion_files import ABSENT
 from pipeline.failures import explain
+from pipeline.heavy_imports import uncollected
 from pipeline.runners.parameters import applied
 from preprocessing.errors import RefusedError
 
@@ -85,9 +86,10 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     original: ExecutorInput = json.loads(options.json_serialized_invocation_args)
     mounts = os.environ.get(MOUNTS_VARIABLE, "/") if options.mounted_stores else None
     prepared = prepare(original, mounts, json.loads(options.json_serialized_inputs_spec_args))
-    # Here and not at the top: seconds of TFX that a mistyped argument need not pay.
-    from pipeline.runners import step
-    from pipeline.runners.settled import settled
+    with uncollected():
+        # Here and not at the top: seconds of TFX that a mistyped argument need not pay.
+        from pipeline.runners import step
+        from pipeline.runners.settled import settled
 
     output_file = prepared["outputs"]["outputFile"]
     with settled(options.seed, beam_args):
