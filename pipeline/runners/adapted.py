@@ -47,7 +47,10 @@ def beam_args(config: PipelineConfig, target: Cluster) -> list[str]:
     """Beam's options on the target; those of `beam.args` come last and so win."""
     beam = target.beam
     if beam.runner == "direct":
-        return [*config.beam_args, *beam.args]
+        # Beam reads BigQuery by way of files, for which it needs a place.
+        exported = config.data.bigquery is not None and target.root.startswith("gs://")
+        place = [f"--temp_location={_temporary(target)}"] if exported else []
+        return [*config.beam_args, *place, *beam.args]
     if beam.runner == "flink":
         # The task managers reach the SDK harness beside them, as Beam's documentation has it for Kubernetes.
         return [
@@ -58,7 +61,7 @@ def beam_args(config: PipelineConfig, target: Cluster) -> list[str]:
         ]
     options: dict[str, Any] = {
         "runner": "DataflowRunner",
-        "temp_location": posixpath.join(target.root, "beam"),
+        "temp_location": _temporary(target),
         "sdk_container_image": target.image,
         "sdk_location": "container",
     }
@@ -70,3 +73,7 @@ def beam_args(config: PipelineConfig, target: Cluster) -> list[str]:
             "dataflow_kms_key": target.encryption_key,
         }
     return [*(f"--{name}={value}" for name, value in options.items() if value), *beam.args]
+
+
+def _temporary(target: Cluster) -> str:
+    return posixpath.join(target.root, "beam")

@@ -209,6 +209,8 @@ class _Checks:
                 yield self._problem(self._at("beam", "runner"), message, hint="use a gs:// root")
             if isinstance(self._target, KubeflowTarget):
                 needed = {"--project": "the Google Cloud project", "--region": "the region"}
+        elif self._config.data.bigquery is not None and not self._target.root.startswith("gs://"):
+            needed = {"--temp_location": "gs://BUCKET/FOLDER, by way of which Beam reads BigQuery"}
         for flag, meaning in needed.items():
             if flag not in stated:
-                yield self._problem(field, f"{beam.runner} needs {flag}={meaning}", hint=f"add {flag}=...")
+                yield self._problem(field, f"expected {flag}={meaning}", hint=f"add {flag}=...")

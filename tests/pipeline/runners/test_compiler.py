@@ -13,9 +13,11 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from support.compiled_pipelines import DATA_SETS, compiled, loaded
 
+from pipeline.loader import load
 from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 from pipeline.runners.compiler import compile_pipeline, write
 from pipeline.runners.container_entrypoint import PACKED
+from pipeline.runners.target_check import target_problems
 from preprocessing.errors import UserError
 
 TARGETS = ("kubeflow", "vertex")
@@ -303,6 +305,19 @@ def test_beam_runs_where_the_target_says():
         "--flink_master=flink:8081",
     ]  # fmt: skip
     assert not any("FnApiRunner" in argument for argument in arguments)
+
+
+def test_bigquery_is_read_by_way_of_the_root(tmp_path):
+    text = loaded("penguins").path.read_text()
+    kept = [line for line in text.splitlines() if "data_path:" not in line and "  prepare:" not in line]
+    own = "\n".join(kept).replace("path: penguins.csv", "bigquery: {query: SELECT 1, project: my-project}")
+    config = tmp_path / "pipeline.yaml"
+    config.write_text(own.replace("schema: schema.pbtxt\n", ""))
+    vertex = compile_pipeline(load(config), "vertex")
+    assert "--temp_location=gs://my-project-lockgate/penguins/beam" in _container(vertex, "ExampleGen")["args"]
+    assert set(vertex.parameters) == {"epochs", "push_directory"}
+    [problem] = target_problems(load(config), "kubeflow")
+    assert "--temp_location=gs://BUCKET/FOLDER" in problem.message
 
 
 def test_a_span_is_a_parameter_where_the_path_has_one():
