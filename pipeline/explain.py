@@ -44,6 +44,8 @@ _KINDS: dict[FieldPath, tuple[str, str, str, tuple[str, ...], tuple[str, ...]]] 
 }
 """By section: the field that names its kind, its form, the message, the kinds, and what else may stand there."""
 
+_KEY = "[key]"
+"""What pydantic adds to the place of a mapping's name that it refuses."""
 _Located = tuple[Location, ErrorDetails]
 
 
@@ -65,11 +67,22 @@ class _Explainer:
         self._fields = fields
 
     def problems(self, errors: list[ErrorDetails]) -> list[Problem]:
-        located = [(self._fields.locate(error["loc"], self._tree), error) for error in errors]
+        keys = [error for error in errors if error["loc"][-1:] == (_KEY,)]
+        located = [
+            (self._fields.locate(error["loc"], self._tree), error) for error in errors if error["loc"][-1:] != (_KEY,)
+        ]
         by_field: dict[FieldPath, list[_Located]] = defaultdict(list)
         for location, error in _without_noise(located):
             by_field[location.field].append((location, error))
-        return [self._problem(group) for group in by_field.values()]
+        return [*map(self._wrong_name, keys), *(self._problem(group) for group in by_field.values())]
+
+    def _wrong_name(self, error: ErrorDetails) -> Problem:
+        """A name in a mapping that takes some names only."""
+        field, name = tuple(error["loc"][:-1]), str(error["loc"][-2])
+        if error["type"] != "literal_error":
+            return self._at(field, f"its name must be {_expected(error)}", received=brief(name))
+        allowed = tuple(re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+        return self._at(field, "no such name", received=brief(name), allowed=allowed, nearest=nearest(name, allowed))
 
     def _problem(self, group: list[_Located]) -> Problem:
         location, error = group[0]

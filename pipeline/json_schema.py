@@ -59,15 +59,26 @@ def render() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _take_required(section: JsonSchemaValue, definitions: dict[str, JsonSchemaValue]) -> JsonSchemaValue:
-    """Removes `required` from a section and from those inside it; returns it as a schema of its own."""
-    taken: JsonSchemaValue = {}
+def _take_required(
+    section: JsonSchemaValue, definitions: dict[str, JsonSchemaValue], known: dict[int, JsonSchemaValue] | None = None
+) -> JsonSchemaValue:
+    """Removes `required` from a section and from those inside it; returns it as a schema of its own.
+
+    Args:
+      section: changed in place.
+      definitions: the sections by name.
+      known: what was taken already, by section: one definition may stand in several places.
+    """
+    known = {} if known is None else known
+    if id(section) in known:
+        return known[id(section)]
+    taken = known[id(section)] = {}
     if "required" in section:
         taken["required"] = section.pop("required")
     inner = {}
     for name, field in section.get("properties", {}).items():
         sections = [definitions[branch["$ref"].rpartition("/")[2]] for branch in branches(field) if "$ref" in branch]
-        required = [_take_required(section, definitions) for section in sections]
+        required = [_take_required(section, definitions, known) for section in sections]
         if len(sections) > 1 and any(required):
             inner[name] = {"anyOf": [_with_kind(*pair) for pair in zip(required, sections, strict=True)]}
         elif any(required):

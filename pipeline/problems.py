@@ -93,5 +93,7 @@ def shown(path: Path) -> str:
 
 def brief(value: Any) -> str:
     """The value as one short line of JSON; without the password, where there is one in a URL."""
-    text = re.sub(r"([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)", r"\1***@", json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    # Also without a scheme, as in user:password@registry/image; not registry:NAME@ALIAS.
+    text = re.sub(r"([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)(?=[^\s\"]*[/.]|[^\s\"]*:)", r"\1***@", text)
     return text if len(text) <= 60 else f"{text[:57]}..."

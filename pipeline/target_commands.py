@@ -22,6 +22,7 @@ from pipeline.runners.config import TARGETS
 
 if TYPE_CHECKING:
     from pipeline.loader import LoadedConfig
+    from pipeline.problems import Problem
     from pipeline.runners.compiled import Compiled
     from pipeline.runners.config import Cluster, TargetName
     from pipeline.runners.options import Submitted
@@ -147,6 +148,8 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
             )
         if isinstance(known[name], int) and not (text.isascii() and text.isdecimal()):
             raise UserError(f"--parameter {setting}: expected a whole number", hint=f"for example {name}={known[name]}")
+        if name in values:
+            raise UserError(f"--parameter {setting}: {name} is set twice", hint="give it once")
         values[name] = int(text) if isinstance(known[name], int) else text
     return values
 
@@ -157,7 +160,7 @@ def _checked(
     """The values as the steps take them.
 
     Raises:
-      ConfigError: a value could not stand in the configuration either.
+      UserError: a value could not stand in the configuration either.
     """
     if not values:
         return values
@@ -166,10 +169,21 @@ def _checked(
     from pipeline.runners.adapted import serving_folder
     from pipeline.runners.parameters import PUSH_DIRECTORY, as_overrides
     from pipeline.runners.target_check import configured_target, target_problems
+    from preprocessing.errors import UserError
 
-    loaded = load(config, [*overrides, *as_overrides(values, target)])
-    if found := target_problems(loaded, target):
-        raise ConfigError(found)
+    laid_over = {name: as_overrides({name: value}, target) for name, value in values.items()}
+    try:
+        loaded = load(config, [*overrides, *(each for stated in laid_over.values() for each in stated)])
+        found: Sequence[Problem] = target_problems(loaded, target)
+    except ConfigError as error:
+        found = error.problems
+    if found:
+        message = "\n".join(map(str, found))
+        for name, stated in laid_over.items():
+            for each in stated:
+                # In the words of the command line.
+                message = message.replace(f"--set {each}", f"--parameter {name}={values[name]}")
+        raise UserError(message)
     if PUSH_DIRECTORY in values:
         # Relative to the root, as in the configuration.
         return values | {PUSH_DIRECTORY: serving_folder(loaded.config, configured_target(loaded, target))}

@@ -122,7 +122,7 @@ class Target(Settings):
     image: Image
     """The container image of every step, by digest (`...@sha256:...`) or by a tag that is never moved."""
     packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
-    """Top-level packages of your own that this image has: only code of these, Lockgate and TFX runs in a step."""
+    """Top-level packages of your own that this image has: functions and components of others are refused."""
     data_path: NonEmpty | None = None
     """The table as the steps see it, in place of `data.path`: a URL, or a path in a mounted volume. Also the default
     of the parameter `data_path`."""

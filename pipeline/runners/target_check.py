@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from pipeline.fingerprint import OUR_PACKAGES
+from pipeline.importable import why_not_importable
 from pipeline.loader import LoadedConfig
 from pipeline.problems import Problem, brief
 from pipeline.runners.adapted import on_target, pushes_to_folder, serving_folder
@@ -71,7 +73,7 @@ class _Checks:
     def found(self) -> list[Problem]:
         """All problems, in the order of the checks."""
         checks: list[Callable[[], Iterator[Problem]]] = [
-            self._root, self._images, self._data, self._push, self._champion, self._graph, self._beam,
+            self._root, self._images, self._data, self._push, self._champion, self._functions, self._graph, self._beam,
         ]  # fmt: skip
         return [problem for check in checks for problem in check()]
 
@@ -93,6 +95,12 @@ class _Checks:
 
     def _image(self, field: FieldPath, image: str) -> Iterator[Problem]:
         name, _, digest = image.partition("@")
+        registry, slash, rest = name.partition("/")
+        within = rest if slash and re.search(r"[.:]|^localhost$", registry) else name
+        repository = within.partition(":")[0]
+        if repository != repository.lower():
+            yield self._problem(field, "expected a repository in lower-case letters", received=brief(image))
+            return
         tag = name.rpartition("/")[2].partition(":")[2]
         if not digest and tag in ("", "latest"):
             missing = "has no tag, which means latest" if not tag else "has the tag latest"
@@ -140,7 +148,7 @@ class _Checks:
                 field,
                 f"a path of this machine, which the steps of {self._name} can't see",
                 received=brief(source),
-                hint=f"give a URL (gs://...){', or a path in a volume of targets.kubeflow.volumes,' * kubeflow}{own}",
+                hint=f"give{own} a URL (gs://...){', or a path in a volume of targets.kubeflow.volumes' * kubeflow}",
             )
 
     def _mounted(self, path: str) -> bool:
@@ -158,9 +166,9 @@ class _Checks:
         where = "gs://" if isinstance(self._target, VertexTarget) else "gs:// or a path in a mounted volume"
         yield self._problem(
             self._at("push_directory"),
-            f"the push goes to {where}; TensorFlow writes to no other URL, and a path that is not mounted is lost",
+            f"expected {where}; a relative path is below the root",
             received=brief(folder),
-            hint=f"set targets.{self._name}.push_directory",
+            hint=f"give targets.{self._name}.push_directory such a place: TensorFlow writes to no other",
         )
 
     def _champion(self) -> Iterator[Problem]:
@@ -173,6 +181,20 @@ class _Checks:
         else:
             # A folder that isn't there would count as a first run, in which no model is too bad.
             yield from self._readable(field, champion)
+
+    def _functions(self) -> Iterator[Problem]:
+        paths: dict[FieldPath, str | None] = {
+            ("model", "family"): self._config.model.family,
+            ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
+        }
+        for field, path in paths.items():
+            package, dot, _ = (path or "").partition(".")
+            known = {*OUR_PACKAGES, *self._target.packages}
+            # One that isn't there at all is a problem of its own already.
+            if path is not None and dot and package not in known and why_not_importable(path) is None:
+                message = f"the package {package!r} is not among those that the image of {self._name} has"
+                hint = f"install it in the image, and add it to targets.{self._name}.packages"
+                yield self._problem(field, message, received=brief(path), hint=hint)
 
     def _graph(self) -> Iterator[Problem]:
         if self._config.data.reader == "tfx":

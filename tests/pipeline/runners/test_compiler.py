@@ -292,7 +292,7 @@ def test_beam_runs_where_the_target_says():
         "--runner=DataflowRunner",
         "--project=my-project",
         "--region=europe-west4",
-        "--temp_location=gs://my-project-lockgate/penguins/beam",
+        "--temp_location=gs://my-project-lockgate/pipelines/penguins/beam",
         "--sdk_container_image=europe-west4-docker.pkg.dev/my-project/lockgate/lockgate:0.1.0",
         "--service_account_email=lockgate-runner@my-project.iam.gserviceaccount.com",
         "--max_num_workers=4",
@@ -314,7 +314,9 @@ def test_bigquery_is_read_by_way_of_the_root(tmp_path):
     config = tmp_path / "pipeline.yaml"
     config.write_text(own.replace("schema: schema.pbtxt\n", ""))
     vertex = compile_pipeline(load(config), "vertex")
-    assert "--temp_location=gs://my-project-lockgate/penguins/beam" in _container(vertex, "ExampleGen")["args"]
+    assert (
+        "--temp_location=gs://my-project-lockgate/pipelines/penguins/beam" in _container(vertex, "ExampleGen")["args"]
+    )
     assert set(vertex.parameters) == {"epochs", "push_directory"}
     [problem] = target_problems(load(config), "kubeflow")
     assert "--temp_location=gs://BUCKET/FOLDER" in problem.message

@@ -100,6 +100,8 @@ def test_what_can_run_is_not_refused(target, override):
         ("kubeflow", "targets.kubeflow.beam={args: ['--s3_secret_access_key=TOPSECRET']}",
          r"beam\.args.*everybody.*secrets"),
         ("vertex", "beam_args=['--db_password=TOPSECRET']", r"beam_args.*--db_password would"),
+        ("vertex", "targets.vertex.image=Registry.example.com/Lockgate:1", r"lower-case letters"),
+        ("kubeflow", "targets.kubeflow.push_directory=serving", r"push_directory.*a relative path is below the root"),
         ("vertex", "targets.vertex.champion=registry:penguins", r"champion.*registry:NAME@ALIAS"),
         ("kubeflow", "targets.kubeflow.schedule={cron: '0 3 * * 1', timezone: Europe/Paris}", r"schedule\.timezone"),
         ("kubeflow", "targets.kubeflow.beam={runner: flink}", r"beam\.args.*--flink_master=HOST:PORT"),
@@ -125,6 +127,17 @@ def test_what_this_machine_lacks_of_the_table_does_not_matter_where_it_is_read_e
 def test_a_mistake_in_what_holds_everywhere_counts_too():
     [found] = _problems("vertex", "model.family=nowhere.build_model")
     assert "nowhere" in found
+
+
+@pytest.mark.parametrize("field", ["model.family", "features.preprocessing_fn"])
+def test_a_function_of_a_package_that_the_image_lacks_is_named_with_its_field(field, tmp_path, monkeypatch):
+    (tmp_path / "own_birds.py").write_text("def build(inputs, head, params):\n    return None\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = (f"{field}=own_birds.build", "model.params={}")
+    [problem] = target_problems(loaded("penguins", *own), "vertex")
+    assert problem.field == field
+    assert problem.hint == "install it in the image, and add it to targets.vertex.packages"
+    assert _problems("vertex", *own, "targets.vertex.packages=[own_birds]") == []
 
 
 def test_a_missing_target_says_what_it_needs(tmp_path):
@@ -174,7 +187,9 @@ def test_a_refused_configuration_ends_every_command(arguments, message, tmp_path
     ("override", "message"),
     [
         ("targets.vertex.projct=x", "did you mean project?"),
-        ("targets.vertex.components={Trainr: {cpu: '1'}}", "Trainr"),
+        ("targets.vertex.components={Trainr: {cpu: '1'}}", 'components.Trainr: no such name (received "Trainr")'),
+        ("targets.kubeflow.components={trainer: {cpu: '1'}}", "did you mean Trainer?"),
+        ("targets.kubeflow.secrets=[{secret: s, env: {my-var: k}}]", "secrets.0.env.my-var: its name must be"),
         ("targets.vertex.defaults.memory=4 GB", "targets.vertex.defaults.memory"),
         ("targets.kubeflow.schedule={cron: '0 3 * *'}", "targets.kubeflow.schedule.cron"),
         ("targets.kubeflow.token=abc", "targets.kubeflow.token"),

@@ -105,7 +105,10 @@ def test_a_relative_push_directory_is_below_the_root_as_in_the_configuration(ver
     done = _submit(vertex, "--parameter", "push_directory=candidates")
     assert done.exit_code == 0, done.output
     [job] = vertex.jobs.values()
-    assert job["runtimeConfig"]["parameterValues"]["push_directory"] == "gs://my-project-lockgate/penguins/candidates"
+    assert (
+        job["runtimeConfig"]["parameterValues"]["push_directory"]
+        == "gs://my-project-lockgate/pipelines/penguins/candidates"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_a_relative_push_directory_is_below_the_root_as_in_the_configuration(ver
         ("epoch=5", "did you mean epochs?"),
         ("epochs", "expected NAME=VALUE with one of data_path, epochs, push_directory"),
         ("epochs=many", "expected a whole number"),
-        ("epochs=0", "train.epochs"),
+        ("epochs=0", "error: --parameter epochs=0: must be at least 1 (received 0)"),
         ("data_path=penguins.csv", "can't see"),
         ("push_directory=/home/me", "push_directory"),
     ],
@@ -123,6 +126,13 @@ def test_a_parameter_that_can_not_be_is_refused_before_anything_is_sent(kubeflow
     done = _submit(kubeflow, "--parameter", setting)
     assert done.exit_code == 1
     assert message in done.output
+    assert kubeflow.received == []
+
+
+def test_a_parameter_is_set_once(kubeflow):
+    done = _submit(kubeflow, "--parameter", "epochs=5", "--parameter", "epochs=6")
+    assert done.exit_code == 1
+    assert "epochs is set twice" in done.output
     assert kubeflow.received == []
 
 
