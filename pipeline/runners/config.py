@@ -118,7 +118,7 @@ class Target(Settings):
     """What Kubeflow and Vertex have in common."""
 
     root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$")]
-    """The URL below which all artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`."""
+    """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`."""
     image: Image
     """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that is never
     moved (`registry/name:1.0.3`)."""
