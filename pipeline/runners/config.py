@@ -120,8 +120,8 @@ class Target(Settings):
     root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$")]
     """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`."""
     image: Image
-    """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that is never
-    moved (`registry/name:1.0.3`)."""
+    """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that never
+    moves (`registry/name:1.0.3`)."""
     packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
     """Top-level packages of your own that this image has: functions and components of others are refused."""
     data_path: NonEmpty | None = None
