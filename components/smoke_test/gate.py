@@ -214,16 +214,16 @@ def _start_champion(
         return "no champion was given"
     try:
         export = read_export(subject.champion)
-        golden = (
-            golden_files.load(subject.champion_uri)
+        promise = (
+            golden_files.load_contract(subject.champion_uri)
             if subject.champion_uri and golden_files.exists(subject.champion_uri)
             else None
         )
     except (ExportError, GoldenError) as error:
         return f"the champion can't be read: {error}"
     # What is expected of the candidate says nothing about a champion that has a promise of its own.
-    expect = Expect() if golden else config.expect
-    contract = derive_contract(export, golden.contract if golden else None, subject.schema, expect)
+    expect = Expect() if promise else config.expect
+    contract = derive_contract(export, promise, subject.schema, expect)
     return export, contract, stack.enter_context(Session(config.process))
 
 

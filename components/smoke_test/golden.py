@@ -103,7 +103,7 @@ def load(model_uri: str) -> Golden:
     Raises:
       GoldenError: a file is missing, unreadable, or its arrays do not fit together.
     """
-    contract = _contract(posixpath.join(model_uri, FOLDER, CONTRACT_FILE))
+    contract = load_contract(model_uri)
     path = posixpath.join(model_uri, FOLDER, PREDICTIONS_FILE)
     name = "value" if contract.classes is None else "probabilities"
     try:
@@ -122,7 +122,13 @@ def load(model_uri: str) -> Golden:
     return Golden(contract, row_keys, predictions)
 
 
-def _contract(path: str) -> GoldenContract:
+def load_contract(model_uri: str) -> GoldenContract:
+    """What the export of a Model artifact promises, without the predictions: all that a champion is asked for.
+
+    Raises:
+      GoldenError: the file is missing, or is not what a trainer writes.
+    """
+    path = posixpath.join(model_uri, FOLDER, CONTRACT_FILE)
     try:
         return GoldenContract.model_validate_json(_bytes(path))
     except ValidationError as error:

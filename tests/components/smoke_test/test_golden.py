@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.smoke_test.golden import GoldenError, exists, load
+from components.smoke_test.golden import GoldenError, exists, load, load_contract
 
 CONTRACT = {
     "task": "binary",
@@ -44,6 +44,15 @@ def test_sound_files(tmp_path: Path) -> None:
     assert golden.contract.inputs["carrier"].dtype == "string"
     np.testing.assert_array_equal(golden.row_keys, [3, 5])
     np.testing.assert_array_equal(golden.predictions, ARRAYS["probabilities"])
+
+
+def test_a_contract_without_predictions_is_enough_for_a_champion(tmp_path: Path) -> None:
+    """A pushed version carries no predictions of the trainer's."""
+    folder = write(tmp_path, CONTRACT, ARRAYS)
+    (tmp_path / "golden" / "predictions.npz").unlink()
+    assert load_contract(folder).classes == ("no", "yes")
+    with pytest.raises(GoldenError, match="predictions"):
+        load(folder)
 
 
 def test_what_an_older_trainer_did_not_write(tmp_path: Path) -> None:

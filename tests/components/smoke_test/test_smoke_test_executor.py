@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,13 @@ def to_remote(folder: Path) -> str:
 
 
 @slow
+def test_a_champion_needs_its_contract_but_not_the_trainers_predictions(sound: Exported, tmp_path: Path) -> None:
+    champion = shutil.copytree(sound.model, tmp_path / "champion")
+    (champion / "golden" / "predictions.npz").unlink()
+    report = do(sound, tmp_path, champion=str(champion)).report
+    assert only(report, "champion_contract").status == "passed"
+
+
 def test_a_remote_model_against_a_remote_champion(sound: Exported, tmp_path: Path) -> None:
     remote = to_remote(sound.model)
     report = do(sound._replace(model=remote), tmp_path, champion=remote).report  # type: ignore[arg-type]
