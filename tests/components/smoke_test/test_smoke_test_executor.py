@@ -115,6 +115,7 @@ def test_a_champion_needs_its_contract_but_not_the_trainers_predictions(sound: E
     assert only(report, "champion_contract").status == "passed"
 
 
+@slow
 def test_a_remote_model_against_a_remote_champion(sound: Exported, tmp_path: Path) -> None:
     remote = to_remote(sound.model)
     report = do(sound._replace(model=remote), tmp_path, champion=remote).report  # type: ignore[arg-type]
