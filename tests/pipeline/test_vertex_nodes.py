@@ -36,7 +36,7 @@ NETWORK = "projects/123/global/networks/default"
 ACCOUNT = "trainer@p.iam.gserviceaccount.com"
 TARGET: dict[str, Any] = {
     "root": "gs://bucket/root",
-    "image": "registry.example/lockgate@sha256:abc",
+    "image": f"registry.example/lockgate@sha256:{'a' * 64}",
     "project": "p",
     "region": "europe-west4",
     "service_account": ACCOUNT,
