@@ -28,8 +28,9 @@ class Driver(FileBasedDriver):
     """The stock driver with our rules for spans: several at once, `{DATE}`, and an empty one is an error.
 
     What it writes (`span`, `version`, `input_fingerprint`, patterns without placeholders) has the stock driver's form.
-    Kubeflow runs the stock driver in its own container instead: with one span, the newest, the outcome is the same;
-    of a window that driver gives the newest span alone, and it does not know `{DATE}`.
+    In a pipeline that TFX's own Kubeflow runner compiles, the stock driver runs in its place: with one span, the
+    newest, the outcome is the same; of a window it gives the newest span alone, and it does not know `{DATE}`. What
+    `pipeline.runners.compiler` compiles runs this one.
     """
 
     def resolve_exec_properties(

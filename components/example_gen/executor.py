@@ -111,7 +111,7 @@ def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) ->
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     window: dict[str, list[str]] = json.loads(exec_properties.get(WINDOW_KEY) or "{}")
     if not window and job.data.spans.chosen:
-        # TFX's own driver, which runs on Kubeflow in place of ours, gives the newest one.
+        # TFX's own driver, which its own Kubeflow runner takes in place of ours, gives the newest one.
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         raise UserError(
             f"data.spans: other spans of {base} than the newest are to be read, which this runner's driver can't find",
