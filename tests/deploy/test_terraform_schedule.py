@@ -98,11 +98,11 @@ def test_the_request_is_the_one_of_lockgates_own_schedule(folder):
 def test_the_files_defaults_are_sent_where_nothing_else_is_given(folder):
     job = job_of(folder, schedule=SCHEDULE)
     assert job["runtimeConfig"] == {
-        "gcsOutputDirectory": "gs://my-project-lockgate/penguins",
+        "gcsOutputDirectory": "gs://my-project-lockgate/pipelines/penguins",
         "parameterValues": {
             "data_path": "gs://my-project-lockgate/data/penguins.csv",
             "epochs": 30,
-            "push_directory": "gs://my-project-lockgate/penguins/serving",
+            "push_directory": "gs://my-project-lockgate/serving/penguins",
         },
     }
     assert job["serviceAccount"] == RUNNER
