@@ -10,9 +10,9 @@ from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
 from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
-from pipeline.runners.config import TargetsConfig
+from pipeline.runners.config import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
-from preprocessing.settings import ColumnName, Settings
+from preprocessing.settings import ColumnName, Settings, matching
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
@@ -84,7 +84,7 @@ class PipelineConfig(Settings):
 
     version: Literal[1] = 1
     """The version of this file's format."""
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    name: Annotated[str, matching(r"^[a-z0-9][a-z0-9-]{0,62}$", "at most 63 lower-case letters, digits and dashes")]
     """Lower-case letters, digits and dashes: also a valid name on Kubeflow and Vertex AI."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
     """Seeds the initial weights, the shuffling and dropout."""
@@ -100,7 +100,7 @@ class PipelineConfig(Settings):
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
-    beam_args: tuple[Annotated[str, Field(pattern=r"^--")], ...] = (
+    beam_args: tuple[BeamOption, ...] = (
         "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
     )
     """Beam's pipeline options. The default runs in this process, in memory."""

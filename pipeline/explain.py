@@ -29,9 +29,8 @@ _EXPECTED = {
     "less_than_equal": "at most {le:g}",
     "too_short": "a list of at least {min_length} items",
     "too_long": "a list of at most {max_length} items",
-    "string_too_short": "text of at least {min_length} characters",
+    "string_too_short": "text that is not empty",
     "string_too_long": "text of at most {max_length} characters",
-    "string_pattern_mismatch": "text that matches {pattern}",
 }
 """What the field must be, by pydantic's error type; filled from the error's context."""
 
@@ -80,7 +79,7 @@ class _Explainer:
         """A name in a mapping that takes some names only."""
         field, name = tuple(error["loc"][:-1]), str(error["loc"][-2])
         if error["type"] != "literal_error":
-            return self._at(field, f"its name must be {_expected(error)}", received=brief(name))
+            return self._at(field, f"its name must be {self._expected(error)}", received=brief(name))
         allowed = tuple(re.findall(r"'([^']*)'", error["ctx"]["expected"]))
         return self._at(field, "no such name", received=brief(name), allowed=allowed, nearest=nearest(name, allowed))
 
@@ -95,6 +94,16 @@ class _Explainer:
         if error["type"] == "value_error":
             return self._broken_rule(location.field, str(error["ctx"]["error"]))
         return self._wrong_value(location, [error for _, error in group])
+
+    def _expected(self, error: ErrorDetails) -> str:
+        """What the value must be, to be read after "must be"."""
+        context = error.get("ctx", {})
+        if error["type"] == "string_pattern_mismatch":
+            return self._fields.pattern_messages[context["pattern"]].removeprefix("must be ")
+        template = _EXPECTED.get(error["type"])
+        if template is None:
+            return error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        return template.format(**context)
 
     def _at(self, field: FieldPath, message: str, **details: Any) -> Problem:
         return self._tree.origin_of(field).problem(field, message, **details)
@@ -135,7 +144,7 @@ class _Explainer:
 
     def _wrong_value(self, location: Location, errors: list[ErrorDetails]) -> Problem:
         value = errors[0]["input"]
-        expected = list(dict.fromkeys(_expected(error) for error in errors))
+        expected = list(dict.fromkeys(self._expected(error) for error in errors))
         message = f"must be {' or '.join([', '.join(expected[:-1]), expected[-1]] if expected[:-1] else expected)}"
         hint = ""
         if errors[0]["type"] == "string_type" and isinstance(value, bool | int | float):
@@ -143,8 +152,6 @@ class _Explainer:
         elif value is None and location.has_default():
             hint = "remove the line to take the default"
         allowed = tuple(text for text in allowed_values(location.schemas) if text not in expected)
-        if errors[0]["type"] == "string_pattern_mismatch":
-            allowed = (*allowed, *documentation(location.schemas))
         return self._at(
             location.field,
             message,
@@ -200,10 +207,3 @@ def _without_noise(located: list[_Located]) -> list[_Located]:
         if (len(branches[location.union]) == 1 or len(location.field) == depth[location.union])
         and not (error["type"] == "too_short" and location.field in sections)
     ]
-
-
-def _expected(error: ErrorDetails) -> str:
-    template = _EXPECTED.get(error["type"])
-    if template is None:
-        return error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return template.format(**error.get("ctx", {}))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.console import Screen
 from pipeline.failures import RunError, explain
 from pipeline.findings_table import printable
+from pipeline.heavy_imports import uncollected
 from pipeline.ingest_notes import ingest_warnings, span_note
 from pipeline.loader import LoadedConfig
 from pipeline.problems import ConfigError
@@ -154,7 +155,7 @@ class _Run:
     def graph(self, selection: Selection) -> RunResult:
         """Builds the graph and runs it."""
         types, staged = self.table()
-        with self._step("import TFX"):
+        with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
             from components.example_gen.config import SPLITS
             from pipeline.data_stage import Places

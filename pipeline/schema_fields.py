@@ -1,5 +1,6 @@
 """Which fields pipeline.yaml has, read from its JSON Schema: what error messages offer."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class SchemaFields:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
+
+    @functools.cached_property
+    def pattern_messages(self) -> Mapping[str, str]:
+        """What a text must be, in words, by the pattern that it does not match."""
+        return dict(_pattern_messages(self._schema))
 
     def locate(self, loc: tuple[str | int, ...], tree: Node) -> Location:
         """Translates pydantic's location of an error, which also names the branch at each union."""
@@ -139,6 +145,18 @@ def _contradicts(schema: Schema, node: Node) -> bool:
         if field.get("const", child.value) != child.value or not re.search(field.get("pattern", ""), child.value):
             return True
     return False
+
+
+def _pattern_messages(part: Any) -> Iterator[tuple[str, str]]:
+    """Of a schema, and of everything in it."""
+    if isinstance(part, Mapping):
+        if {"pattern", "patternErrorMessage"} <= part.keys():
+            yield part["pattern"], part["patternErrorMessage"]
+        part = part.values()
+    elif not isinstance(part, list):
+        return
+    for inner in part:
+        yield from _pattern_messages(inner)
 
 
 def _range(schema: Schema) -> str:

@@ -1,13 +1,28 @@
 """The base of every configuration section: frozen, strict, and closed to unknown keys."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+
+def matching(pattern: str, expected: str) -> Any:
+    """The constraint that a text matches a pattern, with what to say where it does not.
+
+    Args:
+      pattern: a regular expression that Python and ECMAScript read alike.
+      expected: what a user may write, as in "expected a number of cores such as 2". Stands in the JSON Schema as
+        `patternErrorMessage`, which editors show too.
+    """
+    return Field(pattern=pattern, json_schema_extra={"patternErrorMessage": f"must be {expected}"})
+
+
 DottedPath = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"),
+    matching(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", "a dotted path such as my_package.my_module.build_model"),
     Field(description="A function by its import path, for example `my_package.module.function`."),
+]
+EnvironmentVariable = Annotated[
+    str, matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable: letters, digits and _")
 ]
 ColumnName = Annotated[str, StringConstraints(min_length=1)]
 

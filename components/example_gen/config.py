@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from components.example_gen.span_names import misplaced, placeholders, span_number
 from components.example_gen.times import parse_time
-from preprocessing.settings import ColumnName, Settings
+from preprocessing.settings import ColumnName, EnvironmentVariable, Settings, matching
 
 SPLITS = ("train", "eval", "test")
 """`train` fits, `eval` stops early, `test` is for the Evaluator and the smoke test."""
@@ -194,9 +194,9 @@ class Spans(Settings):
 class CsvOptions(Settings):
     """How CSV text is read."""
 
-    delimiter: Annotated[str, Field(pattern=r"^[\t !-~]$")] = ","
+    delimiter: Annotated[str, matching(r"^[\t !-~]$", "one character: a tab, or printable ASCII")] = ","
     """One character: a tab, or printable ASCII other than the quote."""
-    quote: Annotated[str, Field(pattern=r"^[!-~]$")] = '"'
+    quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
     """As Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
@@ -215,7 +215,7 @@ class SqlOptions(Settings):
 
     url: Path | None = None
     """`sqlite:///orders.db` (relative to this file) or `postgresql://user@host/db`, without a password."""
-    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    url_env: EnvironmentVariable | None = None
     """The environment variable that holds the URL, where it has a password."""
     query: Path
     """What to read, for example `SELECT * FROM orders`; nothing can be changed by it."""

@@ -248,7 +248,7 @@ def _platforms(spec: Spec, target: Cluster) -> Spec | None:
         return None
     executors = {}
     for name in _tasks(spec):
-        if settings := step_settings.kubernetes_settings(target.step(name), target):
+        if settings := step_settings.kubernetes_settings(name, target):
             executors[spec["components"][name]["executorLabel"]] = settings
     return {"kubernetes": {"deploymentSpec": {"executors": executors}}} if executors else None
 

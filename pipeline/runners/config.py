@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from components.example_gen.config import SplitInputs
-from preprocessing.settings import Settings
+from preprocessing.settings import EnvironmentVariable, Settings, matching
 
 TargetName = Literal["kubeflow", "vertex"]
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
@@ -28,14 +28,24 @@ ComponentName = Literal[
     "Pusher",
 ]
 """The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen."""
-Cpu = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
-Memory = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
-EnvironmentVariable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Cpu = Annotated[str, matching(r"^[0-9]+(\.[0-9]+)?m?$", "a number of cores such as 2, 0.5 or 500m")]
+Memory = Annotated[
+    str, matching(r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "a number of bytes such as 4Gi, 500Mi or 2G")
+]
 NonEmpty = Annotated[str, Field(min_length=1)]
-Image = Annotated[str, StringConstraints(pattern=r"^[^@\s]+(@sha256:[0-9a-f]{64})?$")]
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[^/@\s]+(/[^@\s]*)?$")]
+Image = Annotated[
+    str,
+    matching(
+        r"^[^@\s]+(@sha256:[0-9a-f]{64})?$",
+        "an image such as registry.example.com/lockgate:1.0.3, or with @sha256: and its 64 digits in place of the tag",
+    ),
+]
+Address = Annotated[
+    str, matching(r"^https?://[^/@\s]+(/[^@\s]*)?$", "an address such as https://kubeflow.example.com/pipeline")
+]
 """Without a user or a password: these never stand in the YAML."""
-MountPath = Annotated[str, StringConstraints(pattern=r"^/[^/].*$")]
+BeamOption = Annotated[str, matching(r"^--", "one of Beam's options such as --max_num_workers=8")]
+MountPath = Annotated[str, matching(r"^/[^/].*$", "an absolute path such as /mnt/data")]
 
 
 class Retries(Settings):
@@ -98,14 +108,14 @@ class Beam(Settings):
 
     runner: Literal["direct", "dataflow", "flink"] = "direct"
     """`direct`: in the step's own container, in memory. The others' options follow from the target's where they can."""
-    args: tuple[Annotated[str, Field(pattern=r"^--")], ...] = ()
+    args: tuple[BeamOption, ...] = ()
     """More of Beam's pipeline options, such as `--flink_master=flink:8081` or `--max_num_workers=8`."""
 
 
 class Schedule(Settings):
     """When runs begin by themselves: `lockgate submit --schedule` hands this to the target."""
 
-    cron: Annotated[str, StringConstraints(pattern=r"^(\S+\s+){4}\S+$")]
+    cron: Annotated[str, matching(r"^(\S+\s+){4}\S+$", "five words such as 0 3 * * 1")]
     """Minute, hour, day of the month, month, day of the week: `0 3 * * 1`. In the time zone of the cluster; on Vertex
     in UTC, or behind `TZ=Europe/Paris`, which is written in `timezone`."""
     timezone: NonEmpty | None = None
@@ -117,12 +127,12 @@ class Schedule(Settings):
 class Target(Settings):
     """What Kubeflow and Vertex have in common."""
 
-    root: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$")]
+    root: Annotated[str, matching(r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$", "a URL such as gs://my-bucket/pipelines")]
     """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`."""
     image: Image
     """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that never
     moves (`registry/name:1.0.3`)."""
-    packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
+    packages: tuple[Annotated[str, matching(r"^[A-Za-z_]\w*$", "the name of a Python package")], ...] = ()
     """Top-level packages of your own that this image has: functions and components of others are refused."""
     data_path: NonEmpty | None = None
     """The table as the steps see it, in place of `data.path`: a URL, or a path in a mounted volume. Also the default
@@ -146,11 +156,13 @@ class Target(Settings):
 
 
 class SecretEnvironment(Settings):
-    """A Kubernetes secret, by name, as environment variables of the steps: secrets stand nowhere else."""
+    """A Kubernetes secret, by name, as environment variables of steps: secrets stand nowhere else."""
 
     secret: NonEmpty
     env: Annotated[dict[EnvironmentVariable, NonEmpty], Field(min_length=1)]
     """The secret's key by the variable's name."""
+    components: tuple[ComponentName, ...] = ()
+    """The components whose pods get it, such as `[ExampleGen]` for a database's password; all of them where empty."""
 
 
 class Volume(Settings):
@@ -181,7 +193,7 @@ class KubeflowTarget(Target):
 
     def step(self, component: str) -> KubeflowStep:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components, component))
+        return self.defaults.model_copy(update=_stated(self.components, component, self.defaults))
 
 
 class VertexTrainer(Settings):
@@ -219,9 +231,21 @@ class VertexEndpoint(Settings):
 class ModelRegistry(Settings):
     """Each pushed model also becomes a version in Vertex's Model Registry."""
 
-    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    model: Annotated[
+        str,
+        matching(
+            r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$",
+            "at most 63 lower-case letters, digits, - and _, beginning and ending with a letter or digit",
+        ),
+    ]
     """The model's ID; made with the first version."""
-    alias: Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,125}[a-z0-9]$")] = "champion"
+    alias: Annotated[
+        str,
+        matching(
+            r"^[a-z][a-zA-Z0-9-]{0,125}[a-z0-9]$",
+            "2 to 127 letters, digits and dashes, the first a lower-case letter, the last one no dash",
+        ),
+    ] = "champion"
     """Moves to each new version."""
     serving_image: NonEmpty
     """The container that would serve it."""
@@ -249,7 +273,7 @@ class VertexTarget(Target):
 
     def step(self, component: str) -> Step:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components, component))
+        return self.defaults.model_copy(update=_stated(self.components, component, self.defaults))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -277,11 +301,13 @@ REGISTRY_ENTRY = re.compile(r"registry:[^@/]+@[^@/]+")
 """How `champion` names an entry of the Model Registry."""
 
 
-def _stated(components: Mapping[ComponentName, Step], component: str) -> dict[str, object]:
-    """What the configuration says of one component."""
-    return {
-        field: getattr(step, field)
-        for name, step in components.items()
-        if name == component
-        for field in step.model_fields_set
-    }
+def _stated(components: Mapping[ComponentName, Step], component: str, defaults: Step) -> dict[str, object]:
+    """What the configuration says of one component; of its retries each number that it says."""
+    step = next((step for name, step in components.items() if name == component), None)
+    if step is None:
+        return {}
+    stated: dict[str, object] = {field: getattr(step, field) for field in step.model_fields_set}
+    if step.retries is not None and defaults.retries is not None:
+        more = {field: getattr(step.retries, field) for field in step.retries.model_fields_set}
+        stated["retries"] = defaults.retries.model_copy(update=more)
+    return stated

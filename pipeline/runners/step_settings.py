@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from pipeline.runners.config import Accelerator, KubeflowStep, KubeflowTarget, Retries, Step, Toleration, VertexTarget
+from pipeline.runners.config import Accelerator, KubeflowTarget, Retries, Step, Toleration, VertexTarget
 
 Spec = dict[str, Any]
 
@@ -69,8 +69,9 @@ def quantity(text: str) -> Decimal:
     return Decimal(number) * (_BINARY | _DECIMAL)[unit]
 
 
-def kubernetes_settings(step: KubeflowStep, target: KubeflowTarget) -> Spec:
+def kubernetes_settings(component: str, target: KubeflowTarget) -> Spec:
     """One executor's KubernetesExecutorConfig, as kfp-kubernetes writes it: each name in its old and its new form."""
+    step = target.step(component)
     found: Spec = {}
     if target.volumes:
         found["pvcMount"] = [
@@ -82,14 +83,15 @@ def kubernetes_settings(step: KubeflowStep, target: KubeflowTarget) -> Spec:
             }
             for volume in target.volumes
         ]
-    if target.secrets:
+    secrets = [each for each in target.secrets if not each.components or component in each.components]
+    if secrets:
         found["secretAsEnv"] = [
             {
                 "secretName": each.secret,
                 "secretNameParameter": _constant(each.secret),
                 "keyToEnv": [{"envVar": name, "secretKey": key} for name, key in sorted(each.env.items())],
             }
-            for each in target.secrets
+            for each in secrets
         ]
     if target.image_pull_secrets:
         found["imagePullSecret"] = [

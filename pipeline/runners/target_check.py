@@ -202,14 +202,20 @@ class _Checks:
             yield self._problem(("data", "reader"), message, hint="use reader: arrow")
         if self._config.data_gate.drift.baseline == "previous_span":
             message = f"there is no metadata store to find the previous span in on {self._name}"
-            field: FieldPath = ("data_gate", "drift", "baseline")
-            yield self._problem(field, message, received='"previous_span"', hint="use last_push or none")
+            baseline: FieldPath = ("data_gate", "drift", "baseline")
+            yield self._problem(baseline, message, received='"previous_span"', hint="use last_push or none")
         curated = self._config.data.schema_file is not None
         absent, there = (INFERRED_SCHEMA, CURATED_SCHEMA) if curated else (CURATED_SCHEMA, INFERRED_SCHEMA)
-        if absent in self._target.components:
+        places = [self._at("components", absent)] if absent in self._target.components else []
+        if isinstance(self._target, KubeflowTarget):
+            secrets = enumerate(self._target.secrets)
+            places += [
+                self._at("secrets", position, "components") for position, each in secrets if absent in each.components
+            ]
+        for field in places:
             why = "data.schema is set" if curated else "data.schema is not set"
-            message = f"the pipeline has no such step, as {why}"
-            yield self._problem(self._at("components", absent), message, hint=f"rename it {there}")
+            message = f"the pipeline has no such step as {absent}, because {why}"
+            yield self._problem(field, message, hint=f"rename it {there}")
 
     def _beam(self) -> Iterator[Problem]:
         beam, field = self._target.beam, self._at("beam", "args")

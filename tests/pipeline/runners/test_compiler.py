@@ -278,6 +278,29 @@ def test_a_step_on_vertex_has_numbers_of_cores_and_gigabytes_and_a_limit_of_our_
     assert _container(pipeline, "Transform")["resources"] == {"cpuLimit": 2.0, "memoryLimit": 8.0}
 
 
+def test_a_component_keeps_what_it_does_not_say_of_the_retries():
+    defaults = "targets.kubeflow.defaults.retries={count: 1, backoff_seconds: 45}"
+    tasks = compiled(
+        "penguins", "kubeflow", defaults, "targets.kubeflow.components={Trainer: {retries: {count: 4}}}"
+    ).tasks
+    assert tasks["Trainer"]["retryPolicy"] | {"maxRetryCount": 1} == tasks["Transform"]["retryPolicy"]
+    assert tasks["Trainer"]["retryPolicy"]["maxRetryCount"] == 4
+    assert tasks["Trainer"]["retryPolicy"]["backoffDuration"] == "45s"
+
+
+def test_a_secret_goes_to_the_pods_that_it_is_for():
+    secrets = [
+        {"secret": "database", "env": {"URL": "url"}, "components": ["ExampleGen"]},
+        {"secret": "bucket", "env": {"AWS_ACCESS_KEY_ID": "id"}},
+    ]
+    pipeline = compiled("penguins", "kubeflow", f"targets.kubeflow.secrets={json.dumps(secrets)}")
+    executors = pipeline.platforms["kubernetes"]["deploymentSpec"]["executors"]
+    handed = {name: [each["secretName"] for each in executor["secretAsEnv"]] for name, executor in executors.items()}
+    assert handed.pop("ExampleGen_executor") == ["database", "bucket"]
+    assert set(map(tuple, handed.values())) == {("bucket",)}
+    assert len(handed) == len(pipeline.tasks) - 1
+
+
 @BOTH
 def test_a_verdict_is_not_asked_for_again(target):
     tasks = compiled("penguins", target).tasks

@@ -86,6 +86,8 @@ def test_what_can_run_is_not_refused(target, override):
         ("vertex", "targets.vertex.trainer={accelerator: {type: t4}}", r"trainer\.accelerator\.type.*NVIDIA_TESLA_T4"),
         ("vertex", "targets.vertex.components={SchemaGen: {cpu: '7'}}",
          r"components\.SchemaGen.*rename it ImportSchemaGen"),
+        ("kubeflow", "targets.kubeflow.secrets=[{secret: s, env: {A: a}, components: [Pusher, SchemaGen]}]",
+         r"secrets\.0\.components.*rename it ImportSchemaGen"),
         ("vertex", "targets.vertex.defaults={cpu: '0'}", r"defaults\.cpu.*more than nothing"),
         ("kubeflow", "targets.kubeflow.defaults={memory: 0Gi}", r"defaults\.memory.*more than nothing"),
         ("kubeflow", "targets.kubeflow.defaults={tolerations: [{operator: Exists, value: x}]}", r"takes no value"),
