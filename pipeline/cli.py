@@ -1,5 +1,6 @@
 """The `lockgate` command: parse, delegate, print. Heavy imports happen in the command that needs them."""
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -59,9 +60,9 @@ def run(
         validated = loaded.config.smoke_test.infra_validator is not None
         if mistake := selection.mistake(curated_schema=curated, baseline=compared, infra_validator=validated):
             raise click.UsageError(mistake)
-        screen = Screen(sys.stderr if as_json else sys.stdout)
-        result = run_pipeline(loaded, screen, selection)
-    screen.result(result, loaded.config)
+        with contextlib.closing(Screen(sys.stderr if as_json else sys.stdout)) as screen:
+            result = run_pipeline(loaded, screen, selection)
+            screen.result(result, loaded.config)
     if as_json:
         say(result.to_json())
     if result.state == "refused":

@@ -62,6 +62,10 @@ class Screen:
         self._note = ""
         self._noted = -math.inf
 
+    def close(self) -> None:
+        """Gives the duplicate of the stream back."""
+        self._console.file.close()
+
     @contextlib.contextmanager
     def captured(self, log: Path) -> Iterator[None]:
         """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""

@@ -1,5 +1,6 @@
 """The commands for other places than this machine: `lockgate compile` and `lockgate submit`."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -196,7 +197,8 @@ def _wait(place: "Cluster", compiled: "Compiled", submitted: "Submitted") -> Non
     from pipeline.runners.follow import follow
 
     try:
-        outcome = follow(place, compiled, submitted, Screen(sys.stdout).step)
+        with contextlib.closing(Screen(sys.stdout)) as screen:
+            outcome = follow(place, compiled, submitted, screen.step)
     except KeyboardInterrupt:
         say(f"the run goes on: {submitted.link}", err=True)
         raise
