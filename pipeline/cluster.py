@@ -1,6 +1,7 @@
 """The nodes of the graph that are others on a cluster, where no component can ask a metadata store."""
 
 import json
+import posixpath
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2
@@ -8,8 +9,9 @@ from tfx.types.channel import BaseChannel
 
 from components.champion.component import ChampionLookup
 from components.pusher.component import Pusher
+from components.trainer.config import CHECKPOINTS_KEY
 from pipeline.fingerprint import fingerprint
-from pipeline.runners.config import REGISTRY_ENTRY, Cluster, VertexTarget
+from pipeline.runners.config import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget
 
 
 def champion_lookup(target: Cluster, serving: str) -> ChampionLookup:
@@ -26,6 +28,16 @@ def champion_lookup(target: Cluster, serving: str) -> ChampionLookup:
         **_google(target if isinstance(target, VertexTarget) and REGISTRY_ENTRY.fullmatch(source) else None),
         code_fingerprint=fingerprint(["components.champion.executor"]),
     ).with_id("Champion")
+
+
+def checkpoints(pipeline: str, target: Cluster) -> dict[str, str]:
+    """What the Trainer is told of the place for its state, where its own disk does not outlive it.
+
+    On Vertex the place is beside the outputs, whose URL the Trainer sees; Kubeflow's launcher shows it folders.
+    """
+    if not isinstance(target, KubeflowTarget) or target.checkpoint_directory is None:
+        return {}
+    return {CHECKPOINTS_KEY: posixpath.join(target.checkpoint_directory, pipeline)}
 
 
 def cluster_pusher(

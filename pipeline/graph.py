@@ -26,7 +26,7 @@ from components.smoke_test.component import SmokeTest
 from components.smoke_test.ops import ALLOWED_OPS
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.champion import LatestBlessedByAllStrategy
-from pipeline.cluster import champion_lookup, cluster_pusher
+from pipeline.cluster import champion_lookup, checkpoints, cluster_pusher
 from pipeline.config import PipelineConfig
 from pipeline.data_stage import DataStage, Places, data_stage
 from pipeline.evaluation import eval_config
@@ -127,7 +127,11 @@ def _training_stage(
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # The smoke test's rows are the trainer's too, for their predictions only: see components.trainer.export.
         eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", config.smoke_test.split} - {"train"})),
-        custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model)},
+        custom_config={
+            JOB_KEY: job.to_json(),
+            FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model),
+            **({} if target is None else checkpoints(config.name, target)),
+        },
     )
     return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
 

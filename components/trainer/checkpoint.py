@@ -48,7 +48,7 @@ class Checkpoint:
 
     Each epoch writes a numbered sub-folder under a temporary name and renames it, so that the newest one is
     always whole; the older one is removed after that. Where the folder goes with its machine, a mirror at a URL
-    follows it: there a sub-folder is whole once it holds the state, which is copied last.
+    or on another disk follows it: there a sub-folder is whole once it holds the state, which is copied last.
     """
 
     _WEIGHTS = "last.weights.h5"
@@ -57,7 +57,7 @@ class Checkpoint:
     _RANDOM = "random.json"
 
     def __init__(self, folder: Path, mirror: str | None = None) -> None:
-        """`mirror` is the URL of the folder's copy; None keeps none."""
+        """`mirror` is the URL or the path of the folder's copy; None keeps none."""
         self.folder = folder
         self._mirror = mirror
 

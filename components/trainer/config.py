@@ -86,5 +86,7 @@ class TrainerJob(Settings):
 
 
 JOB_KEY = "job"
+CHECKPOINTS_KEY = "checkpoint_directory"
+"""Where unfinished trainings keep a second copy of their state; absent where their own disk outlives them."""
 FINGERPRINT_KEY = "code_fingerprint"
 """A hash of the training code: in `custom_config`, so that the cache sees an edit."""

@@ -39,7 +39,7 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     temporary.rename(task.serving_dir)
     if task.remote is not None:
         _upload(task, task.remote)
-    Checkpoint(task.checkpoint_dir, task.checkpoint_url).remove()
+    Checkpoint(task.checkpoint_dir, task.checkpoint_mirror).remove()
 
 
 def _upload(task: TrainingTask, remote: Remote) -> None:

@@ -29,7 +29,7 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     """
     config = task.job.train
     steps = steps_per_epoch(config, data)
-    checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_url)
+    checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
     if state.epoch:
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)

@@ -1,4 +1,4 @@
-"""Outputs at a URL: made on this machine, then copied there in an order that never shows half of them as whole."""
+"""Outputs elsewhere, mostly at a URL: made on this machine, then copied in an order that never shows half as whole."""
 
 import contextlib
 import posixpath
@@ -20,7 +20,7 @@ def upload(folder: Path, url: str, *, last: str | None = None) -> None:
 
     Args:
       folder: on this machine; one that is not there counts as empty.
-      url: of the copy; what it held before is removed.
+      url: of the copy, or a path; what it held before is removed.
       last: the path of a file below the folder; None where half a copy does no harm.
 
     Raises:
@@ -33,7 +33,12 @@ def upload(folder: Path, url: str, *, last: str | None = None) -> None:
     for name in sorted(files, key=lambda name: (name == last, name)):
         target = posixpath.join(url, name)
         tf.io.gfile.makedirs(posixpath.dirname(target))
-        tf.io.gfile.copy(str(folder / name), target, overwrite=True)
+        if name == last and not is_url(url):
+            # An object store shows a file once it is whole; a disk shows it as it grows.
+            tf.io.gfile.copy(str(folder / name), f"{target}.new", overwrite=True)
+            tf.io.gfile.rename(f"{target}.new", target, overwrite=True)
+        else:
+            tf.io.gfile.copy(str(folder / name), target, overwrite=True)
 
 
 def download(url: str, folder: Path) -> None:

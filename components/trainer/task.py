@@ -9,7 +9,7 @@ from typing import Self
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
 from preprocessing.input_pipeline import expand
 
@@ -42,6 +42,8 @@ class TrainingTask:
       remote: where both are copied in the end; None where they are at home here.
       champion_dir: the Model artifact to start from, a path or a URL; None starts afresh.
       code: the fingerprint of the training code.
+      checkpoints: a folder or URL that outlives this machine, for the state of unfinished trainings; None where the
+        outputs are at a URL, which has it beside them, or at home here.
     """
 
     job: TrainerJob
@@ -52,6 +54,7 @@ class TrainingTask:
     remote: Remote | None
     champion_dir: str | None
     code: str
+    checkpoints: str | None
 
     @classmethod
     def parse(cls, fn_args: FnArgs, scratch: Path) -> Self:
@@ -77,6 +80,7 @@ class TrainingTask:
             remote=remote,
             champion_dir=posixpath.dirname(fn_args.base_model) if fn_args.base_model else None,
             code=fn_args.custom_config[FINGERPRINT_KEY],
+            checkpoints=fn_args.custom_config.get(CHECKPOINTS_KEY),
         )
 
     @property
@@ -91,8 +95,11 @@ class TrainingTask:
         return self.artifact_dir.parent.parent / _CHECKPOINTS / self._identity
 
     @property
-    def checkpoint_url(self) -> str | None:
-        """The same beside the Model artifact at a URL, for a restart on another machine."""
+    def checkpoint_mirror(self) -> str | None:
+        """The same where it outlives this machine, for a restart on another one: a folder or a URL."""
+        if self.checkpoints is not None:
+            # Other trainings have their folders beside this one.
+            return posixpath.join(self.checkpoints, self._identity, "state")
         if self.remote is None:
             return None
         beside = posixpath.dirname(posixpath.dirname(self.remote.model))

@@ -190,6 +190,9 @@ class KubeflowTarget(Target):
     secrets: tuple[SecretEnvironment, ...] = ()
     volumes: tuple[Volume, ...] = ()
     image_pull_secrets: tuple[NonEmpty, ...] = ()
+    checkpoint_directory: NonEmpty | None = None
+    """Where an unfinished training keeps its state, so that a retry in another pod goes on with it: `gs://` or a path
+    in a mounted volume. None: the state is lost with the pod, and a retry begins anew."""
 
     def step(self, component: str) -> KubeflowStep:
         """What one component runs in, defaults filled in."""

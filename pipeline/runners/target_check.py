@@ -73,7 +73,8 @@ class _Checks:
     def found(self) -> list[Problem]:
         """All problems, in the order of the checks."""
         checks: list[Callable[[], Iterator[Problem]]] = [
-            self._root, self._images, self._data, self._push, self._champion, self._functions, self._graph, self._beam,
+            self._root, self._images, self._data, self._push, self._champion, self._checkpoints,
+            self._functions, self._graph, self._beam,
         ]  # fmt: skip
         return [problem for check in checks for problem in check()]
 
@@ -181,6 +182,10 @@ class _Checks:
         else:
             # A folder that isn't there would count as a first run, in which no model is too bad.
             yield from self._readable(field, champion)
+
+    def _checkpoints(self) -> Iterator[Problem]:
+        if isinstance(self._target, KubeflowTarget) and self._target.checkpoint_directory is not None:
+            yield from self._readable(self._at("checkpoint_directory"), self._target.checkpoint_directory)
 
     def _functions(self) -> Iterator[Problem]:
         paths: dict[FieldPath, str | None] = {

@@ -1,12 +1,14 @@
 """A training whose root is a URL; TensorFlow's file system in memory, `ram://`, stands in for an object store."""
 
 import posixpath
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attr
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer import remote
 from components.trainer.build import build
+from components.trainer.config import CHECKPOINTS_KEY
 from components.trainer.data import load_data
 from components.trainer.export import export
 from components.trainer.fit import fit
@@ -129,7 +132,7 @@ def test_a_training_goes_on_where_another_machine_was_lost(
         Machine(fn_args, tmp_path / "one").fit()
     epochs_logged.clear()
     machine = Machine(fn_args, tmp_path / "two")
-    url = machine.task.checkpoint_url
+    url = machine.task.checkpoint_mirror
     assert url is not None
     assert remote.folders(url) == ["epoch-000002"]
     # The next one was on its way: without its state it doesn't count.
@@ -140,6 +143,34 @@ def test_a_training_goes_on_where_another_machine_was_lost(
     assert remote.folders(url) == ["epoch-000003"]
     machine.export()
     assert remote.folders(posixpath.join(bucket, "run")) == ["Trainer_1"]
+    rows = local.world.serialized("test")
+    expected = answers(str(local.artifact / "Format-Serving"), rows)
+    np.testing.assert_array_equal(answers(fn_args.serving_model_dir, rows), expected)
+
+
+def test_a_training_in_a_pod_goes_on_from_a_volume(
+    exported: Export, tmp_path: Path, epochs_logged: list[dict[str, float]]
+) -> None:
+    local = exported("binary")
+    pod, volume = tmp_path / "pod", tmp_path / "volume"
+    fn_args = attr.evolve(
+        local.fn_args,
+        serving_model_dir=str(pod / "Trainer" / "model" / "1" / "Format-Serving"),
+        model_run_dir=str(pod / "Trainer" / "model_run" / "1"),
+        custom_config=local.fn_args.custom_config | {CHECKPOINTS_KEY: str(volume / "demo")},
+    )
+    (volume / "demo" / "another training").mkdir(parents=True)
+    with killed_in_epoch(3):
+        Machine(fn_args, tmp_path).fit()
+    shutil.rmtree(pod)
+    epochs_logged.clear()
+    machine = Machine(fn_args, tmp_path)
+    [state] = volume.glob("demo/*/state/*/state.json")
+    assert state.parent.name == "epoch-000002"
+    machine.fit()
+    assert len(epochs_logged) == 1
+    machine.export()
+    assert [each.name for each in (volume / "demo").iterdir()] == ["another training"]
     rows = local.world.serialized("test")
     expected = answers(str(local.artifact / "Format-Serving"), rows)
     np.testing.assert_array_equal(answers(fn_args.serving_model_dir, rows), expected)

@@ -16,7 +16,7 @@ from support.compiled_pipelines import DATA_SETS, compiled, loaded
 from pipeline.loader import load
 from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 from pipeline.runners.compiler import compile_pipeline, write
-from pipeline.runners.container_entrypoint import PACKED
+from pipeline.runners.container_entrypoint import PACKED, prepare
 from pipeline.runners.target_check import target_problems
 from preprocessing.errors import UserError
 
@@ -286,6 +286,18 @@ def test_a_component_keeps_what_it_does_not_say_of_the_retries():
     assert tasks["Trainer"]["retryPolicy"] | {"maxRetryCount": 1} == tasks["Transform"]["retryPolicy"]
     assert tasks["Trainer"]["retryPolicy"]["maxRetryCount"] == 4
     assert tasks["Trainer"]["retryPolicy"]["backoffDuration"] == "45s"
+
+
+def test_the_trainer_knows_where_its_state_outlives_the_pod():
+    def custom_config(*overrides: str) -> dict[str, str]:
+        inputs = compiled("penguins", "kubeflow", *overrides).tasks["Trainer"]["inputs"]["parameters"]
+        values = {"custom_config": inputs["custom_config"]["runtimeValue"]["constant"]}
+        step = prepare({"inputs": {"parameterValues": values}, "outputs": {}}, None, {})
+        told: dict[str, str] = json.loads(step["inputs"]["parameterValues"]["custom_config"])
+        return told
+
+    own = custom_config("targets.kubeflow.checkpoint_directory=/serving/checkpoints")
+    assert own == custom_config() | {"checkpoint_directory": "/serving/checkpoints/penguins"}
 
 
 def test_a_secret_goes_to_the_pods_that_it_is_for():

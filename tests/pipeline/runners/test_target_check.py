@@ -84,6 +84,8 @@ def test_what_can_run_is_not_refused(target, override):
         ("vertex", "targets.vertex.champion='registry:a/b@c'", r"champion.*registry:NAME@ALIAS"),
         ("vertex", "targets.vertex.trainer={image: 'gpu:latest'}", r"trainer\.image.*latest"),
         ("vertex", "targets.vertex.trainer={accelerator: {type: t4}}", r"trainer\.accelerator\.type.*NVIDIA_TESLA_T4"),
+        ("kubeflow", "targets.kubeflow.checkpoint_directory=/scratch/checkpoints",
+         r"checkpoint_directory.*/scratch/checkpoints.*volumes"),
         ("vertex", "targets.vertex.components={SchemaGen: {cpu: '7'}}",
          r"components\.SchemaGen.*rename it ImportSchemaGen"),
         ("kubeflow", "targets.kubeflow.secrets=[{secret: s, env: {A: a}, components: [Pusher, SchemaGen]}]",
