@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from components.data_gate.report import DIFF_FILE, REPORT_FILE, SCHEMA_FILE
 from pipeline.problems import shown
 from pipeline.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
+from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 
 _AGAIN = "run the pipeline again, and accept what that run proposes"
@@ -45,20 +44,7 @@ class Proposal:
           UserError: the file is not as the run read it.
           OSError: it can't be written.
         """
-        # A link stays one: what it leads to is replaced.
-        target = self.target.resolve()
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(self.text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            self._check_unchanged()
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(self.target, self.text, check=self._check_unchanged)
 
     def _check_unchanged(self) -> None:
         if self.replaces is None:
@@ -133,9 +119,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object", hint=_AGAIN)
     return content
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -121,18 +121,19 @@ def smoke_test(
     MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
     up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
     """
-    from pipeline.smoke_test import check_writable, run_smoke_test, write_text
+    from pipeline.smoke_test import check_writable, run_smoke_test
 
     with terminable(), noise_kept_back():
         check_writable(json_file, html_file)
         tested = run_smoke_test(model_dir, examples=examples, schema=schema, config=config)
     from components.smoke_test.page import render
     from pipeline.checks_table import rendered
+    from pipeline.whole_file import write_whole
 
     if json_file is not None:
-        write_text(json_file, tested.report.model_dump_json(indent=2))
+        write_whole(json_file, tested.report.model_dump_json(indent=2))
     if html_file is not None:
-        write_text(html_file, render(tested.report, title=str(tested.model)))
+        write_whole(html_file, render(tested.report, title=str(tested.model)))
     say(rendered(tested.report, tested.notes, sys.stdout).rstrip("\n"))
     if not tested.report.blessed:
         sys.exit(EXIT_REFUSED)

@@ -227,20 +227,6 @@ def _written(records: list[bytes], path: Path) -> str:
     return str(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file; whoever reads it sees the old one or all of the new one.
-
-    Raises:
-      OSError: it can't be written.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def check_writable(*files: Path | None) -> None:
     """Looks at where results will go before the work is done for them.
 

@@ -8,8 +8,7 @@ from typing import Any
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.channel import BaseChannel
 
-from pipeline.runners.config import Accelerator, VertexTarget
-from preprocessing.errors import UserError
+from pipeline.runners.config import VertexTarget
 
 CustomConfig = dict[str, Any]
 
@@ -91,7 +90,7 @@ def _custom_job(target: VertexTarget, image: str) -> dict[str, Any]:
         raise ValueError("no targets.vertex.trainer")
     machine: dict[str, Any] = {"machine_type": trainer.machine_type}
     if trainer.accelerator is not None:
-        machine |= _accelerator(trainer.accelerator)
+        machine |= {"accelerator_type": trainer.accelerator.type, "accelerator_count": trainer.accelerator.count}
     spec: dict[str, Any] = {
         "worker_pool_specs": [
             {
@@ -111,15 +110,3 @@ def _custom_job(target: VertexTarget, image: str) -> dict[str, Any]:
     if target.encryption_key is not None:
         job["encryption_spec"] = {"kms_key_name": target.encryption_key}
     return job
-
-
-def _accelerator(wanted: Accelerator) -> dict[str, Any]:
-    from google.cloud.aiplatform_v1.types import AcceleratorType
-
-    known = [name for name, kind in AcceleratorType.__members__.items() if kind != 0]
-    if wanted.type not in known:
-        raise UserError(
-            f"targets.vertex.trainer.accelerator.type: expected one of {', '.join(known)}; received {wanted.type!r}",
-            hint="write it as Vertex does",
-        )
-    return {"accelerator_type": wanted.type, "accelerator_count": wanted.count}

@@ -50,7 +50,12 @@ def beam_args(config: PipelineConfig, target: Cluster) -> list[str]:
         # Beam reads BigQuery by way of files, for which it needs a place.
         exported = config.data.bigquery is not None and target.root.startswith("gs://")
         place = [f"--temp_location={_temporary(target)}"] if exported else []
-        return [*config.beam_args, *place, *beam.args]
+        # Where steps run, the default project is one of Google's own.
+        payer = []
+        if config.data.bigquery is not None and isinstance(target, VertexTarget):
+            payer = [f"--project={target.project}"]
+        # What is stated comes later, and so wins.
+        return [*payer, *config.beam_args, *place, *beam.args]
     if beam.runner == "flink":
         # The task managers reach the SDK harness beside them, as Beam's documentation has it for Kubernetes.
         return [

@@ -10,7 +10,6 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -251,20 +250,3 @@ def _platforms(spec: Spec, target: Cluster) -> Spec | None:
         if settings := step_settings.kubernetes_settings(name, target):
             executors[spec["components"][name]["executorLabel"]] = settings
     return {"kubernetes": {"deploymentSpec": {"executors": executors}}} if executors else None
-
-
-def write(compiled: Compiled, file: Path) -> None:
-    """Writes the compiled pipeline, whole or not at all.
-
-    Raises:
-      UserError: the file can't be written.
-    """
-    hint = "name another file with --output"
-    if file.is_dir():
-        raise UserError(f"{file}: expected a file to write, received a folder", hint=hint)
-    draft = file.with_name(f".{file.name}.new")
-    try:
-        draft.write_text(compiled.text(), encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        raise UserError(f"{file}: can't be written: {error.strerror or error}", hint=hint) from error

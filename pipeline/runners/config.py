@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from components.example_gen.config import SplitInputs
 from preprocessing.settings import EnvironmentVariable, Settings, matching
@@ -28,10 +28,19 @@ ComponentName = Literal[
     "Pusher",
 ]
 """The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen."""
-Cpu = Annotated[str, matching(r"^[0-9]+(\.[0-9]+)?m?$", "a number of cores such as 2, 0.5 or 500m")]
-Memory = Annotated[
+
+
+def _number_as_text(value: object) -> object:
+    """YAML's 2 is as good as Kubernetes' "2"."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+CpuText = Annotated[str, matching(r"^[0-9]+(\.[0-9]+)?m?$", "a number of cores such as 2, 0.5 or 500m")]
+Cpu = Annotated[CpuText, BeforeValidator(_number_as_text, json_schema_input_type=CpuText | float)]
+MemoryText = Annotated[
     str, matching(r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "a number of bytes such as 4Gi, 500Mi or 2G")
 ]
+Memory = Annotated[MemoryText, BeforeValidator(_number_as_text, json_schema_input_type=MemoryText | float)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Image = Annotated[
     str,
@@ -41,7 +50,11 @@ Image = Annotated[
     ),
 ]
 Address = Annotated[
-    str, matching(r"^https?://[^/@\s]+(/[^@\s]*)?$", "an address such as https://kubeflow.example.com/pipeline")
+    str,
+    matching(
+        r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$",
+        "an address such as https://kubeflow.example.com/pipeline, without ? and #",
+    ),
 ]
 """Without a user or a password: these never stand in the YAML."""
 BeamOption = Annotated[str, matching(r"^--", "one of Beam's options such as --max_num_workers=8")]
@@ -127,7 +140,12 @@ class Schedule(Settings):
 class Target(Settings):
     """What Kubeflow and Vertex have in common."""
 
-    root: Annotated[str, matching(r"^[a-z][a-z0-9]*://[^/@\s]+(/[^@\s]*)?$", "a URL such as gs://my-bucket/pipelines")]
+    root: Annotated[
+        str,
+        matching(
+            r"^[a-z][a-z0-9]*://[^/@\s?#]+(/[^@\s?#]*)?$", "a URL such as gs://my-bucket/pipelines, without ? and #"
+        ),
+    ]
     """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`."""
     image: Image
     """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that never
@@ -163,6 +181,10 @@ class SecretEnvironment(Settings):
     """The secret's key by the variable's name."""
     components: tuple[ComponentName, ...] = ()
     """The components whose pods get it, such as `[ExampleGen]` for a database's password; all of them where empty."""
+
+    def is_for(self, component: str) -> bool:
+        """Whether a component's pod gets it."""
+        return not self.components or component in self.components
 
 
 class Volume(Settings):

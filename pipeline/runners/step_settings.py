@@ -83,7 +83,7 @@ def kubernetes_settings(component: str, target: KubeflowTarget) -> Spec:
             }
             for volume in target.volumes
         ]
-    secrets = [each for each in target.secrets if not each.components or component in each.components]
+    secrets = [each for each in target.secrets if each.is_for(component)]
     if secrets:
         found["secretAsEnv"] = [
             {

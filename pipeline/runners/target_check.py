@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from components.example_gen.config import SqlOptions
 from pipeline.fingerprint import OUR_PACKAGES
 from pipeline.importable import why_not_importable
 from pipeline.loader import LoadedConfig
@@ -25,7 +26,12 @@ _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
 """Of the root: what the launcher knows."""
 _READABLE = ("gs",)
 """Of tables and models: what Beam and TensorFlow read and write here."""
-_SECRET = re.compile(r"--\w*(passw|secret|token|credential|access_key|private_key)\w*=", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][\w.-]{0,127})?",
+    re.ASCII,
+)
+"""An image's name, with or without a registry and a tag."""
+_SECRET = re.compile(r"--\w*(passw|secret|token|credential|api_?key|access_?key|private_?key)\w*=", re.IGNORECASE)
 
 
 def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
@@ -102,6 +108,11 @@ class _Checks:
         if repository != repository.lower():
             yield self._problem(field, "expected a repository in lower-case letters", received=brief(image))
             return
+        if not _REFERENCE.fullmatch(name):
+            yield self._problem(
+                field, "expected an image such as registry.example.com/lockgate:1.0.3", received=brief(image)
+            )
+            return
         tag = name.rpartition("/")[2].partition(":")[2]
         if not digest and tag in ("", "latest"):
             missing = "has no tag, which means latest" if not tag else "has the tag latest"
@@ -127,11 +138,34 @@ class _Checks:
         for split, source in adapted.data.sources().items():
             place = self._at("data_path") if split == "all" else self._at("data_inputs", split)
             yield from self._readable(place, source)
-        if adapted.data.sql is not None and (adapted.data.sql.url or "").startswith("sqlite"):
-            message = "a SQLite file is on this machine; the steps can't reach it"
-            yield self._problem(("data", "sql", "url"), message, hint="use PostgreSQL or BigQuery, or files")
+        if adapted.data.sql is not None:
+            yield from self._database(adapted.data.sql)
         if adapted.data_gate.serving.sample is not None:
             yield from self._readable(("data_gate", "serving", "sample"), adapted.data_gate.serving.sample)
+
+    def _database(self, sql: SqlOptions) -> Iterator[Problem]:
+        if (sql.url or "").startswith("sqlite"):
+            message = "a SQLite file is on this machine; the steps can't reach it"
+            yield self._problem(("data", "sql", "url"), message, hint="use PostgreSQL or BigQuery, or files")
+        if sql.url_env is None:
+            return
+        field: FieldPath = ("data", "sql", "url_env")
+        if not isinstance(self._target, KubeflowTarget):
+            yield self._problem(
+                field,
+                "Vertex gives steps no secrets in their environment",
+                received=brief(sql.url_env),
+                hint="give data.sql.url, of a database that lets the service account in without a password, or files",
+            )
+            return
+        handed = [each.env for each in self._target.secrets if each.is_for("ExampleGen")]
+        if not any(sql.url_env in env for env in handed):
+            yield self._problem(
+                field,
+                "no secret of targets.kubeflow.secrets gives ExampleGen this variable",
+                received=brief(sql.url_env),
+                hint=f"add {{secret: NAME, env: {{{sql.url_env}: KEY}}, components: [ExampleGen]}} there",
+            )
 
     def _readable(self, field: FieldPath, source: str) -> Iterator[Problem]:
         scheme, url, _ = source.partition("://")
@@ -161,6 +195,14 @@ class _Checks:
         if not pushes_to_folder(self._target):
             return
         folder = serving_folder(self._config, self._target)
+        if {"~", ".."} & set(folder.split("/")):
+            yield self._problem(
+                self._at("push_directory"),
+                "expected a place without ~ and .., which mean nothing there",
+                received=brief(self._target.push_directory or self._config.push.directory),
+                hint=f"give targets.{self._name}.push_directory a URL, or a folder below the root",
+            )
+            return
         scheme, url, _ = folder.partition("://")
         if (url and scheme in _READABLE) or (not url and self._mounted(folder)):
             return

@@ -6,9 +6,10 @@ import re
 import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.loader import LoadedConfig
-from pipeline.problems import Problem, brief
+from pipeline.problems import Problem, brief, nearest
 from pipeline.runners.adapted import serving_folder
 from pipeline.runners.config import Cluster, KubeflowStep, KubeflowTarget, Step, TargetName, VertexTarget
 from pipeline.runners.step_settings import quantity
@@ -34,11 +35,23 @@ _ACCELERATOR = {
     "kubeflow": (re.compile(r"[a-z0-9.-]+/[A-Za-z0-9_.-]+"), "a resource's name such as nvidia.com/gpu"),
     "vertex": (re.compile(r"[A-Z][A-Z0-9_]+"), "Vertex's name such as NVIDIA_TESLA_T4"),
 }
-_CRON = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 7))
+_CRON = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
 _CRON_NAMES = {
     "month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "day of the week": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
 }
+CUSTOM_JOB_ACCELERATORS = (
+    *("NVIDIA_TESLA_K80", "NVIDIA_TESLA_P100", "NVIDIA_TESLA_V100", "NVIDIA_TESLA_P4", "NVIDIA_TESLA_T4"),
+    *("NVIDIA_TESLA_A100", "NVIDIA_A100_80GB", "NVIDIA_L4", "NVIDIA_H100_80GB", "NVIDIA_H100_MEGA_80GB"),
+    *("NVIDIA_H200_141GB", "NVIDIA_B200", "NVIDIA_GB200", "NVIDIA_RTX_PRO_6000"),
+    *("TPU_V2", "TPU_V3", "TPU_V4_POD", "TPU_V5_LITEPOD"),
+)
+"""What the installed client of Vertex knows, through which TFX makes the job; its import takes seconds."""
+_DAYS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
+"""Names of the machine's own database that are no time zones elsewhere."""
+_SECRET_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_MAX_VERTEX_LABELS = 64
 _LAUNCHERS = ("/gcs", "/s3", "/minio", "/tmp", "/kfp-launcher", "/opt/lockgate")  # noqa: S108 - where steps find theirs
 """Folders of a step's container that are taken: by Kubeflow's launcher, or by the image."""
 
@@ -61,7 +74,7 @@ class TargetFields:
         """A field of the section, as a path from the file's root."""
         return ("targets", self.name, *field)
 
-    def problem(self, field: FieldPath, message: str, **details: str) -> Problem:
+    def problem(self, field: FieldPath, message: str, **details: Any) -> Problem:
         """A problem with a field, where it is stated."""
         return self.loaded.problem(field, message, **details)
 
@@ -97,16 +110,16 @@ def _labels(fields: TargetFields) -> Iterator[Problem]:
         if not _LABEL_KEY[fields.name].fullmatch(key) or not _LABEL_VALUE[fields.name].fullmatch(value):
             message = f"expected a name and a value of at most 63 {letters}"
             yield fields.problem(fields.at("labels", key), message, received=brief(f"{key}: {value}"))
+    if fields.name == "vertex" and len(fields.target.labels) > _MAX_VERTEX_LABELS:
+        message = f"expected at most {_MAX_VERTEX_LABELS} labels"
+        yield fields.problem(fields.at("labels"), message, received=str(len(fields.target.labels)))
 
 
 def _schedule(fields: TargetFields) -> Iterator[Problem]:
     schedule = fields.target.schedule
     if schedule is None:
         return
-    for (unit, low, high), text in zip(_CRON, schedule.cron.split(), strict=True):
-        if not _is_cron(text, low, high, _CRON_NAMES.get(unit, [])):
-            message = f"the {unit}: expected *, or numbers from {low} to {high} with ranges, lists and steps"
-            yield fields.problem(fields.at("schedule", "cron"), message, received=brief(text))
+    yield from _cron(fields, fields.at("schedule", "cron"), schedule.cron)
     if schedule.timezone is None:
         return
     field = fields.at("schedule", "timezone")
@@ -116,23 +129,47 @@ def _schedule(fields: TargetFields) -> Iterator[Problem]:
             "Kubeflow runs schedules in the time zone of its controller",
             hint="remove it, and give cron in that zone (UTC unless the cluster says otherwise)",
         )
-    elif schedule.timezone not in zoneinfo.available_timezones():
+    elif schedule.timezone not in zoneinfo.available_timezones() - _NO_PLACES:
         yield fields.problem(field, "expected an IANA name such as Europe/Paris", received=brief(schedule.timezone))
 
 
-def _is_cron(text: str, low: int, high: int, names: list[str]) -> bool:
-    """Whether one field of a cron line is understood by both services."""
+def _cron(fields: TargetFields, field: FieldPath, line: str) -> Iterator[Problem]:
+    """What is not understood by both services, and what never comes."""
+    times: dict[str, set[int]] = {}
+    for (unit, low, high), text in zip(_CRON, line.split(), strict=True):
+        times[unit] = _cron_numbers(text, low, high, _CRON_NAMES.get(unit, []))
+        if not times[unit]:
+            message = f"the {unit}: expected *, or numbers from {low} to {high} with ranges, lists and steps"
+            yield fields.problem(field, message, received=brief(text))
+    if not all(times.values()):
+        return
+    days = max(_DAYS.get(month, 31) for month in times["month"])
+    # Where both are given, a day of the week is enough.
+    if min(times["day of the month"]) > days and line.split()[-1] == "*":
+        message = f"none of these months has a day {min(times['day of the month'])}"
+        yield fields.problem(field, message, received=brief(line), hint="choose another day, or other months")
+
+
+def _cron_numbers(text: str, low: int, high: int, names: list[str]) -> set[int]:
+    """The numbers that one field of a cron line stands for; none where it is not understood."""
 
     def number(word: str) -> int:
-        return names.index(word.lower()) + low if word.lower() in names else int(word) if word.isdecimal() else -1
+        if word.lower() in names:
+            return names.index(word.lower()) + low
+        return int(word) if word.isascii() and word.isdecimal() else -1
 
+    found: set[int] = set()
     for part in text.split(","):
-        span, _, step = part.partition("/")
-        ends = [number(word) for word in span.split("-")]
-        fits = span == "*" or (len(ends) <= 2 and all(low <= end <= high for end in ends) and ends == sorted(ends))
-        if not fits or ("/" in part and not (step.isdecimal() and int(step) > 0)):
-            return False
-    return True
+        span, slash, step = part.partition("/")
+        ends = [low, high] if span == "*" else [number(word) for word in span.split("-")]
+        if len(ends) > 2 or not all(low <= end <= high for end in ends) or ends != sorted(ends):
+            return set()
+        if slash and number(step) < 1:
+            return set()
+        # 5/15 begins at 5 and goes on to the end, as Go's cron has it.
+        last = high if slash and len(ends) == 1 else ends[-1]
+        found |= set(range(ends[0], last + 1, number(step) if slash else 1))
+    return found
 
 
 def _step(fields: TargetFields, place: FieldPath, step: Step) -> Iterator[Problem]:
@@ -143,12 +180,24 @@ def _step(fields: TargetFields, place: FieldPath, step: Step) -> Iterator[Proble
         if value is not None and quantity(value) == 0:
             yield fields.problem((*place, name), "expected more than nothing", received=brief(value))
     if isinstance(step, KubeflowStep):
-        for position, toleration in enumerate(step.tolerations):
-            if toleration.operator == "Exists" and toleration.value is not None:
-                message = "operator Exists takes no value"
-                yield fields.problem(
-                    (*place, "tolerations", position, "value"), message, hint="remove it, or use Equal"
-                )
+        yield from _nodes(fields, place, step)
+
+
+def _nodes(fields: TargetFields, place: FieldPath, step: KubeflowStep) -> Iterator[Problem]:
+    for key, value in step.node_selector.items():
+        if not _LABEL_KEY["kubeflow"].fullmatch(key) or not _LABEL_VALUE["kubeflow"].fullmatch(value):
+            message = "expected a node's label: a name and a value of at most 63 letters, digits, -, _ and ."
+            yield fields.problem((*place, "node_selector", key), message, received=brief(f"{key}: {value}"))
+    for position, toleration in enumerate(step.tolerations):
+        field = (*place, "tolerations", position)
+        if toleration.operator == "Exists" and toleration.value is not None:
+            message = "operator Exists takes no value"
+            yield fields.problem((*field, "value"), message, hint="remove it, or use Equal")
+        if toleration.operator == "Equal" and toleration.key is None:
+            message = "operator Equal takes a key"
+            yield fields.problem(
+                field, message, hint="give key, or use Exists, which tolerates every taint without one"
+            )
 
 
 def _kubeflow(fields: TargetFields, target: KubeflowTarget) -> Iterator[Problem]:
@@ -156,9 +205,18 @@ def _kubeflow(fields: TargetFields, target: KubeflowTarget) -> Iterator[Problem]
         yield from fields.matching(fields.at(field), value, _DNS_LABEL, "lower-case letters, digits and dashes")
     names = [("volumes", position, "claim", each.claim) for position, each in enumerate(target.volumes)]
     names += [("secrets", position, "secret", each.secret) for position, each in enumerate(target.secrets)]
-    for section, position, field, value in names:
-        place = fields.at(section, position, field)
+    places = [(fields.at(section, position, field), value) for section, position, field, value in names]
+    places += [(fields.at("image_pull_secrets", number), name) for number, name in enumerate(target.image_pull_secrets)]
+    for place, value in places:
         yield from fields.matching(place, value, _DNS_NAME, "lower-case letters, digits, dashes and dots")
+    for position, each in enumerate(target.secrets):
+        for variable, key in each.env.items():
+            place = fields.at("secrets", position, "env", variable)
+            yield from fields.matching(place, key, _SECRET_KEY, "a key of the secret: letters, digits, -, _ and .")
+    yield from _volumes(fields, target)
+
+
+def _volumes(fields: TargetFields, target: KubeflowTarget) -> Iterator[Problem]:
     taken: list[str] = []
     for position, volume in enumerate(target.volumes):
         path, place = volume.mount_path.rstrip("/"), fields.at("volumes", position, "mount_path")
@@ -168,6 +226,9 @@ def _kubeflow(fields: TargetFields, target: KubeflowTarget) -> Iterator[Problem]
         if path in taken:
             yield fields.problem(place, "two volumes can't be mounted at one path", received=brief(volume.mount_path))
         taken.append(path)
+        if volume.sub_path.startswith("/") or ".." in volume.sub_path.split("/"):
+            message = "expected a folder in the volume, without / before it and without .."
+            yield fields.problem(fields.at("volumes", position, "sub_path"), message, received=brief(volume.sub_path))
 
 
 def _vertex(fields: TargetFields, target: VertexTarget) -> Iterator[Problem]:
@@ -185,5 +246,13 @@ def _vertex(fields: TargetFields, target: VertexTarget) -> Iterator[Problem]:
         pattern, words = _ACCELERATOR["vertex"]
         place = fields.at("trainer", "accelerator", "type")
         yield from fields.matching(place, target.trainer.accelerator.type, pattern, words)
+        if pattern.fullmatch(kind := target.trainer.accelerator.type) and kind not in CUSTOM_JOB_ACCELERATORS:
+            yield fields.problem(
+                place,
+                "Vertex's custom jobs have no such accelerator",
+                received=brief(kind),
+                allowed=CUSTOM_JOB_ACCELERATORS,
+                nearest=nearest(kind, CUSTOM_JOB_ACCELERATORS),
+            )
     if target.registry is not None and not serving_folder(fields.loaded.config, target).startswith("gs://"):
         yield fields.problem(fields.at("registry"), "the registry takes models from gs:// only")

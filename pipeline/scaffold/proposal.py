@@ -20,6 +20,7 @@ from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, s
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.training import Training, propose_training
 from pipeline.table_check import check_table
+from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
 
@@ -209,8 +210,8 @@ def write(proposal: Proposal, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         data = os.path.relpath(proposal.data, folder.resolve())
         text = proposal.yaml_text(data, _editor_schema(folder))
-        _write_whole(folder / _SCHEMA, proposal.schema)
-        _write_whole(folder / _CONFIG, text)
+        write_whole(folder / _SCHEMA, proposal.schema)
+        write_whole(folder / _CONFIG, text)
     except OSError as error:
         raise UserError(
             f"{folder}: can't be written: {error.strerror or error}", hint="choose a folder that you may write to"
@@ -234,12 +235,3 @@ def _editor_schema(folder: Path) -> str | None:
     """The installed JSON Schema, as seen from the folder."""
     schema = Path(__file__).parents[1] / "schema.json"
     return os.path.relpath(schema, folder.resolve()) if schema.is_file() else None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

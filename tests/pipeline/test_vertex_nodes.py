@@ -27,7 +27,6 @@ from tfx.types.artifact import Artifact
 
 from pipeline.runners.config import VertexTarget
 from pipeline.vertex_nodes import vertex_pusher, vertex_trainer
-from preprocessing.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -206,23 +205,6 @@ def test_the_jobs_command_calls_run_fn_with_our_settings_as_a_dictionary(
     seen = json.loads((tmp_path / "model" / "Format-Serving" / "seen.json").read_text())
     assert OWN.items() <= seen["custom_config"].items()
     assert seen["train_files"] == ["gs://bucket/examples/Split-train/*"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message", "hint"),
-    [
-        (
-            {"accelerator": {"type": "nvidia.com/gpu"}},
-            "targets.vertex.trainer.accelerator.type: expected one of NVIDIA_TESLA_K80, .*received 'nvidia.com/gpu'",
-            "as Vertex does",
-        ),
-        ({"accelerator": {"type": "ACCELERATOR_TYPE_UNSPECIFIED"}}, "received 'ACCELERATOR_TYPE_UNSPECIFIED'", "as"),
-    ],
-)
-def test_what_the_trainer_refuses(settings: dict[str, Any], message: str, hint: str) -> None:
-    with pytest.raises(UserError, match=message) as error:
-        trainer(target(trainer=settings))
-    assert hint in error.value.hint
 
 
 @pytest.fixture

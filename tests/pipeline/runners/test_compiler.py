@@ -15,7 +15,7 @@ from support.compiled_pipelines import DATA_SETS, compiled, loaded
 
 from pipeline.loader import load
 from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
-from pipeline.runners.compiler import compile_pipeline, write
+from pipeline.runners.compiler import compile_pipeline
 from pipeline.runners.container_entrypoint import PACKED, prepare
 from pipeline.runners.target_check import target_problems
 from preprocessing.errors import UserError
@@ -68,7 +68,7 @@ def test_the_vertex_sdk_takes_the_file(data_set, tmp_path):
 
     pipeline = compiled(data_set, "vertex")
     file = tmp_path / "pipeline.yaml"
-    write(pipeline, file)
+    pipeline.write(file)
     job = aiplatform.PipelineJob(
         display_name=data_set,
         template_path=str(file),
@@ -101,8 +101,8 @@ def test_the_same_bytes_in_another_process_folder_and_hash_order(target, tmp_pat
     file = tmp_path / "again.yaml"
     code = (
         "import sys; from pathlib import Path; from pipeline.loader import load;"
-        "from pipeline.runners.compiler import compile_pipeline, write;"
-        "write(compile_pipeline(load(Path(sys.argv[1])), sys.argv[2]), Path(sys.argv[3]))"
+        "from pipeline.runners.compiler import compile_pipeline;"
+        "compile_pipeline(load(Path(sys.argv[1])), sys.argv[2]).write(Path(sys.argv[3]))"
     )
     command = [sys.executable, "-c", code, str(loaded("penguins").path), target, str(file)]
     subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": "1234"}, capture_output=True)
@@ -353,6 +353,9 @@ def test_bigquery_is_read_by_way_of_the_root(tmp_path):
         "--temp_location=gs://my-project-lockgate/pipelines/penguins/beam" in _container(vertex, "ExampleGen")["args"]
     )
     assert set(vertex.parameters) == {"epochs", "push_directory"}
+    # The query's own project wins over the target's, which stands before it.
+    args = [each for each in _container(vertex, "ExampleGen")["args"] if each.startswith("--project=")]
+    assert args[-1] == "--project=my-project"
     [problem] = target_problems(load(config), "kubeflow")
     assert "--temp_location=gs://BUCKET/FOLDER" in problem.message
 
@@ -454,21 +457,3 @@ def test_inputs_that_no_command_line_can_hold_are_refused(tmp_path):
 def test_the_infra_validator_is_left_out_where_tfx_can_not_compile_it():
     pipeline = compiled("penguins", "kubeflow", "smoke_test.infra_validator={platform: kubernetes}")
     assert set(pipeline.tasks) == STEPS
-
-
-@pytest.mark.parametrize("name", [".", "folder"])
-def test_a_folder_is_no_file_to_write(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match="expected a file to write, received a folder"):
-        write(compiled("penguins", "vertex"), Path(name))
-    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
-
-
-def test_a_file_is_whole_or_as_it_was(tmp_path):
-    file = tmp_path / "pipeline.yaml"
-    file.write_text("before")
-    (tmp_path / ".pipeline.yaml.new").mkdir()
-    with pytest.raises(UserError, match=r"pipeline\.yaml: can't be written"):
-        write(compiled("penguins", "vertex"), file)
-    assert file.read_text() == "before"

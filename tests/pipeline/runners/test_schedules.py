@@ -1,6 +1,7 @@
-"""A schedule, and a schedule in the place of another: never two that start runs, and never none."""
+"""A schedule, and a schedule in the place of another: never two that start runs, and never none without a word."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,9 +24,32 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         yield place
 
 
-def schedule(place: Place, cron: str = "0 3 * * 1", **changes: Any) -> Submitted:
+def schedule(place: Place, cron: str = "0 3 * * 1", patience: Patience = QUICK, **changes: Any) -> Submitted:
     target = place.with_target(schedule=place.target.schedule.model_copy(update={"cron": cron}), **changes)
-    return submit(target, place.compiled, Options(schedule=True, parameters={"epochs": 2}), QUICK)
+    return submit(target, place.compiled, Options(schedule=True, parameters={"epochs": 2}), patience)
+
+
+def waiting(*actions: Callable[[], object]) -> Patience:
+    """What happens in the waits, one after another."""
+    left = iter(actions)
+    return Patience(sleep=lambda _: next(left)())
+
+
+def somebodys(place: Place, number: int, made: str = "2026-02-01T00:00:00Z") -> str:
+    """Somebody else's schedule of the same name, active; its ID."""
+    common = {"cron": "0 4 * * *", "createTime": made, "created_at": made}
+    if "apis" in place.create_run:
+        identity = f"recurringruns-{number}"
+        trigger = {"cron_schedule": {"cron": "0 0 4 * * *"}}
+        status = {"status": "ENABLED", "display_name": "penguins", "trigger": trigger}
+        place.server.recurring.append({"recurring_run_id": identity} | common | status)
+        return identity
+    identity = f"{LOCATION}/schedules/{number}"
+    place.server.schedules[identity] = {"name": identity, "displayName": "penguins", "state": "ACTIVE"} | common
+    return str(number)
+
+
+FIRST, SOMEBODYS, SECOND = "0 3 * * 1", "0 4 * * *", "0 5 * * *"
 
 
 def cron(place: Place, text: str) -> str:
@@ -135,11 +159,41 @@ def test_a_new_one_whose_answer_got_lost_is_found(place: Place, fault: Reply) ->
 
 @pytest.mark.parametrize("fault", [Reply(500, {}), "drop", "hang"])
 def test_a_new_one_that_was_not_made_is_not_asked_for_twice(place: Place, fault: Reply) -> None:
-    schedule(place)
+    first = schedule(place)
     place.server.fails(place.create_schedule, fault)
-    assert "probably not created" in refused(place).message
-    assert place.schedules == [(cron(place, "0 3 * * 1"), True)]
+    error = refused(place)
+    assert "probably not created" in error.message
+    # The server may still be at it.
+    assert place.schedules == [(cron(place, FIRST), False)]
+    assert f"left paused, as the new one may be active: {first.link}" in error.message
     assert len(place.server.bodies(place.create_schedule)) == 2
+
+
+def test_beside_one_that_may_be_there_no_old_one_is_resumed(place: Place) -> None:
+    first = schedule(place)
+    # The new one is made, its answer gets lost, and it can't be looked for.
+    place.server.fails(place.create_schedule, Reply(429, {}))
+    place.server.fails(place.create_schedule, "drop", after=True)
+
+    def fail() -> None:
+        place.server.fails(place.list_schedules, Reply(403, {"message": "not for you"}))
+
+    with pytest.raises(UserError, match="whether the schedule was created is not known") as caught:
+        schedule(place, SECOND, waiting(fail))
+    assert "\n" not in caught.value.message
+    assert caught.value.message.endswith(f"left paused, as the new one may be active: {first.link}")
+    assert "then submit again, which leaves one schedule, active" in caught.value.hint
+    assert place.schedules == [(cron(place, FIRST), False), (cron(place, SECOND), True)]
+    # The next step is true.
+    schedule(place, "0 6 * * *")
+    assert place.schedules == [(cron(place, "0 6 * * *"), True)]
+
+
+def test_a_first_one_that_may_be_there_is_said_without_old_ones(place: Place) -> None:
+    place.server.fails(place.create_schedule, "drop")
+    error = refused(place)
+    assert "probably not created" in error.message
+    assert "paused" not in error.message
 
 
 def test_without_the_right_to_pause_nothing_changes(place: Place) -> None:
@@ -148,6 +202,17 @@ def test_without_the_right_to_pause_nothing_changes(place: Place) -> None:
     refused(place)
     assert place.schedules == [(cron(place, "0 3 * * 1"), True)]
     assert len(place.server.bodies(place.create_schedule)) == 1
+
+
+def test_what_was_not_paused_is_not_resumed(place: Place) -> None:
+    schedule(place)
+    second = somebodys(place, 7)
+    place.server.fails(f"POST .*/{second}:(disable|pause)", NO)
+    assert "not for you" in refused(place).message
+    assert [active for _, active in place.schedules] == [True, True]
+    resumed = [call for call in place.server.calls if call.endswith((":enable", ":resume"))]
+    assert len(resumed) == 1
+    assert second not in resumed[0]
 
 
 def test_without_the_right_to_delete_the_old_one_is_paused_and_named(place: Place) -> None:
@@ -174,7 +239,20 @@ def test_an_old_one_that_stays_paused_is_named(place: Place) -> None:
     assert "not for you" in error.message
     assert first.id in error.message
     assert "could not be resumed" in error.message
-    assert "resume it at" in error.hint
+    assert error.hint == f"resume it at {first.link}"
+
+
+def test_each_old_one_is_resumed_that_can_be(place: Place) -> None:
+    first, second, third = schedule(place).id, somebodys(place, 7), somebodys(place, 8)
+    place.server.fails(place.create_schedule, NO)
+    for each in (first, third):
+        place.server.fails(f"POST .*/{each}:(enable|resume)", NO)
+    error = refused(place)
+    assert [active for _, active in place.schedules] == [False, True, False]
+    for each in (first, third):
+        assert f"{each}, which was paused for this, could not be resumed" in error.message
+        assert each in error.hint
+    assert second not in error.message
 
 
 def test_one_that_somebody_paused_stays_paused_where_the_new_one_fails(place: Place) -> None:
@@ -188,13 +266,85 @@ def test_one_that_somebody_paused_stays_paused_where_the_new_one_fails(place: Pl
     assert place.schedules == [(cron(place, "0 3 * * 1"), False)]
 
 
-def test_ctrl_c_leaves_the_old_one_active(place: Place) -> None:
+def test_one_that_was_made_before_ours_gives_way(place: Place) -> None:
     schedule(place)
     place.server.fails(place.create_schedule, Reply(429, {}))
+    theirs: list[Submitted] = []
+    ours = schedule(place, SECOND, waiting(lambda: theirs.append(schedule(place, SOMEBODYS))))
+    assert place.schedules == [(cron(place, SECOND), True)]
+    assert "which somebody else scheduled meanwhile" in ours.note
+    assert theirs[0].id in ours.note
 
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        submit(place.target, place.compiled, Options(schedule=True), Patience(sleep=interrupt))
-    assert place.schedules == [(cron(place, "0 3 * * 1"), True)]
+def test_one_that_gives_way_and_can_not_be_deleted_is_named(place: Place) -> None:
+    place.server.fails(place.create_schedule, Reply(429, {}))
+    place.server.fails("DELETE .*", NO)
+    note = schedule(place, SECOND, waiting(lambda: somebodys(place, 7, "2025-01-01T00:00:00Z"))).note
+    assert "7 is active, but could not be deleted" in note
+    assert "scheduled meanwhile" not in note
+
+
+@pytest.mark.parametrize("made", ["2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z"])
+def test_ours_gives_way_to_a_newer_one(place: Place, made: str) -> None:
+    """Also where both are of the same second: then the larger ID stays."""
+    place.server.fails(place.create_schedule, Reply(429, {}))
+    if "apis" not in place.create_run and made.endswith("00:00:00Z") and "-01-01" in made:
+        made = "2026-01-01T00:00:00.500Z"
+    with pytest.raises(UserError, match="somebody else scheduled this pipeline at the same time") as caught:
+        schedule(place, SECOND, waiting(lambda: somebodys(place, 9999, made)))
+    assert "9999, stays" in caught.value.message
+    assert "to have yours instead, submit again" in caught.value.hint
+    assert place.schedules == [(cron(place, SOMEBODYS), True)]
+
+
+def test_ours_is_replaced_before_we_look_again(place: Place) -> None:
+    schedule(place)
+    place.server.fails(place.create_schedule, Reply(429, {}))
+    patience = waiting(
+        lambda: place.server.fails(place.list_schedules, Reply(503, {})),
+        lambda: schedule(place, SOMEBODYS),
+    )
+    ours = schedule(place, SECOND, patience)
+    assert place.schedules == [(cron(place, SOMEBODYS), True)]
+    assert "somebody else has paused or deleted the schedule" in ours.note
+    assert ours.id in ours.note
+
+
+def test_two_that_are_submitted_at_the_same_time_agree(place: Place) -> None:
+    schedule(place)
+    place.server.fails(place.create_schedule, Reply(429, {}), times=2)
+    # In the first wait both have paused the old one, in the second both have made theirs and seen neither.
+    actions = iter([lambda: place.server.fails(place.list_schedules, Reply(503, {}), times=2), lambda: None])
+    barrier = threading.Barrier(2, action=lambda: next(actions)(), timeout=30)
+    said: dict[str, str] = {}
+
+    def one(text: str) -> None:
+        try:
+            said[text] = schedule(place, text, Patience(sleep=lambda _: barrier.wait())).note
+        except UserError as error:
+            said[text] = error.message
+
+    both = [threading.Thread(target=one, args=[text]) for text in (SOMEBODYS, SECOND)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    [(text, active)] = place.schedules
+    assert active
+    crons = [body["cron"] if "cron" in body else body["trigger"]["cron_schedule"]["cron"] for body in made(place)]
+    assert text == crons[-1]
+    [loser] = [each for each in (SOMEBODYS, SECOND) if cron(place, each) != text]
+    assert "somebody else" in said[loser]
+
+
+def made(place: Place) -> list[Any]:
+    """The schedules that were asked for, in order."""
+    return place.server.bodies(place.create_schedule)
+
+
+def test_that_nobody_could_look_again_is_said(place: Place) -> None:
+    schedule(place)
+    place.server.fails(place.create_schedule, Reply(429, {}))
+    note = schedule(place, SECOND, waiting(lambda: place.server.fails(place.list_schedules, NO))).note
+    assert "whether somebody else's schedule is active is not known: GET" in note
+    assert place.schedules == [(cron(place, SECOND), True)]

@@ -65,6 +65,26 @@ def test_an_experiment_that_is_there_is_taken(place: Place) -> None:
     assert place.server.runs[0]["experiment_id"] == "e-1"
 
 
+def test_an_experiment_that_is_archived_is_not_taken(place: Place) -> None:
+    archived = {"display_name": "weekly", "namespace": "team-a", "storage_state": "ARCHIVED"}
+    place.server.experiments.append(archived | {"experiment_id": "e-1"})
+    with pytest.raises(UserError, match="the experiment 'weekly' is archived") as caught:
+        submit(place.target, place.compiled, Options(), QUICK)
+    assert "\n" not in caught.value.message
+    assert f"restore it at {place.server.url}/#/archive/experiments, or name another one" in caught.value.hint
+    assert [call for call in place.server.calls if call.startswith("POST")] == []
+
+
+def test_an_experiment_that_is_available_is_taken_where_another_is_archived(place: Place) -> None:
+    mine = {"display_name": "weekly", "namespace": "team-a"}
+    place.server.experiments += [
+        mine | {"experiment_id": "e-1", "storage_state": "ARCHIVED"},
+        mine | {"experiment_id": "e-2", "storage_state": "AVAILABLE"},
+    ]
+    submit(place.target, place.compiled, Options(), QUICK)
+    assert place.server.runs[0]["experiment_id"] == "e-2"
+
+
 def test_without_settings_the_defaults(place: Place) -> None:
     target = place.with_target(namespace=None, experiment=None, service_account=None)
     submit(target, toy(), Options(), QUICK)

@@ -9,7 +9,7 @@ from support.toy_compiled import toy
 from support.vertex_server import LOCATION, STORE
 
 from pipeline.runners.http import Patience
-from pipeline.runners.options import Options
+from pipeline.runners.options import Options, Submitted
 from pipeline.runners.submission import submit
 from preprocessing.errors import UserError
 
@@ -30,7 +30,8 @@ def test_a_run(place: Place) -> None:
         labels={"team": "birds"}, service_account="runner@example.com", network=NETWORK, encryption_key=KEY
     )
     submitted = submit(target, place.compiled, Options(run_name="first", parameters={"epochs": 2}), QUICK)
-    [received] = place.server.received
+    look, received = place.server.received
+    assert look.call == f"GET /v1/{LOCATION}/pipelineJobs/first"
     assert received.call == f"POST /v1/{LOCATION}/pipelineJobs"
     assert received.query == {"pipelineJobId": "first"}
     assert received.headers["authorization"] == f"Bearer {BEARER}"
@@ -57,9 +58,26 @@ def test_without_settings_nothing_is_sent_for_them(place: Place) -> None:
 
 def test_a_name_that_is_taken_is_refused(place: Place) -> None:
     submit(place.target, place.compiled, Options(run_name="first"), QUICK)
+    place.server.received.clear()
+    # Without a look first, the second try's 409 would pass for a sign that the first one worked.
+    place.server.fails(place.create_run, Reply(503, ""))
+    with pytest.raises(UserError, match="a run named 'first' already") as caught:
+        submit(place.with_target(experiment="weekly"), place.compiled, Options(run_name="first"), QUICK)
+    assert f"choose another name; see {CONSOLE}/runs/first" in caught.value.hint
+    assert place.server.calls == [f"GET /v1/{LOCATION}/pipelineJobs/first"]
+
+
+def test_a_name_that_somebody_else_takes_meanwhile_is_refused(place: Place) -> None:
+    submit(place.target, place.compiled, Options(run_name="first"), QUICK)
+    place.server.fails(place.get_run, Reply(404, {}))
     with pytest.raises(UserError, match=r"HTTP 409, PipelineJob .*first already exists"):
         submit(place.target, place.compiled, Options(run_name="first"), QUICK)
     assert place.runs == ["first"]
+
+
+def test_a_name_that_was_made_up_is_not_looked_for(place: Place) -> None:
+    submit(place.target, place.compiled, Options(), QUICK)
+    assert place.server.calls == [f"POST /v1/{LOCATION}/pipelineJobs"]
 
 
 @pytest.mark.parametrize("name", ["First", "1st", "first_run", "a" * 129])
@@ -80,6 +98,7 @@ def test_an_experiment_that_is_there(place: Place) -> None:
     place.server.contexts[context] = {"name": context, "schemaTitle": "system.Experiment"}
     submit(place.with_target(experiment="weekly"), place.compiled, Options(run_name="first"), QUICK)
     assert place.server.calls == [
+        f"GET /v1/{LOCATION}/pipelineJobs/first",
         f"GET /v1/{STORE}",
         f"GET /v1/{context}",
         f"POST /v1/{LOCATION}/pipelineJobs",
@@ -113,9 +132,18 @@ def test_no_run_without_its_experiment(place: Place) -> None:
 
 def test_the_runs_context_is_waited_for(place: Place) -> None:
     place.server.progress = Answers({"jobDetail": {}}, {"jobDetail": {}}, {})
-    submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(run_name="first"), QUICK)
-    assert place.server.calls.count(f"GET /v1/{LOCATION}/pipelineJobs/first") == 3
+    submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(), QUICK)
+    assert place.server.calls.count(f"GET /v1/{LOCATION}/pipelineJobs/{submitted.id}") == 3
     assert submitted.note == ""
+
+
+def test_the_run_is_told_of_before_its_context_is_waited_for(place: Place) -> None:
+    heard: list[tuple[Submitted, str]] = []
+    target = place.with_target(experiment="weekly")
+    submitted = submit(
+        target, place.compiled, Options(), QUICK, lambda made: heard.append((made, place.server.calls[-1]))
+    )
+    assert heard == [(submitted, f"POST /v1/{LOCATION}/pipelineJobs")]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +151,8 @@ def test_the_runs_context_is_waited_for(place: Place) -> None:
 )
 def test_a_run_that_gets_into_no_experiment_is_a_run_all_the_same(place: Place, call: str, words: str) -> None:
     place.server.fails(call, Reply(403, {"error": {"message": "no permission"}}), times=99)
-    submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(run_name="first"), QUICK)
-    assert submitted.id == "first"
+    submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(), QUICK)
+    assert place.runs == [submitted.id]
     assert "could not be put into the experiment" in submitted.note
     assert words in submitted.note
 
@@ -138,5 +166,5 @@ def test_a_context_that_never_comes(place: Place) -> None:
 def test_the_address_of_the_region(place: Place) -> None:
     from pipeline.runners.submission import plan
 
-    [request] = plan(place.with_target(api_endpoint=None), place.compiled, Options(run_name="first"))
+    [request] = plan(place.with_target(api_endpoint=None), place.compiled, Options())
     assert request.url == f"https://europe-west4-aiplatform.googleapis.com/v1/{LOCATION}/pipelineJobs"

@@ -8,6 +8,7 @@ from support.compiled_pipelines import DATA_SETS, config_file, loaded
 
 from pipeline.cli import main
 from pipeline.runners.target_check import configured_target, target_problems
+from pipeline.runners.target_values import CUSTOM_JOB_ACCELERATORS
 from preprocessing.errors import UserError
 
 DIGEST = "registry.example.com/lockgate@sha256:" + "0" * 64
@@ -38,7 +39,12 @@ def test_an_image_that_never_moves_is_fine(image):
         ("kubeflow", "targets.kubeflow.champion=gs://bucket/serving"),
         ("vertex", "targets.vertex.champion=registry:penguins@champion"),
         ("vertex", "targets.vertex.schedule={cron: '*/15 8-18 1,15 jan-jun MON', timezone: Europe/Paris}"),
-        ("kubeflow", "targets.kubeflow.schedule={cron: '0 0 * * 7'}"),
+        ("kubeflow", "targets.kubeflow.schedule={cron: '5/20 0 31 1,2 *'}"),
+        ("kubeflow", "targets.kubeflow.schedule={cron: '0 0 31 2 MON'}"),
+        ("kubeflow", "targets.kubeflow.defaults={cpu: 2, memory: 4000000000}"),
+        ("kubeflow", "targets.kubeflow.defaults={tolerations: [{operator: Exists}]}"),
+        ("kubeflow", "targets.kubeflow.image=registry.example.com:5000/a-b/c__d.e:v1_0"),
+        ("vertex", "targets.vertex.trainer={accelerator: {type: NVIDIA_L4}}"),
         ("kubeflow", "targets.kubeflow.beam={args: ['--max_num_workers=3']}"),
     ],
 )
@@ -100,6 +106,26 @@ def test_what_can_run_is_not_refused(target, override):
         ("vertex", "targets.vertex.schedule={cron: '99 3 * * 1'}", r"schedule\.cron.*the minute.*0 to 59.*\"99\""),
         ("vertex", "targets.vertex.schedule={cron: 'a b c d e'}", r"the month: .*1 to 12"),
         ("vertex", "targets.vertex.schedule={cron: '0 3 * * 5-1'}", r"the day of the week"),
+        # The cron of Kubeflow has no 7, and answers it with an error.
+        ("kubeflow", "targets.kubeflow.schedule={cron: '0 0 * * 7'}", r"the day of the week.*0 to 6.*\"7\""),
+        ("vertex", "targets.vertex.schedule={cron: '٣ 3 * * *'}", r"the hour|the minute"),
+        ("vertex", "targets.vertex.schedule={cron: '*/0 3 * * *'}", r"the minute"),
+        ("vertex", "targets.vertex.schedule={cron: '0 3 30,31 2 *'}", r"none of these months has a day 30"),
+        ("vertex", "targets.vertex.schedule={cron: '0 3 * * 1', timezone: localtime}", r"timezone.*Europe/Paris"),
+        ("vertex", f"targets.vertex.labels={{{', '.join(f'a{number}: b' for number in range(65))}}}",
+         r"expected at most 64 labels \(received 65\)"),
+        ("vertex", "targets.vertex.image=https://r.example.com/a/b:1", r"\.image.*expected an image such as"),
+        ("vertex", "targets.vertex.image=r.example.com/a/b:$TAG", r"\.image.*expected an image such as"),
+        ("vertex", "targets.vertex.trainer={accelerator: {type: NVIDIA_FOO}}", r"no such accelerator.*allowed: .*_L4"),
+        ("vertex", "targets.vertex.push_directory=../x", r"push_directory.*without ~ and \.\..*received \"\.\./x\""),
+        ("vertex", "targets.vertex.push_directory=~/x", r"push_directory.*without ~ and \.\."),
+        ("kubeflow", "targets.kubeflow.defaults={tolerations: [{key: null}]}", r"tolerations\.0.*Equal takes a key"),
+        ("kubeflow", "targets.kubeflow.defaults={node_selector: {'bad key!': x}}", r"node_selector.*a node's label"),
+        ("kubeflow", "targets.kubeflow.image_pull_secrets=['Bad Name!']", r"image_pull_secrets\.0.*lower-case"),
+        ("kubeflow", "targets.kubeflow.secrets=[{secret: s, env: {A: a/b}}]", r"secrets\.0\.env\.A.*a key of"),
+        ("kubeflow", "targets.kubeflow.volumes=[{claim: a, mount_path: /serving, sub_path: ../x}]",
+         r"volumes\.0\.sub_path.*without \.\."),
+        ("kubeflow", "targets.kubeflow.beam={args: ['--api_key=TOPSECRET']}", r"beam\.args.*--api_key would"),
         ("vertex", "targets.vertex.schedule={cron: '0 3 * * 1', timezone: Mars/Phobos}", r"timezone.*Europe/Paris"),
         ("kubeflow", "targets.kubeflow.beam={args: ['--s3_secret_access_key=TOPSECRET']}",
          r"beam\.args.*everybody.*secrets"),
@@ -126,6 +152,28 @@ def test_what_this_machine_lacks_of_the_table_does_not_matter_where_it_is_read_e
     assert _problems("vertex", "data.path=nowhere.csv", "data.prepare=nowhere.py") == []
     found = _problems("vertex", "data.path=nowhere.csv", "targets.vertex.data_path=null")
     assert any("nowhere.csv" in each for each in found)
+
+
+def test_a_databases_url_reaches_the_steps_in_a_secret_or_not_at_all(tmp_path):
+    text = config_file("penguins").read_text()
+    own = text.replace("path: penguins.csv", "sql: {url_env: BIRDS_URL, query: SELECT 1}")
+    kept = [line for line in own.splitlines() if "data_path:" not in line and "  prepare:" not in line]
+    config = tmp_path / "pipeline.yaml"
+    config.write_text("\n".join(kept).replace("schema: schema.pbtxt\n", ""))
+
+    def found(target, secrets="[]"):
+        from pipeline.loader import load
+
+        chosen = load(config, (f"targets.kubeflow.secrets={secrets}",))
+        return [each for each in target_problems(chosen, target) if each.field == "data.sql.url_env"]
+
+    [vertex] = found("vertex")
+    assert "no secrets" in vertex.message
+    [kubeflow] = found("kubeflow")
+    assert "{secret: NAME, env: {BIRDS_URL: KEY}, components: [ExampleGen]}" in kubeflow.hint
+    assert found("kubeflow", "[{secret: s, env: {BIRDS_URL: url}}]") == []
+    assert found("kubeflow", "[{secret: s, env: {BIRDS_URL: url}, components: [ExampleGen]}]") == []
+    assert len(found("kubeflow", "[{secret: s, env: {BIRDS_URL: url}, components: [Pusher]}]")) == 1
 
 
 def test_a_mistake_in_what_holds_everywhere_counts_too():
@@ -204,6 +252,9 @@ def test_a_refused_configuration_ends_every_command(arguments, message, tmp_path
         ("targets.vertex.api_endpoint=https://user:hunter2@example.com", "targets.vertex.api_endpoint"),
         ("targets.kubeflow.root=minio://user:hunter2@bucket/x", "targets.kubeflow.root"),
         ("targets.vertex.root=gs:///x", "targets.vertex.root"),
+        ("targets.kubeflow.root=s3://b/x?accessKey=A", "without ? and #"),
+        ("targets.kubeflow.host=https://example.com/pipeline/#/experiments", "without ? and #"),
+        ("targets.kubeflow.defaults.cpu=true", "targets.kubeflow.defaults.cpu"),
         ("targets.vertex.image=user:hunter2@registry/x:1", "targets.vertex.image"),
         ("targets.vertex.defaults.retries={backoff_factor: 1.5}", "targets.vertex.defaults.retries.backoff_factor"),
         ("targets.vertex={endpoint: {name: e, serving_image: i}, encryption_key: k}", "without a key"),
@@ -214,3 +265,9 @@ def test_a_mistake_in_the_section_names_its_field(override, message):
     assert done.exit_code == 1
     assert message in done.output, done.output
     assert "hunter2" not in done.output.replace(override, "")
+
+
+def test_the_accelerators_of_custom_jobs_are_those_of_the_client_that_makes_them():
+    from google.cloud.aiplatform_v1.types import AcceleratorType
+
+    assert set(CUSTOM_JOB_ACCELERATORS) == {name for name, kind in AcceleratorType.__members__.items() if kind}

@@ -118,6 +118,11 @@ def test_a_relative_push_directory_is_below_the_root_as_in_the_configuration(ver
         ("epochs", "expected NAME=VALUE with one of data_path, epochs, push_directory"),
         ("epochs=many", "expected a whole number"),
         ("epochs=0", "error: --parameter epochs=0: must be at least 1 (received 0)"),
+        ("epochs=2147483648", "error: --parameter epochs: expected a whole number of at most 2147483647"),
+        (f"epochs={'9' * 5000}", f'2147483647 (received "{"9" * 56}...)\n  next: give a smaller one'),
+        ("data_path=/serving/\udcff.csv", r"--parameter 'data_path=/serving/\udcff.csv': expected text in UTF-8"),
+        ("push_directory=~/models", "push_directory"),
+        ("push_directory=../models", "push_directory"),
         ("data_path=penguins.csv", "can't see"),
         ("push_directory=/home/me", "push_directory"),
     ],
@@ -126,7 +131,27 @@ def test_a_parameter_that_can_not_be_is_refused_before_anything_is_sent(kubeflow
     done = _submit(kubeflow, "--parameter", setting)
     assert done.exit_code == 1
     assert message in done.output
+    assert done.output.startswith("error: ")
+    assert "Traceback" not in done.output
     assert kubeflow.received == []
+
+
+def test_the_largest_number_is_taken_also_with_zeros_before_it(kubeflow):
+    done = _submit(kubeflow, "--parameter", f"epochs={'0' * 5000}2147483647")
+    assert done.exit_code == 0, done.output
+    assert kubeflow.runs[0]["runtime_config"]["parameters"]["epochs"] == 2147483647
+
+
+def test_a_runs_name_that_is_no_text_is_refused_before_anything_is_sent(kubeflow, vertex):
+    for server in (kubeflow, vertex):
+        command = [str(Path(sys.executable).with_name("lockgate")), *_arguments(server)]
+        done = subprocess.run([*command, "--run-name", b"caf\xe9"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            r"error: --run-name 'caf\udce9': expected text in UTF-8, received other bytes"
+            "\n  next: write it in UTF-8 or in ASCII\n"
+        )
+        assert server.received == []
 
 
 def test_a_parameter_is_set_once(kubeflow):
