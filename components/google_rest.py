@@ -1,17 +1,21 @@
 """Vertex AI's REST API by an HTTP client alone: Google's own SDK takes seconds and half a gigabyte to import."""
 
+import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from components import http_client, tokens
+from components.google_login import DefaultCredentials
 from preprocessing.errors import UserError
 
 TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 """Holds an access token where it is set; else Google's application default credentials give one."""
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_LOG_IN = f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}"
 _WAITS = (2.0, 8.0)
 """Seconds before a question that failed is asked once more, and once more again."""
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -20,6 +24,47 @@ _POLL_SECONDS = 5.0
 _LONGEST_MESSAGE = 300
 
 Json = dict[str, Any]
+
+
+class _NoAnswerError(UserError):
+    """No answer came, or none that can be read.
+
+    Attributes:
+      lasts: whether asking once more can't help.
+    """
+
+    def __init__(self, message: str, *, hint: str, lasts: bool) -> None:
+        super().__init__(message, hint=hint)
+        self.lasts = lasts
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer, without the token: a server may repeat what it was sent.
+
+    Attributes:
+      status, reason: HTTP's.
+      text: the content.
+      hide: takes the token out of a text that is to be shown.
+    """
+
+    status: int
+    reason: str
+    text: str
+    hide: Callable[[str], str]
+
+    def json(self) -> Any:
+        """The content's JSON; None where it has none."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    def said(self) -> str:
+        """What Google's error body says, or the HTTP status's own words."""
+        answer = self.json()
+        error = answer.get("error") if isinstance(answer, dict) else None
+        return _one_line(self.hide(_error_text(error) or self.reason))
 
 
 class VertexApi:
@@ -46,7 +91,7 @@ class VertexApi:
         self._project = project
         self._base = f"{(endpoint or f'https://{region}-aiplatform.googleapis.com').rstrip('/')}/v1"
         self._pause = pause
-        self._token: Callable[[], str] | None = None
+        self._credentials = DefaultCredentials(_LOG_IN)
 
     def find(self, name: str) -> Json | None:
         """The resource of a name, or None where there is none.
@@ -56,14 +101,15 @@ class VertexApi:
         """
         for wait in _WAITS:
             try:
-                response = self._send("GET", name)
-            except httpx.TransportError:
-                pass
+                answer = self._send("GET", name)
+            except _NoAnswerError as error:
+                if error.lasts:
+                    raise
             else:
-                if response.status_code not in _TRANSIENT:
-                    return self._answer("GET", name, response)
+                if answer.status not in _TRANSIENT:
+                    return self._found("GET", name, answer)
             self._pause(wait)
-        return self._answer("GET", name, self._once("GET", name))
+        return self._found("GET", name, self._send("GET", name))
 
     def post(self, name: str, body: Json) -> Json:
         """Calls a method that changes something, for example `LOCATION/models:upload`.
@@ -71,7 +117,7 @@ class VertexApi:
         Raises:
           UserError: no answer, or one that says no. The call may have been carried out all the same.
         """
-        answer = self._answer("POST", name, self._once("POST", name, body))
+        answer = self._found("POST", name, self._send("POST", name, body))
         if answer is None:
             raise UserError(
                 f"Vertex AI knows no {name} (404)", hint=f"check the region, and the project's ID: {self._project}"
@@ -90,61 +136,69 @@ class VertexApi:
           The operation's response.
 
         Raises:
-          UserError: it failed, or it has not ended in time.
+          UserError: it failed, it has not ended in time, or it is no operation.
         """
         deadline = time.monotonic() + seconds
-        state: Json = operation
+        state, name = operation, str(operation.get("name") or "")
         while not state.get("done"):
+            if not name:
+                raise UserError(
+                    f"{what}: expected an operation with a name, received {_one_line(json.dumps(operation))}",
+                    hint="look in the console whether it was done; where it was not, run the step again",
+                )
             if time.monotonic() >= deadline:
                 raise UserError(
-                    f"{what}: {operation['name']} has not ended after {seconds:g} s",
+                    f"{what}: {name} has not ended after {seconds:g} s",
                     hint="look at it in the console; when it has ended, run the step again",
                 )
             self._pause(_POLL_SECONDS)
-            found = self.find(operation["name"])
+            found = self.find(name)
             if found is None:
-                raise UserError(f"{what}: {operation['name']} is gone", hint="run the step again")
+                raise UserError(f"{what}: {name} is gone", hint="run the step again")
             state = found
-        if "error" in state:
+        if state.get("error") is not None:
             raise UserError(
-                f"{what}: {_one_line(state['error'].get('message'))}",
+                f"{what}: {_one_line(_error_text(state['error']) or 'failed without a message')}",
                 hint="correct what the message names, then run the step again",
             )
-        response: Json = state.get("response", {})
+        response: Json = state.get("response") or {}
         return response
 
-    def _send(self, method: str, name: str, body: Json | None = None) -> httpx.Response:
-        if self._token is None:
-            self._token = _tokens()
-        headers = {"Authorization": f"Bearer {self._token()}"}
-        return httpx.request(method, f"{self._base}/{name}", json=body, headers=headers, timeout=_REQUEST_SECONDS)
-
-    def _once(self, method: str, name: str, body: Json | None = None) -> httpx.Response:
+    def _send(self, method: str, name: str, body: Json | None = None) -> _Answer:
+        token = tokens.checked(os.environ.get(TOKEN_VARIABLE, "").strip() or self._credentials.token(), TOKEN_VARIABLE)
         try:
-            return self._send(method, name, body)
-        except httpx.TransportError as error:
-            raise UserError(
-                f"Vertex AI can't be reached at {self._base}: {_one_line(str(error) or type(error).__name__)}",
-                hint="check the network, the region and api_endpoint, then run the step again",
-            ) from error
+            with http_client.client(self._base, httpx.Timeout(_REQUEST_SECONDS)) as http:
+                response = http.request(
+                    method, f"{self._base}/{name}", json=body, headers={"Authorization": f"Bearer {token}"}
+                )
+        except httpx.RequestError as error:
+            # Without its cause: that may repeat what the server sent, the token too.
+            raise self._no_answer(error, tokens.removed(str(error), token)) from None
+        text = tokens.removed_from_data(response.text, token)
+        return _Answer(response.status_code, response.reason_phrase, text, lambda shown: tokens.removed(shown, token))
 
-    def _answer(self, method: str, name: str, response: httpx.Response) -> Json | None:
-        if response.status_code == httpx.codes.NOT_FOUND:
+    def _no_answer(self, error: httpx.RequestError, text: str) -> _NoAnswerError:
+        hint = http_client.next_step(error)
+        reached = isinstance(error, httpx.DecodingError)
+        what = "sent what can't be decompressed" if reached else "can't be reached"
+        return _NoAnswerError(
+            f"Vertex AI {what} at {self._base}: {_one_line(text or type(error).__name__)}",
+            hint=f"{hint or 'check the network, the region and api_endpoint'}, then run the step again",
+            lasts=bool(hint),
+        )
+
+    def _found(self, method: str, name: str, answer: _Answer) -> Json | None:
+        if answer.status == httpx.codes.NOT_FOUND:
             return None
-        if response.is_success:
-            try:
-                answer = response.json()
-            except ValueError:
-                answer = None
-            if isinstance(answer, dict):
-                return answer
+        if not httpx.codes.is_success(answer.status):
+            raise UserError(f"{method} {name}: {answer.status} {answer.said()}", hint=self._hint(answer.status))
+        found = answer.json()
+        if not isinstance(found, dict):
             raise UserError(
-                f"{method} {name}: expected JSON, received {_one_line(response.text)!r}",
+                f"{method} {name}: expected JSON, received {_one_line(answer.hide(answer.text))!r}",
                 hint=f"check that {self._base} is Vertex AI's API and no proxy's page",
             )
-        raise UserError(
-            f"{method} {name}: {response.status_code} {_reason(response)}", hint=self._hint(response.status_code)
-        )
+        return found
 
     def _hint(self, status: int) -> str:
         match status:
@@ -164,43 +218,10 @@ class VertexApi:
         return "correct what the message names, then run the step again"
 
 
-def _tokens() -> Callable[[], str]:
-    """What gives a token that is valid now. It is never logged."""
-    if given := os.environ.get(TOKEN_VARIABLE):
-        return lambda: given
-    import google.auth
-    import google.auth.transport.requests
-
-    try:
-        found: tuple[Any, Any] = google.auth.default(scopes=[_SCOPE])
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise _no_credentials(error) from error
-    credentials = found[0]
-
-    def current() -> str:
-        try:
-            if not credentials.valid:
-                credentials.refresh(google.auth.transport.requests.Request())
-        except google.auth.exceptions.GoogleAuthError as error:
-            raise _no_credentials(error) from error
-        return str(credentials.token)
-
-    return current
-
-
-def _no_credentials(error: Exception) -> UserError:
-    return UserError(
-        f"no credentials for Google Cloud: {_one_line(str(error))}",
-        hint=f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}",
-    )
-
-
-def _reason(response: httpx.Response) -> str:
-    """What Google's error body says, or the HTTP status's own words."""
-    try:
-        return _one_line(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.reason_phrase
+def _error_text(error: object) -> str:
+    """The words in an error: an object as Google's APIs have it, or text."""
+    words = error.get("message") if isinstance(error, dict) else error
+    return "" if words is None else str(words)
 
 
 def _one_line(text: object) -> str:

@@ -23,10 +23,10 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "literal_error": "one of the allowed values",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "below {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
     "too_short": "a list of at least {min_length} items",
     "too_long": "a list of at most {max_length} items",
     "string_too_short": "text that is not empty",
@@ -103,7 +103,8 @@ class _Explainer:
         template = _EXPECTED.get(error["type"])
         if template is None:
             return error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        return template.format(**context)
+        numbers = {name: f"{value:g}" for name, value in context.items() if isinstance(value, float)}
+        return template.format(**(context | numbers))
 
     def _at(self, field: FieldPath, message: str, **details: Any) -> Problem:
         return self._tree.origin_of(field).problem(field, message, **details)

@@ -113,7 +113,7 @@ def _overridden(tree: Node, override: str) -> Node:
     field, equals, text = override.partition("=")
     keys = field.split(".")
     origin = Origin(None, override=override)
-    if not equals or not all(keys) or field != field.strip():
+    if not equals or not all(keys) or field != field.strip() or not field.isprintable():
         message = "must be FIELD=VALUE, for example --set train.learning_rate=0.003"
         raise ConfigError([origin.problem((), message)])
     if keys[0] == "extends":

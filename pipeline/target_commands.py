@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from pipeline.problems import Problem
     from pipeline.runners.compiled import Compiled
     from pipeline.runners.config import Cluster, TargetName
-    from pipeline.runners.options import Submitted
+    from pipeline.runners.options import Options, Submitted
     from pipeline.runners.parameters import Value
 
+_LARGEST = 2**31 - 1
+"""The largest number that a parameter can be: the trainer takes 32 bits."""
 _target_option = click.option(
     "--target", type=click.Choice(TARGETS), required=True, help="Where it is to run, as configured under `targets`."
 )
@@ -46,16 +48,18 @@ def compile_command(config: Path, target: "TargetName", output: str | None, over
     Writes a PipelineSpec (YAML). Nothing is sent anywhere, and no credentials are needed.
     """
     from pipeline.loader import load
+    from pipeline.runners.compiled import check_output
 
     with terminable(), noise_kept_back():
-        compiled = _compiled(load(config, overrides), target)
+        loaded = load(config, overrides)
+        file = Path(output or f"{loaded.config.name}-{target}.yaml")
+        if output != "-":
+            check_output(file)
+        compiled = _compiled(loaded, target)
         if output == "-":
             say(compiled.text().rstrip("\n"))
             return
-        from pipeline.runners.compiler import write
-
-        file = Path(output or f"{compiled.name}-{target}.yaml")
-        write(compiled, file)
+        compiled.write(file)
     say(f"compiled: {file} ({len(compiled.tasks)} steps; parameters: {', '.join(compiled.parameters)})")
 
 
@@ -97,6 +101,7 @@ def submit_command(
     from pipeline.runners.target_check import configured_target
 
     with terminable():
+        _check_text("--run-name", run_name or "")
         loaded = load(config, overrides)
         with noise_kept_back():
             compiled = _compiled(loaded, target)
@@ -107,10 +112,7 @@ def submit_command(
         if dry_run:
             say(submission.printed(place, submission.plan(place, compiled, options)))
             return
-        submitted = submission.submit(place, compiled, options)
-        say(f"{'scheduled' if schedule else 'submitted'}: {submitted.id}\n{submitted.link}")
-        if submitted.note:
-            say(f"note: {submitted.note}", err=True)
+        submitted = _submitted(place, compiled, options)
         if wait:
             _wait(place, compiled, submitted)
 
@@ -132,7 +134,7 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
     """The values in the parameters' types.
 
     Raises:
-      UserError: there is no such parameter, or its value is of another type.
+      UserError: there is no such parameter, or its value is of another type or too large.
     """
     from pipeline.problems import nearest
     from preprocessing.errors import UserError
@@ -140,6 +142,7 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
     known = compiled.parameters
     values: dict[str, Value] = {}
     for setting in settings:
+        _check_text("--parameter", setting)
         name, equals, text = setting.partition("=")
         if not equals or name not in known:
             close = nearest(name, known)
@@ -151,8 +154,43 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
             raise UserError(f"--parameter {setting}: expected a whole number", hint=f"for example {name}={known[name]}")
         if name in values:
             raise UserError(f"--parameter {setting}: {name} is set twice", hint="give it once")
-        values[name] = int(text) if isinstance(known[name], int) else text
+        values[name] = _number(name, text) if isinstance(known[name], int) else text
     return values
+
+
+def _number(name: str, digits: str) -> int:
+    """A parameter's value.
+
+    Raises:
+      UserError: it is too large.
+    """
+    from pipeline.problems import brief
+    from preprocessing.errors import UserError
+
+    significant = digits.lstrip("0") or "0"
+    # Python itself reads so many digits only.
+    if len(significant) > len(str(_LARGEST)) or int(significant) > _LARGEST:
+        raise UserError(
+            f"--parameter {name}: expected a whole number of at most {_LARGEST} (received {brief(digits)})",
+            hint="give a smaller one",
+        )
+    return int(significant)
+
+
+def _check_text(option: str, value: str) -> None:
+    """Checks what will be sent.
+
+    Raises:
+      UserError: it has bytes that are no text in the terminal's encoding.
+    """
+    from preprocessing.errors import UserError
+
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{option} {value!r}: expected text in UTF-8, received other bytes", hint="write it in UTF-8 or in ASCII"
+        ) from error
 
 
 def _checked(
@@ -189,6 +227,24 @@ def _checked(
         # Relative to the root, as in the configuration.
         return values | {PUSH_DIRECTORY: serving_folder(loaded.config, configured_target(loaded, target))}
     return values
+
+
+def _submitted(place: "Cluster", compiled: "Compiled", options: "Options") -> "Submitted":
+    """Submits, and says what was made as soon as it is there, also where Ctrl-C cuts it short."""
+    from pipeline.runners import submission
+
+    word = "scheduled" if options.schedule else "submitted"
+    try:
+        submitted = submission.submit(
+            place, compiled, options, made=lambda made: say(f"{word}: {made.id}\n{made.link}")
+        )
+    except KeyboardInterrupt as stop:
+        for note in getattr(stop, "__notes__", ()):
+            say(note, err=True)
+        raise
+    if submitted.note:
+        say(f"note: {submitted.note}", err=True)
+    return submitted
 
 
 def _wait(place: "Cluster", compiled: "Compiled", submitted: "Submitted") -> None:

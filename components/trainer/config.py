@@ -36,7 +36,7 @@ class TrainConfig(Settings):
     """Optimizer, loop, checkpoints and devices."""
 
     batch_size: PositiveInt = 64
-    epochs: PositiveInt = 20
+    epochs: Annotated[int, Field(ge=1, le=2**31 - 1)] = 20
     """The most passes over the training split. With `steps_per_epoch`, an epoch is that many steps."""
     steps_per_epoch: PositiveInt | None = None
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"] = "adam"

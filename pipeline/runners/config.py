@@ -146,8 +146,8 @@ class Target(Settings):
             r"^[a-z][a-z0-9]*://[^/@\s?#]+(/[^@\s?#]*)?$", "a URL such as gs://my-bucket/pipelines, without ? and #"
         ),
     ]
-    """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`, whose endpoint
-    and region the cluster's kfp-launcher configuration says."""
+    """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`, whose
+    endpoint and region the cluster's kfp-launcher configuration says."""
     image: Image
     """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that never
     moves (`registry/name:1.0.3`)."""

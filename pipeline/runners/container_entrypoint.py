@@ -132,7 +132,7 @@ def with_urls(report: dict[str, Any], original: ExecutorInput) -> dict[str, Any]
         name: {
             "artifacts": [
                 {**artifact, "uri": named["uri"]}
-                for artifact, named in zip(listed["artifacts"], known[name]["artifacts"], strict=True)
+                for artifact, named in zip(_listed(listed), _listed(known[name]), strict=True)
             ]
         }
         for name, listed in report.get("artifacts", {}).items()
@@ -140,9 +140,15 @@ def with_urls(report: dict[str, Any], original: ExecutorInput) -> dict[str, Any]
     return {**report, "artifacts": artifacts}
 
 
+def _listed(artifacts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The artifacts of an ArtifactList, whose JSON is `{}` where it is empty."""
+    found: list[dict[str, Any]] = artifacts.get("artifacts", [])
+    return found
+
+
 def _local(artifacts: dict[str, Any], mounts: str | None) -> dict[str, Any]:
     return {
-        name: {"artifacts": [{**artifact, "uri": _path(artifact["uri"], mounts)} for artifact in listed["artifacts"]]}
+        name: {"artifacts": [{**artifact, "uri": _path(artifact["uri"], mounts)} for artifact in _listed(listed)]}
         for name, listed in artifacts.items()
     }
 
@@ -161,13 +167,13 @@ def _typed(listed: dict[str, Any], declared: dict[str, str] | None) -> dict[str,
         return listed
     artifacts = [
         artifact if any(artifact.get("type", {}).values()) else {**artifact, "type": declared}
-        for artifact in listed["artifacts"]
+        for artifact in _listed(listed)
     ]
     return {"artifacts": artifacts}
 
 
 def _is_absent(listed: dict[str, Any]) -> bool:
-    return any(artifact.get("metadata", {}).get(ABSENT) == 1 for artifact in listed["artifacts"])
+    return any(artifact.get("metadata", {}).get(ABSENT) == 1 for artifact in _listed(listed))
 
 
 def _unpacked(value: Any) -> Any:

@@ -11,6 +11,10 @@ from preprocessing.errors import UserError
 Object = dict[str, Any]
 
 
+class UncertainError(UserError):
+    """The thing may have been created all the same."""
+
+
 def create_once(
     create: Callable[[], Object],
     find: Callable[[], Object | None],
@@ -36,8 +40,26 @@ def create_once(
 
     Raises:
       RequestError: it was not created.
-      UserError: it was probably not created, or that is not known.
+      UncertainError: it was probably not created, or that is not known.
+      KeyboardInterrupt: it was cut short; a note of it (`__notes__`) says that the thing may be there.
     """
+    try:
+        return _created(create, find, key, what, where, patience, shared)
+    except KeyboardInterrupt as stop:
+        # Its name may be made up: nobody else knows what to look for.
+        stop.add_note(f"{what} may exist; look for it at {where}")
+        raise
+
+
+def _created(
+    create: Callable[[], Object],
+    find: Callable[[], Object | None],
+    key: str,
+    what: str,
+    where: str,
+    patience: Patience,
+    shared: bool,
+) -> Object:
     try:
         created = create()
     except RequestError as error:
@@ -51,7 +73,7 @@ def create_once(
         failure = f"the answer to the creation of {what} has no {key}"
     if (found := _looked_for(find, failure, what, where, patience)) is not None:
         return found
-    raise UserError(
+    raise UncertainError(
         f"{failure}; {what} was not found afterwards, so it was probably not created",
         hint=f"look for it at {where}; where it is not there, submit again",
     )
@@ -69,7 +91,7 @@ def _looked_for(
             patience.sleep(wait)
             found = find()
     except UserError as error:
-        raise UserError(
+        raise UncertainError(
             f"{failure}; whether {what} was created is not known, as looking for it failed too: {error.message}",
             hint=f"look for it at {where}; where it is not there, submit again",
         ) from error

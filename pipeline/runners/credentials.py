@@ -2,16 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from components import tokens
+from components.google_login import DefaultCredentials
 from pipeline.runners.config import KubeflowTarget, VertexTarget
-from preprocessing.errors import UserError
-
-if TYPE_CHECKING:
-    from google.auth.credentials import Credentials as GoogleCredentials
 
 GOOGLE_TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LOG_IN = (
     f"run `gcloud auth application-default login`, point GOOGLE_APPLICATION_CREDENTIALS at a key file, or put a token "
     f"into {GOOGLE_TOKEN}: export {GOOGLE_TOKEN}=$(gcloud auth print-access-token)"
@@ -21,9 +17,15 @@ LOG_IN = (
 class Credentials:
     """A token, fetched when it is first needed."""
 
-    def __init__(self, fetch: Callable[[], str | None]) -> None:
-        """Takes how the token is got; None means that none is sent."""
+    def __init__(self, fetch: Callable[[], str | None], source: str = "its environment variable") -> None:
+        """Nothing is fetched yet.
+
+        Args:
+          fetch: gets the token; None means that none is sent.
+          source: where the user sets it, for a message.
+        """
         self._fetch = fetch
+        self._source = source
         self._token: str | None = None
         self._fetched = False
 
@@ -35,12 +37,8 @@ class Credentials:
         """
         if not self._fetched:
             token = self._fetch()
-            if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
-                raise UserError(
-                    "the token holds a space, a line break or another character that no token has",
-                    hint="set its environment variable to the token alone",
-                )
-            self._token, self._fetched = token, True
+            self._token = None if token is None else tokens.checked(token, self._source)
+            self._fetched = True
         return self._token
 
     def renew(self) -> bool:
@@ -49,15 +47,19 @@ class Credentials:
         return self.token() != refused
 
     def removed(self, text: str) -> str:
-        """The text without the token: a server may repeat what it was sent."""
-        return text.replace(self._token, "[token]") if self._token else text
+        """A text that is to be shown, without the token. See `components.tokens`."""
+        return tokens.removed(text, self._token)
+
+    def removed_from_data(self, content: str) -> str:
+        """The same for data that is read on."""
+        return tokens.removed_from_data(content, self._token)
 
 
 def of_target(target: KubeflowTarget | VertexTarget) -> Credentials:
     """The credentials of a target."""
     if isinstance(target, KubeflowTarget):
-        return Credentials(lambda: os.environ.get(target.token_env, "").strip() or None)
-    return Credentials(_GoogleToken())
+        return Credentials(lambda: os.environ.get(target.token_env, "").strip() or None, target.token_env)
+    return Credentials(_GoogleToken(), GOOGLE_TOKEN)
 
 
 def in_words(target: KubeflowTarget | VertexTarget) -> str:
@@ -69,24 +71,10 @@ def in_words(target: KubeflowTarget | VertexTarget) -> str:
 
 
 class _GoogleToken:
-    """Fetches the environment's token, or one of the application default credentials."""
+    """Fetches the environment's token, or a new one of the application default credentials."""
 
     def __init__(self) -> None:
-        self._credentials: GoogleCredentials | None = None
+        self._default = DefaultCredentials(LOG_IN)
 
     def __call__(self) -> str:
-        if token := os.environ.get(GOOGLE_TOKEN, "").strip():
-            return token
-        # Not at the top: a dry run and Kubeflow do without Google's library.
-        import google.auth
-        import google.auth.transport.requests
-        from google.auth.exceptions import GoogleAuthError
-
-        try:
-            if self._credentials is None:
-                self._credentials, _ = google.auth.default(scopes=[_SCOPE])
-            self._credentials.refresh(google.auth.transport.requests.Request())  # type: ignore[no-untyped-call]
-        except GoogleAuthError as error:
-            text = " ".join(str(error).split())
-            raise UserError(f"no credentials for Google Cloud: {text}", hint=LOG_IN) from error
-        return str(self._credentials.token)
+        return os.environ.get(GOOGLE_TOKEN, "").strip() or self._default.renewed()

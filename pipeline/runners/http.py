@@ -4,22 +4,24 @@ A request is tried again only where that cannot do its work twice: see `Api.send
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, NoReturn, Self
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 import httpx
 
-from pipeline.runners.answers import FAILING, Answer, AnswerError, retry_after, said
+from components import http_client
+from pipeline.runners.address import check
+from pipeline.runners.answers import Answer, AnswerError, objects, retry_after, said, unexpected
 from pipeline.runners.credentials import Credentials
 from preprocessing.errors import UserError
 
-LARGEST_ANSWER = 64 << 20
+_LARGEST_ANSWER = 64 << 20
+_MOST_PAGES = 1000
+"""Of a list. What is looked for has a name: a server that has more pages of it than this doesn't heed the filter."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,14 @@ class RequestError(UserError):
     Attributes:
       status: HTTP's, or None where no whole answer came.
       maybe_done: whether this try or an earlier one of the same request may have done its work all the same.
+      passing: whether the same request may succeed later.
     """
 
-    def __init__(self, message: str, *, hint: str, status: int | None, maybe_done: bool) -> None:
+    def __init__(self, message: str, *, hint: str, status: int | None, maybe_done: bool, passing: bool) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.maybe_done = maybe_done
-
-    @property
-    def passing(self) -> bool:
-        """Whether the same request may succeed later."""
-        return self.status is None or self.status in FAILING
+        self.passing = passing
 
 
 class Api:
@@ -123,16 +122,14 @@ class Api:
 
         Raises:
           UserError: the address holds a user or a password; the credentials have a token, and it would go over the
-            network in the clear; there are no credentials.
+            network in the clear; there are no credentials; the environment's proxy or certificates can't be used.
         """
         self._credentials = credentials
         self._hints = _HINTS | dict(hints)
         self._patience = patience or Patience()
-        _check_address(address, credentials.token() is not None)
+        check(address, token=credentials.token() is not None)
         timeout = httpx.Timeout(self._patience.read_seconds, connect=self._patience.connect_seconds)
-        # Through the environment's proxy only what is encrypted. No redirects: the token is meant for this server.
-        encrypted = urlsplit(address).scheme == "https"
-        self._http = httpx.Client(timeout=timeout, trust_env=encrypted, follow_redirects=False)
+        self._http = http_client.client(address, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -178,15 +175,25 @@ class Api:
           request: asks for the first page.
           items: the answer's field that holds them.
           token: the names of the page's token, in the request's query and in the answer.
+
+        Raises:
+          RequestError: see there.
+          UserError: an answer is no page of a list, or the pages have no end.
         """
         found: list[dict[str, Any]] = []
-        page = request
+        page, pages = request, set[str]()
         while True:
             answer = self.send(page)
-            found += answer.get(items, [])
-            if not answer.get(token[1]):
+            found += [_Item(each, request) for each in objects(answer.get(items), f"{request.shown}: {items}")]
+            following = answer.get(token[1])
+            if not following:
                 return found
-            page = Request(request.method, request.url, {**request.params, token[0]: answer[token[1]]})
+            if not isinstance(following, str) or following in pages or len(pages) + 1 >= _MOST_PAGES:
+                what = f"{token[1]}: expected the name of another page, of {_MOST_PAGES} at most"
+                received = said(json.dumps(following), 60)
+                raise unexpected(request.shown, f"{what}, received {received} after {len(pages) + 1} pages")
+            pages.add(following)
+            page = Request(request.method, request.url, {**request.params, token[0]: following})
 
     def _exchange(self, request: Request) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
@@ -198,37 +205,57 @@ class Api:
             ) as response:
                 content = self._content(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise AnswerError(f"no connection: {said(str(error))}", passing=True) from error
+            hint = http_client.next_step(error)
+            raise AnswerError(f"no connection: {self._said(error)}", passing=not hint, hint=hint) from error
         except httpx.TimeoutException as error:
             what = f"no answer within {self._patience.read_seconds:g} s"
             raise AnswerError(what, passing=True, maybe_done=True) from error
         except httpx.HTTPError as error:
-            what = f"the connection broke: {said(str(error))}"
-            raise AnswerError(what, passing=True, maybe_done=True) from error
+            what = f"the connection broke: {self._said(error)}"
+            # Without its cause, which may repeat what the server sent, the token too, and would be shown by --debug.
+            raise AnswerError(what, passing=True, maybe_done=True) from None
+        # Here and not where something is shown: answers are shortened, and half a token would not be found.
+        content = self._credentials.removed_from_data(content)
+        kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
         wait = retry_after(response.headers.get("retry-after", ""), time.time())
-        location = response.headers.get("location", "")
-        return Answer(response.status_code, response.headers.get("content-type", ""), content, location, wait).json()
+        return Answer(response.status_code, kind, content, location, wait, self._credentials.removed).json()
 
-    def _content(self, response: httpx.Response) -> bytes:
+    def _said(self, error: httpx.HTTPError) -> str:
+        return said(self._credentials.removed(str(error)))
+
+    def _content(self, response: httpx.Response) -> str:
         content = bytearray()
         end = time.monotonic() + self._patience.answer_seconds
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > LARGEST_ANSWER:
-                raise AnswerError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB", maybe_done=True)
+            if len(content) > _LARGEST_ANSWER:
+                raise AnswerError(f"an answer of more than {_LARGEST_ANSWER >> 20} MiB", maybe_done=True)
             if time.monotonic() > end:
                 what = f"an answer that took more than {self._patience.answer_seconds:g} s"
                 raise AnswerError(what, passing=True, maybe_done=True)
-        return bytes(content)
+        return content.decode("utf-8-sig", "replace")
 
     def _fail(self, request: Request, error: AnswerError, maybe_done: bool) -> NoReturn:
-        hint = self._hints.get(error.status or 0, "")
+        hint = error.hint or self._hints.get(error.status or 0, "")
         if not hint:
             hint = "see the server's message" if error.status and not error.passing else _LATER
         if error.wait:
             hint = f"the server asks to wait {error.wait:.0f} s; try again after that"
-        message = self._credentials.removed(f"{request.shown}: {error}")
-        raise RequestError(message, hint=hint, status=error.status, maybe_done=maybe_done) from error
+        message = f"{request.shown}: {error}"
+        raise RequestError(
+            message, hint=hint, status=error.status, maybe_done=maybe_done, passing=error.passing
+        ) from error
+
+
+class _Item(dict[str, Any]):
+    """An object of a list. That it lacks a field, or has null there, is the service's mistake and not a bug."""
+
+    def __init__(self, fields: Mapping[str, Any], request: Request) -> None:
+        super().__init__({name: value for name, value in fields.items() if value is not None})
+        self._request = request
+
+    def __missing__(self, field: str) -> NoReturn:
+        raise unexpected(self._request.shown, f"expected {field} in each item, received one without")
 
 
 _LATER = "check that the server is up and reachable from here; then try again"
@@ -238,39 +265,3 @@ _HINTS = {
     httpx.codes.NOT_FOUND: "check the address",
     httpx.codes.TOO_MANY_REQUESTS: "wait a minute; then try again",
 }
-
-
-def loopback(address: str) -> bool:
-    """Whether a URL leads to this machine itself."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _check_address(address: str, token: bool) -> None:
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-        # What can't be asked for: a label that is empty or too long, a character that no host has.
-        httpx.URL(address)
-        (host or "").encode("idna")
-    except (ValueError, httpx.InvalidURL):
-        host = port = None
-    if not host or port == 0 or re.search(r"\s", address):
-        raise UserError(f"the address {_without_user(address)!r} is no URL", hint="write it as https://HOST/PATH")
-    if parts.username is not None:
-        raise UserError(
-            f"the address {_without_user(address)} holds a user or a password",
-            hint="take it out; a token is read from the environment",
-        )
-    if token and parts.scheme != "https" and not loopback(address):
-        raise UserError(
-            f"the token would go to {urlunsplit(parts)} unencrypted",
-            hint="use the server's https:// address, or unset the token's environment variable if it needs none",
-        )
-
-
-def _without_user(address: str) -> str:
-    return re.sub("//[^/]*@", "//", address)

@@ -1,7 +1,7 @@
 """Submits a compiled pipeline to Kubeflow or Vertex: one run, or a schedule of runs."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pipeline.runners import credentials
@@ -29,8 +29,8 @@ class Service(Protocol):
     def plan(self) -> list[Request]:
         """Every request of `submit`, in order."""
 
-    def submit(self, api: Api, patience: Patience) -> Submitted:
-        """Makes one run, or the schedule."""
+    def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
+        """Makes one run, or the schedule; `made` hears of it before anything more is waited for."""
 
     def status(self, api: Api, run: str) -> RunStatus:
         """How a run is going."""
@@ -74,7 +74,11 @@ def printed(target: KubeflowTarget | VertexTarget, requests: list[Request]) -> s
 
 
 def submit(
-    target: KubeflowTarget | VertexTarget, compiled: Compiled, options: Options, patience: Patience | None = None
+    target: KubeflowTarget | VertexTarget,
+    compiled: Compiled,
+    options: Options,
+    patience: Patience | None = None,
+    made: Callable[[Submitted], None] = lambda _: None,
 ) -> Submitted:
     """Creates one run, or the target's schedule in the place of the one that is there.
 
@@ -86,10 +90,12 @@ def submit(
       compiled: the pipeline.
       options: what differs from submission to submission.
       patience: None is the usual.
+      made: hears of the run or the schedule as soon as it is certain; the note may come later.
 
     Raises:
       UserError: nothing was made, or the message says that this is not known, and where to look.
+      KeyboardInterrupt: it was cut short; its notes (`__notes__`) say what may be there all the same, and where.
     """
     service, patience = service_of(target, compiled, options), patience or Patience()
     with Api(service.address, credentials.of_target(target), service.hints, patience) as api:
-        return service.submit(api, patience)
+        return service.submit(api, patience, made)

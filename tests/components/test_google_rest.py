@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.environment import BROKEN, clear
+from support.rest_server import Reply, RestServer
+from support.tls import TlsServer
 from support.vertex_registry import LOCATION, Registry, error, serving
 
 from components import google_rest
@@ -137,6 +140,117 @@ def test_an_operation_is_not_waited_for_without_end(registry: Registry, api: Ver
     with pytest.raises(UserError, match=r"upload of x: o/1 has not ended after 0 s\n.*run the step again"):
         api.finished({"name": "o/1"}, "upload of x", seconds=0)
     assert (registry.asked, waits) == ([], [])
+
+
+def test_an_operation_without_a_name_is_none(registry: Registry, api: VertexApi) -> None:
+    with pytest.raises(UserError, match=r"upload of x: expected an operation with a name, received {}\n.*console"):
+        api.finished({}, "upload of x")
+    assert registry.asked == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [("quota", "quota"), ({"message": "quota"}, "quota"), ({"code": 8}, "failed without"), ([], "\\[\\]")],
+)
+def test_an_operation_that_failed(api: VertexApi, failure: object, words: str) -> None:
+    with pytest.raises(UserError, match=f"upload of x: {words}"):
+        api.finished({"name": "o/1", "done": True, "error": failure}, "upload of x")
+
+
+def test_an_operation_whose_error_and_response_are_null_has_ended_well(api: VertexApi) -> None:
+    assert api.finished({"name": "o/1", "done": True, "error": None, "response": None}, "upload of x") == {}
+
+
+def test_an_error_as_text(registry: Registry, api: VertexApi) -> None:
+    registry.faults = [(400, {"error": "invalid_scope"})]
+    with pytest.raises(UserError, match="400 invalid_scope"):
+        api.find(MODEL)
+
+
+def test_an_answer_that_is_not_compressed_as_it_says(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret")
+    with RestServer() as server:
+        server.fails(".*", Reply(200, "no gzip", {"Content-Encoding": "gzip"}), times=99)
+        with pytest.raises(UserError, match=f"Vertex AI sent what can't be decompressed at {server.url}/v1"):
+            VertexApi("shop", "europe-west4", server.url, pause=waits.append).find(MODEL)
+    assert waits == [2.0, 8.0]
+
+
+@pytest.mark.parametrize(("variable", "value"), BROKEN)
+def test_a_proxy_or_certificates_that_can_not_be_used_are_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UserError) as caught:
+        VertexApi("shop", "europe-west4", pause=waits.append).find(MODEL)
+    assert variable in caught.value.message
+    assert value not in str(caught.value)
+    assert waits == []
+
+
+def test_a_certificate_that_nobody_signed_is_final(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, waits: list[float]
+) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret")
+    with TlsServer(tmp_path) as server, pytest.raises(UserError, match=r"self-signed certificate.*\n.*SSL_CERT_FILE"):
+        VertexApi("shop", "europe-west4", server.url, pause=waits.append).find(MODEL)
+    assert waits == []
+
+
+@pytest.mark.parametrize("given", ["a-secret\n", "  a-secret", "a-secret\r\n"])
+def test_spaces_around_the_token_are_not_sent(
+    registry: Registry, api: VertexApi, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, given)
+    assert api.find(MODEL) is not None
+    assert registry.authorizations == ["Bearer a-secret"]
+
+
+def test_what_can_be_no_token_is_not_shown(registry: Registry, api: VertexApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret\nanother")
+    with pytest.raises(UserError, match=f"set {TOKEN_VARIABLE} to the token alone") as caught:
+        api.find(MODEL)
+    assert "secret" not in str(caught.value)
+    assert registry.asked == []
+
+
+@pytest.mark.parametrize("token", ["0123456789" * 80, "a-secret"])
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_token_that_is_repeated_is_not_shown(
+    registry: Registry, api: VertexApi, token: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    words = f"{'x' * 250} Bearer {token}"
+    registry.faults = [(status, words if status == 200 else error(status, words))]
+    with pytest.raises(UserError, match=r"x Bearer \[token\]") as caught:
+        api.find(MODEL)
+    assert token[:8] not in str(caught.value)
+
+
+def test_a_token_in_an_operations_error_is_not_shown(
+    registry: Registry, api: VertexApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "0123456789" * 80
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    registry.faults = [(200, {"name": "o/1", "done": True, "error": {"message": f"no access with Bearer {token}"}})]
+    with pytest.raises(UserError, match=r"upload of x: no access with Bearer \[token\]\n"):
+        api.finished({"name": "o/1"}, "upload of x")
+
+
+@pytest.mark.parametrize("content", ["[]", None])
+def test_a_key_file_that_is_none(
+    registry: Registry, api: VertexApi, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(TOKEN_VARIABLE)
+    file = tmp_path / "account.json"
+    file.mkdir() if content is None else file.write_text(content)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(UserError, match=f"(?s)no credentials for Google Cloud: .*set {TOKEN_VARIABLE}"):
+        api.find(MODEL)
+    assert registry.asked == []
 
 
 def test_without_credentials_the_ways_to_give_some_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

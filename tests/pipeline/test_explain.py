@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
         ("scale: min_max", "clip: [1]", 8, "features.numeric.0.clip", "must have 2 items", ""),
         ("scale: min_max", "clip: [2, 1]", 8, "features.numeric.0.clip", "the lowest must be below", ""),
         ("learning_rate: 0.1", "learning_rate: 0", 19, "train.learning_rate", "must be above 0", ""),
+        ("learning_rate: 0.1", "epochs: 3000000000", 19, "train.epochs", "must be at most 2147483647", ""),
         ("learning_rate: 0.1", "epochs: 2.5", 19, "train.epochs", "must be a whole number", ""),
         ("learning_rate: 0.1", "batch_size: '8'", 19, "train.batch_size", "must be a whole number", ""),
         ("learning_rate: 0.1", "warm_start: yes", 19, "train.warm_start", "must be true or false", ""),

@@ -226,6 +226,7 @@ def test_the_last_override_wins() -> None:
         ("seed", "--set seed: must be FIELD=VALUE, for example --set train.learning_rate=0.003"),
         ("=3", "--set =3: must be FIELD=VALUE, for example --set train.learning_rate=0.003"),
         ("train..epochs=3", "--set train..epochs=3: must be FIELD=VALUE, for example --set train.learning_rate=0.003"),
+        ("se\udcffed=3", "--set se\udcffed=3: must be FIELD=VALUE, for example --set train.learning_rate=0.003"),
         ("seed =3", "--set seed =3: must be FIELD=VALUE, for example --set train.learning_rate=0.003"),
         ("seed=", "--set seed=: no value after `=` (null unsets a field)"),
         ("extends=a.yaml", "--set extends=a.yaml: extends is for files; give the other file instead"),

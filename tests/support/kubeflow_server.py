@@ -4,6 +4,7 @@ What it does was written down from Kubeflow's source: backend/api/v2beta1/*.prot
 resource. Bodies are taken strictly: a field that Kubeflow's own client doesn't know is an error.
 """
 
+import itertools
 import json
 import re
 from typing import Any
@@ -25,6 +26,8 @@ class KubeflowServer(RestServer):
         self.experiments: list[dict[str, Any]] = []
         self.runs: list[dict[str, Any]] = []
         self.recurring: list[dict[str, Any]] = []
+        self.scheduled = itertools.count(1)
+        """Numbers recurring runs, and the seconds at which they are made; never twice, also where one is gone."""
         self.progress: Answers | None = None
         """What GetRun says besides, one after another."""
 
@@ -103,7 +106,9 @@ class KubeflowServer(RestServer):
             raise RefusedError(400, "the recurring run is not valid")
         status = {"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[body["mode"]]
         # JSON of protobuf: 64-bit numbers are strings.
-        return body | {"status": status, "max_concurrency": str(body["max_concurrency"])}
+        number = next(self.scheduled)
+        own = {"recurring_run_id": f"recurringruns-{number}", "created_at": f"2026-01-01T00:00:{number:02}Z"}
+        return body | own | {"status": status, "max_concurrency": str(body["max_concurrency"])}
 
     def _check_experiment(self, body: Any) -> None:
         if not any(each["experiment_id"] == body.get("experiment_id") for each in self.experiments):

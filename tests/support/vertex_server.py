@@ -3,6 +3,7 @@
 Bodies are parsed strictly with the messages of Google's own client, and answers are these messages as JSON.
 """
 
+import itertools
 import re
 from typing import Any
 
@@ -25,6 +26,8 @@ class VertexServer(RestServer):
         self.contexts: dict[str, dict[str, Any]] = {}
         self.children: dict[str, list[str]] = {}
         self.has_store = True
+        self.scheduled = itertools.count(1)
+        """Numbers schedules, and the seconds at which they are made; never twice, also where one is gone."""
         self.progress: Answers | None = None
         """What GetPipelineJob says besides, one after another."""
 
@@ -70,8 +73,9 @@ class VertexServer(RestServer):
 
     def _create_schedule(self, name: str, request: Received) -> Any:
         schedule = _strict(request.body, Schedule)
-        whole = f"{name}/{len(self.schedules) + 1000}"
-        self.schedules[whole] = schedule | {"name": whole, "state": "ACTIVE"}
+        number = next(self.scheduled)
+        whole, made = f"{name}/{999 + number}", f"2026-01-01T00:00:{number:02}Z"
+        self.schedules[whole] = schedule | {"name": whole, "state": "ACTIVE", "createTime": made}
         return self.schedules[whole]
 
     def _list_schedules(self, _: str, request: Received) -> Any:

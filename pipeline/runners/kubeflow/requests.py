@@ -119,10 +119,17 @@ class RecurringRuns:
         """See ScheduleRequests."""
         return self.requests.create_schedule(self.experiment)
 
+    def find(self) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.find_schedules()
+
     def existing(self, api: Api) -> list[Schedule]:
         """See ScheduleRequests."""
-        found = listed(api, self.requests.find_schedules(), "recurringRuns", self.requests.compiled.name)
-        return [Schedule(str(each[self.key]), each.get("status") != "DISABLED") for each in found]
+        found = listed(api, self.find(), "recurringRuns", self.requests.compiled.name)
+        return [
+            Schedule(str(each[self.key]), each.get("status") != "DISABLED", str(each.get("created_at") or ""))
+            for each in found
+        ]
 
     def pause(self, schedule: str) -> Request:
         """See ScheduleRequests."""

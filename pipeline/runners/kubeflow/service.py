@@ -1,5 +1,6 @@
 """Submits a pipeline to Kubeflow and asks how its run is going."""
 
+from collections.abc import Callable
 from dataclasses import replace as changed
 from typing import Any
 
@@ -39,19 +40,22 @@ class Kubeflow:
             changed(requests.create_experiment(), only="where there is no such experiment"),
         ]
         if self._scheduled:
-            return [*sent, requests.find_schedules(), *schedules.plan(RecurringRuns(requests, experiment))]
+            return [*sent, *schedules.plan(RecurringRuns(requests, experiment))]
         return [*sent, requests.find_run(self._run_name, experiment), requests.create_run(self._run_name, experiment)]
 
-    def submit(self, api: Api, patience: Patience) -> Submitted:
+    def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
         """See Service."""
         api.send(self._requests.healthz())
         experiment = self._experiment(api, patience)
         if self._scheduled:
             recurring = RecurringRuns(self._requests, experiment)
             identity, note = schedules.replace(recurring, api, patience)
-            return Submitted(identity, recurring.link(identity), note)
-        run = str(self._run(api, experiment, patience)["run_id"])
-        return Submitted(run, self.run_link(run))
+            submitted = Submitted(identity, recurring.link(identity), note)
+        else:
+            run = str(self._run(api, experiment, patience)["run_id"])
+            submitted = Submitted(run, self.run_link(run))
+        made(submitted)
+        return submitted
 
     def status(self, api: Api, run: str) -> RunStatus:
         """See Service."""
@@ -62,9 +66,19 @@ class Kubeflow:
         return self._requests.link(f"runs/details/{run}")
 
     def _experiment(self, api: Api, patience: Patience) -> str:
+        name = self._requests.experiment
+
         def find() -> dict[str, Any] | None:
-            request, name = self._requests.find_experiment(), self._requests.experiment
-            return next(iter(listed(api, request, "experiments", name)), None)
+            found = listed(api, self._requests.find_experiment(), "experiments", name)
+            available = next((each for each in found if each.get("storage_state") != "ARCHIVED"), None)
+            if found and available is None:
+                # Its runs would be archived from the start, and Kubeflow takes no second experiment of the name.
+                raise UserError(
+                    f"the experiment {name!r} is archived: expected one that shows its runs",
+                    hint=f"restore it at {self._requests.link('archive/experiments')}, or name another one in "
+                    "targets.kubeflow.experiment",
+                )
+            return available
 
         found = find() or create_once(
             # Names are unique in a namespace: a second try can't make a second one.

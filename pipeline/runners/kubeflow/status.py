@@ -7,7 +7,7 @@ no state. There is no error text and no artifact's metadata.
 
 from typing import Any
 
-from pipeline.runners.answers import said
+from pipeline.runners.answers import error_text, fields, objects, text_of
 from pipeline.runners.outcome import RunState, RunStatus, TaskState, TaskStatus
 from pipeline.runners.times import seconds_between
 
@@ -39,28 +39,33 @@ _DRIVER = "-driver"
 
 
 def read(run: dict[str, Any]) -> RunStatus:
-    """The status in an answer of GetRun."""
-    state = run.get("state") or ""
+    """The status in an answer of GetRun.
+
+    Raises:
+      UserError: it is not built as one.
+    """
+    state = text_of(run.get("state"))
     status = _RUN_STATES.get(state, "running")
     # A run that was terminated ends as failed.
-    if status == "failed" and any(each.get("state") == "CANCELING" for each in run.get("state_history") or ()):
+    if status == "failed" and any(each.get("state") == "CANCELING" for each in _history(run)):
         status = "cancelled"
-    details = (run.get("run_details") or {}).get("task_details") or ()
-    tasks = {each.get("display_name") or "": _task(each) for each in details}
+    details = objects(fields(run.get("run_details"), "run_details").get("task_details"), "run_details.task_details")
+    tasks = {text_of(each.get("display_name")): _task(each) for each in details}
     for name, task in list(tasks.items()):
         # Argo leaves out the step itself, which then has no state.
         if name.endswith(_DRIVER) and task.state == "failed":
             tasks[name.removesuffix(_DRIVER)] = TaskStatus("failed", task.started, error="its driver failed")
     unknown = [state] if state not in _RUN_STATES else []
-    unknown += [each["state"] for each in details if (each.get("state") or "") not in _TASK_STATES]
-    return RunStatus(status, tasks, _error(run), tuple(unknown))
+    unknown += [each for each in (text_of(detail.get("state")) for detail in details) if each not in _TASK_STATES]
+    return RunStatus(status, tasks, error_text(run.get("error")), tuple(unknown))
+
+
+def _history(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return objects(run.get("state_history"), "state_history")
 
 
 def _task(detail: dict[str, Any]) -> TaskStatus:
-    started = detail.get("start_time") or ""
-    seconds = seconds_between(started, detail.get("end_time") or "")
-    return TaskStatus(_TASK_STATES.get(detail.get("state") or "", "running"), started, seconds, _error(detail))
-
-
-def _error(thing: dict[str, Any]) -> str:
-    return said(str((thing.get("error") or {}).get("message") or ""))
+    started = text_of(detail.get("start_time"))
+    seconds = seconds_between(started, text_of(detail.get("end_time")))
+    state = _TASK_STATES.get(text_of(detail.get("state")), "running")
+    return TaskStatus(state, started, seconds, error_text(detail.get("error")))

@@ -6,6 +6,7 @@ An experiment is a context in the project's metadata store; a job that belongs t
 from dataclasses import replace as changed
 from typing import Any
 
+from pipeline.runners.answers import fields
 from pipeline.runners.creation import create_once
 from pipeline.runners.http import Api, Patience, Request, RequestError
 from pipeline.runners.vertex.requests import Requests
@@ -64,17 +65,25 @@ def plan_membership(requests: Requests, job: str) -> list[Request]:
 
 
 def add(requests: Requests, api: Api, job: str, patience: Patience) -> str:
-    """Puts the job into the experiment; why that failed, in one line, or nothing: the job runs all the same."""
+    """Puts the job into the experiment; why that failed, in one line, or nothing: the job runs all the same.
+
+    Raises:
+      KeyboardInterrupt: it was cut short; a note of it says that the job runs.
+    """
     try:
         for look in range(_LOOKS):
             if look:
                 patience.sleep(_SECONDS)
-            detail = api.send(requests.get_job(job)).get("jobDetail") or {}
-            if context := (detail.get("pipelineRunContext") or {}).get("name"):
-                api.send(requests.add_to_experiment(context), repeatable=True)
+            detail = fields(api.send(requests.get_job(job)).get("jobDetail"), "jobDetail")
+            context = fields(detail.get("pipelineRunContext"), "jobDetail.pipelineRunContext")
+            if context.get("name"):
+                api.send(requests.add_to_experiment(context["name"]), repeatable=True)
                 return ""
     except UserError as error:
         return f"the run could not be put into the experiment: {error.message}"
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"the run {job} goes on, perhaps outside of its experiment: {requests.link(f'runs/{job}')}")
+        raise
     return "the run could not be put into the experiment: Vertex has made no context for it yet"
 
 

@@ -141,12 +141,19 @@ class Schedules:
         """See ScheduleRequests."""
         return self.requests.create_schedule()
 
+    def find(self) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.find_schedules()
+
     def existing(self, api: Api) -> list[Schedule]:
         """See ScheduleRequests."""
-        found = api.every(self.requests.find_schedules(), "schedules", token=_PAGES)
+        found = api.every(self.find(), "schedules", token=_PAGES)
         # The name is looked at again: what is found here is deleted.
         mine = [each for each in found if each.get("displayName") == self.requests.compiled.name]
-        return [Schedule(str(each[self.key]), each.get("state") == "ACTIVE") for each in mine]
+        return [
+            Schedule(str(each[self.key]), each.get("state") == "ACTIVE", str(each.get("createTime") or ""))
+            for each in mine
+        ]
 
     def pause(self, schedule: str) -> Request:
         """See ScheduleRequests."""

@@ -1,6 +1,8 @@
 """Submits a pipeline to Vertex AI and asks how its run is going."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace as changed
 from typing import Any
 
 from pipeline.runners import schedules
@@ -42,37 +44,32 @@ class Vertex:
             404: "check targets.vertex.project, region and api_endpoint",
         }
         self._scheduled = options.schedule
-        self._run_name = run_name
+        self._run_name, self._name_given = run_name, bool(options.run_name)
         self._in_experiment = target.experiment is not None
 
     def plan(self) -> list[Request]:
         """See Service."""
         requests = self._requests
         if self._scheduled:
-            return [requests.find_schedules(), *schedules.plan(Schedules(requests))]
+            return schedules.plan(Schedules(requests))
+        look = [requests.get_job(self._run_name)] if self._name_given else []
         create = requests.create_job(self._run_name)
         if not self._in_experiment:
-            return [create]
+            return [*look, create]
         membership = experiment.plan_membership(requests, self._run_name)
-        return [*experiment.plan_experiment(requests), create, *membership]
+        return [*look, *experiment.plan_experiment(requests), create, *membership]
 
-    def submit(self, api: Api, patience: Patience) -> Submitted:
+    def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
         """See Service."""
         if self._scheduled:
-            return self._schedule(api, patience)
-        if self._in_experiment:
-            experiment.prepare(self._requests, api, patience)
-        # A job that an earlier try made is taken; one that was there before the first try is not ours.
-        create_once(
-            lambda: api.send(self._requests.create_job(self._run_name), repeatable=True),
-            lambda: self._job(api),
-            key="name",
-            what=f"the run {self._run_name}",
-            where=self._requests.link("runs"),
-            patience=patience,
-        )
-        note = experiment.add(self._requests, api, self._run_name, patience) if self._in_experiment else ""
-        return Submitted(self._run_name, self.run_link(self._run_name), note)
+            scheduled = self._schedule(api, patience)
+            made(scheduled)
+            return scheduled
+        submitted = self._run(api, patience)
+        made(submitted)
+        if not self._in_experiment:
+            return submitted
+        return changed(submitted, note=experiment.add(self._requests, api, self._run_name, patience))
 
     def status(self, api: Api, run: str) -> RunStatus:
         """See Service."""
@@ -81,6 +78,25 @@ class Vertex:
     def run_link(self, run: str) -> str:
         """See Service."""
         return self._requests.link(f"runs/{run}")
+
+    def _run(self, api: Api, patience: Patience) -> Submitted:
+        # That an ID is taken, the creation says too; after a lost answer it would mean that the job is ours.
+        if self._name_given and self._job(api) is not None:
+            raise UserError(
+                f"there is a run named {self._run_name!r} already",
+                hint=f"choose another name; see {self.run_link(self._run_name)}",
+            )
+        if self._in_experiment:
+            experiment.prepare(self._requests, api, patience)
+        create_once(
+            lambda: api.send(self._requests.create_job(self._run_name), repeatable=True),
+            lambda: self._job(api),
+            key="name",
+            what=f"the run {self._run_name}",
+            where=self._requests.link("runs"),
+            patience=patience,
+        )
+        return Submitted(self._run_name, self.run_link(self._run_name))
 
     def _schedule(self, api: Api, patience: Patience) -> Submitted:
         requests = Schedules(self._requests)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.runners.answers import said
+from pipeline.runners.answers import error_text, fields, objects, text_of
 from pipeline.runners.outcome import RunState, RunStatus, TaskState, TaskStatus
 from pipeline.runners.times import seconds_between
 
@@ -34,29 +34,29 @@ _TASK_STATES: dict[str, TaskState] = {
 
 
 def read(job: dict[str, Any]) -> RunStatus:
-    """The status in an answer of GetPipelineJob."""
-    state = job.get("state") or ""
-    details = (job.get("jobDetail") or {}).get("taskDetails") or ()
+    """The status in an answer of GetPipelineJob.
+
+    Raises:
+      UserError: it is not built as one.
+    """
+    state = text_of(job.get("state"))
+    details = objects(fields(job.get("jobDetail"), "jobDetail").get("taskDetails"), "jobDetail.taskDetails")
     unknown = [state] if state not in _RUN_STATES else []
-    unknown += [each["state"] for each in details if (each.get("state") or "") not in _TASK_STATES]
-    tasks = {each.get("taskName") or "": _task(each) for each in details}
-    return RunStatus(_RUN_STATES.get(state, "running"), tasks, _error(job), tuple(unknown))
+    unknown += [each for each in (text_of(detail.get("state")) for detail in details) if each not in _TASK_STATES]
+    tasks = {text_of(each.get("taskName")): _task(each) for each in details}
+    return RunStatus(_RUN_STATES.get(state, "running"), tasks, error_text(job.get("error")), tuple(unknown))
 
 
 def _task(detail: dict[str, Any]) -> TaskStatus:
-    state = _TASK_STATES.get(detail.get("state") or "", "running")
+    state = _TASK_STATES.get(text_of(detail.get("state")), "running")
     outputs = {
-        name: each["artifacts"][0].get("metadata") or {}
-        for name, each in (detail.get("outputs") or {}).items()
-        if each.get("artifacts")
+        name: fields(artifacts[0].get("metadata"), f"outputs.{name}.metadata")
+        for name, output in fields(detail.get("outputs"), "outputs").items()
+        if (artifacts := objects(fields(output, f"outputs.{name}").get("artifacts"), f"outputs.{name}.artifacts"))
     }
     # Vertex documents SKIPPED for the cache, and then there are outputs; without any, a condition said no.
     if state == "cached" and not outputs:
         state = "skipped"
-    started = detail.get("startTime") or ""
-    seconds = seconds_between(started, detail.get("endTime") or "")
-    return TaskStatus(state, started, seconds, _error(detail), outputs)
-
-
-def _error(thing: dict[str, Any]) -> str:
-    return said(str((thing.get("error") or {}).get("message") or ""))
+    started = text_of(detail.get("startTime"))
+    seconds = seconds_between(started, text_of(detail.get("endTime")))
+    return TaskStatus(state, started, seconds, error_text(detail.get("error")), outputs)

@@ -117,6 +117,18 @@ def test_the_report_names_the_urls_that_the_launcher_knows():
     }
 
 
+def test_a_list_of_artifacts_may_be_empty():
+    """Its JSON is `{}` then."""
+    given = _input()
+    given["inputs"]["artifacts"]["model"] = {}
+    given["outputs"]["artifacts"] = {"blessing": {}}
+    prepared = prepare(given, "/", {"artifacts": {"model": {"artifactType": {"schemaTitle": "tfx.Model"}}}})
+    assert prepared["inputs"]["artifacts"] == {"model": {"artifacts": []}}
+    assert prepared["outputs"]["artifacts"] == {"blessing": {"artifacts": []}}
+    for empty in ({}, {"artifacts": []}):
+        assert with_urls({"artifacts": {"blessing": empty}}, given) == {"artifacts": {"blessing": {"artifacts": []}}}
+
+
 def _arguments(tmp_path, executor: str, artifacts: dict, **properties) -> list[str]:
     given = {
         "inputs": {"parameterValues": properties, "artifacts": artifacts},

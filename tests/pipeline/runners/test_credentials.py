@@ -1,5 +1,6 @@
 """Where tokens come from."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,40 @@ def test_vertex_without_credentials_says_how_to_get_them(monkeypatch: pytest.Mon
         of_target(VERTEX).token()
     assert "gcloud auth application-default login" in caught.value.hint
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "null", '"text"', "7", "no JSON", b"\xff", '{"type": "external_account"}', None]
+)
+def test_a_key_file_that_is_none(content: str | bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    key = tmp_path / "key.json"
+    if content is None:
+        key.mkdir()
+    else:
+        key.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    with pytest.raises(UserError, match="no credentials for Google Cloud: ") as caught:
+        of_target(VERTEX).token()
+    assert "point GOOGLE_APPLICATION_CREDENTIALS at a key file" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    key = tmp_path / "key.json"
+    user = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    key.write_text(json.dumps(user))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/certificates.pem")
+    with pytest.raises(UserError, match=r"no credentials for Google Cloud: .*/nowhere/certificates\.pem"):
+        of_target(VERTEX).token()
+
+
+def test_the_variable_of_what_can_be_no_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "two words")
+    with pytest.raises(UserError, match=r"no token has\n.*set MY_TOKEN to the token alone"):
+        of_target(KUBEFLOW).token()
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "é"])

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from support.rest_server import Reply, RestServer, closed_port
@@ -84,7 +85,7 @@ def test_a_refusal_is_final(server: RestServer, waits: list[float], status: int,
     assert len(server.received) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 524, 599])
 def test_a_get_is_repeated_a_few_times(server: RestServer, waits: list[float], status: int) -> None:
     server.fails(".*", Reply(status, "upstream connect error"), times=3)
     with api(server, waits) as client:
@@ -110,6 +111,13 @@ def test_a_get_is_repeated_after_a_lost_answer(server: RestServer, waits: list[f
     [
         (Reply(500, {"message": "broken"}), "HTTP 500, broken"),
         (Reply(503, ""), "HTTP 503, without a message"),
+        (Reply(408, {"message": "slow"}), "HTTP 408, slow"),
+        (Reply(499, {"message": "gone"}), "HTTP 499, gone"),
+        (Reply(501, {"message": "unknown method"}), "HTTP 501, unknown method"),
+        (Reply(520, HTML.body, HTML.headers), "HTTP 520, a page in HTML"),
+        (Reply(524, "error code: 524"), "HTTP 524, error code: 524"),
+        (HTML, "HTTP 200, a page in HTML instead of JSON"),
+        (Reply(201, "<p>Created"), "HTTP 201, a page in HTML instead of JSON"),
         (Reply(200, {"name": "a thing"}, cut=True), "the connection broke"),
         (Reply(200, "[1]"), "no JSON object"),
         ("drop", "the connection broke"),
@@ -124,6 +132,13 @@ def test_a_post_is_not_repeated_where_it_may_have_worked(
     assert words in error.message
     assert error.maybe_done
     assert (len(server.received), waits) == (1, [])
+
+
+@pytest.mark.parametrize("status", [501, 505, 511])
+def test_what_stays_as_it_is_is_not_asked_again(server: RestServer, waits: list[float], status: int) -> None:
+    server.fails(".*", Reply(status, {"message": "no"}))
+    error = failure(api(server, waits), get(server))
+    assert (error.maybe_done, error.passing, waits) == (False, False, [])
 
 
 def test_a_repeatable_post_is_repeated(server: RestServer, waits: list[float]) -> None:
@@ -158,6 +173,16 @@ def test_retry_after_may_be_a_date(server: RestServer, waits: list[float]) -> No
     assert math.isclose(waits[0], 40, abs_tol=15)
 
 
+@pytest.mark.parametrize(
+    "value", ["soon", "-1", "1e9", "9" * 30, "Wed, 21 Oct 20999999999999999999 07:28:00 GMT", "Wed, 99 Oct 2026"]
+)
+def test_retry_after_may_say_nothing(server: RestServer, waits: list[float], value: str) -> None:
+    server.fails(".*", Reply(429, {}, {"Retry-After": value}))
+    with api(server, waits) as client:
+        client.send(post(server))
+    assert waits == [1]
+
+
 def test_a_wait_that_is_too_long_is_left_to_the_user(server: RestServer, waits: list[float]) -> None:
     server.fails(".*", Reply(429, {"message": "quota"}, {"Retry-After": "3600"}))
     error = failure(api(server, waits), post(server))
@@ -177,9 +202,9 @@ def test_no_connection_did_nothing_and_is_repeated(waits: list[float]) -> None:
 
 def test_a_login_page_is_named(server: RestServer, waits: list[float]) -> None:
     server.fails(".*", HTML)
-    error = failure(api(server, waits), post(server))
+    error = failure(api(server, waits), get(server))
     assert "HTTP 200, a page in HTML instead of JSON: probably a login page" in error.message
-    assert not error.maybe_done
+    assert (error.maybe_done, error.passing, waits) == (False, False, [])
 
 
 def test_a_redirect_is_not_followed(server: RestServer, waits: list[float]) -> None:
@@ -266,6 +291,24 @@ def test_all_pages_of_a_list(server: RestServer, waits: list[float]) -> None:
         found = client.every(Request("GET", f"{server.url}/things", {"q": "x"}), "things", token=("page", "next"))
     assert found == [{"n": 1}, {"n": 2}]
     assert [each.query for each in server.received] == [{"q": "x"}, {"q": "x", "page": "p2"}, {"q": "x", "page": "p3"}]
+
+
+@pytest.mark.parametrize("following", ["p2", {"page": 2}, ["p2"], 7])
+def test_pages_without_an_end(server: RestServer, waits: list[float], following: Any) -> None:
+    server.fails(".*", Reply(200, {"things": [], "next": following}), times=99)
+    with api(server, waits) as client, pytest.raises(UserError, match="next: expected the name of another page") as got:
+        client.every(Request("GET", f"{server.url}/things"), "things", token=("page", "next"))
+    assert f"GET {server.url}/things: unexpected answer" in got.value.message
+    assert len(server.received) == (2 if following == "p2" else 1)
+
+
+def test_more_pages_than_anybody_has(server: RestServer, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.runners.http._MOST_PAGES", 5)
+    for number in range(9):
+        server.fails(".*", Reply(200, {"next": f"p{number}"}))
+    with api(server, waits) as client, pytest.raises(UserError, match='of 5 at most, received "p4" after 5 pages'):
+        client.every(Request("GET", f"{server.url}/things"), "things", token=("page", "next"))
+    assert len(server.received) == 5
 
 
 def test_a_request_as_text() -> None:

@@ -157,6 +157,14 @@ def test_a_run_that_gets_into_no_experiment_is_a_run_all_the_same(place: Place, 
     assert words in submitted.note
 
 
+@pytest.mark.parametrize("detail", ["text", ["text"], {"pipelineRunContext": "text"}])
+def test_a_job_with_anything_in_its_detail_is_a_run_all_the_same(place: Place, detail: object) -> None:
+    place.server.fails("GET .*/pipelineJobs/.*", Reply(200, {"jobDetail": detail}))
+    submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(), QUICK)
+    assert place.runs == [submitted.id]
+    assert "unexpected answer: expected an object" in submitted.note
+
+
 def test_a_context_that_never_comes(place: Place) -> None:
     place.server.progress = Answers({"jobDetail": {}})
     submitted = submit(place.with_target(experiment="weekly"), place.compiled, Options(run_name="first"), QUICK)
