@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
     # protobuf's, on TFX's call, at a depth at which Python takes Lockgate for the caller.
-    pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning"),
 ]
 
 SCHEMAS = {"curated": (), "inferred": ("--set", "data.schema=null")}

@@ -27,7 +27,6 @@ pytestmark = [
         reason="the flights table is not there: make it with `make data` (or python data/flights/prepare.py)",
     ),
     # protobuf's, on TFX's call, at a depth at which Python takes Lockgate for the caller.
-    pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning"),
 ]
 
 Delivery = Mapping[str, list[pa.Table]]

@@ -250,8 +250,8 @@ def test_the_last_override_wins() -> None:
             '--set train.learning_rate=fast: must be a number (received "fast")\n  allowed: above 0',
         ),
         (
-            "train={epochs: 0}",
-            "--set train={epochs: 0}: train.epochs: must be at least 1 (received 0)",
+            "train={batch_size: 0}",
+            "--set train={batch_size: 0}: train.batch_size: must be at least 1 (received 0)",
         ),
         ("name.x=3", '--set name.x=3: name: must be text (received {"x": 3})'),
     ],

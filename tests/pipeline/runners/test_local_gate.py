@@ -7,7 +7,7 @@ from pipeline.runners import local
 from pipeline.selection import Selection
 
 # TFX's own calls of protobuf, which Python attributes to the module that calls TFX.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
