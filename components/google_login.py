@@ -4,6 +4,8 @@ from typing import Any
 
 from preprocessing.errors import UserError
 
+TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
+"""Holds an access token where it is set; else the application default credentials give one."""
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 

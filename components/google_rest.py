@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 
 from components import http_client, tokens
-from components.google_login import DefaultCredentials
+from components.google_login import TOKEN_VARIABLE, DefaultCredentials
 from preprocessing.errors import UserError
 
-TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
-"""Holds an access token where it is set; else Google's application default credentials give one."""
 _LOG_IN = f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}"
 _WAITS = (2.0, 8.0)
 """Seconds before a question that failed is asked once more, and once more again."""

@@ -1,6 +1,7 @@
 """Creates something exactly once, also where the server's answer got lost."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -43,40 +44,34 @@ def create_once(
       UncertainError: it was probably not created, or that is not known.
       KeyboardInterrupt: it was cut short; a note of it (`__notes__`) says that the thing may be there.
     """
+    with _said_after_ctrl_c(what, where):
+        try:
+            created = create()
+        except RequestError as error:
+            taken = shared and error.status == httpx.codes.CONFLICT
+            if not (error.maybe_done or taken):
+                raise
+            failure = error.message
+        else:
+            if created.get(key):
+                return created
+            failure = f"the answer to the creation of {what} has no {key}"
+        if (found := _looked_for(find, failure, what, where, patience)) is not None:
+            return found
+        raise UncertainError(
+            f"{failure}; {what} was not found afterwards, so it was probably not created",
+            hint=f"look for it at {where}; where it is not there, submit again",
+        )
+
+
+@contextlib.contextmanager
+def _said_after_ctrl_c(what: str, where: str) -> Iterator[None]:
     try:
-        return _created(create, find, key, what, where, patience, shared)
+        yield
     except KeyboardInterrupt as stop:
         # Its name may be made up: nobody else knows what to look for.
         stop.add_note(f"{what} may exist; look for it at {where}")
         raise
-
-
-def _created(
-    create: Callable[[], Object],
-    find: Callable[[], Object | None],
-    key: str,
-    what: str,
-    where: str,
-    patience: Patience,
-    shared: bool,
-) -> Object:
-    try:
-        created = create()
-    except RequestError as error:
-        taken = shared and error.status == httpx.codes.CONFLICT
-        if not (error.maybe_done or taken):
-            raise
-        failure = error.message
-    else:
-        if created.get(key):
-            return created
-        failure = f"the answer to the creation of {what} has no {key}"
-    if (found := _looked_for(find, failure, what, where, patience)) is not None:
-        return found
-    raise UncertainError(
-        f"{failure}; {what} was not found afterwards, so it was probably not created",
-        hint=f"look for it at {where}; where it is not there, submit again",
-    )
 
 
 def _looked_for(

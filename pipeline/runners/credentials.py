@@ -4,13 +4,12 @@ import os
 from collections.abc import Callable
 
 from components import tokens
-from components.google_login import DefaultCredentials
+from components.google_login import TOKEN_VARIABLE, DefaultCredentials
 from pipeline.runners.config import KubeflowTarget, VertexTarget
 
-GOOGLE_TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 LOG_IN = (
     f"run `gcloud auth application-default login`, point GOOGLE_APPLICATION_CREDENTIALS at a key file, or put a token "
-    f"into {GOOGLE_TOKEN}: export {GOOGLE_TOKEN}=$(gcloud auth print-access-token)"
+    f"into {TOKEN_VARIABLE}: export {TOKEN_VARIABLE}=$(gcloud auth print-access-token)"
 )
 
 
@@ -59,15 +58,15 @@ def of_target(target: KubeflowTarget | VertexTarget) -> Credentials:
     """The credentials of a target."""
     if isinstance(target, KubeflowTarget):
         return Credentials(lambda: os.environ.get(target.token_env, "").strip() or None, target.token_env)
-    return Credentials(_GoogleToken(), GOOGLE_TOKEN)
+    return Credentials(_GoogleToken(), TOKEN_VARIABLE)
 
 
 def in_words(target: KubeflowTarget | VertexTarget) -> str:
     """What the Authorization header holds, for `--dry-run`: never the token; empty where none is sent."""
     if isinstance(target, KubeflowTarget):
         return f"Bearer [{target.token_env}]" if os.environ.get(target.token_env, "").strip() else ""
-    given = os.environ.get(GOOGLE_TOKEN, "").strip()
-    return f"Bearer [{GOOGLE_TOKEN}]" if given else "Bearer [application default credentials]"
+    given = os.environ.get(TOKEN_VARIABLE, "").strip()
+    return f"Bearer [{TOKEN_VARIABLE}]" if given else "Bearer [application default credentials]"
 
 
 class _GoogleToken:
@@ -77,4 +76,4 @@ class _GoogleToken:
         self._default = DefaultCredentials(LOG_IN)
 
     def __call__(self) -> str:
-        return os.environ.get(GOOGLE_TOKEN, "").strip() or self._default.renewed()
+        return os.environ.get(TOKEN_VARIABLE, "").strip() or self._default.renewed()

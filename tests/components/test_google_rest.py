@@ -14,7 +14,8 @@ from support.tls import TlsServer
 from support.vertex_registry import LOCATION, Registry, error, serving
 
 from components import google_rest
-from components.google_rest import TOKEN_VARIABLE, VertexApi
+from components.google_login import TOKEN_VARIABLE
+from components.google_rest import VertexApi
 from preprocessing.errors import UserError
 
 MODEL = f"{LOCATION}/models/orders"

@@ -10,9 +10,9 @@ from support.kubeflow_server import KubeflowServer
 from support.toy_compiled import toy
 from support.vertex_server import LOCATION, VertexServer
 
+from components.google_login import TOKEN_VARIABLE
 from pipeline.runners.compiled import Compiled
 from pipeline.runners.config import KubeflowTarget, VertexTarget
-from pipeline.runners.credentials import GOOGLE_TOKEN
 
 BEARER = "not-a-real-token"
 SCHEDULE = {"cron": "0 3 * * 1", "max_concurrent": 2}
@@ -81,7 +81,7 @@ def kubeflow(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[Place
 @contextmanager
 def vertex(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[Place]:
     """Vertex, whose token is in the environment."""
-    monkeypatch.setenv(GOOGLE_TOKEN, BEARER)
+    monkeypatch.setenv(TOKEN_VARIABLE, BEARER)
     with VertexServer() as server:
         server.accepts = BEARER
         given = {"project": "my-project", "region": "europe-west4", "api_endpoint": server.url} | settings

@@ -12,7 +12,8 @@ from support.vertex_registry import LOCATION, Registry, error, serving
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
-from components.google_rest import TOKEN_VARIABLE, VertexApi
+from components.google_login import TOKEN_VARIABLE
+from components.google_rest import VertexApi
 from components.pusher.config import RegistryUpload
 from components.pusher.executor import Executor
 from components.pusher.registry import register

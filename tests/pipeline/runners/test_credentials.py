@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from components.google_login import TOKEN_VARIABLE
 from pipeline.runners.config import KubeflowTarget, VertexTarget
-from pipeline.runners.credentials import GOOGLE_TOKEN, Credentials, in_words, of_target
+from pipeline.runners.credentials import Credentials, in_words, of_target
 from preprocessing.errors import UserError
 
 KUBEFLOW = KubeflowTarget(
@@ -34,13 +35,13 @@ def test_kubeflow_needs_no_token(monkeypatch: pytest.MonkeyPatch, value: str | N
 
 
 def test_vertex_reads_a_token_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(GOOGLE_TOKEN, "ya29.abc")
+    monkeypatch.setenv(TOKEN_VARIABLE, "ya29.abc")
     assert of_target(VERTEX).token() == "ya29.abc"
-    assert in_words(VERTEX) == f"Bearer [{GOOGLE_TOKEN}]"
+    assert in_words(VERTEX) == f"Bearer [{TOKEN_VARIABLE}]"
 
 
 def test_vertex_without_credentials_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
     assert in_words(VERTEX) == "Bearer [application default credentials]"
     # A key that is no key: Google's library looks no further, and at no network.
     key = tmp_path / "key.json"
@@ -56,7 +57,7 @@ def test_vertex_without_credentials_says_how_to_get_them(monkeypatch: pytest.Mon
     "content", ["[]", "null", '"text"', "7", "no JSON", b"\xff", '{"type": "external_account"}', None]
 )
 def test_a_key_file_that_is_none(content: str | bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
     key = tmp_path / "key.json"
     if content is None:
         key.mkdir()
@@ -70,7 +71,7 @@ def test_a_key_file_that_is_none(content: str | bytes | None, monkeypatch: pytes
 
 
 def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(GOOGLE_TOKEN, raising=False)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
     key = tmp_path / "key.json"
     user = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
     key.write_text(json.dumps(user))

@@ -13,8 +13,8 @@ from support.kubeflow_server import KubeflowServer
 from support.rest_server import Answers
 from support.vertex_server import VertexServer
 
+from components.google_login import TOKEN_VARIABLE
 from pipeline.cli import main
-from pipeline.runners.credentials import GOOGLE_TOKEN
 
 TOKEN = "a-token-that-nobody-should-see"  # noqa: S105
 
@@ -28,7 +28,7 @@ def kubeflow(monkeypatch):
 
 @pytest.fixture
 def vertex(monkeypatch):
-    monkeypatch.setenv(GOOGLE_TOKEN, TOKEN)
+    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
     with VertexServer() as server:
         yield server
 
