@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline import target_commands
-from pipeline.command import (
+from pipeline.commands import targets as target_commands
+from pipeline.commands.shared import (
     EXIT_ERROR,
     EXIT_REFUSED,
     config_argument,
@@ -19,10 +19,10 @@ from pipeline.command import (
     set_option,
     terminable,
 )
-from pipeline.runners.config import TARGETS
+from pipeline.config.targets import TARGETS
 
 if TYPE_CHECKING:
-    from pipeline.runners.config import TargetName
+    from pipeline.config.targets import TargetName
     from preprocessing.config import Task
 
 
@@ -47,9 +47,9 @@ def run(
 
     Ends with `pushed: PATH` (exit code 0), or `refused: GATE: reason` (exit code 3).
     """
-    from pipeline.console import Screen
-    from pipeline.loader import load
+    from pipeline.config.loader import load
     from pipeline.run import run_pipeline
+    from pipeline.screen.console import Screen
     from pipeline.selection import Selection
 
     with terminable():
@@ -76,10 +76,10 @@ def run(
 @explains_failures
 def validate(config: Path, overrides: tuple[str, ...], target: "TargetName | None") -> None:
     """Checks CONFIG and the table's columns without running anything."""
-    from pipeline.loader import load
-    from pipeline.problems import ConfigError
-    from pipeline.runners.target_check import target_problems
-    from pipeline.validate import problems
+    from pipeline.config.loader import load
+    from pipeline.config.problems import ConfigError
+    from pipeline.preflight.target_check import target_problems
+    from pipeline.preflight.validate import problems
 
     loaded = load(config, overrides)
     found = problems(loaded) if target is None else target_problems(loaded, target)
@@ -121,13 +121,13 @@ def smoke_test(
     MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
     up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
     """
-    from pipeline.smoke_test import check_writable, run_smoke_test
+    from pipeline.commands.smoke_test import check_writable, run_smoke_test
 
     with terminable(), noise_kept_back():
         check_writable(json_file, html_file)
         tested = run_smoke_test(model_dir, examples=examples, schema=schema, config=config)
     from components.smoke_test.page import render
-    from pipeline.checks_table import rendered
+    from pipeline.screen.checks_table import rendered
     from pipeline.whole_file import write_whole
 
     if json_file is not None:
@@ -142,7 +142,7 @@ def smoke_test(
 @main.command()
 def schema() -> None:
     """Prints the JSON Schema of pipeline.yaml."""
-    from pipeline.json_schema import render
+    from pipeline.config.json_schema import render
 
     say(render().rstrip("\n"))
 
@@ -177,9 +177,9 @@ def accept_schema(run: Path, yes: bool) -> None:
 
     RUN is the run's folder, as the refused run shows it. The change is shown first.
     """
-    from pipeline.accept_schema import read_proposal
-    from pipeline.findings_table import printable
-    from pipeline.problems import shown
+    from pipeline.commands.accept_schema import read_proposal
+    from pipeline.config.problems import shown
+    from pipeline.screen.findings_table import printable
 
     proposal = read_proposal(run)
     if proposal.accepted_already():

@@ -22,17 +22,17 @@ from tfx.types.channel import BaseChannel, Channel
 from components.evaluator.component import Evaluator
 from components.example_gen.config import SPLITS
 from components.pusher import executor as pusher_executor
+from components.smoke_test.checks.ops import ALLOWED_OPS
 from components.smoke_test.component import SmokeTest
-from components.smoke_test.ops import ALLOWED_OPS
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
-from pipeline.champion import LatestBlessedByAllStrategy
-from pipeline.cluster import champion_lookup, checkpoints, cluster_pusher
-from pipeline.config import PipelineConfig
-from pipeline.data_stage import DataStage, Places, data_stage
-from pipeline.evaluation import eval_config
-from pipeline.fingerprint import fingerprint
-from pipeline.infra_validator import infra_validator_node
-from pipeline.runners.config import Cluster, VertexTarget
+from pipeline.code.fingerprint import fingerprint
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.config.targets import Cluster, VertexTarget
+from pipeline.nodes.champion import LatestBlessedByAllStrategy
+from pipeline.nodes.cluster import champion_lookup, checkpoints, cluster_pusher
+from pipeline.nodes.data_stage import DataStage, Places, data_stage
+from pipeline.nodes.evaluation import eval_config
+from pipeline.nodes.infra_validator import infra_validator_node
 from preprocessing.transform import FEATURES_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"
@@ -139,7 +139,7 @@ def _training_stage(
 def _trainer(target: Cluster | None, **arguments: Any) -> BaseNode:
     """TFX's Trainer in its own step, or as a custom job of Vertex."""
     if isinstance(target, VertexTarget) and target.trainer is not None:
-        from pipeline.vertex_nodes import vertex_trainer
+        from pipeline.nodes.vertex import vertex_trainer
 
         return vertex_trainer(target, target.step("Trainer").image or target.image, **arguments)
     return Trainer(**arguments)
@@ -161,7 +161,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         eval_config=eval_config(config.evaluate, config.features),
         example_splits=["test"],
         schema=data.schema,
-        code_fingerprint=fingerprint(["components.evaluator.executor", "pipeline.metrics"]),
+        code_fingerprint=fingerprint(["components.evaluator.executor", "components.evaluator.metrics"]),
     )
     wanted = config.smoke_test.infra_validator
     infra_validator = (

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.console import Screen
+from pipeline.code.heavy_imports import uncollected
+from pipeline.config.loader import LoadedConfig
+from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
-from pipeline.findings_table import printable
-from pipeline.heavy_imports import uncollected
-from pipeline.ingest_notes import ingest_warnings, span_note
-from pipeline.loader import LoadedConfig
-from pipeline.problems import ConfigError
-from pipeline.runs import RunRecord, RunResult, only_run
+from pipeline.preflight.staging import StagedData, stage
+from pipeline.preflight.table_check import check_table
+from pipeline.preflight.validate import problems
+from pipeline.results.ingest_notes import ingest_warnings, span_note
+from pipeline.results.runs import RunRecord, RunResult, only_run
+from pipeline.screen.console import Screen
+from pipeline.screen.findings_table import printable
 from pipeline.selection import Selection
-from pipeline.staging import StagedData, stage
-from pipeline.table_check import check_table
-from pipeline.validate import problems
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -158,11 +158,11 @@ class _Run:
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
             from components.example_gen.config import SPLITS
-            from pipeline.data_stage import Places
             from pipeline.graph import build_pipeline
+            from pipeline.nodes.data_stage import Places
+            from pipeline.preflight.split_check import check_splits
+            from pipeline.results.verdicts import collect
             from pipeline.runners import local
-            from pipeline.split_check import check_splits
-            from pipeline.verdicts import collect
 
             config = self._loaded.config
             places = Places(

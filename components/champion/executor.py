@@ -12,7 +12,7 @@ from components.champion.registry import PREFIX, registered_version
 from components.champion.restore import restore_model, restore_statistics
 from components.champion.versions import newest_version
 from components.champion_files import ABSENT
-from components.google_rest import VertexApi
+from components.cloud.google_rest import VertexApi
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]

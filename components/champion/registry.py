@@ -6,7 +6,7 @@ import re
 from tfx.dsl.io import fileio
 
 from components.champion.versions import SAVED_MODEL
-from components.google_rest import VertexApi
+from components.cloud.google_rest import VertexApi
 from preprocessing.errors import UserError
 
 PREFIX = "registry:"

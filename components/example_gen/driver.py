@@ -30,7 +30,7 @@ class Driver(FileBasedDriver):
     What it writes (`span`, `version`, `input_fingerprint`, patterns without placeholders) has the stock driver's form.
     In a pipeline that TFX's own Kubeflow runner compiles, the stock driver runs in its place: with one span, the
     newest, the outcome is the same; of a window it gives the newest span alone, and it does not know `{DATE}`. What
-    `pipeline.runners.compiler` compiles runs this one.
+    `pipeline.runners.compile.compiler` compiles runs this one.
     """
 
     def resolve_exec_properties(

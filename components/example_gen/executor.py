@@ -21,10 +21,11 @@ from tfx.utils import proto_utils
 
 from components.example_gen import finish
 from components.example_gen.block import FeatureType
-from components.example_gen.columns import resolve_types
+from components.example_gen.columns.facts import ColumnFacts, merge, survey
+from components.example_gen.columns.use import resolve_types
 from components.example_gen.config import SPLITS
-from components.example_gen.facts import ColumnFacts, merge, survey
-from components.example_gen.formats import io, sql
+from components.example_gen.formats import io
+from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from components.example_gen.progress import progress
@@ -104,7 +105,7 @@ class Executor(BaseBeamExecutor):
 def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) -> list[Source]:
     """The files to read, in order; a query's rows become one."""
     if job.data.sql is not None:
-        file = sql.spool(job.data.sql, folder, job.data.block_mb << 20)
+        file = spool(job.data.sql, folder, job.data.block_mb << 20)
         return [Source("all", file, io.size(file))]
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from components.example_gen import shards
 from components.example_gen.block import BadRow, Block, FeatureType, Reader, Rows
+from components.example_gen.columns.typed import typed
 from components.example_gen.config import SPLITS, Format
 from components.example_gen.encode import encoded
 from components.example_gen.formats import registry
@@ -23,7 +24,6 @@ from components.example_gen.ingest_report import SHOWN_BAD_ROWS, BadRowReport, F
 from components.example_gen.job import IngestJob
 from components.example_gen.progress import progress
 from components.example_gen.splits import Assigner
-from components.example_gen.typed import typed
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
 

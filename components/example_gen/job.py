@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns import ColumnUse
+from components.example_gen.columns.use import ColumnUse
 from components.example_gen.config import DataConfig
 from preprocessing.settings import ColumnName, Settings
 

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
-from components.google_rest import VertexApi
+from components.cloud.google_rest import VertexApi
 from components.pusher.champion import champion_files
 from components.pusher.config import RegistryUpload
 from components.pusher.push import push

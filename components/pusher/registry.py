@@ -1,6 +1,6 @@
 """A pushed version as a version in Vertex AI's Model Registry."""
 
-from components.google_rest import Json, VertexApi
+from components.cloud.google_rest import Json, VertexApi
 from components.pusher.config import RegistryUpload
 from preprocessing.errors import UserError
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.smoke_test import golden as golden_files
-from components.smoke_test.bench import Bench, Champion
+from components.smoke_test.bench.bench import Bench, Champion
+from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
@@ -22,19 +22,19 @@ from components.smoke_test.checks.effects import check_effects
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
+from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.config import Expect, SmokeTestConfig
-from components.smoke_test.contract import Contract
-from components.smoke_test.derive import derive_contract
-from components.smoke_test.golden import Golden, GoldenError
+from components.smoke_test.export import golden as golden_files
+from components.smoke_test.export.contract import Contract
+from components.smoke_test.export.derive import derive_contract
+from components.smoke_test.export.golden import Golden, GoldenError
+from components.smoke_test.export.saved_model import Export, ExportError, read_export
 from components.smoke_test.names import CheckName
 from components.smoke_test.recorder import Recorder
 from components.smoke_test.report import CheckResult, Report
-from components.smoke_test.rows import NoRowsError, choose_rows
-from components.smoke_test.safety import check_folder, check_safety
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Session
-from components.smoke_test.saved_model import Export, ExportError, read_export
 
 Family = Callable[[Bench], Iterator[CheckResult]]
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from components.champion_files import ABSENT
+from pipeline.code.heavy_imports import uncollected
 from pipeline.failures import explain
-from pipeline.heavy_imports import uncollected
-from pipeline.runners.parameters import applied
+from pipeline.runners.compile.parameters import applied
 from preprocessing.errors import RefusedError
 
 ExecutorInput = dict[str, Any]
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one step.
 
     Args:
-      arguments: as `pipeline.runners.compiler` writes them; unknown ones are Beam's.
+      arguments: as `pipeline.runners.compile.compiler` writes them; unknown ones are Beam's.
 
     Returns:
       The exit code.

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.example_gen.config import HashSplit
+from pipeline.preflight.table_profile import MAX_CLASSES
 from pipeline.scaffold.columns import skewness
 from pipeline.scaffold.survey import Column, Survey
-from pipeline.table_profile import MAX_CLASSES
 from preprocessing.config import Task
 from preprocessing.errors import UserError
 

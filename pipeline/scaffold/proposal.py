@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from components.example_gen.config import CsvOptions
-from pipeline.config import PipelineConfig
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.preflight.table_check import check_table
 from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.training import Training, propose_training
-from pipeline.table_check import check_table
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -233,5 +233,5 @@ def _parsed(text: str) -> PipelineConfig:
 
 def _editor_schema(folder: Path) -> str | None:
     """The installed JSON Schema, as seen from the folder."""
-    schema = Path(__file__).parents[1] / "schema.json"
+    schema = Path(__file__).parents[1] / "config" / "schema.json"
     return os.path.relpath(schema, folder.resolve()) if schema.is_file() else None

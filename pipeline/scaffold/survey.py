@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.example_gen.columns import is_boolean, is_temporal
+from components.example_gen.columns.convert import first_as_text
+from components.example_gen.columns.use import is_boolean, is_temporal
 from components.example_gen.config import CsvOptions, DataConfig, Format
-from components.example_gen.convert import first_as_text
+from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
+from pipeline.preflight.table_profile import ColumnProfile, Table, Watch, profile_file
+from pipeline.preflight.table_rules import check_names, check_same_columns
 from pipeline.scaffold.sniff import sniff
-from pipeline.table import LOOSE, TableReader, table_files, table_format
-from pipeline.table_profile import ColumnProfile, Table, Watch, profile_file
-from pipeline.table_rules import check_names, check_same_columns
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:

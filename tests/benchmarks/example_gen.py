@@ -156,7 +156,7 @@ def stock(file: Path, block_mb: int) -> tuple[Any, dict[str, Any]]:
 
 def arrow(file: Path, block_mb: int) -> tuple[Any, dict[str, Any]]:
     """Ours. The types come from the schema, as in a run."""
-    from components.example_gen.columns import schema_types
+    from components.example_gen.columns.use import schema_types
     from components.example_gen.config import DataConfig
     from components.example_gen.executor import Executor
     from components.example_gen.job import JOB_KEY, IngestJob

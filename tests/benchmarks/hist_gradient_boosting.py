@@ -25,7 +25,7 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, roc_au
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.example_gen.config import SPLITS
-from pipeline.loader import load
+from pipeline.config.loader import load
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.errors import UserError
 

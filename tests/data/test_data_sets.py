@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.loader import load
+from pipeline.config.loader import load
 
 SETS = ["penguins", "diamonds", pytest.param("flights", marks=pytest.mark.slow)]
 COMMITTED = ["penguins/penguins.csv", "diamonds/diamonds.parquet"]

@@ -12,8 +12,8 @@ import yaml
 from support.deploy import DEPLOY, READMES, ROOT, commands, documents, fenced
 
 from pipeline.cli import main
-from pipeline.loader import load
-from pipeline.runners.target_check import target_problems
+from pipeline.config.loader import load
+from pipeline.preflight.target_check import target_problems
 
 TEXTS = {path: path.read_text(encoding="utf-8") for path in [*READMES, DEPLOY / "ci/github-actions.yaml"]}
 LINES = [

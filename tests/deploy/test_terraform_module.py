@@ -7,7 +7,7 @@ import pytest
 from support.deploy import DEPLOY
 from support.terraform import Module, read_module, strings
 
-from pipeline.runners.config import VertexTarget
+from pipeline.config.targets import VertexTarget
 
 FOLDER = DEPLOY / "vertex"
 

@@ -15,14 +15,14 @@ from google.protobuf import json_format
 from support.deploy import DEPLOY, ROOT, fenced
 from support.terraform import read_module
 
-from pipeline.runners.compiled import Compiled
-from pipeline.runners.config import Schedule, VertexTarget
-from pipeline.runners.vertex.requests import Requests
+from pipeline.config.targets import Schedule, VertexTarget
+from pipeline.runners.compile.compiled import Compiled
+from pipeline.runners.submit.vertex.requests import Requests
 
 pytestmark = pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on the PATH")
 
 FOLDER = DEPLOY / "vertex"
-COMPILED = (ROOT / "tests/pipeline/runners/golden/penguins-vertex.yaml").read_text(encoding="utf-8")
+COMPILED = (ROOT / "tests/pipeline/runners/compile/golden/penguins-vertex.yaml").read_text(encoding="utf-8")
 IMAGE = re.search(r"image: (\S+:\S+)$", COMPILED, re.MULTILINE)[1]  # type: ignore[index]
 BY_DIGEST = COMPILED.replace(IMAGE, f"{IMAGE.rpartition(':')[0]}@sha256:{'1' * 64}")
 RUNNER = "lockgate-runner@my-project.iam.gserviceaccount.com"

@@ -196,7 +196,7 @@ def test_two_runs_do_not_share_a_root(penguins, lockgate_run):
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from pipeline.runs import only_run\n"
+            "import sys, time; from pathlib import Path; from pipeline.results.runs import only_run\n"
             "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
             str(root),
         ],

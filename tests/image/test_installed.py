@@ -108,8 +108,8 @@ def test_every_file_of_our_packages_is_in_it_unchanged(image):
         if path.is_file() and path.suffix != ".md"
     }
     assert {
-        "pipeline/schema.json",
-        "components/smoke_test/allowed_ops.txt",
+        "pipeline/config/schema.json",
+        "components/smoke_test/checks/allowed_ops.txt",
         "components/smoke_test/report.html.jinja",
         "components/smoke_test/report.schema.json",
     } <= names

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from pipeline.command import failure
+from pipeline.commands.shared import failure
 from pipeline.failures import RunError
 from preprocessing.errors import UserError
 

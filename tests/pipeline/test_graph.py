@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from tfx.dsl.compiler.compiler import Compiler
 
-from pipeline.config import PipelineConfig
-from pipeline.data_stage import Places, relative
+from pipeline.code.importable import find_module
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.graph import build_pipeline
-from pipeline.importable import find_module
-from pipeline.staging import StagedData
+from pipeline.nodes.data_stage import Places, relative
+from pipeline.preflight.staging import StagedData
 
 CONFIG = {
     "name": "toy",
@@ -43,7 +43,7 @@ def edited_module(monkeypatch, tmp_path):
             copy.write_text(path.read_text() + "# edited\n")
             return copy
 
-        monkeypatch.setattr("pipeline.fingerprint.find_module", same_file_with_a_comment)
+        monkeypatch.setattr("pipeline.code.fingerprint.find_module", same_file_with_a_comment)
 
     return edit
 
@@ -193,7 +193,7 @@ def test_the_smoke_test_knows_the_champion_the_transform_graph_and_what_the_infr
     assert "InfraValidator" not in validated["Pusher"].upstream_nodes
 
 
-@pytest.mark.parametrize("edited", ["pipeline.metrics", "components.evaluator.failures"])
+@pytest.mark.parametrize("edited", ["components.evaluator.metrics", "components.evaluator.failures"])
 def test_an_edit_of_the_evaluators_code_changes_its_cache_key(build, edited_module, edited):
     before = build()
     edited_module(edited)

@@ -4,13 +4,13 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.config_reference import README, update
+from pipeline.config.reference import README, update
 
 TEXT = README.read_text(encoding="utf-8")
 
 
 def test_the_configuration_reference_is_the_one_of_the_code():
-    assert update(TEXT) == TEXT, "run: python -m pipeline.config_reference"
+    assert update(TEXT) == TEXT, "run: python -m pipeline.config.reference"
 
 
 def test_a_readme_without_markers_is_refused():

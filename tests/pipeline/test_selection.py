@@ -19,9 +19,9 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(
 ):
     from tfx.dsl.compiler.compiler import Compiler
 
-    from pipeline.config import PipelineConfig
-    from pipeline.data_stage import Places
+    from pipeline.config.pipeline_config import PipelineConfig
     from pipeline.graph import build_pipeline
+    from pipeline.nodes.data_stage import Places
 
     config = {
         "name": "toy",

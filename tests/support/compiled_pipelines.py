@@ -4,10 +4,10 @@ import functools
 from pathlib import Path
 
 import components
-from pipeline.loader import LoadedConfig, load
-from pipeline.runners.compiled import Compiled
-from pipeline.runners.compiler import compile_pipeline
-from pipeline.runners.config import TargetName
+from pipeline.config.loader import LoadedConfig, load
+from pipeline.config.targets import TargetName
+from pipeline.runners.compile.compiled import Compiled
+from pipeline.runners.compile.compiler import compile_pipeline
 
 REPOSITORY = Path(components.__file__).parent.parent
 DATA_SETS = ("penguins", "diamonds", "flights")

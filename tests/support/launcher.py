@@ -18,7 +18,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
+from pipeline.runners.compile.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 
 Artifact = dict[str, Any]
 Command = Callable[[list[str], Mapping[str, str], Path, Path], int]

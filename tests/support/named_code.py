@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners.compiled import Compiled
-from pipeline.runners.image_check import CLASS_FLAGS
+from pipeline.code.image_check import CLASS_FLAGS
+from pipeline.runners.compile.compiled import Compiled
 
 _FUNCTIONS = ("run_fn", "preprocessing_fn")
 _IMPORT_ALL = """

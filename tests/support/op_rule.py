@@ -1,8 +1,8 @@
-"""How components/smoke_test/allowed_ops.txt was made: TensorFlow's public operations, less what a rule leaves out.
+"""How components/smoke_test/checks/allowed_ops.txt was made: TensorFlow's operations, less what a rule leaves out.
 
 After an update of TensorFlow, review what changes:
 
-    PYTHONPATH=tests python -m support.op_rule > components/smoke_test/allowed_ops.txt
+    PYTHONPATH=tests python -m support.op_rule > components/smoke_test/checks/allowed_ops.txt
 """
 
 import re
@@ -43,7 +43,7 @@ HEADER = f"""\
 # The operations that an exported model may hold, one a line: TensorFlow {tf.__version__}'s that compute, nothing else.
 # Made by tests/support/op_rule.py: all of tf.raw_ops and some XLA operations, less everything that touches
 # {", ".join(LEFT_OUT)}.
-# Some are allowed with conditions, which components/smoke_test/ops.py and assets.py check: PrintV2, EncodeProto,
+# Some are allowed with conditions, which components/smoke_test/checks/ops.py and assets.py check: PrintV2, EncodeProto,
 # DecodeProtoV2, InitializeTableFromTextFile, InitializeTableFromTextFileV2.
 """
 

@@ -10,9 +10,9 @@ from support.kubeflow_server import KubeflowServer
 from support.toy_compiled import toy
 from support.vertex_server import LOCATION, VertexServer
 
-from components.google_login import TOKEN_VARIABLE
-from pipeline.runners.compiled import Compiled
-from pipeline.runners.config import KubeflowTarget, VertexTarget
+from components.cloud.google_login import TOKEN_VARIABLE
+from pipeline.config.targets import KubeflowTarget, VertexTarget
+from pipeline.runners.compile.compiled import Compiled
 
 BEARER = "not-a-real-token"
 SCHEDULE = {"cron": "0 3 * * 1", "max_concurrent": 2}

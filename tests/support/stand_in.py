@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from components.smoke_test.bench import Bench, Rows
+from components.smoke_test.bench.bench import Bench, Rows
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.contract import Contract, Feature, Signature, TensorSpec
+from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError, Request
 

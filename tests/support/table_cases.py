@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import PipelineConfig
-from pipeline.table_check import TableFacts, check_table
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.preflight.table_check import TableFacts, check_table
 from preprocessing.errors import UserError
 
 GOOD = "a,b,c,y\n" + "".join(f"{i},{i / 2},k{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(1, 21))

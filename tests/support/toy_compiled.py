@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.runners.compiled import EXIT_HANDLER, INNER_DAG, Compiled
+from pipeline.runners.compile.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 
 STEPS = {
     "ExampleGen": [],

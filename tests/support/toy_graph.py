@@ -15,7 +15,7 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStatistics, Model, PushedModel, Schema
 
 from components.data_gate.component import DataGateSpec, DataVerdict
-from pipeline.baseline import BASELINE_KEY, baseline
+from pipeline.nodes.baseline import BASELINE_KEY, baseline
 
 BASELINE_FILE = "baseline.txt"
 """In the verdict's folder: where the statistics are that the gate was given to compare with; empty without."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.loader import LoadedConfig, load
-from pipeline.problems import ConfigError, Problem
+from pipeline.config.loader import LoadedConfig, load
+from pipeline.config.problems import ConfigError, Problem
 
 CONFIG = """\
 name: demo

@@ -101,11 +101,11 @@ def reader(fmt: Format, data: DataConfig) -> Reader:
     block_bytes = data.block_mb << 20
     match fmt:
         case "csv":
-            from components.example_gen.formats.csv import CsvReader
+            from components.example_gen.formats.csv.reader import CsvReader
 
             return CsvReader(data.csv, block_bytes)
         case "jsonl":
-            from components.example_gen.formats.jsonl import JsonLinesReader
+            from components.example_gen.formats.json.lines import JsonLinesReader
 
             return JsonLinesReader(block_bytes)
         case "parquet":

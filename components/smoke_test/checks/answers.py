@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.bench import Bench
-from components.smoke_test.compare import ROUNDING, text
-from components.smoke_test.contract import Signature
+from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.compare import ROUNDING, text
+from components.smoke_test.bench.output_shapes import outputs_differ
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.output_shapes import outputs_differ
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.words import shortened

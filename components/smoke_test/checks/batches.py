@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from components.smoke_test.asked import Asked, Fault, Places
-from components.smoke_test.bench import Bench
+from components.smoke_test.bench.asked import Asked, Fault, Places
+from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
-from components.smoke_test.compare import difference, text
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer

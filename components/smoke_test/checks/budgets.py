@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from components.smoke_test.bench import Bench, Champion
+from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.config import Budgets
-from components.smoke_test.contract import Signature
+from components.smoke_test.export.contract import Signature
+from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import Request, Session
-from components.smoke_test.saved_model import Export
 
 _ROUNDS = 10
 """Candidate and champion are measured in turn so many times, so that a noisy moment meets both."""

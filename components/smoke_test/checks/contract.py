@@ -7,7 +7,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.contract import SCHEMA_DTYPES, Contract, Signature, TensorSpec
+from components.smoke_test.export.contract import SCHEMA_DTYPES, Contract, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
 
 _OTHER_SCHEMA = "the model was exported with another schema: train again"

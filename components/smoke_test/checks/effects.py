@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from components.smoke_test.altered import Batch, without_label
-from components.smoke_test.bench import Array, Bench
-from components.smoke_test.compare import difference, text
-from components.smoke_test.contract import Signature
-from components.smoke_test.interventions import Effects, FeatureEffect, distinct, measure
+from components.smoke_test.bench.altered import Batch, without_label
+from components.smoke_test.bench.bench import Array, Bench
+from components.smoke_test.bench.compare import difference, text
+from components.smoke_test.bench.interventions import Effects, FeatureEffect, distinct, measure
+from components.smoke_test.bench.requests import Row, request, strings
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from components.smoke_test.requests import Row, request, strings
 from components.smoke_test.sandbox.session import Answer
 
 _FEWEST_ROWS = 8

@@ -7,14 +7,14 @@ from typing import Any, get_args
 import numpy as np
 from tensorflow.python.framework import tensor_util
 
-from components.smoke_test.altered import Batch, evenly, taken_features, without_label
-from components.smoke_test.bench import Bench
-from components.smoke_test.compare import difference
-from components.smoke_test.contract import Signature
-from components.smoke_test.harmful import Harmful, HarmMaker
+from components.smoke_test.bench.altered import Batch, evenly, taken_features, without_label
+from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.compare import difference
+from components.smoke_test.bench.harmful import Harmful, HarmMaker
+from components.smoke_test.bench.requests import MISSING, Row
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import HarmCase, HarmOutcome
 from components.smoke_test.report import CheckResult
-from components.smoke_test.requests import MISSING, Row
 from components.smoke_test.sandbox.session import Answer
 from components.smoke_test.words import shortened
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.bench import Bench
+from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.compare import Difference, compare_output, difference, largest
+from components.smoke_test.bench.requests import serialized
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
-from components.smoke_test.compare import Difference, compare_output, difference, largest
-from components.smoke_test.contract import Contract, Signature
+from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from components.smoke_test.requests import serialized
 from components.smoke_test.sandbox.session import Answer, ModelError, Request
 from components.smoke_test.words import shortened
 from preprocessing.features import RESERVED_SUFFIX

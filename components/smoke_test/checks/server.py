@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.bench import Bench
-from components.smoke_test.contract import Signature
+from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.requests import Row, strings
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.report import CheckResult
-from components.smoke_test.requests import Row, strings
 from components.smoke_test.sandbox.session import Request
 from components.smoke_test.server import rest
 from components.smoke_test.server.client import Client, NoAnswerError

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from components.smoke_test.contract import Signature
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.sandbox.session import Answer
 
 LARGEST_REPLY = 2**28

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from components.smoke_test.closing import Closing
-from components.smoke_test.contract import Signature
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from components.smoke_test.compare import difference
-from components.smoke_test.contract import Signature, Task
+from components.smoke_test.bench.compare import difference
+from components.smoke_test.export.contract import Signature, Task
 from components.smoke_test.names import HarmOutcome
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, Request

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.smoke_test.closing import Closing
-from components.smoke_test.contract import Signature, TensorSpec
+from components.smoke_test.export.contract import Signature, TensorSpec
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
 

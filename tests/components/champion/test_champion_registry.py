@@ -8,7 +8,7 @@ from support.bucket import use_folder_as_storage
 from support.champions import Trained, files_below, look_up, push, trained
 from support.vertex_registry import LOCATION, Registry, error, serving
 
-from components.google_login import TOKEN_VARIABLE
+from components.cloud.google_login import TOKEN_VARIABLE
 from preprocessing.errors import UserError
 
 ENTRY = "registry:orders@champion"

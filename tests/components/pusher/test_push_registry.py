@@ -12,8 +12,8 @@ from support.vertex_registry import LOCATION, Registry, error, serving
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
-from components.google_login import TOKEN_VARIABLE
-from components.google_rest import VertexApi
+from components.cloud.google_login import TOKEN_VARIABLE
+from components.cloud.google_rest import VertexApi
 from components.pusher.config import RegistryUpload
 from components.pusher.executor import Executor
 from components.pusher.registry import register
@@ -140,7 +140,7 @@ def test_a_run_that_pushed_and_could_not_register_is_completed_by_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("components.google_rest._POLL_SECONDS", 0.0)
+    monkeypatch.setattr("components.cloud.google_rest._POLL_SECONDS", 0.0)
     use_folder_as_storage(tmp_path / "storage", monkeypatch)
     model = make_model()
     registry.faults = [(403, error(403, "denied"))]

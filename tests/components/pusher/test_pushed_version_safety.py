@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from support.champions import Trained, push, trained
 
+from components.smoke_test.checks.safety import check_safety
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.safety import check_safety
-from components.smoke_test.saved_model import read_export
+from components.smoke_test.export.saved_model import read_export
 from pipeline.cli import main
 
 

@@ -105,7 +105,7 @@ def test_a_folder_without_report(tmp_path: Path) -> None:
 
 def test_reading_and_showing_a_report_does_not_import_tensorflow() -> None:
     code = (
-        "import sys, components.smoke_test.report, components.smoke_test.page, pipeline.checks_table; "
+        "import sys, components.smoke_test.report, components.smoke_test.page, pipeline.screen.checks_table; "
         "print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

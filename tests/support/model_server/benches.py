@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from support.model_server import toy
 
-from components.smoke_test.bench import Bench, Rows
+from components.smoke_test.bench.bench import Bench, Rows
+from components.smoke_test.bench.requests import Row, strings
 from components.smoke_test.config import Process, Server, SmokeTestConfig
-from components.smoke_test.contract import Contract, Feature
-from components.smoke_test.requests import Row, strings
+from components.smoke_test.export.contract import Contract, Feature
+from components.smoke_test.export.saved_model import read_export
 from components.smoke_test.sandbox.session import Session
-from components.smoke_test.saved_model import read_export
 
 RAW = [(0.5, 3, "Rome"), (-2.25, 7, "Oslo"), (1e6, -4, "Rome"), (None, 5, None), (0.1, None, "Rome")]
 POSITIONS = (3, 5, 8, 13, 21)

@@ -1,0 +1,1 @@
+"""Google's REST APIs: signing in, calls, and tokens kept out of messages."""

@@ -1,0 +1,190 @@
+"""Rows as a reader gives them, in the types of tf.Example; what does not fit becomes a bad row."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from components.example_gen.block import BadRow, FeatureType, Rows
+from components.example_gen.columns.convert import (
+    arrow_type,
+    cells_as_text,
+    convert,
+    elements,
+    is_feature,
+    is_list,
+    is_string,
+    plain,
+)
+from components.example_gen.columns.facts import is_present
+from components.example_gen.columns.use import ColumnUse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 80
+"""Characters of a cell that an error shows."""
+
+
+def typed(
+    rows: Rows,
+    types: Mapping[str, FeatureType],
+    uses: Mapping[str, ColumnUse],
+    null_words: Collection[str] | None,
+    file: str,
+) -> Rows:
+    """The rows in their final types.
+
+    Args:
+      rows: with columns of any Arrow type; a column that is not there is missing in every row.
+      types: the wanted types, in the wanted order; columns without one are left out.
+      uses: what is said about the columns beforehand.
+      null_words: for CSV, the texts that mean missing; None where the format has types of its own.
+      file: where the rows stand, for the bad ones.
+
+    Returns:
+      int64, float64 and string columns, or lists of these for several values a row; binary under "string" where they
+      come as bytes. Missing values are null, in lists they are left out. Rows with a value that does not fit are
+      among the bad ones, with the first such column; all others stay, in order.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    columns: list[pa.Array] = []
+    wrong: dict[str, pa.BooleanArray] = {}
+    present = dict(zip(rows.batch.schema.names, rows.batch.columns, strict=True))
+    for name, kind in types.items():
+        if name not in present:
+            columns.append(pa.nulls(rows.batch.num_rows, arrow_type(kind)))
+            continue
+        date_format = uses[name].date_format if name in uses else None
+        column, misfits = _column(present[name], kind, date_format, null_words)
+        columns.append(column)
+        if misfits is not None:
+            wrong[name] = misfits
+    batch = pa.RecordBatch.from_arrays(columns, names=list(types)) if types else rows.batch.select([])
+    if not wrong:
+        return Rows(batch, rows.places, rows.bad)
+    first: dict[int, str] = {}
+    for name, misfits in wrong.items():
+        for row in np.flatnonzero(misfits.to_numpy(zero_copy_only=False)).tolist():
+            first.setdefault(row, name)
+    taken = pa.array(sorted(first), pa.int64())
+    bad = [plain(column).take(taken) for column in rows.batch.columns]
+    cells = dict(zip(rows.batch.schema.names, bad, strict=True))
+    reasons = {name: _reasons(name, types[name], uses.get(name), cells[name]) for name in set(first.values())}
+    lines = _csv_lines(bad) if null_words is not None else _json_lines(cells)
+    found = [
+        BadRow(file, int(rows.places[row]), reasons[first[row]][position], lines[position])
+        for position, row in enumerate(sorted(first))
+    ]
+    keep = np.ones(batch.num_rows, bool)
+    keep[list(first)] = False
+    return Rows(batch.filter(pa.array(keep)), rows.places[keep], (*rows.bad, *found))
+
+
+def _column(
+    array: pa.Array, kind: FeatureType, date_format: str | None, null_words: Collection[str] | None
+) -> tuple[pa.Array, pa.BooleanArray | None]:
+    import pyarrow.compute as pc
+
+    if not is_feature(array.type):
+        return _nothing(array, kind)
+    array = plain(array)
+    if is_list(array.type):
+        return _lists(array, kind, date_format, null_words)
+    if null_words and is_string(array.type):
+        present = is_present(array, null_words)
+        if present.false_count > array.null_count:
+            array = pc.if_else(present, array, None)
+    return convert(array, kind, date_format)
+
+
+def _nothing(array: pa.Array, kind: FeatureType) -> tuple[pa.Array, pa.BooleanArray]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pa.nulls(len(array), arrow_type(kind)), pc.is_valid(array)
+
+
+def _lists(
+    array: pa.Array, kind: FeatureType, date_format: str | None, null_words: Collection[str] | None
+) -> tuple[pa.Array, pa.BooleanArray | None]:
+    """Element by element. A missing number among several is a misfit: without it the others would move up."""
+    import numpy as np
+    import pyarrow as pa
+
+    cells, rows = elements(array)
+    values, misfits = _column(cells, kind, date_format, null_words)
+    if values.null_count == 0 and array.type == pa.list_(values.type) and not _has_empty(array):
+        return array, None
+    counts = np.bincount(rows, minlength=len(array))
+    valid = values.is_valid().to_numpy(zero_copy_only=False)
+    kept = np.bincount(rows[valid], minlength=len(array))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, values.drop_null(), mask=pa.array(kept == 0))
+    wrong = np.zeros(len(array), bool)
+    if misfits is not None:
+        wrong[rows[misfits.to_numpy(zero_copy_only=False)]] = True
+    if kind != "string":
+        wrong |= (counts > 1) & (kept < counts)
+    return lists, pa.array(wrong) if wrong.any() else None
+
+
+def _has_empty(array: pa.ListArray) -> bool:
+    import pyarrow.compute as pc
+
+    return pc.any(pc.equal(pc.list_value_length(array), 0)).as_py() is True
+
+
+def _reasons(name: str, kind: FeatureType, use: ColumnUse | None, cells: pa.Array) -> list[str]:
+    expected = "an integer" if kind == "int64" else "a number"
+    if is_list(cells.type):
+        expected += " in each place of the list"
+    if use is not None and use.declared is not None:
+        expected += f" ({'INT' if kind == 'int64' else 'FLOAT'} in the schema)"
+    elif use is not None and use.role != "unused":
+        expected += " (it is declared as a number)"
+    texts = map(str, cells.to_pylist()) if _is_nested(cells.type) else cells_as_text(cells).to_pylist()
+    return [
+        f"column {name!r}: expected {expected}, received {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"
+        for text in texts
+    ]
+
+
+def _is_nested(kind: pa.DataType) -> bool:
+    return is_list(kind) or not is_feature(kind)
+
+
+def _csv_lines(columns: Sequence[pa.Array]) -> list[bytes]:
+    lines = []
+    for cells in zip(*(cells_as_text(column).to_pylist() for column in columns), strict=True):
+        out = io.StringIO()
+        csv_module.writer(out, lineterminator="").writerow(cells)
+        lines.append(out.getvalue().encode())
+    return lines
+
+
+def _json_lines(columns: Mapping[str, pa.Array]) -> list[bytes]:
+    lines = []
+    for cells in zip(*(column.to_pylist() for column in columns.values()), strict=True):
+        row = {name: _json_value(cell) for name, cell in zip(columns, cells, strict=True)}
+        lines.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    return lines
+
+
+def _json_value(value: object) -> object:
+    """A value that JSON has: it knows no NaN and no infinity, no bytes and no dates."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [_json_value(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _json_value(each) for key, each in value.items()}
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -1,0 +1,1 @@
+"""Databases: a query run once, its rows kept as one file."""

@@ -1,0 +1,1 @@
+"""Rows, the requests made from them, and comparing the answers."""

@@ -1,0 +1,121 @@
+"""What every check works with: the model in its process, the rows, and what is known of both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.smoke_test.bench import requests
+from components.smoke_test.bench.requests import Row
+from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.export.contract import Contract, Signature
+from components.smoke_test.export.saved_model import Export
+from components.smoke_test.names import CheckName
+from components.smoke_test.sandbox.session import Answer, Request, Session
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The real rows that every signature is asked.
+
+    Attributes:
+      rows: the raw examples, label included.
+      positions: where each stands in the split, counted from 0.
+      golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
+      made: whether they were made up from the signature, because there are no examples.
+    """
+
+    rows: Sequence[Row]
+    positions: Sequence[int]
+    golden: NDArray[np.float32] | None = None
+    made: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that serves now, loaded in a process of its own; the same requests can be sent to it.
+
+    Attributes:
+      contract, export, session: as of the candidate.
+      load_seconds: how long it took to load.
+    """
+
+    export: Export
+    contract: Contract
+    session: Session
+    load_seconds: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One candidate under test.
+
+    Attributes:
+      config: the limits.
+      export: its files.
+      contract: what is known of it.
+      session: its process; the model is loaded.
+      rows: the real rows.
+      load_seconds: how long it took to load.
+      transform_graph: the SavedModel of the transform graph, a local folder, or None.
+      champion: the model that serves now, or why there is none to compare with.
+      infra_blessing: the verdict of TFX's InfraValidator, or None.
+    """
+
+    config: SmokeTestConfig
+    export: Export
+    contract: Contract
+    session: Session
+    rows: Rows
+    load_seconds: float
+    transform_graph: Path | None = None
+    champion: Champion | str = "no champion was given"
+    infra_blessing: bool | None = None
+
+    def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
+        """The request for some rows, without the label unless it is asked for."""
+        return requests.request(signature, rows, without=None if label else self.contract.label)
+
+    @cached_property
+    def answers(self) -> Mapping[str, Answer]:
+        """The answer of each predicting signature to all rows in one batch, by signature. Asked once.
+
+        Raises:
+          ProcessEnded: the model's process ended over it.
+        """
+        signatures = self.contract.predicting()
+        asked = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
+        return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
+
+    def answering(self) -> tuple[Signature, ...]:
+        """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""
+        return tuple(each for each in self.contract.predicting() if self.answers[each.name].error is None)
+
+    def prediction_output(self, answer: Answer) -> str | None:
+        """The output that holds the predictions: the known one, or the only numeric one."""
+        if self.contract.prediction is not None:
+            return self.contract.prediction
+        numeric = [name for name, array in answer.outputs.items() if array.dtype.kind in "fiu"]
+        return numeric[0] if len(numeric) == 1 else None
+
+    def numbers(self, answer: Answer) -> Array | None:
+        """The predictions in an answer, float64 [batch, ...]; None where it can't be told which output they are."""
+        array = answer.outputs.get(self.prediction_output(answer) or "")
+        return None if array is None or array.dtype.kind not in "fiu" else np.asarray(array, np.float64)
+
+    def batch(self, size: int) -> list[Row]:
+        """So many rows; the real ones again and again when there are fewer."""
+        return [self.rows.rows[i % len(self.rows)] for i in range(size)]
+
+    def tolerance(self, check: CheckName) -> float:
+        """The largest difference that the check allows."""
+        return self.config.tolerance_of(check)

@@ -1,0 +1,156 @@
+"""Rows -> what each signature is sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.smoke_test.export.contract import Signature, TensorSpec
+from components.smoke_test.sandbox.session import Request
+
+Array = NDArray[Any]
+Row = Mapping[str, Array]
+"""One raw example: its features as one-dimensional arrays, float32, int64 or objects of bytes. A feature without a
+value is not in it."""
+
+MISSING: Mapping[str, Any] = {"float32": np.float32("nan"), "int64": np.int64(np.iinfo(np.int64).min), "string": b""}
+"""What says "missing" in a tensor of one feature."""
+
+
+def read_examples(files: Sequence[str]) -> Iterator[bytes]:
+    """The serialized examples of a split's files, gzip where the name says so, in the given order."""
+    for file in files:
+        compression = "GZIP" if file.endswith(".gz") else ""
+        yield from tf.data.TFRecordDataset(file, compression_type=compression).as_numpy_iterator()
+
+
+def decode(record: bytes) -> Row:
+    """A serialized tf.Example as a row.
+
+    Raises:
+      google.protobuf.message.DecodeError: it isn't one.
+    """
+    features = tf.train.Example.FromString(record).features.feature
+    row: dict[str, Array] = {}
+    for name in sorted(features):
+        kind = features[name].WhichOneof("kind")
+        values = getattr(features[name], kind).value if kind is not None else ()
+        if values and kind == "bytes_list":
+            row[name] = strings(values)
+        elif values:
+            row[name] = np.array(values, np.float32 if kind == "float_list" else np.int64)
+    return row
+
+
+def encode(row: Row) -> bytes:
+    """The row as a serialized tf.Example."""
+    example = tf.train.Example()
+    for name, values in row.items():
+        feature = example.features.feature[name]
+        if values.dtype == object:
+            feature.bytes_list.value.extend(values.tolist())
+        elif values.dtype.kind == "f":
+            feature.float_list.value.extend(values.tolist())
+        else:
+            feature.int64_list.value.extend(values.tolist())
+    serialized: bytes = example.SerializeToString(deterministic=True)
+    return serialized
+
+
+def strings(values: Sequence[bytes] | Sequence[str]) -> Array:
+    """An object array of bytes, [values]."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
+    return array
+
+
+def request(signature: Signature, rows: Sequence[Row], *, without: str | None = None) -> Request:
+    """The request that asks a signature for these rows.
+
+    Args:
+      signature: of kind `examples` or `features`, not one that takes transformed features.
+      rows: the raw examples.
+      without: a column that is left out of every row: the label. A signature that has an input for it doesn't get one.
+    """
+    if signature.kind == "examples":
+        [(argument, spec)] = signature.inputs.items()
+        sent = [{name: values for name, values in row.items() if name != without} for row in rows]
+        # Of a signature for one example, the first row.
+        examples = serialized(sent[:1]).reshape(()) if spec.shape == () else serialized(sent)
+        return Request(signature.name, {argument: examples})
+    inputs = {}
+    for argument, spec in signature.inputs.items():
+        column = column_of(signature, argument)
+        if column != without:
+            inputs[argument] = tensor([row.get(column) for row in rows], spec)
+    return Request(signature.name, inputs)
+
+
+def column_of(signature: Signature, argument: str) -> str:
+    """The raw column behind an argument of a signature of kind `features`."""
+    feature = signature.features.get(argument)
+    return feature.name if feature else argument
+
+
+def takes_batches(signature: Signature) -> bool:
+    """Whether a request may hold several rows: an input has a batch dimension."""
+    return any(spec.shape != () for spec in signature.inputs.values())
+
+
+def take(whole: Request, signature: Signature, places: Sequence[int] | NDArray[np.int64]) -> Request:
+    """The request for some of the rows of a request, by place, in that order and as often as they are named.
+
+    What is no row's own stays as it is: scalar inputs, and the width that lists of different lengths are filled up to.
+    """
+    chosen = np.asarray(places, np.int64)
+    inputs = {
+        argument: values if signature.inputs[argument].shape == () else values[chosen]
+        for argument, values in whole.inputs.items()
+    }
+    return Request(whole.signature, inputs)
+
+
+def serialized(rows: Sequence[Row]) -> Array:
+    """The rows as serialized tf.Examples, an object array of bytes [rows]."""
+    return strings([encode(row) for row in rows])
+
+
+def tensor(values: Sequence[Array | None], spec: TensorSpec) -> Array:
+    """One feature of several rows as the tensor that a signature takes.
+
+    Args:
+      values: each row's values; None where there are none.
+      spec: of the input: [batch, ...]; of a scalar, the first row's value is taken.
+
+    Returns:
+      An array [rows, ...] of the input's own type. A missing value is NaN, the smallest int64, "", or 0 of any other
+      type; lists of different lengths are filled up with it, and what is more than the shape holds is left out.
+    """
+    dtype: Any = object if spec.dtype == "string" else np.dtype(spec.dtype)
+    missing = np.nan if spec.dtype in ("float64", "float16") else MISSING.get(spec.dtype, 0)
+    if spec.shape == ():
+        first = values[0] if values else None
+        result = np.full((), missing, dtype)
+        if first is not None:
+            result[()] = first[0]
+        return result
+    shape = _row_shape(values, spec)
+    size = int(np.prod(shape, dtype=int))
+    rows = np.full((len(values), size), missing, dtype)
+    for i, given in enumerate(values):
+        if given is not None:
+            rows[i, : len(given)] = given[:size]
+    return rows.reshape((len(values), *shape))
+
+
+def _row_shape(values: Sequence[Array | None], spec: TensorSpec) -> tuple[int, ...]:
+    """The shape of one row; where it leaves one dimension open, the longest row decides."""
+    if spec.shape is None:
+        return ()
+    inner = spec.shape[1:]
+    known = int(np.prod([size for size in inner if size is not None], dtype=int))
+    longest = max((len(each) for each in values if each is not None), default=1)
+    open_size = -(-longest // max(known, 1)) if inner.count(None) == 1 else 1
+    return tuple(open_size if size is None else size for size in inner)

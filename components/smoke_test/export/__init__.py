@@ -1,0 +1,1 @@
+"""The exported model as data: its signatures, graph, contract and golden predictions."""

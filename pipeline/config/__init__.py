@@ -1,0 +1,1 @@
+"""pipeline.yaml: read, merged, validated and explained."""

@@ -1,0 +1,148 @@
+"""`pipeline.yaml` as one typed object: each folder's section, composed."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.data_gate.config import DataGateConfig
+from components.example_gen.config import DataConfig
+from components.pusher.config import PushConfig
+from components.smoke_test.config import SmokeTestConfig
+from components.trainer.config import TrainConfig
+from models.config import MlpModel, ModelConfig
+from pipeline.config.targets import BeamOption, TargetsConfig
+from preprocessing.config import FeaturesConfig, Task
+from preprocessing.settings import ColumnName, Settings, matching
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
+    "multiclass": ("accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "mape", "rmsle", "calibration"),
+}
+"""The metrics that each task has. All of them are reported; `thresholds` may name any of them."""
+
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae", "mape", "rmsle"})
+"""For the change against the champion: these improve by going down, the others by going up."""
+
+
+class Threshold(Settings):
+    """What one metric must reach on the test split."""
+
+    metric: Annotated[str, Field(min_length=1)]
+    min: float | None = None
+    max: float | None = None
+    max_regression: Annotated[float, Field(ge=0)] | None = None
+    """How much worse than the champion, in the metric's own units, the candidate may be. A first run has
+    no champion and is judged by `min` and `max` alone. Not for calibration: 1 is best, not more or less."""
+    slice_by: tuple[ColumnName, ...] = ()
+    """Applies to each value of these columns instead of to all rows; name the same list in `slices`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError(
+                f"threshold on {self.metric!r}: give min or max (max_regression alone has no meaning in a first run)"
+            )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"threshold on {self.metric!r}: min {self.min} is above max {self.max}")
+        if self.metric == "calibration" and self.max_regression is not None:
+            raise ValueError(
+                "threshold on 'calibration': it is best at 1, so max_regression has no direction; use min and max"
+            )
+        return self
+
+
+class EvaluateConfig(Settings):
+    """The Evaluator's gate."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    slices: tuple[Annotated[tuple[ColumnName, ...], Field(min_length=1)], ...] = ()
+    """Columns whose values are reported on their own, each a list (two columns make a combined slice)."""
+    min_slice_examples: Annotated[int, Field(ge=1)] = 1
+    """Slices with fewer test rows are left out of the report and of the thresholds."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.thresholds:
+            raise ValueError("no threshold: a model without any would always be pushed; give at least one")
+        seen = set[tuple[str, frozenset[str]]]()
+        for threshold in self.thresholds:
+            if threshold.slice_by and threshold.slice_by not in self.slices:
+                raise ValueError(f"slice_by {list(threshold.slice_by)} is not in slices; add it there")
+            subject = threshold.metric, frozenset(threshold.slice_by)
+            if subject in seen:
+                where = f" by {', '.join(threshold.slice_by)}" if threshold.slice_by else ""
+                raise ValueError(
+                    f"thresholds: {threshold.metric!r}{where} has two; give min, max and max_regression in one"
+                )
+            seen.add(subject)
+        return self
+
+
+class PipelineConfig(Settings):
+    """One pipeline: from the table to the pushed model."""
+
+    version: Literal[1] = 1
+    """The version of this file's format."""
+    name: Annotated[str, matching(r"^[a-z0-9][a-z0-9-]{0,62}$", "at most 63 lower-case letters, digits and dashes")]
+    """Lower-case letters, digits and dashes: also a valid name on Kubeflow and Vertex AI."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
+    """Seeds the initial weights, the shuffling and dropout."""
+    deterministic: bool = True
+    """TensorFlow's deterministic ops: the same metrics for the same seed. False is faster on GPUs."""
+    root: Annotated[str, Field(min_length=1)] = "output"
+    """The folder that holds everything that the pipeline writes."""
+    data: DataConfig
+    data_gate: DataGateConfig = DataGateConfig()
+    features: FeaturesConfig
+    model: ModelConfig = Field(default=MlpModel())
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig
+    smoke_test: SmokeTestConfig = SmokeTestConfig()
+    push: PushConfig = PushConfig()
+    beam_args: tuple[BeamOption, ...] = (
+        "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
+    )
+    """Beam's pipeline options. The default runs in this process, in memory."""
+    targets: TargetsConfig = TargetsConfig()
+
+    @model_validator(mode="after")
+    def _check_task(self) -> Self:
+        task = self.features.label.task
+        for threshold in self.evaluate.thresholds:
+            if threshold.metric not in METRICS[task]:
+                raise ValueError(
+                    f"evaluate.thresholds: a {task} task has no metric {threshold.metric!r}; allowed: "
+                    f"{', '.join(METRICS[task])}"
+                )
+        self._check_training(task)
+        self._check_stratify(task)
+        return self
+
+    def _check_stratify(self, task: Task) -> None:
+        if self.data.stratified and task == "regression":
+            raise ValueError("data.split.stratify: a regression label has no classes; remove it")
+
+    def _check_training(self, task: Task) -> None:
+        stopping = self.train.early_stopping
+        allowed = {
+            "binary": ("val_loss", "val_accuracy", "val_auc"),
+            "multiclass": ("val_loss", "val_accuracy"),
+            "regression": ("val_loss", "val_rmse", "val_mae"),
+        }[task]
+        if stopping is not None and stopping.monitor not in allowed:
+            raise ValueError(
+                f"train.early_stopping.monitor: a {task} task has no {stopping.monitor!r}; "
+                f"allowed: {', '.join(allowed)}"
+            )
+        if task == "regression":
+            if self.train.class_weights != "none":
+                raise ValueError("train.class_weights: a regression label has no classes; use none")
+            if self.train.label_smoothing:
+                raise ValueError("train.label_smoothing: for classes only; use 0")
+        elif self.train.loss != "auto":
+            raise ValueError(f"train.loss: {self.train.loss} is for regression; use auto")
+
+    def resolved(self) -> dict[str, Any]:
+        """The configuration as plain data, every default filled in: what a run stores."""
+        return self.model_dump(mode="json", by_alias=True)

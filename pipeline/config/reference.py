@@ -1,0 +1,111 @@
+"""The configuration reference of the README, made from the JSON Schema so that the two can't drift apart.
+
+`python -m pipeline.config.reference` writes it between the markers in README.md.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.json_schema import KINDS, json_schema
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- configuration reference: made by `python -m pipeline.config.reference` -->", "<!-- end -->"
+
+_BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
+
+
+def render() -> str:
+    """The reference as Markdown: one table per section, nested sections by their path."""
+    schema = json_schema()
+    required = schema["then"]
+    lines = []
+    for title, section, needed in _sections("", schema, required, schema["$defs"]):
+        lines += [f"**{title}** {section.get('description', '').split(chr(10))[0]}".strip(), ""]
+        lines += ["| field | values | default | |", "|---|---|---|---|"]
+        for name, field in section["properties"].items():
+            default = "required" if name in needed else _default(field)
+            description = " ".join(field.get("description", "").split()).replace("|", "\\|")
+            lines.append(f"| `{name}` | {_values(field)} | {default} | {description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def update(readme: str) -> str:
+    """The README with the reference between its markers.
+
+    Raises:
+      ValueError: the markers are not there.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md: expected the markers {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n\n{render()}\n{END}{after}"
+
+
+def _sections(
+    path: str, section: dict[str, Any], required: dict[str, Any], definitions: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    """Every section with its path and what it requires, outer ones first."""
+    yield path or "pipeline.yaml", section, required.get("required", section.get("required", []))
+    for name, field in section["properties"].items():
+        needs = required.get("properties", {}).get(name, {})
+        for position, branch in enumerate(branch for branch in _branches(field) if "$ref" in branch):
+            inner = definitions[branch["$ref"].rpartition("/")[2]]
+            if "properties" not in inner:
+                continue
+            kinds = (inner["properties"].get(field, {}).get("const") for field in KINDS)
+            kind = next((kind for kind in kinds if kind), None)
+            title = ".".join(part for part in (path, name) if part)
+            title += "[]" if field.get("type") == "array" else f" (`{kind}`)" if kind else ""
+            yield from _sections(title, inner, needs["anyOf"][position] if "anyOf" in needs else needs, definitions)
+
+
+def _branches(field: dict[str, Any]) -> list[dict[str, Any]]:
+    return [field, *field.get("anyOf", []), field.get("items", {})]
+
+
+def _values(field: dict[str, Any]) -> str:
+    """What a field takes, in a few words."""
+    if "anyOf" in field:
+        return " or ".join(dict.fromkeys(_values(branch) for branch in field["anyOf"]))
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "prefixItems" in field:
+        return "[" + ", ".join(_values(item) for item in field["prefixItems"]) + "]"
+    if "$ref" in field:
+        return "any" if field["$ref"].endswith("JsonValue") else "section"
+    kind = field.get("type", "any")
+    if kind == "array":
+        return f"list of {_values(field.get('items', {}))}"
+    if kind == "object":
+        return f"mapping to {_values(field['additionalProperties'])}" if "additionalProperties" in field else "section"
+    bounds = " ".join(f"{sign}{field[key]}" for key, sign in _BOUNDS.items() if key in field)
+    return f"{kind} {bounds}".strip()
+
+
+def _default(field: dict[str, Any]) -> str:
+    if "default" not in field:
+        return ""
+    default = field["default"]
+    if default is None:
+        return "none"
+    text = json.dumps(default, ensure_ascii=False)
+    # A section's default is the defaults of its fields, which have a table of their own.
+    return "" if isinstance(default, dict) else f"`{re.sub(r'[|]', ' ', text)}`"
+
+
+def main() -> None:
+    """Rewrites the reference in README.md."""
+    draft = README.with_name(".README.md.new")
+    draft.write_text(update(README.read_text(encoding="utf-8")), encoding="utf-8")
+    draft.replace(README)
+
+
+if __name__ == "__main__":
+    main()

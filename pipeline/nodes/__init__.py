@@ -1,0 +1,1 @@
+"""The parts of the graph: which node, with what."""

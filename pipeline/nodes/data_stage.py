@@ -1,0 +1,189 @@
+"""The first stage of the graph: from the table to examples, their statistics, schema and anomalies, and the verdict."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
+from tfx.components.example_gen.custom_executors import parquet_executor
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.proto import example_gen_pb2
+from tfx.types.channel import BaseChannel
+
+from components.champion.component import ChampionLookup
+from components.data_gate.component import DataGate
+from components.data_gate.stop import DataStop
+from components.example_gen.bigquery import bigquery_example_gen
+from components.example_gen.block import FeatureType
+from components.example_gen.columns.use import schema_types
+from components.example_gen.component import ArrowExampleGen
+from components.example_gen.config import SPLITS, DataConfig, HashSplit
+from components.example_gen.job import IngestJob
+from components.example_gen.sources import located, relative
+from components.schema_import.component import SchemaImport
+from pipeline.code.fingerprint import fingerprint
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.nodes.baseline import BASELINE_KEY, baseline
+from pipeline.preflight.column_roles import uses
+from pipeline.preflight.staging import StagedData
+from pipeline.selection import CURATED_SCHEMA
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one pipeline reads and writes.
+
+    Attributes:
+      root: holds everything that the pipeline writes: a folder, or a cluster's URL.
+      base: where the configuration's relative paths start.
+      schema: the curated schema; None infers it.
+      serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
+      types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
+      staged: the table as the stock ExampleGen reads it, for `data.reader: tfx`.
+    """
+
+    root: Path | str
+    base: Path
+    schema: Path | None
+    serving: str
+    types: Mapping[str, FeatureType] | None = None
+    staged: StagedData | None = None
+
+
+@dataclass(frozen=True)
+class DataStage:
+    """The nodes of the stage, and what the next ones need of it.
+
+    Attributes:
+      nodes: in the order of their dependencies.
+      examples: the raw Examples.
+      statistics: of every split of them.
+      schema: the raw Schema.
+      gate: what training has to wait for.
+    """
+
+    nodes: list[BaseNode]
+    examples: BaseChannel
+    statistics: BaseChannel
+    schema: BaseChannel
+    gate: BaseNode
+
+
+def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | None) -> DataStage:
+    """Wires ExampleGen to DataGate.
+
+    Args:
+      config: the validated configuration.
+      places: the paths.
+      lookup: on a cluster, what finds the statistics of the last push; None asks the metadata store.
+    """
+    example_gen = _example_gen(config, places)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    if places.schema is None:
+        # Without fixed shapes every column is parsed as sparse, so that a missing value is no error.
+        schema_gen = SchemaGen(statistics=statistics, infer_feature_shape=False, exclude_splits=["eval", "test"])
+    else:
+        schema_gen = SchemaImport(places.schema.read_text(encoding="utf-8")).with_id(CURATED_SCHEMA)
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics, schema=schema)
+    resolver = baseline(config.data_gate.drift.baseline, statistics) if lookup is None else None
+    before = resolver if lookup is None or config.data_gate.drift.baseline == "none" else lookup
+    serving = config.data_gate.serving.sample
+    sample = "" if serving is None else located(serving, str(places.base.absolute()))
+    gate = DataGate(
+        statistics=statistics,
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        examples=examples,
+        baseline_statistics=None if before is None else before.outputs[BASELINE_KEY],
+        config=config.data_gate,
+        features=config.features,
+        divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
+        serving_sample=sample,
+        serving_digest=_digest(sample),
+        on_refusal="record",
+        code_fingerprint=fingerprint(["components.data_gate.executor"]),
+    )
+    nodes = [example_gen, statistics_gen, schema_gen, validator, *([] if resolver is None else [resolver]), gate]
+    # The local runner reads the verdict; the others know failed and done only.
+    stop = gate if lookup is None else DataStop(gate.outputs["verdict"])
+    return DataStage([*nodes, *([] if stop is gate else [stop])], examples, statistics, schema, stop)
+
+
+def _example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
+    data = config.data
+    if data.bigquery is not None and isinstance(data.split, HashSplit):
+        component = bigquery_example_gen(data.bigquery, data.split)
+    elif places.staged is not None:
+        component = _stock_example_gen(data, places.staged)
+    else:
+        component = _arrow_example_gen(config, places)
+    return component.with_id("ExampleGen")
+
+
+def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
+    data = config.data
+    if data.sql is not None:
+        data = data.model_copy(update={"sql": data.sql.located(str(places.base))})
+    base, patterns = relative(
+        {name: located(source, str(places.base.absolute())) for name, source in data.sources().items()}
+    )
+    said = uses(config, schema_types(places.schema))
+    if places.types is not None:
+        # The roles have done their work. Without them another use of a column leaves the cache key as it is.
+        said = {name: replace(use, role="unused") for name, use in said.items() if use.declared or use.date_format}
+    job = IngestJob(
+        data=data,
+        uses=said,
+        types=None if places.types is None else dict(places.types),
+        required=(config.features.label.column,),
+    )
+    return ArrowExampleGen(
+        input_base=base,
+        inputs=patterns or {"all": ""},
+        job=job,
+        code_fingerprint=fingerprint(["components.example_gen.executor", "components.example_gen.driver"]),
+    )
+
+
+def _digest(file: str) -> str:
+    """Of a local file's content; a URL's can't be seen from here."""
+    path = Path(file)
+    if not file or not path.is_file():
+        return ""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
+    # Files or globs, and no folder above one holds a character of a glob: see
+    # `pipeline.preflight.table_check.stock_pattern`.
+    base = os.path.commonpath([Path(source).parent for source in staged.sources.values()])
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=os.path.relpath(source, base))
+        for name, source in staged.sources.items()
+    ]
+    output = None
+    if data.inputs is None and isinstance(data.split, HashSplit):
+        proportions = [(split, getattr(data.split, split)) for split in SPLITS]
+        output = example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[example_gen_pb2.SplitConfig.Split(name=n, hash_buckets=b) for n, b in proportions],
+                # An empty name would be taken for a column's.
+                partition_feature_name=next(iter(data.split.keys), None),
+            )
+        )
+    files = {"input_base": base, "input_config": example_gen_pb2.Input(splits=splits), "output_config": output}
+    if staged.format == "csv":
+        return CsvExampleGen(**files)
+    return FileBasedExampleGen(**files, custom_executor_spec=BeamExecutorSpec(parquet_executor.Executor))

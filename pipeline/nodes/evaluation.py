@@ -1,0 +1,194 @@
+"""Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tensorflow_model_analysis as tfma
+from google.protobuf import wrappers_pb2
+from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+
+from components.evaluator.failures import genuine_failures
+from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, EvaluateConfig, Threshold
+from preprocessing.config import FeaturesConfig
+from preprocessing.features import LABEL, WEIGHT
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+_METRICS_MODULE = "components.evaluator.metrics"
+_CLASSES: dict[str, tuple[str, str, str]] = {
+    # our name: (class, module, JSON of arguments)
+    "auc": ("AUC", "", ""),
+    "auc_pr": ("AUCPrecisionRecall", "", ""),
+    "precision": ("Precision", "", ""),
+    "recall": ("Recall", "", ""),
+    "brier": ("Brier", _METRICS_MODULE, ""),
+    "calibration": ("Calibration", "", ""),
+    "rmse": ("Rmse", _METRICS_MODULE, ""),
+    "rmsle": ("Rmsle", _METRICS_MODULE, ""),
+    "mae": ("Mae", _METRICS_MODULE, ""),
+    "mape": ("Mape", _METRICS_MODULE, ""),
+}
+_CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("binary", "accuracy"): ("BinaryAccuracy", "", '"threshold": 0.5'),
+    ("binary", "log_loss"): ("BinaryLogLoss", _METRICS_MODULE, ""),
+    ("multiclass", "accuracy"): ("MulticlassAccuracy", _METRICS_MODULE, ""),
+    ("multiclass", "log_loss"): ("MulticlassLogLoss", _METRICS_MODULE, ""),
+}
+_WHY_NAN = {
+    "precision": "no row was predicted positive",
+    "recall": "no row's label is the positive class",
+    "calibration": "the labels add up to 0",
+    "rmsle": "a label is -1 or below",
+    "mape": "every label is 0",
+}
+"""The usual reason why a metric has no value."""
+
+
+def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
+    """The Evaluator's configuration.
+
+    Classes are compared as ids, probability by probability; values in the label's own units.
+    """
+    task = features.label.task
+    metrics = [_metric(name, task, evaluate) for name in METRICS[task]]
+    spec = config_pb2.MetricsSpec(metrics=[*metrics, config_pb2.MetricConfig(class_name="ExampleCount")])
+    if task == "binary":
+        # The export answers with both probabilities; the metrics are those of the second, the positive class.
+        spec.binarize.class_ids.values.append(1)
+    slicing = [config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=list(s)) for s in evaluate.slices)]
+    options = config_pb2.Options(min_slice_size=wrappers_pb2.Int32Value(value=evaluate.min_slice_examples))
+    return config_pb2.EvalConfig(
+        model_specs=[_model(features, CANDIDATE), _model(features, BASELINE)],
+        metrics_specs=[spec],
+        slicing_specs=slicing,
+        options=options,
+    )
+
+
+def _model(features: FeaturesConfig, name: str) -> config_pb2.ModelSpec:
+    regression = features.label.task == "regression"
+    return config_pb2.ModelSpec(
+        name=name,
+        is_baseline=name == BASELINE,
+        signature_name="serving_default",
+        preprocessing_function_names=["transform_features"],
+        prediction_key="value" if regression else "probabilities",
+        label_key=features.label.column if regression else LABEL,
+        example_weight_key=WEIGHT if features.weight else "",
+    )
+
+
+def _metric(name: str, task: str, evaluate: EvaluateConfig) -> config_pb2.MetricConfig:
+    class_name, module, arguments = _CLASSES_BY_TASK.get((task, name)) or _CLASSES[name]
+    config = f'"name": "{name}"' + (f", {arguments}" if arguments else "")
+    metric = config_pb2.MetricConfig(class_name=class_name, module=module, config=config)
+    for threshold in evaluate.thresholds:
+        if threshold.metric != name:
+            continue
+        # `MetricConfig.threshold` would hold for every slice that is reported, not for all rows together.
+        slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
+        metric.per_slice_thresholds.append(
+            config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=_bounds(threshold))
+        )
+    return metric
+
+
+def _bounds(threshold: Threshold) -> config_pb2.MetricThreshold:
+    value = config_pb2.GenericValueThreshold()
+    if threshold.min is not None:
+        value.lower_bound.value = threshold.min
+    if threshold.max is not None:
+        value.upper_bound.value = threshold.max
+    bounds = config_pb2.MetricThreshold(value_threshold=value)
+    if threshold.max_regression is not None:
+        lower = threshold.metric in LOWER_IS_BETTER
+        bounds.change_threshold.CopyFrom(
+            config_pb2.GenericChangeThreshold(
+                direction=config_pb2.LOWER_IS_BETTER if lower else config_pb2.HIGHER_IS_BETTER,
+                absolute=wrappers_pb2.DoubleValue(value=threshold.max_regression * (1 if lower else -1)),
+            )
+        )
+    return bounds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the Evaluator said.
+
+    Attributes:
+      blessed: whether every threshold holds.
+      metrics: the candidate's metrics on the whole test split.
+      failures: one line for each threshold that doesn't hold: metric, slice, value, bound.
+      champion: the champion's metrics on the same rows, when there is one.
+    """
+
+    blessed: bool
+    metrics: dict[str, float]
+    failures: tuple[str, ...]
+    champion: dict[str, float]
+
+
+def read_verdict(evaluation_uri: str, blessed: bool) -> Verdict:
+    """Reads the Evaluator's output folder."""
+    result = tfma.load_validation_result(evaluation_uri)
+    return Verdict(
+        blessed=blessed,
+        metrics=_overall(evaluation_uri, CANDIDATE),
+        failures=tuple(_failures(result)),
+        champion=_overall(evaluation_uri, BASELINE),
+    )
+
+
+def _overall(uri: str, model: str) -> dict[str, float]:
+    """The metrics on all rows; empty when the model wasn't evaluated."""
+    metrics: dict[str, float] = {}
+    for record in tfma.load_metrics(uri):
+        if record.slice_key.single_slice_keys:
+            continue
+        for each in record.metric_keys_and_values:
+            # A model that was evaluated alone has no name in the results.
+            if (
+                (each.key.model_name or CANDIDATE) == model
+                and not each.key.is_diff
+                and each.value.HasField("double_value")
+            ):
+                metrics[each.key.name] = each.value.double_value.value
+    known = [name for names in METRICS.values() for name in names]
+    return dict(sorted(metrics.items(), key=lambda each: known.index(each[0]) if each[0] in known else len(known)))
+
+
+def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:
+    for name, failure in genuine_failures(result):
+        where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
+        change = " (change against the champion)" if failure.metric_key.is_diff else ""
+        bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
+        value = _shown(failure)
+        yield f"{failure.metric_key.name}{where} is {value}{change}, expected {bounds}"
+    for missing in result.missing_slices:
+        columns = ", ".join(missing.feature_keys)
+        yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"
+
+
+def _shown(failure: validation_result_pb2.ValidationFailure) -> str:
+    """The value, or why there is none."""
+    if not failure.metric_value.HasField("double_value"):
+        return "not known (too few test rows?)"
+    value = failure.metric_value.double_value.value
+    if not math.isnan(value):
+        return f"{value:.4g}"
+    return f"nan ({_WHY_NAN.get(failure.metric_key.name, 'a prediction is not a number')}?)"
+
+
+def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:
+    if is_diff:
+        change = threshold.change_threshold
+        word = "at most" if change.direction == config_pb2.LOWER_IS_BETTER else "at least"
+        # Adding zero turns -0.0 into 0.0.
+        return f"{word} {change.absolute.value + 0.0:g}"
+    value = threshold.value_threshold
+    parts = []
+    if value.HasField("lower_bound"):
+        parts.append(f"at least {value.lower_bound.value:g}")
+    if value.HasField("upper_bound"):
+        parts.append(f"at most {value.upper_bound.value:g}")
+    return " and ".join(parts)

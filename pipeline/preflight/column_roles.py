@@ -1,0 +1,106 @@
+"""What the configuration says of each column, in the words of ExampleGen's rules. Pure rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from components.example_gen.block import FeatureType
+from components.example_gen.columns.cells import CellType
+from components.example_gen.columns.facts import ColumnFacts
+from components.example_gen.columns.use import ColumnUse, Role, digits_only
+from components.example_gen.config import TimeSplit
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.preflight.table_profile import Watch
+from preprocessing.config import DatetimeFeature, FeaturesConfig
+
+STOCK: Mapping[FeatureType, CellType] = {
+    "int64": CellType.INT,
+    "double": CellType.FLOAT,
+    "string": CellType.STRING,
+}
+
+
+def roles(config: PipelineConfig) -> dict[str, Role]:
+    """What each column that the configuration names is used for; a feature's own kind comes first."""
+    features = config.features
+    found: dict[str, Role] = {features.label.column: "target" if features.label.task == "regression" else "class"}
+    for role, column in _named(config, features):
+        found.setdefault(column, role)
+    return found
+
+
+def _named(config: PipelineConfig, features: FeaturesConfig) -> Iterator[tuple[Role, str]]:
+    groups: tuple[tuple[Role, tuple[str, ...]], ...] = (
+        *(("number", numeric.columns) for numeric in features.numeric),
+        *(("category", categorical.columns) for categorical in features.categorical),
+        *(("boolean", boolean.columns) for boolean in features.boolean),
+        *(("date", datetime.columns) for datetime in features.datetime),
+        ("own", features.preprocessing_columns),
+        ("weight", (features.weight,) if features.weight is not None else ()),
+        ("key", tuple(config.data.split_columns().values())),
+        *(("key", columns) for columns in config.evaluate.slices),
+    )
+    for role, columns in groups:
+        for column in columns:
+            yield role, column
+
+
+def date_formats(features: FeaturesConfig) -> dict[str, str]:
+    """The declared format of each date column."""
+    return {column: datetime.format for datetime in features.datetime for column in datetime.columns}
+
+
+def uses(config: PipelineConfig, declared: Mapping[str, FeatureType]) -> dict[str, ColumnUse]:
+    """What is said beforehand about each column that the configuration or the curated schema names.
+
+    Args:
+      config: the configuration.
+      declared: the schema's types, see `schema_types`.
+    """
+    used, formats = roles(config), date_formats(config.features)
+    split = config.data.split
+    if isinstance(split, TimeSplit) and split.format is not None:
+        formats.setdefault(split.column, split.format)
+    return {
+        name: ColumnUse(used.get(name, "unused"), declared.get(name), formats.get(name)) for name in (*used, *declared)
+    }
+
+
+def watch(config: PipelineConfig) -> Watch:
+    """What a profile must look at more closely to check this configuration."""
+    features = config.features
+    label = features.label.column
+    is_class = features.label.task != "regression"
+    patterns = {column: date_pattern(datetime) for datetime in features.datetime for column in datetime.columns}
+    for boolean in features.boolean:
+        words = "|".join(re.escape(word) for word in (*boolean.true_values, *boolean.false_values))
+        patterns |= dict.fromkeys(boolean.columns, f"(?i:{words})")
+    return Watch(
+        counted=frozenset({label} if is_class else ()),
+        ranged=frozenset(({label} if not is_class else set()) | ({features.weight} if features.weight else set())),
+        patterns=patterns,
+    )
+
+
+def date_pattern(feature: DatetimeFeature) -> str:
+    """RE2 pattern of the texts that preprocessing reads as a date: the format, then anything but a digit."""
+    digits = {"Y": r"\d{4}"}
+    pieces = re.split(r"%([YmdHMS])", feature.format)
+    body = "".join(digits.get(piece, r"\d{1,2}") if i % 2 else re.escape(piece) for i, piece in enumerate(pieces))
+    # Integers count the time since 1970, unless the format itself is nothing but digits.
+    count = "" if digits_only(feature.format) else r"|-?\d{1,19}"
+    return rf"(?s:\s*{body}(?:\D.*)?{count})"
+
+
+def read_as_is(column: ColumnFacts) -> bool:
+    """Whether the stock Parquet reader takes every type that the column has in its files."""
+    import pyarrow as pa
+
+    return all(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        for kind in column.types
+    )

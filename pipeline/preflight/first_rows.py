@@ -1,0 +1,85 @@
+"""Whether the first values of a column are what the configuration declares them to be.
+
+Plain Python on purpose: pyarrow's own comparisons import pandas, which takes longer than all of `lockgate validate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.example_gen.columns.convert import (
+    is_boolean_or_time,
+    is_bytes,
+    is_list,
+    is_plain_number,
+    is_string,
+    value_type,
+)
+from components.example_gen.columns.use import NUMBERS, Role
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What a column holds instead of what was declared; `value` is None when its type says it all."""
+
+    message: str
+    value: str | None
+    hint: str
+
+
+def mismatch(column: pa.ChunkedArray, role: Role, null_words: Sequence[str]) -> Mismatch | None:
+    """Compares a column's first values with its role.
+
+    Args:
+      column: the values of the first rows.
+      role: what the configuration uses the column for.
+      null_words: texts that mean missing.
+
+    Returns:
+      Why a run would refuse the column; None when these rows give no reason.
+    """
+    import pyarrow as pa
+
+    kind = value_type(column.type)
+    if is_list(column.type) and role != "own" and any(len(cells or ()) > 1 for cells in column.to_pylist()):
+        return Mismatch("has several values in one row", None, "write the table with one number or text a row there")
+    if is_plain_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        return None
+    if is_boolean_or_time(kind):
+        hint = "declare the column under features.datetime"
+        return Mismatch(f"must be a number, not of the type {kind}", None, hint) if role in NUMBERS else None
+    if not (is_string(kind) or is_bytes(kind)):
+        hint = "write the table with one number or text a row there"
+        return Mismatch(f"a column of the type {kind} can be no input", None, hint)
+    if role in NUMBERS:
+        return _first_text(_texts(column), frozenset(null_words), is_label=role == "target")
+    return None
+
+
+def _first_text(cells: Sequence[str | None], null_words: frozenset[str], *, is_label: bool) -> Mismatch | None:
+    for row, cell in enumerate(cells, 1):
+        if cell and cell not in null_words and not _is_number(cell):
+            hint = "name the column with the numbers to predict, or another task"
+            if not is_label:
+                hint = "declare the column as categorical, or add the word to data.csv.null_values if it means missing"
+            return Mismatch(f"must be a number, but row {row} is not", cell, hint)
+    return None
+
+
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Cells of text; of lists their only element."""
+    cells = [cell[0] if isinstance(cell, list) and cell else cell or None for cell in column.to_pylist()]
+    return [cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else cell for cell in cells]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,272 @@
+"""One streaming pass over the files of a table: what every column holds, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.example_gen.columns.cells import is_number
+from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
+from components.example_gen.columns.facts import ColumnFacts, Present
+from components.example_gen.columns.use import Role
+from pipeline.preflight.table_files import TableReader
+from pipeline.preflight.table_text import TextFacts, scan_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_CLASSES = 1000
+"""Values of a watched column are counted up to this many different ones."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a profile looks at more closely.
+
+    Attributes:
+      counted: columns whose values are counted, for labels with classes.
+      ranged: columns whose smallest and largest numbers are wanted.
+      patterns: by column, the RE2 pattern that its texts are expected to match in full.
+    """
+
+    counted: frozenset[str] = frozenset()
+    ranged: frozenset[str] = frozenset()
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ColumnProfile(ColumnFacts):
+    """What one column of one file (or of several, merged) holds: the facts, and what a preflight also looks at.
+
+    Attributes:
+      null_words: cells such as "NA" that mean missing and that the stock TFX reader takes for text.
+      zeros: a Parquet column holds 0, which the stock TFX reader takes for missing.
+      minimum, maximum: of the numbers, where wanted; NaN and text left out.
+      counts: rows by value as text, where wanted; incomplete beyond `MAX_CLASSES` values.
+      unmatched: present rows that do not match the expected pattern, and the first of those texts.
+    """
+
+    null_words: bool = False
+    zeros: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    unmatched: int = 0
+    first_unmatched: str | None = None
+
+    def look(self, array: pa.Array, name: str, watch: Watch, null_words: tuple[str, ...] | None) -> None:
+        """Adds some rows of the column of this name."""
+        present = self.add(array, null_words)
+        if present is None:
+            return
+        self.null_words = self.null_words or present.null_words
+        if present.counts is None:
+            self._look_at_numbers(present.values, name, watch)
+        else:
+            self._look_at_texts(present, name, watch)
+
+    def join(self, other: ColumnProfile) -> None:
+        """Adds what the same column holds in another file."""
+        self.merge(other)
+        self.null_words = self.null_words or other.null_words
+        self.zeros = self.zeros or other.zeros
+        self._widen(other.minimum, other.maximum)
+        self.counts.update(other.counts)
+        self.unmatched += other.unmatched
+        self.first_unmatched = self.first_unmatched if self.first_unmatched is not None else other.first_unmatched
+
+    def _widen(self, low: float | None, high: float | None) -> None:
+        if low is not None and (self.minimum is None or low < self.minimum):
+            self.minimum = low
+        if high is not None and (self.maximum is None or high > self.maximum):
+            self.maximum = high
+
+    def _look_at_texts(self, present: Present, name: str, watch: Watch) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._count(present.values, present.counts, name, watch)
+        if name in watch.ranged:
+            numbers = pc.utf8_trim_whitespace(present.values.filter(is_number(present.values)))
+            self._widen(*_range(pc.cast(numbers, pa.float64())))
+
+    def _look_at_numbers(self, numbers: pa.Array, name: str, watch: Watch) -> None:
+        import pyarrow.compute as pc
+
+        self.zeros = self.zeros or pc.any(pc.equal(numbers, 0)).as_py() is True
+        if name in watch.ranged:
+            self._widen(*_range(numbers))
+        if len(numbers) and (name in watch.counted or name in watch.patterns):
+            values, counts = pc.value_counts(numbers).flatten()
+            self._count(cells_as_text(values), counts, name, watch)
+
+    def _count(self, values: pa.Array, counts: pa.Array, name: str, watch: Watch) -> None:
+        import pyarrow.compute as pc
+
+        if name in watch.counted and len(self.counts) <= MAX_CLASSES:
+            shown = slice(0, MAX_CLASSES + 1)
+            self.counts.update(dict(zip(values[shown].to_pylist(), counts[shown].to_pylist(), strict=True)))
+        pattern = watch.patterns.get(name)
+        if pattern is not None and len(values):
+            wrong = pc.invert(pc.match_substring_regex(values, rf"\A(?:{pattern})\z"))
+            if pc.any(wrong).as_py():
+                self.unmatched += pc.sum(counts.filter(wrong)).as_py()
+                if self.first_unmatched is None:
+                    self.first_unmatched = values.filter(wrong)[0].as_py()
+
+
+@dataclass(frozen=True)
+class FileProfile:
+    """What one file holds.
+
+    Attributes:
+      file: its path.
+      names: its columns in order; the nameless ones are "".
+      rows: data rows.
+      columns: by name, the nameless ones left out.
+      text: for CSV that the stock TFX reader is to read, what it looks like as text.
+    """
+
+    file: Path
+    names: tuple[str, ...]
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+    text: TextFacts | None = None
+
+    @property
+    def irregular(self) -> bool:
+        """Whether the stock TFX reader would split the text into other rows than we do."""
+        return self.text is not None and (self.text.records != self.rows or not self.text.balanced)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read: every file's profile, by split ("all" where the pipeline makes the splits).
+
+    Attributes:
+      reader: reads its files.
+      splits: the profiles of each split's files.
+    """
+
+    reader: TableReader
+    splits: Mapping[str, tuple[FileProfile, ...]]
+    _merged: dict[tuple[str | None, str], ColumnProfile] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[FileProfile, ...]:
+        """The profiles of all files."""
+        return tuple(profile for profiles in self.splits.values() for profile in profiles)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that have a name, in the order of the first file that has them."""
+        return tuple(dict.fromkeys(name for profile in self.files for name in profile.columns))
+
+    @property
+    def skips(self) -> bool:
+        """Whether a run goes on without bad rows."""
+        return self.reader.data.on_bad_row != "fail"
+
+    def rows(self, split: str) -> int:
+        """The data rows of one split."""
+        return sum(profile.rows for profile in self.splits[split])
+
+    def column(self, name: str, split: str | None = None) -> ColumnProfile:
+        """What a column holds in all files, or in those of one split."""
+        if (split, name) not in self._merged:
+            merged = ColumnProfile()
+            for profile in self.files if split is None else self.splits[split]:
+                # JSON Lines and TFRecord: a file may lack a column.
+                lacking = ColumnProfile(rows=profile.rows, missing=profile.rows)
+                merged.join(profile.columns.get(name, lacking))
+            self._merged[split, name] = merged
+        return self._merged[split, name]
+
+    def unsupported(self, name: str, role: Role = "unused") -> str | None:
+        """The type of a column that can't be a feature in that role; None where it can.
+
+        The stock TFX readers take no lists and no bytes; of ours, only the user's own function can take several values.
+        """
+        column = self.column(name)
+        if column.unsupported is not None:
+            return column.unsupported
+        if self.reader.data.reader == "tfx":
+            return next((str(kind) for kind in column.types if is_list(kind) or is_bytes(kind)), None)
+        if column.multiple and role not in ("own", "unused"):
+            return next(str(kind) for kind in column.types if is_list(kind))
+        return None
+
+    def place(self, name: str, wrong: Callable[[str], bool]) -> tuple[str, str]:
+        """Where the first wrong cell of a column stands, and the cell."""
+        for profile in self.files:
+            found = place_of(profile.file, self.reader, name, wrong)
+            if found is not None:
+                return found
+        return str(self.files[0].file), "?"
+
+
+def profile_file(file: Path, reader: TableReader, watch: Watch) -> FileProfile:
+    """Reads one file from its first to its last byte.
+
+    Raises:
+      UserError: it can't be read, or one of its rows can't and `data.on_bad_row` is fail.
+    """
+    names = reader.columns(file)
+    columns = {name: ColumnProfile() for name in names if name}
+    rows = 0
+    for part in reader.rows(file):
+        for name, array in zip(part.batch.schema.names, part.batch.columns, strict=True):
+            if name:
+                # A column that begins late (JSON Lines) was missing so far.
+                profile = columns.setdefault(name, ColumnProfile())
+                profile.look(array, name, watch, reader.null_words)
+        rows += part.batch.num_rows
+    for profile in columns.values():
+        profile.missing += rows - profile.rows
+        profile.rows = rows
+    text = scan_text(file, reader.data.csv) if reader.format == "csv" and reader.data.reader == "tfx" else None
+    return FileProfile(file, (*names, *(name for name in columns if name not in names)), rows, columns, text)
+
+
+def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Where the first wrong cell stands, and the cell: `FILE, line 7`, or for binary formats `FILE, row 6`.
+
+    Only called when something is wrong: it reads the file again, slowly.
+
+    Args:
+      file: the file.
+      reader: reads it.
+      column: the column to look in.
+      wrong: tells from a cell's text, "" for a missing one, whether it is wrong.
+    """
+    words = frozenset(reader.null_words or ())
+    for part in reader.rows(file):
+        position = part.batch.schema.get_field_index(column)
+        if position < 0:
+            cells = [(row, "") for row in range(part.batch.num_rows)]
+        else:
+            cells = _cells(part.batch.column(position))
+        for row, cell in cells:
+            if wrong("" if cell in words else cell):
+                return reader.place(str(file), int(part.places[row])), cell
+    return None
+
+
+def _cells(array: pa.Array) -> list[tuple[int, str]]:
+    """Every cell as its row and its text; of lists every element, and "" where there is none."""
+    array = plain(array)
+    if not is_list(array.type):
+        return list(enumerate(cells_as_text(array).to_pylist()))
+    values, rows = elements(array)
+    cells = list(zip(rows.tolist(), cells_as_text(values).to_pylist(), strict=True))
+    return sorted(cells + [(row, "") for row in set(range(len(array))) - {row for row, _ in cells}])
+
+
+def _range(numbers: pa.Array) -> tuple[float | None, float | None]:
+    import pyarrow.compute as pc
+
+    found = pc.min_max(numbers)
+    return found["min"].as_py(), found["max"].as_py()

@@ -1,0 +1,295 @@
+"""What must hold of a table before a run may start; every breach names file, column, row and the next step."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from operator import eq
+from pathlib import Path
+
+from components.example_gen.block import FeatureType
+from components.example_gen.columns.use import NUMBERS, Role, is_boolean, is_temporal, not_a_feature
+from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, Table
+from preprocessing.config import Label
+from preprocessing.errors import UserError
+
+MIN_ROWS = 10
+"""A table with fewer rows can't be split into train, eval and test."""
+RARE_CLASS = 10
+"""A class with fewer rows may be absent from one of the splits."""
+_LABEL: tuple[Role, ...] = ("class", "target")
+
+
+def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> None:
+    """Every configured column must be in the header.
+
+    Raises:
+      UserError: one is not.
+    """
+    for name, role in names.items():
+        if name in columns:
+            continue
+        what = {"class": "label column", "target": "label column", "weight": "weight column", "key": "column"}
+        near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)
+        shown = ", ".join(repr(column) for column in columns[:20]) + (", ..." if len(columns) > 20 else "")
+        raise UserError(
+            f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are {shown}",
+            hint=f"did you mean {near[0]!r}?" if near else "change the name in the configuration, or the table",
+        )
+
+
+def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> None:
+    """Two files of a table must have the same columns, in any order.
+
+    Raises:
+      UserError: they have not.
+    """
+    lacking = [name for name in first[1] if name not in other[1]]
+    extra = [name for name in other[1] if name not in first[1]]
+    if lacking or extra:
+        differences = [f"it lacks {', '.join(map(repr, lacking))}"] if lacking else []
+        differences += [f"it also has {', '.join(map(repr, extra))}"] if extra else []
+        raise UserError(
+            f"{other[0]}: other columns than in {first[0]}: {'; '.join(differences)}",
+            hint="all files of a table, and all splits, need the same columns",
+        )
+
+
+def check_rows(table: Table, label: str) -> None:
+    """Every split must have rows, and a table that is split by hash enough of them that have a label.
+
+    Raises:
+      UserError: it has not.
+    """
+    for split, profiles in table.splits.items():
+        rows = table.rows(split)
+        where = ", ".join(str(profile.file) for profile in profiles[:3]) + (", ..." if len(profiles) > 3 else "")
+        if rows == 0:
+            what = "the table" if split == "all" else f"the {split} split"
+            raise UserError(
+                f"{where}: {what} has a header but no rows", hint="write the table again, or point data at another file"
+            )
+        labelled = table.column(label, split).present
+        if split == "all" and 0 < labelled < MIN_ROWS:
+            raise UserError(
+                f"{where}: expected at least {MIN_ROWS} rows with a label to split into train, eval and test, received "
+                f"{labelled} (of {rows} rows)",
+                hint="collect more rows, or give the splits yourself under data.inputs",
+            )
+
+
+def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, FeatureType]) -> None:
+    """Every used column must hold what its group says, and the same kind in every file.
+
+    Raises:
+      UserError: text among numbers, text in one file and numbers in another, an empty or nested column.
+    """
+    for name, role in used.items():
+        column = table.column(name)
+        if (kind := table.unsupported(name, role)) is not None:
+            raise not_a_feature(name, kind)
+        for split in table.splits if role in _LABEL else ("all", "train"):
+            if role != "unused" and split in table.splits and table.column(name, split).present == 0:
+                what = "everywhere" if split == "all" else f"in the {split} split"
+                raise UserError(
+                    f"{table.splits[split][0].file}: column {name!r} is empty {what}",
+                    hint="take it out of the configuration, or fill it",
+                )
+        if role in NUMBERS and declared.get(name) == "string":
+            raise UserError(
+                f"column {name!r}: data.schema says BYTES, but it is declared as a number",
+                hint="say `type: FLOAT` in the schema file, or declare the column as categorical",
+            )
+        if not (role in NUMBERS and is_boolean(column)):
+            _check_kind_of(table, name, role, declared.get(name))
+
+
+def _check_kind_of(table: Table, name: str, role: Role, declared: FeatureType | None) -> None:
+    files = [profile for profile in table.files if name in profile.columns]
+    numbers = [profile for profile in files if profile.columns[name].cells.kind == "number"]
+    texts = [profile for profile in files if profile.columns[name].cells.first_text is not None]
+    only_text = [profile for profile in texts if profile.columns[name].cells.kind == "text"]
+    needs_numbers = role in NUMBERS or declared in ("int64", "double")
+    if needs_numbers and table.skips and table.column(name).cells.any_number:
+        return  # cells that do not fit are bad rows, which the run counts
+    if numbers and texts and (needs_numbers or (only_text and declared is None and role != "boolean")):
+        value = (texts if needs_numbers else only_text)[0].columns[name].cells.first_text
+        place, cell = table.place(name, partial(eq, value))
+        raise UserError(
+            f"column {name!r} is text in one file and a number in another: {place}: {cell!r}; {numbers[0].file}: "
+            "numbers only",
+            hint="write the same kind of value in every file; if all of it is meant as text, say `type: BYTES` for "
+            "the column in the schema file",
+        )
+    if needs_numbers and texts:
+        value = texts[0].columns[name].cells.first_text
+        place, cell = table.place(name, partial(eq, value))
+        why = "data.schema says that it holds numbers" if role not in NUMBERS else "it is declared as a number"
+        raise UserError(
+            f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
+            hint="mend the cell; or declare the column under categorical, boolean or datetime; or, if the word means "
+            "missing, add it to data.csv.null_values",
+        )
+    fraction = table.column(name).cells.first_fraction
+    if declared == "int64" and fraction is not None:
+        place, cell = table.place(name, partial(eq, fraction))
+        raise UserError(
+            f"{place}: column {name!r}: data.schema says INT, received {cell!r}",
+            hint="say `type: FLOAT` (or BYTES for codes such as 007) in the schema file, or mend the cell",
+        )
+
+
+def check_label(table: Table, label: Label) -> None:
+    """The label must be there, vary, and be what the task predicts.
+
+    Raises:
+      UserError: with the first row that is wrong.
+    """
+    name, column = label.column, table.column(label.column)
+    if label.task == "regression":
+        if column.minimum == column.maximum:
+            raise UserError(f"the label {name!r} is {column.minimum} in every row", hint="choose a label that varies")
+        _check_scale(table, label, column)
+        return
+    if len(column.counts) > MAX_CLASSES:
+        raise UserError(
+            f"the label {name!r} has more than {MAX_CLASSES} different values; these are no classes",
+            hint="set features.label.task to regression if it is a number, or choose another label",
+        )
+    for split in table.splits:
+        counts = table.column(name, split).counts
+        if len(counts) < 2:
+            where = "in every row" if split == "all" else f"in every row of the {split} split"
+            raise UserError(
+                f"{table.splits[split][0].file}: the label {name!r} is {next(iter(counts), '')!r} {where}",
+                hint="a model needs at least two classes; check the label, or how the table was split",
+            )
+    _check_classes(table, label, column)
+
+
+def _check_scale(table: Table, label: Label, column: ColumnProfile) -> None:
+    lowest = {"log": 0.0, "log1p": -1.0}.get(label.transform)
+    if lowest is not None and column.minimum is not None and column.minimum <= lowest:
+        place, cell = table.place(label.column, lambda text: text != "" and float(text) <= lowest)
+        raise UserError(
+            f"{place}: the label {label.column!r} is {cell}, which has no logarithm (features.label.transform is "
+            f"{label.transform!r}, which needs numbers above {lowest:g})",
+            hint="set features.label.transform to none" + (" or log1p" if label.transform == "log" else ""),
+        )
+
+
+def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
+    if label.classes is None:
+        if label.task == "binary" and len(column.counts) != 2:
+            shown = ", ".join(repr(value) for value in sorted(column.counts)[:10])
+            raise UserError(
+                f"the label {label.column!r} is binary by the configuration, and has {len(column.counts)} values: "
+                f"{shown}",
+                hint="set features.label.task to multiclass, or mend the values",
+            )
+        _check_learnt_classes(table, label.column)
+        return
+    unknown = [value for value in column.counts if value not in label.classes]
+    if not unknown:
+        return
+    places = [f"{table.place(label.column, partial(eq, value))[0]}: {value!r}" for value in unknown[:5]]
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    near = difflib.get_close_matches(unknown[0], label.classes, n=1, cutoff=0.6)
+    raise UserError(
+        f"the label {label.column!r} has values that are not among features.label.classes "
+        f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
+        hint=(f"did the table mean {near[0]!r}? " if near else "") + "add the values to classes, or mend the rows",
+    )
+
+
+def _check_learnt_classes(table: Table, name: str) -> None:
+    """Classes that are not named are learnt from the training split: it must have them all."""
+    if "train" not in table.splits:
+        return  # split by hash: see pipeline.preflight.split_check
+    known = table.column(name, "train").counts
+    for split in table.splits:
+        unknown = [value for value in table.column(name, split).counts if value not in known]
+        if unknown:
+            place, cell = table.place(name, partial(eq, unknown[0]))
+            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+            raise UserError(
+                f"{place}: the label {name!r} is {cell!r}, a class that no row of the training split has{more}",
+                hint="name all classes in features.label.classes, or give the training split rows of each",
+            )
+
+
+def check_weight(table: Table, name: str) -> None:
+    """Example weights must be there and not negative, and not all 0.
+
+    Raises:
+      UserError: with the first row that is wrong.
+    """
+    column = table.column(name)
+    if column.missing:
+        place, _ = table.place(name, partial(eq, ""))
+        raise UserError(f"{place}: the weight {name!r} is missing", hint="give every row a weight of 0 or more")
+    if column.minimum is not None and column.minimum < 0:
+        place, cell = table.place(name, lambda text: float(text) < 0)
+        raise UserError(f"{place}: the weight {name!r} is {cell}", hint="give every row a weight of 0 or more")
+    if column.maximum == 0:
+        raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; mend it, or take it out")
+
+
+def check_split_columns(table: Table, names: Iterable[str]) -> None:
+    """The columns that decide on a row's split must be there in every row.
+
+    Raises:
+      UserError: with the first row that lacks one, unless such rows are skipped as bad ones.
+    """
+    for name in names:
+        if table.column(name).missing and not table.skips:
+            place, _ = table.place(name, partial(eq, ""))
+            raise UserError(
+                f"{place}: column {name!r} of data.split is missing",
+                hint="fill it in every row, or choose another column",
+            )
+
+
+def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:
+    """Yields a warning for every date or boolean column of which some values can't be read.
+
+    Raises:
+      UserError: none can be read.
+    """
+    for name, role in used.items():
+        column = table.column(name)
+        if role not in ("date", "boolean") or not column.unmatched or (role == "date" and is_temporal(column)):
+            continue
+        value = column.first_unmatched
+        place, cell = table.place(name, partial(eq, value))
+        what = "in the declared format" if role == "date" else "among true_values and false_values"
+        if column.unmatched == column.present:
+            raise UserError(
+                f"{place}: column {name!r}: no value is {what}, the first is {cell!r}",
+                hint="set the group's format as the dates are written" if role == "date" else "list the column's words",
+            )
+        yield (
+            f"column {name!r}: {column.unmatched} of {column.present} values are not {what} and count as missing, "
+            f"the first is {cell!r} ({place})"
+        )
+
+
+def empty_files(table: Table) -> Iterator[str]:
+    """Yields a warning for every file that has columns and no rows."""
+    for profile in table.files:
+        if profile.rows == 0:
+            yield f"{profile.file} has no rows"
+
+
+def rare_classes(table: Table, label: Label) -> Iterator[str]:
+    """Yields a warning for every class that has few rows or none."""
+    if label.task == "regression":
+        return
+    counts = table.column(label.column).counts
+    for name in label.classes or ():
+        if name not in counts:
+            yield f"the class {name!r} of the label {label.column!r} is in no row"
+    for name, rows in counts.items():
+        if rows < RARE_CLASS:
+            yield f"the class {name!r} of the label {label.column!r} has {rows} rows: a split may be without it"

@@ -1,0 +1,275 @@
+"""What a valid configuration can still get wrong: places, dotted paths, the table's columns and their kinds.
+
+Answers at once: nothing here imports TensorFlow or the user's code, and of a table only headers and the first rows
+are read. What only the whole table can tell is found when a run reads it.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from components.example_gen.columns.use import NUMBERS, schema_types
+from components.example_gen.config import STOCK_FORMATS, Format
+from components.example_gen.sources import resolve_spans
+from pipeline.code.importable import why_not_importable
+from pipeline.config.loader import LoadedConfig
+from pipeline.config.problems import Problem, brief, listed, nearest, shown
+from pipeline.config.yaml_tree import FieldPath, dotted
+from pipeline.preflight.column_roles import roles
+from pipeline.preflight.first_rows import mismatch
+from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
+from preprocessing.errors import UserError
+from preprocessing.features import planned_inputs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+MAX_FILES = 1000
+"""Files of one table whose headers are compared."""
+FIRST_ROWS = 1000
+"""Rows whose values are looked at."""
+_ALIKE = "give all files of the table, and all splits, the same columns (was one renamed?)"
+_GLOB = frozenset("*?[]\\")
+"""What has a meaning in a file pattern. TFX and Beam look for the files below the root by pattern, without quoting."""
+
+
+def problems(loaded: LoadedConfig) -> list[Problem]:
+    """Everything that is wrong with a loaded configuration, in the order of the checks; empty when it may run."""
+    checks = _Checks(loaded)
+    checks.places()
+    checks.names()
+    checks.dotted_paths()
+    checks.schema()
+    checks.serving_sample()
+    checks.table()
+    return checks.found
+
+
+class _Checks:
+    """Collects problems; each check goes on with what the ones before it left sound."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self.found: list[Problem] = []
+        self._loaded = loaded
+        self._config = loaded.config
+
+    def names(self) -> None:
+        """Columns whose transformed names would collide."""
+        try:
+            planned_inputs(self._config.features)
+        except UserError as error:
+            self._report(("features",), error.message.removeprefix("features: "), hint=error.hint)
+
+    def places(self) -> None:
+        """Folders and files that the configuration names, the table aside."""
+        config = self._config
+        if "://" in config.root:
+            self._report(("root",), "must be a folder on this machine", received=brief(config.root))
+        elif _GLOB.intersection(root := str(self._loaded.root())):
+            self._report(
+                ("root",),
+                f"leads to a path with one of the characters {' '.join(sorted(_GLOB))}, which TFX takes for a pattern",
+                received=brief(root),
+                hint="rename that folder, or set root to a folder elsewhere (an absolute path)",
+            )
+        directory = config.push.directory
+        if config.push.remote and not directory.startswith("gs://"):
+            message = "TensorFlow writes to no such URL; give a folder, or gs://BUCKET/FOLDER"
+            self._report(("push", "directory"), message, received=brief(directory))
+        elif Path(os.path.normpath(directory)).parts[:1] == ("..",):
+            message = "leaves the root; give an absolute path to push elsewhere"
+            self._report(("push", "directory"), message, received=brief(directory))
+        if config.data.prepare is not None and not self._loaded.resolve(config.data.prepare).is_file():
+            self._report(("data", "prepare"), "no such file", received=brief(config.data.prepare))
+
+    def dotted_paths(self) -> None:
+        """Functions of the user's own."""
+        paths: dict[FieldPath, str | None] = {
+            ("model", "family"): self._config.model.family,
+            ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
+        }
+        for field, path in paths.items():
+            reason = why_not_importable(path) if path is not None and "." in path else None
+            if reason is not None:
+                hint = "" if reason.installed else "install your package (pip install -e .) or set PYTHONPATH"
+                self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
+
+    def serving_sample(self) -> None:
+        """The rows that the data gate compares the training data with."""
+        sample = self._config.data_gate.serving.sample
+        if sample is not None and "://" not in sample and not self._loaded.resolve(sample).is_file():
+            self._report(("data_gate", "serving", "sample"), "no such file", received=brief(sample))
+
+    def schema(self) -> None:
+        """The curated schema: it names every column that the configuration does, in a fitting type."""
+        field: FieldPath = ("data", "schema")
+        if self._config.data.schema_file is None:
+            return
+        path = self._loaded.resolve(self._config.data.schema_file)
+        if not path.is_file():
+            self._report(field, "no such file", received=brief(self._config.data.schema_file))
+            return
+        declared = self._tried(field, lambda: schema_types(Path(shown(path))))
+        if declared is None:
+            return
+        message = f"the schema {shown(path)} has no such column"
+        self._known_columns(declared, message, hint="correct the name, or declare the column in the schema")
+        for column, role in roles(self._config).items():
+            if role in NUMBERS and declared.get(column) == "string":
+                message = f"must be a number, but the schema {shown(path)} declares the column as BYTES"
+                self._report(self._stating(column), message, received=brief(column))
+
+    def table(self) -> None:
+        """The table's files, columns and first rows; nothing of one that is in a database or behind a URL."""
+        data = self._config.data
+        if is_remote(data):
+            return
+        place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
+        spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
+        for split, found in self._sources(place).items():
+            field = place if split == "all" else (*place, split)
+            spans[field] = [files for source in found if (files := self._files(field, source))]
+        sources = {field: [file for files in parts for file in files] for field, parts in spans.items() if parts}
+        every_file = [file for files in sources.values() for file in files]
+        fmt = self._tried(place, lambda: table_format(every_file, data)) if every_file else None
+        if fmt is None:
+            return
+        if data.reader == "tfx" and fmt not in STOCK_FORMATS:
+            message = f"tfx reads {' and '.join(STOCK_FORMATS)} only, the files are {fmt}"
+            self._report(("data", "reader"), message, hint="use reader: arrow")
+            return
+        if fmt in LOOSE or self._headers(sources, fmt):
+            for field, parts in spans.items():
+                # Of a window of spans each has to have rows.
+                for files in parts:
+                    self._tried(field, partial(self._first_rows, files, fmt))
+
+    def _sources(self, place: FieldPath) -> Mapping[str, tuple[str, ...]]:
+        """The files, folders or globs of every input; of spans, those that a run would read."""
+        base = str(self._loaded.base)
+        found = self._tried(place, lambda: resolve_spans(self._config.data, base).sources, hint=self._prepared())
+        return found or {}
+
+    def _files(self, field: FieldPath, source: str) -> tuple[Path, ...]:
+        path = shown(Path(source))
+        return self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
+
+    def _prepared(self) -> str:
+        """How to make the table, where the configuration says by which script."""
+        if self._config.data.prepare is None:
+            return ""
+        script = self._loaded.resolve(self._config.data.prepare)
+        return f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else ""
+
+    def _headers(self, sources: Mapping[FieldPath, Sequence[Path]], fmt: Format) -> bool:
+        """Whether every source can be read, all have the same columns, and those of the configuration."""
+        headers = {field: self._tried(field, partial(self._header, files, fmt)) for field, files in sources.items()}
+        found = {field: columns for field, columns in headers.items() if columns is not None}
+        if len(found) < len(headers) or not self._same_columns(found):
+            return False
+        hint = "correct the name, or bring the column back into the table (was it renamed?)"
+        return self._known_columns(found[next(iter(found))], "the table has no such column", hint=hint)
+
+    def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
+        """The columns of a table's first file; an error when those of the others are not the same."""
+        reader = TableReader(fmt, self._config.data)
+        columns = reader.columns(files[0])
+        for file in files[1:MAX_FILES]:
+            names = reader.columns(file)
+            if set(names) != set(columns):
+                difference = _difference(columns, names)
+                raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
+        return columns
+
+    def _same_columns(self, headers: Mapping[FieldPath, Sequence[str]]) -> bool:
+        """Whether the splits of a table have the same columns."""
+        first, columns = next(iter(headers.items()))
+        for field, names in headers.items():
+            if set(names) != set(columns):
+                message = f"its columns differ from those of {dotted(first)}: {_difference(columns, names)}"
+                self._report(field, message, hint=_ALIKE)
+                return False
+        return True
+
+    def _known_columns(self, columns: Iterable[str], message: str, hint: str) -> bool:
+        """Reports every column that the configuration names and that is not among these."""
+        columns = [column for column in columns if column]
+        unknown = [(field, name) for field, name in self._named_columns() if name not in columns]
+        for field, name in unknown:
+            close = nearest(name, columns)
+            self._report(field, message, received=brief(name), allowed=tuple(columns), nearest=close, hint=hint)
+        return not unknown
+
+    def _named_columns(self) -> Iterator[tuple[FieldPath, str]]:
+        """Every mention of a column, except where the model's own rules tie it to another mention."""
+        features = self._config.features
+        yield ("features", "label", "column"), features.label.column
+        for kind in ("numeric", "categorical", "boolean", "datetime"):
+            for position, group in enumerate(getattr(features, kind)):
+                for item, column in enumerate(group.columns):
+                    yield ("features", kind, position, "columns", item), column
+        for item, column in enumerate(features.preprocessing_columns):
+            yield ("features", "preprocessing_columns", item), column
+        if features.weight is not None:
+            yield ("features", "weight"), features.weight
+        for place, column in self._config.data.split_columns().items():
+            yield ("data", *place), column
+        for position, columns in enumerate(self._config.evaluate.slices):
+            for item, column in enumerate(columns):
+                yield ("evaluate", "slices", position, item), column
+
+    def _stating(self, column: str) -> FieldPath:
+        return next(field for field, name in self._named_columns() if name == column)
+
+    def _first_rows(self, files: Sequence[Path], fmt: Format) -> None:
+        """Looks at the first file that has rows."""
+        # Small blocks: of a large file only its beginning is read.
+        reader = TableReader(fmt, self._config.data.model_copy(update={"block_mb": 1}))
+        for file in files[:MAX_FILES]:
+            rows = reader.sample(file, FIRST_ROWS)
+            if rows.num_rows:
+                self._kinds(file, reader, rows)
+                return
+        raise UserError(f"{files[0]}: a header and no rows", hint="write the table again, with its rows")
+
+    def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
+        """Compares the first values of each column with what the column is used for."""
+        for column, role in roles(self._config).items():
+            if column not in rows.column_names:
+                continue  # JSON Lines and TFRecord: it may begin later
+            reason = mismatch(rows.column(column), role, reader.null_words or ())
+            # A single cell that is wrong is a bad row, which is no error where those are skipped.
+            if reason is not None and (reason.value is None or self._config.data.on_bad_row == "fail"):
+                message = f"{column!r}: {reason.message} (in {shown(file)})"
+                received = "" if reason.value is None else brief(reason.value)
+                self._report(self._stating(column), message, received=received, hint=reason.hint)
+
+    def _report(self, field: FieldPath, message: str, **details: Any) -> None:
+        self.found.append(self._loaded.problem(field, message, **details))
+
+    def _tried(self, field: FieldPath, action: Callable[[], T], *, hint: str = "") -> T | None:
+        """The action's result. Its UserError becomes a problem with the field, or with the one that it names.
+
+        A hint that is given says more than the error's own.
+        """
+        try:
+            return action()
+        except UserError as error:
+            named = re.match(r"(data(?:\.[a-z_]+)+): ", error.message)
+            place = tuple(named[1].split(".")) if named else field
+            self._report(place, error.message[named.end() if named else 0 :], hint=hint or error.hint)
+            return None
+
+
+def _difference(columns: Sequence[str], others: Sequence[str]) -> str:
+    """What the second table's columns lack, and have too many, against the first's."""
+    lacking = [name for name in columns if name not in others]
+    extra = [name for name in others if name not in columns]
+    parts = [f"{word} {listed(names)}" for word, names in (("lacks", lacking), ("adds", extra)) if names]
+    return "; ".join(parts)

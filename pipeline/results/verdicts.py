@@ -1,0 +1,120 @@
+"""From the artifacts of a finished run to one result: the gates' verdicts with their reasons, metrics, push."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types.artifact import Artifact
+
+from components.data_gate import report as data_report
+from components.smoke_test import report as smoke_report
+from pipeline.nodes.evaluation import Verdict, read_verdict
+from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
+from pipeline.runners.local import NodeResult
+
+_DATA_FILES = (data_report.REPORT_FILE, data_report.SCHEMA_FILE, data_report.DIFF_FILE)
+_SMOKE_FILES = (smoke_report.REPORT_FILE, smoke_report.PAGE_FILE)
+_SHOWN = 3
+"""So many reasons stand in one line; the rest are counted."""
+
+
+def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
+    """Reads what the components wrote, and copies the files of data gate and smoke test into the run's folder.
+
+    Args:
+      results: of every node of the graph.
+      run_dir: the run's folder.
+
+    Raises:
+      OSError: the run's folder can't be written.
+    """
+    by_name = {result.name: result for result in results}
+    gates: list[Gate] = []
+    data: data_report.Verdict | None = None
+    verdict: Verdict | None = None
+    report: smoke_report.Report | None = None
+    if outputs := by_name["DataGate"].outputs:
+        uri = outputs["verdict"][0].uri
+        _kept(Path(uri), _DATA_FILES, run_dir / DATA_GATE_FOLDER)
+        data = data_report.read(uri)
+        gates.append(Gate("DataGate", data.blessed, data.reason()))
+    elif outputs := by_name["ExampleValidator"].outputs:
+        # Left to itself (`--to ExampleValidator`): what it finds is the data gate's to judge.
+        gates.append(_anomalies(Path(outputs["anomalies"][0].uri)))
+    if outputs := by_name["Evaluator"].outputs:
+        verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
+        gates.append(_evaluator(verdict))
+    if outputs := by_name["SmokeTest"].outputs:
+        uri = outputs["report"][0].uri
+        _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
+        report = smoke_report.read(uri)
+        gates.append(Gate("SmokeTest", report.blessed, report.reason()))
+    pushed = None
+    if outputs := by_name["Pusher"].outputs:
+        model = outputs["pushed_model"][0]
+        pushed = (
+            model.get_string_custom_property("pushed_destination") if model.get_int_custom_property("pushed") else None
+        )
+    refused = any(gate.passed is False for gate in gates)
+    return RunResult(
+        state="refused" if refused else "pushed" if pushed else "stopped",
+        gates=tuple(gates),
+        metrics=verdict.metrics if verdict else {},
+        champion=verdict.champion if verdict else {},
+        seconds={result.name: round(result.seconds, 2) for result in results},
+        states={result.name: result.state for result in results},
+        pushed=pushed,
+        data_gate=data,
+        smoke_test=report,
+        run_dir=str(run_dir),
+    )
+
+
+def _kept(verdict: Path, names: Sequence[str], folder: Path) -> None:
+    """Copies a verdict's files, those that are there, so that a run's folder tells the whole of its end."""
+    temporary = folder.with_name(f".{folder.name}")
+    temporary.mkdir(parents=True)
+    for name in names:
+        if (verdict / name).exists():
+            shutil.copyfile(verdict / name, temporary / name)
+    temporary.replace(folder)
+
+
+def _blessed(artifact: Artifact) -> bool:
+    return artifact.get_int_custom_property("blessed") == 1
+
+
+def _evaluator(verdict: Verdict) -> Gate:
+    if verdict.blessed:
+        against = (
+            " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"
+        )
+        return Gate("Evaluator", True, f"every threshold holds{against}")
+    return Gate(
+        "Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log"
+    )
+
+
+def shortened(reasons: Sequence[str]) -> str:
+    """The first reasons in one line, and how many more there are."""
+    more = f" (and {len(reasons) - _SHOWN} more)" if len(reasons) > _SHOWN else ""
+    return "; ".join(reasons[:_SHOWN]) + more
+
+
+def _anomalies(folder: Path) -> Gate:
+    found = [f"{split}: {text}" for split, text in _read_anomalies(folder)]
+    if not found:
+        return Gate("ExampleValidator", True, "the examples fit the schema")
+    # Findings, not a verdict: ExampleValidator stops nothing.
+    return Gate("ExampleValidator", None, shortened(found))
+
+
+def _read_anomalies(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.glob("Split-*/SchemaDiff.pb")):
+        anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+        split = path.parent.name.removeprefix("Split-")
+        for name, info in sorted(anomalies.anomaly_info.items()):
+            yield split, f"{name}: {info.short_description.rstrip('.')}: {info.description.rstrip('.')}"
+        if anomalies.HasField("dataset_anomaly_info"):
+            yield split, anomalies.dataset_anomaly_info.description

@@ -1,0 +1,1 @@
+"""The graph as a file that a cluster takes."""

@@ -1,0 +1,1 @@
+"""A compiled pipeline on its cluster: submitted, scheduled, followed."""

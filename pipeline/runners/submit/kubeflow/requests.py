@@ -1,0 +1,158 @@
+"""The requests to Kubeflow's API, v2beta1."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from pipeline.config.targets import KubeflowTarget
+from pipeline.runners.compile.compiled import Compiled
+from pipeline.runners.submit.http import Api, Request
+from pipeline.runners.submit.schedules import Schedule
+
+_PAGES = ("page_token", "next_page_token")
+_PAGE = "100"
+_DEFAULT_EXPERIMENT = "Default"
+"""Kubeflow's own."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The requests of one pipeline to one target.
+
+    Attributes:
+      target: where to.
+      compiled: the pipeline.
+      parameters: every runtime parameter's value.
+    """
+
+    target: KubeflowTarget
+    compiled: Compiled
+    parameters: dict[str, str | int]
+
+    def healthz(self) -> Request:
+        """Whether the API answers, before anything is made."""
+        return self._request("GET", "healthz")
+
+    def find_experiment(self) -> Request:
+        """The target's experiment in its namespace."""
+        return self._request("GET", "experiments", self._named(self.experiment) | self._namespace)
+
+    def create_experiment(self) -> Request:
+        """Makes it."""
+        return self._request("POST", "experiments", body={"display_name": self.experiment} | self._namespace)
+
+    def find_run(self, name: str, experiment: str) -> Request:
+        """The runs of a name."""
+        return self._request("GET", "runs", self._named(name) | {"experiment_id": experiment})
+
+    def create_run(self, name: str, experiment: str) -> Request:
+        """Starts a run."""
+        return self._request("POST", "runs", body={"display_name": name} | self._pipeline(experiment))
+
+    def get_run(self, run: str) -> Request:
+        """A run, with the states of its tasks."""
+        return self._request("GET", f"runs/{_quoted(run)}")
+
+    def find_schedules(self) -> Request:
+        """The recurring runs of the pipeline's name, in all experiments of the namespace."""
+        return self._request("GET", "recurringruns", self._named(self.compiled.name) | self._namespace)
+
+    def create_schedule(self, experiment: str) -> Request:
+        """Makes the recurring run of the target's schedule."""
+        schedule = self.target.schedule
+        if schedule is None:
+            raise ValueError("the target has no schedule")
+        # Kubeflow's cron has a field for seconds in front.
+        trigger = {"cron_schedule": {"cron": f"0 {' '.join(schedule.cron.split())}"}}
+        body = {"display_name": self.compiled.name} | self._pipeline(experiment)
+        body |= {"trigger": trigger, "max_concurrency": schedule.max_concurrent, "mode": "ENABLE", "no_catchup": True}
+        return self._request("POST", "recurringruns", body=body)
+
+    def schedule(self, method: str, schedule: str, action: str = "") -> Request:
+        """Does something to one recurring run."""
+        return self._request(method, f"recurringruns/{_quoted(schedule)}{action}")
+
+    def link(self, page: str) -> str:
+        """A page of Kubeflow's user interface."""
+        return f"{self.target.host.rstrip('/')}/#/{page}"
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self.target.experiment or _DEFAULT_EXPERIMENT
+
+    @property
+    def _namespace(self) -> dict[str, str]:
+        return {} if self.target.namespace is None else {"namespace": self.target.namespace}
+
+    @staticmethod
+    def _named(name: str) -> dict[str, str]:
+        predicate = {"operation": "EQUALS", "key": "display_name", "string_value": name}
+        return {"filter": json.dumps({"predicates": [predicate]}), "page_size": _PAGE}
+
+    def _pipeline(self, experiment: str) -> dict[str, Any]:
+        spec = self.compiled.spec
+        if self.compiled.platforms is not None:
+            spec = {"pipeline_spec": spec, "platform_spec": {"platforms": self.compiled.platforms}}
+        body: dict[str, Any] = {"experiment_id": experiment, "pipeline_spec": spec}
+        body["runtime_config"] = {"parameters": self.parameters, "pipeline_root": self.target.root}
+        if self.target.service_account is not None:
+            body["service_account"] = self.target.service_account
+        return body
+
+    def _request(
+        self, method: str, path: str, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
+    ) -> Request:
+        return Request(method, f"{self.target.host.rstrip('/')}/apis/v2beta1/{path}", params or {}, body)
+
+
+@dataclass(frozen=True)
+class RecurringRuns:
+    """How the pipeline's recurring run is replaced. See `pipeline.runners.submit.schedules`."""
+
+    requests: Requests
+    experiment: str
+    key: str = "recurring_run_id"
+
+    def create(self) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.create_schedule(self.experiment)
+
+    def find(self) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.find_schedules()
+
+    def existing(self, api: Api) -> list[Schedule]:
+        """See ScheduleRequests."""
+        found = listed(api, self.find(), "recurringRuns", self.requests.compiled.name)
+        return [
+            Schedule(str(each[self.key]), each.get("status") != "DISABLED", str(each.get("created_at") or ""))
+            for each in found
+        ]
+
+    def pause(self, schedule: str) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.schedule("POST", schedule, ":disable")
+
+    def resume(self, schedule: str) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.schedule("POST", schedule, ":enable")
+
+    def delete(self, schedule: str) -> Request:
+        """See ScheduleRequests."""
+        return self.requests.schedule("DELETE", schedule)
+
+    def link(self, schedule: str | None) -> str:
+        """See ScheduleRequests."""
+        return self.requests.link("recurringruns" if schedule is None else f"recurringrun/details/{schedule}")
+
+
+def listed(api: Api, request: Request, items: str, name: str) -> list[dict[str, Any]]:
+    """What a list says about a name; the name is looked at again, as what is found may be deleted."""
+    return [each for each in api.every(request, items, token=_PAGES) if each.get("display_name") == name]
+
+
+def _quoted(identity: str) -> str:
+    """An ID as a part of a URL; braces stand for what an answer will say."""
+    return quote(identity, safe="{}")

@@ -1,0 +1,322 @@
+"""The screen of a run: one line per component, the training's progress, and the tables at the end."""
+
+import contextlib
+import errno
+import io
+import logging
+import math
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from components.data_gate.report import DIFF_FILE, REPORT_FILE, Verdict
+from components.smoke_test.report import PAGE_FILE, Report
+from pipeline.config.pipeline_config import PipelineConfig, Threshold
+from pipeline.config.problems import shown
+from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
+from pipeline.screen import checks_table, findings_table
+from pipeline.screen.findings_table import printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_SYMBOLS = {
+    "running": ("▸", "cyan"),
+    "done": ("✓", "green"),
+    "cached": ("=", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("·", "dim"),
+}
+_NAME_WIDTH = 17
+_FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
+"""Of a run that this gate refused, and of one that went on."""
+
+
+class Screen:
+    """Shows a run on a terminal, or line by line where the output is no terminal.
+
+    Everything else that writes to stdout or stderr (TensorFlow, absl, Beam) is sent to the run's log file by
+    `captured`, below Python's level, so that C++ libraries are caught too.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        # A duplicate: the stream's own descriptor will point to the log.
+        raw = io.BufferedWriter(_UntilReaderLeaves(os.dup(stream.fileno()), "w"))
+        copy = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True)
+        self._console = Console(file=copy, highlight=False, soft_wrap=not stream.isatty())
+        # FORCE_COLOR makes a pipe a terminal to Rich; moving the cursor needs a real one.
+        self._terminal = stream.isatty()
+        self._moves_cursor = self._terminal and not self._console.is_dumb_terminal
+        self._live: Live | None = None
+        self._finished: list[Text] = []
+        self._running: tuple[str, float] | None = None
+        self._note = ""
+        self._noted = -math.inf
+
+    def close(self) -> None:
+        """Gives the duplicate of the stream back."""
+        self._console.file.close()
+
+    @contextlib.contextmanager
+    def captured(self, log: Path) -> Iterator[None]:
+        """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""
+        with _messages_shown(self), _output_to(log), _records_to(log), self._alive():
+            yield
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        if not self._moves_cursor:
+            yield
+            return
+        # Rich would show what Python writes to stderr; that belongs into the log.
+        live = Live(get_renderable=self._render, console=self._console, redirect_stdout=False, redirect_stderr=False)
+        with live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._running = None
+                live.refresh()
+                self._live = None
+
+    def step(self, name: str, state: str, seconds: float) -> None:
+        """A component, or a preparation, began (`running`) or ended."""
+        if state == "running":
+            self._running, self._note = (name, time.monotonic()), ""
+            return
+        self._running = None
+        line = self._line(name, state, seconds, self._note if state == "done" else "")
+        if self._live is None:
+            self._console.print(line)
+        else:
+            self._finished.append(line)
+
+    def progress(self, message: str) -> None:
+        """What the running component is doing."""
+        self._note = message
+        seconds_between_lines = 10
+        if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
+            self._noted = time.monotonic()
+            self._console.print(Text(f"    {message}"))
+
+    def say(self, message: str, style: str = "") -> None:
+        """A line that stays."""
+        self._console.print(Text(message, style=style))
+
+    def _render(self) -> Group:
+        lines = list(self._finished)
+        if self._running is not None:
+            name, began = self._running
+            lines.append(self._line(name, "running", time.monotonic() - began, self._note))
+        return Group(*lines)
+
+    def _line(self, name: str, state: str, seconds: float, note: str) -> Text:
+        symbol, style = _SYMBOLS[state]
+        line = Text(f" {symbol} ", style=style, no_wrap=True, overflow="ellipsis")
+        line.append(f"{name:<{_NAME_WIDTH}}", style="bold" if state == "running" else "")
+        line.append(f"{state:<8}", style=style)
+        line.append("" if state == "skipped" else f"{seconds:6.1f} s")
+        if note:
+            line.append(f"   {note}", style="dim")
+        return line
+
+    def result(self, result: RunResult, config: PipelineConfig) -> None:
+        """The tables at the end of a run, and its last line."""
+        if result.metrics:
+            self._console.print(_metrics_table(result, config))
+        data = result.data_gate
+        # Where the data gate ended the run, its findings say all that the table of gates would.
+        if result.gates and (data is None or data.blessed):
+            self._console.print(_gates_table(result.gates))
+        if data is not None:
+            self._data_gate(data, Path(result.run_dir))
+        if result.smoke_test is not None:
+            self._smoke_test(result.smoke_test, Path(result.run_dir))
+        style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
+        # One line for a program to read: never wrapped.
+        self._console.print(Text(printable(result.line()), style=style), soft_wrap=True)
+
+    def _data_gate(self, verdict: Verdict, run: Path) -> None:
+        """What the data gate found, and how to accept it."""
+        folder = run / DATA_GATE_FOLDER
+        if verdict.findings:
+            findings = verdict.findings[: _WARNINGS_SHOWN if verdict.blessed else _FINDINGS_SHOWN]
+            self._console.print(Text(findings_table.title(verdict), style="italic"))
+            if self._terminal:
+                self._console.print(findings_table.table(findings, self._console.width))
+            else:
+                for line in findings_table.lines(findings):
+                    self._console.print(line)
+            left = len(verdict.findings) - len(findings)
+            more = f" and {left} more;" if left else ""
+            self._console.print(Text(f"{more} full report: {shown(folder / REPORT_FILE)}", style="dim"), soft_wrap=True)
+        if skipped := findings_table.unchecked(verdict):
+            self._console.print(Text(f" {printable(skipped)}", style="dim"))
+        if verdict.proposal and not verdict.blessed:
+            self._console.print(Text("Schema that would accept this, should the data be right", style="italic"))
+            for line in findings_table.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
+                # Never wrapped: a log's reader may want to copy it, a terminal's only to see it.
+                self._console.print(line, overflow="ellipsis" if self._terminal else "ignore", no_wrap=True)
+            # In one line, to be copied.
+            self._console.print(
+                Text(f" to accept it: lockgate accept-schema {shlex.quote(shown(run))}"), soft_wrap=True
+            )
+
+    def _smoke_test(self, report: Report, run: Path) -> None:
+        """What the smoke test found against the model."""
+        failed = checks_table.failed(report)
+        if not failed:
+            return
+        checks = failed[: _WARNINGS_SHOWN if report.blessed else _FINDINGS_SHOWN]
+        self._console.print(Text(checks_table.title(report), style="italic"))
+        if self._terminal:
+            self._console.print(checks_table.failure_table(checks, self._console.width))
+        else:
+            for line in checks_table.failure_lines(checks):
+                self._console.print(line)
+        left = len(failed) - len(checks)
+        more = f" and {left} more;" if left else ""
+        page = shown(run / SMOKE_TEST_FOLDER / PAGE_FILE)
+        self._console.print(Text(f"{more} full report: {page}", style="dim"), soft_wrap=True)
+
+
+class _UntilReaderLeaves(io.FileIO):
+    """A descriptor whose reader may leave (`lockgate run | head`, a closed terminal): the rest goes nowhere.
+
+    A run of hours does not end because nobody looks at it any more.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            return memoryview(data).nbytes
+
+
+@contextlib.contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Points the process's stdout and stderr to the log, below Python's level."""
+    streams = {1: sys.stdout, 2: sys.stderr}
+    for stream in streams.values():
+        stream.flush()
+    saved = {descriptor: os.dup(descriptor) for descriptor in streams}
+    try:
+        with log.open("ab") as file:
+            for descriptor in streams:
+                os.dup2(file.fileno(), descriptor)
+        yield
+    finally:
+        for descriptor, stream in streams.items():
+            _flush_or_drop(descriptor, stream)
+            os.dup2(saved[descriptor], descriptor)
+            os.close(saved[descriptor])
+
+
+def _flush_or_drop(descriptor: int, stream: IO[str]) -> None:
+    """Empties a stream's buffer: what a full disk keeps from the log must not turn up on the screen later."""
+    try:
+        stream.flush()
+    except OSError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+        with contextlib.suppress(OSError):
+            stream.flush()
+
+
+@contextlib.contextmanager
+def _records_to(log: Path) -> Iterator[None]:
+    """Writes Python's log records of every library to the log."""
+    root = logging.getLogger()
+    level = root.level
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):  # it flushes once more, and the disk may be full
+            handler.close()
+
+
+class _ToScreen(logging.Handler):
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(self.format(record))
+
+
+@contextlib.contextmanager
+def _messages_shown(screen: Screen) -> Iterator[None]:
+    """Shows the warnings of the logger `lockgate`, and what `lockgate.progress` says."""
+    warnings = _ToScreen(lambda message: screen.say(f" ! {message}", "yellow"))
+    warnings.setLevel(logging.WARNING)
+    handlers = {"lockgate": warnings, "lockgate.progress": _ToScreen(screen.progress)}
+    for name, handler in handlers.items():
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
+
+
+def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
+    table = Table(
+        title="Test split", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
+    )
+    table.add_column("metric")
+    table.add_column("candidate", justify="right")
+    if result.champion:
+        table.add_column("champion", justify="right")
+    table.add_column("threshold")
+    overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
+    for name, value in result.metrics.items():
+        champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
+        table.add_row(name, _number(value), *champion, _bounds(overall.get(name)))
+    return table
+
+
+def _number(value: float) -> str:
+    """Four digits, and counts in full."""
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
+
+
+def _bounds(threshold: Threshold | None) -> str:
+    if threshold is None:
+        return ""
+    parts = [] if threshold.min is None else [f"at least {threshold.min:g}"]
+    parts += [] if threshold.max is None else [f"at most {threshold.max:g}"]
+    if threshold.max_regression is not None:
+        parts.append(f"at most {threshold.max_regression:g} worse than the champion")
+    return ", ".join(parts)
+
+
+def _gates_table(gates: tuple[Gate, ...]) -> Table:
+    table = Table(
+        title="Gates", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
+    )
+    table.add_column("gate")
+    table.add_column("verdict")
+    table.add_column("reason", overflow="fold")
+    words = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("note", "yellow")}
+    for gate in gates:
+        word, style = words[gate.passed]
+        table.add_row(gate.name, Text(word, style=style), Text(printable(gate.reason)))
+    return table

@@ -1,0 +1,266 @@
+"""The same row, the same answer: models that keep to it and models that don't, as Python functions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from support.stand_in import ModelRefusesError, bench, failures, of, signature, texts
+
+from components.smoke_test.checks.batches import check_batches
+from components.smoke_test.export.contract import TensorSpec
+from components.smoke_test.report import CheckResult
+
+X = (0.5, -2.0, 3.0, 1.0, 7.0)
+SMALL = {"batches": {"max_rows": 12}}
+VALUE = {"prediction": "value"}
+
+
+def run(model: Callable[..., Any], **more: Any) -> list[CheckResult]:
+    return list(check_batches(bench(model, **{"x": X, "config": SMALL} | VALUE | more)))
+
+
+def of_x(function: Callable[[Any], Any]) -> Callable[..., Mapping[str, Any]]:
+    """A model whose value is a function of the whole column."""
+    return lambda _, inputs, __: {"value": function(inputs["x"]).astype(np.float32)}
+
+
+def failed(results: list[CheckResult]) -> set[str]:
+    return {each.check for each in failures(results)}
+
+
+SOUND = of_x(lambda x: 3 * x + 1)
+
+
+def test_a_sound_model_passes_every_size_order_repeat_and_thread() -> None:
+    results = run(SOUND)
+    assert {each.status for each in results} == {"passed"}
+    assert [each.case for each in of(results, "batch_sizes")] == ["0 rows", "1 row", "2 rows", "7 rows", "12 rows"]
+    assert {each.check for each in results} == {"batch_sizes", "row_order", "repeatable", "threads"}
+
+
+def test_the_sizes_are_those_of_the_configuration() -> None:
+    on = bench(SOUND, x=X, config={"batches": {"sizes": (3,), "max_rows": 4, "threads": 2, "repeats": 2}}, **VALUE)
+    assert [each.case for each in of(check_batches(on), "batch_sizes")] == ["3 rows", "4 rows"]
+    asked = [rows for _, rows in on.session.asked]
+    assert {3, 4} <= set(asked)
+    assert max(asked) == 5
+
+
+def test_larger_batches_hold_the_rows_in_turn() -> None:
+    seen: dict[int, list[float]] = {}
+
+    def remember(x: Any) -> Any:
+        seen.setdefault(len(x), x.tolist())
+        return x
+
+    run(of_x(remember))
+    assert seen[7] == [*X, *X[:2]]
+
+
+def test_rounding_that_depends_on_the_batch_is_allowed_up_to_the_tolerance() -> None:
+    def off(share: float) -> list[CheckResult]:
+        return run(of_x(lambda x: 1000 + x + 1000 * share * (len(x) % 2)), task="regression")
+
+    assert failed(off(0.9e-4)) == set()
+    # The five real rows are an odd number too: only even batches differ.
+    assert {each.case for each in failures(off(1.2e-4)) if each.check == "batch_sizes"} == {"2 rows", "12 rows"}
+
+
+def test_rounding_of_a_value_near_zero_is_no_difference_in_a_batch_of_its_own() -> None:
+    # 1e-6 off in values around one; the first row is a thousandth.
+    assert failed(run(of_x(lambda x: x + 1e-6 * (len(x) == 1)), x=(1e-3, 1.0, -1.5, 2.0), task="regression")) == set()
+
+
+def test_batch_normalisation_in_training_mode() -> None:
+    results = run(of_x(lambda x: x - x.sum() / max(1, len(x))))
+    assert failed(results) == {"batch_sizes", "row_order"}  # the order alone changes nothing, other neighbours do
+    assert {each.case for each in failures(results) if each.check == "row_order"} == {
+        "among copies of row 11",
+        "among copies of row 14",
+    }
+    assert "training mode" in failures(results)[0].hint
+
+
+def test_an_answer_that_depends_on_the_place() -> None:
+    results = run(of_x(lambda x: x + 0.1 * (np.arange(len(x)) % 2)))
+    assert {"reversed", "shuffled"} >= {each.case for each in of(failures(results), "row_order")} - {
+        "among copies of row 11",
+        "among copies of row 14",
+    }
+    assert "row_order" in failed(results)
+
+
+def test_a_neighbour_is_named_by_its_place_in_the_split() -> None:
+    # The third row, at place 12, gets another answer where the last one is not in the batch.
+    results = run(of_x(lambda x: np.where((x == 3.0) & (7.0 not in x), 5.0, x)))
+    assert [(each.check, each.case, each.row) for each in failures(results)] == [
+        ("row_order", "among copies of row 11", 12)
+    ]
+
+
+def test_an_empty_batch_that_is_an_error() -> None:
+    def refuse(_: str, inputs: Any, __: int) -> Any:
+        if not len(inputs["x"]):
+            raise ModelRefusesError("InvalidArgument", "assertion failed")
+        return {"value": inputs["x"]}
+
+    (found,) = failures(run(refuse))
+    assert (found.check, found.case, found.signature) == ("batch_sizes", "0 rows", "serving_default")
+    assert found.actual == "InvalidArgument: assertion failed"
+    assert "empty batch" in found.hint
+
+
+def test_an_empty_batch_that_gets_an_answer_for_a_row() -> None:
+    (found,) = failures(run(of_x(lambda x: x if len(x) else np.zeros(1))))
+    assert (found.case, found.row) == ("0 rows", None)
+    assert (found.expected, found.actual) == ("the same answers in a batch of 0: value shape [0]", "shape [1]")
+
+
+def test_a_fixed_batch_size() -> None:
+    results = run(of_x(lambda x: np.resize(x, 5)))
+    assert {each.case for each in failures(results)} >= {"0 rows", "1 row", "2 rows", "7 rows", "12 rows"}
+    assert "fixed in the graph" in of(failures(results), "batch_sizes")[1].hint
+
+
+def test_dropout_left_on() -> None:
+    random = np.random.default_rng(1)
+    results = run(of_x(lambda x: x * (random.random(len(x)) > 0.3) / 0.7))
+    assert "repeatable" in failed(results)
+    assert "training=False" in of(failures(results), "repeatable")[0].hint
+    # It is not the batch, and not the threads.
+    assert "check `repeatable` first" in of(failures(results), "row_order")[0].hint
+    assert of(results, "threads")[0].status == "skipped"
+
+
+@pytest.mark.parametrize("step", [0.1, 1e-6], ids=["beyond the tolerance", "within it"])
+def test_a_variable_that_changes_with_each_call(step: float) -> None:
+    calls = iter(range(10_000))
+    (found,) = of(run(of_x(lambda x: np.full(len(x), 2 + step * next(calls)))), "repeatable")
+    assert found.status == "failed"
+    assert "a variable changes" in found.hint
+    assert (step == 0.1) or "moves one way" in found.actual
+
+
+def test_an_answer_that_depends_on_what_was_asked_before() -> None:
+    seen: list[int] = []
+
+    def remember(x: Any) -> Any:
+        seen.append(len(x))
+        return x + (seen[-2] if len(seen) > 1 and seen[-2] < len(x) else 0)
+
+    assert "repeatable" in failed(run(of_x(remember)))
+
+
+def test_an_answer_that_was_another_one_in_the_beginning() -> None:
+    calls = iter(range(10_000))
+    (found,) = of(run(of_x(lambda x: x + (next(calls) > 0))), "repeatable")
+    assert (found.status, found.row) == ("failed", 10)
+
+
+def test_rounding_that_is_not_the_same_twice_is_no_drift() -> None:
+    random = np.random.default_rng(3)
+    assert failed(run(of_x(lambda x: x + 10 + random.choice([0, 1e-6], len(x))))) == set()
+
+
+def test_requests_at_the_same_time_that_share_a_variable() -> None:
+    last: list[Any] = [np.zeros(5, np.float32)]
+
+    def share(_: str, inputs: Any, threads: int) -> Any:
+        mine, last[0] = last[0], inputs["x"]
+        return {"value": mine if threads > 1 and len(mine) == len(last[0]) else last[0]}
+
+    (found,) = failures(run(share))
+    assert (found.check, found.signature) == ("threads", "serving_default")
+    assert "share a variable" in found.hint
+
+
+def test_an_error_that_only_many_clients_get() -> None:
+    def refuse(_: str, inputs: Any, threads: int) -> Any:
+        if threads > 1:
+            raise ModelRefusesError("Aborted", "busy")
+        return {"value": inputs["x"]}
+
+    (found,) = failures(run(refuse))
+    assert (found.check, found.actual) == ("threads", "Aborted: busy")
+
+
+def test_one_client_is_no_crowd() -> None:
+    results = run(SOUND, config={"batches": {"threads": 1}})
+    assert of(results, "threads")[0].actual == "smoke_test.batches.threads is 1"
+
+
+def test_outputs_that_belong_to_no_row_and_scalar_inputs_stay_as_they_are() -> None:
+    inputs = {"x": TensorSpec("float32", (None,)), "factor": TensorSpec("float32", ())}
+    outputs = {
+        "value": TensorSpec("float32", (None,)),
+        "words": TensorSpec("string", (5,)),  # as many as there are rows
+        "rows": TensorSpec("int64", ()),
+    }
+    one = signature("serving_default", inputs, **outputs)
+
+    def answer(_: str, given: Any, __: int) -> Any:
+        assert given["factor"].shape == ()
+        return {"value": given["x"] * given["factor"], "words": texts(list("abcde")), "rows": np.int64(len(given["x"]))}
+
+    made = [{"x": np.array([each], np.float32), "factor": np.array([each], np.float32)} for each in X]
+    rows = bench(SOUND).rows.__class__(made, range(5))
+    results = run(answer, signatures=(one,), rows=rows)
+    assert {each.status for each in results} == {"passed"}
+
+
+def test_a_signature_for_one_example_at_a_time() -> None:
+    scalar = signature("serving_default", {"x": TensorSpec("float32", ())}, value=TensorSpec("float32", ()))
+    results = run(of_x(lambda x: x * 2), signatures=(scalar,))
+    assert {each.check: each.status for each in results} == {
+        "batch_sizes": "skipped",
+        "row_order": "skipped",
+        "repeatable": "passed",
+        "threads": "passed",
+    }
+
+
+def test_a_single_row() -> None:
+    results = run(SOUND, x=(2.0,))
+    assert failed(results) == set()
+    assert of(results, "row_order")[0].actual == "there is only one row"
+
+
+def test_labels_may_change_where_two_classes_are_equally_probable() -> None:
+    def answer(_: str, inputs: Any, __: int) -> Any:
+        even = len(inputs["x"]) % 2 == 0
+        positive = np.where(inputs["x"] > 2.5, 0.5, 0.9) + (1e-7 if even else -1e-7)
+        return {
+            "probabilities": np.stack([1 - positive, positive], axis=1).astype(np.float32),
+            "label": texts(["yes" if each >= 0.5 else "no" for each in positive]),
+        }
+
+    specs = {"probabilities": TensorSpec("float32", (None, 2)), "label": TensorSpec("string", (None,))}
+    assert failed(run(answer, signatures=(signature(**specs),), task="binary", prediction="probabilities")) == set()
+
+
+def test_a_batch_whose_answer_no_message_holds_is_skipped_with_the_reason() -> None:
+    wide = np.ones((5, 500_000), np.float32)
+    on = bench(
+        lambda _, inputs, __: {"embedding": np.resize(wide, (len(inputs["x"]), 500_000))},
+        signatures=(signature(embedding=TensorSpec("float32", (None, 500_000))),),
+        x=X,
+        config={"batches": {"sizes": (0, 1), "max_rows": 1000, "threads": 2}},
+    )
+    results = list(check_batches(on))
+    assert failed(results) == set()
+    assert [(each.case, each.status) for each in of(results, "batch_sizes")] == [
+        ("0 rows", "passed"),
+        ("1 row", "passed"),
+        ("1000 rows", "skipped"),
+    ]
+    assert "1.9 GiB" in of(results, "batch_sizes")[2].actual
+
+
+def test_nothing_is_asked_of_a_model_that_does_not_answer() -> None:
+    def refuse(*_: Any) -> Any:
+        raise ModelRefusesError("Internal", "broken")
+
+    results = run(refuse)
+    assert [each.status for each in results] == ["skipped"] * 4
+    assert "see the check `answers`" in results[0].actual

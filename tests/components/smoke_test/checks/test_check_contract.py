@@ -1,0 +1,137 @@
+"""Declared signatures against the promise, the schema and the champion."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.smoke_test.checks.contract import check_champion_contract, check_schema, check_signatures, unheard_of
+from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
+
+TEXTS, FLOATS = TensorSpec("string", (None,)), TensorSpec("float32", (None,))
+SERVE = Signature("serve", "features", "predict", {"a": FLOATS, "b": TEXTS}, {"value": FLOATS}, frozenset({"b"}))
+FEATURES = {"a": Feature("a", "float32"), "b": Feature("b", "string")}
+
+
+def contract(*signatures: Signature, **more: Any) -> Contract:
+    known: dict[str, Any] = {"task": "regression", "classes": None, "label": "y", "features": FEATURES}
+    return Contract(**known | {"signatures": {each.name: each for each in signatures}, "prediction": "value"} | more)
+
+
+def schema(text: str) -> Any:
+    return text_format.Parse(text, schema_pb2.Schema())
+
+
+def test_features_of_the_schema() -> None:
+    good = schema('feature { name: "a" type: FLOAT } feature { name: "b" type: BYTES } feature { name: "y" type: INT }')
+    assert [each.status for each in check_schema(contract(), good)] == ["passed"]
+    # A whole number is a number too.
+    whole = schema('feature { name: "a" type: INT } feature { name: "b" type: BYTES }')
+    assert [each.status for each in check_schema(contract(), whole)] == ["passed"]
+    [bad] = check_schema(contract(), schema('feature { name: "a" type: BYTES }'))
+    assert bad.status == "failed"
+    assert bad.actual == "'a' is BYTES in the schema and float32 in the model; 'b' is not in the schema"
+    assert [each.status for each in check_schema(contract(), None)] == ["skipped"]
+    assert [each.status for each in check_schema(contract(features={}), good)] == ["skipped"]
+
+
+PROMISE = {"serve": (dict(SERVE.inputs), dict(SERVE.outputs))}
+
+
+def test_a_promise_that_is_kept() -> None:
+    assert [each.status for each in check_signatures(contract(SERVE, promised=PROMISE))] == ["passed"]
+    # The graph may not know the size of an output before it runs.
+    open_output = replace(SERVE, outputs={"value": TensorSpec("float32", None)})
+    assert [each.status for each in check_signatures(contract(open_output, promised=PROMISE))] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"inputs": {"a": FLOATS}}, "no input 'b'"),
+        ({"inputs": {"a": FLOATS, "b": TEXTS, "y": FLOATS}}, "input 'y' was not promised"),
+        ({"inputs": {"a": TensorSpec("int32", (None,)), "b": TEXTS}}, "input 'a' is int32 [?] instead of float32 [?]"),
+        ({"inputs": {"a": TensorSpec("float32", (32,)), "b": TEXTS}}, "'a' is float32 [32] instead of float32 [?]"),
+        ({"inputs": {"a": TensorSpec("float32", (None, 1)), "b": TEXTS}}, "'a' is float32 [?, 1] instead"),
+        ({"inputs": {"a": TensorSpec("float32", None), "b": TEXTS}}, "'a' is float32 of unknown rank instead"),
+        ({"outputs": {"values": FLOATS}}, "no output 'value'; output 'values' was not promised"),
+        ({"outputs": {"value": TensorSpec("float64", (None,))}}, "output 'value' is float64 [?] instead of float32"),
+        ({"outputs": {"value": TensorSpec("float32", (None, 1))}}, "output 'value' is float32 [?, 1] instead"),
+    ],
+)
+def test_a_promise_that_is_broken(change: Any, says: str) -> None:
+    [result] = check_signatures(contract(replace(SERVE, **change), promised=PROMISE))
+    assert (result.status, result.signature) == ("failed", "serve")
+    assert says in result.actual
+    assert result.hint
+
+
+def test_a_promised_signature_that_is_not_there() -> None:
+    failed, other = check_signatures(contract(replace(SERVE, name="other"), promised=PROMISE))
+    assert (failed.status, failed.actual) == ("failed", "no such signature, only other")
+    assert (other.status, other.signature) == ("passed", "other")
+
+
+def test_a_transform_signature_may_give_more_than_its_row_key() -> None:
+    key = TensorSpec("int64", (None, 1))
+    transform = Signature("t", "examples", "transform", {"examples": TEXTS}, {"key": key, "a_xf": FLOATS})
+    promised = {"t": ({"examples": TEXTS}, {"key": key})}
+    assert [each.status for each in check_signatures(contract(transform, promised=promised))] == ["passed"]
+
+
+def test_without_a_promise_batches_must_be_open() -> None:
+    assert [each.status for each in check_signatures(contract(SERVE))] == ["passed"]
+    [fixed] = check_signatures(contract(replace(SERVE, inputs={"a": TensorSpec("float32", (32, 4))})))
+    assert (fixed.status, fixed.actual) == ("failed", "input 'a' is float32 [32, 4]")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "renamed"}, "no signature 'serve'"),
+        ({"inputs": {"a": FLOATS}}, "serve takes no 'b' any more"),
+        ({"inputs": {"a": TEXTS, "b": TEXTS}}, "serve takes 'a' as string [?] instead of float32 [?]"),
+        ({"inputs": {**SERVE.inputs, "c": FLOATS}}, "serve needs 'c' too"),
+        ({"outputs": {}}, "serve gives no 'value' any more"),
+        ({"outputs": {"value": TensorSpec("float64", (None,))}}, "serve gives 'value' as float64 [?] instead"),
+        ({"outputs": {"value": TensorSpec("float32", (None, 5))}}, "serve gives 'value' as float32 [?, 5] instead"),
+    ],
+)
+def test_a_client_of_the_champion_that_would_break(change: Any, says: str) -> None:
+    candidate = contract(replace(SERVE, **change))
+    [result] = check_champion_contract(candidate, contract(SERVE), SmokeTestConfig())
+    assert (result.status, result.actual) == ("failed", says) if "instead" not in says else ("failed", result.actual)
+    assert says in result.actual
+    accepted = SmokeTestConfig(accept_contract_change=True)
+    assert [each.status for each in check_champion_contract(candidate, contract(SERVE), accepted)] == ["skipped"]
+
+
+def test_additions_break_no_client() -> None:
+    wider = replace(
+        SERVE,
+        inputs={**SERVE.inputs, "c": FLOATS},
+        outputs={**SERVE.outputs, "more": FLOATS},
+        defaults=frozenset({"b", "c"}),
+    )
+    candidate = contract(wider, replace(SERVE, name="new"))
+    results = check_champion_contract(candidate, contract(SERVE), SmokeTestConfig())
+    assert [each.status for each in results] == ["passed"]
+    [skipped] = check_champion_contract(candidate, "no champion was given", SmokeTestConfig())
+    assert (skipped.status, skipped.actual) == ("skipped", "no champion was given")
+
+
+def test_inputs_that_no_request_can_be_made_of() -> None:
+    assert unheard_of(contract(SERVE)) is None
+    failure = unheard_of(contract(replace(SERVE, inputs={"table": TensorSpec("resource", ())})))
+    assert failure is not None
+    assert (failure.check, failure.status, failure.actual) == ("signatures", "failed", "input 'table' is resource []")
+
+
+def test_other_classes_break_clients() -> None:
+    classes = {"task": "multiclass", "classes": ("x", "y")}
+    other = contract(SERVE, **classes | {"classes": ("y", "x")})
+    [result] = check_champion_contract(other, contract(SERVE, **classes), SmokeTestConfig())
+    assert (result.status, result.actual) == ("failed", "classes ['y', 'x'] instead of ['x', 'y']")

@@ -1,0 +1,269 @@
+"""`lockgate init`: what it decides about columns and labels, and that what it writes is valid and means the same."""
+
+import csv
+import datetime as dt
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.table_cases import looked_at
+
+from pipeline.config.loader import LoadedConfig, load
+from pipeline.preflight.validate import problems
+from pipeline.scaffold import Proposal, propose, write
+from pipeline.scaffold.render import scalar, sequence
+from preprocessing.errors import UserError
+
+ROWS = 60
+
+
+def written_csv(folder: Path, columns: dict[str, list[Any]], delimiter: str = ",", encoding: str = "utf-8") -> Path:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    path = folder / "t.csv"
+    path.write_bytes(text.getvalue().encode(encoding))
+    return path
+
+
+def proposed(folder: Path, columns: dict[str, list[Any]], label: str = "y", task: Any = None, **how: str) -> Proposal:
+    """A proposal for these columns beside a number, so that there is always one to learn from."""
+    length = len(next(iter(columns.values())))
+    numbers = [_scattered(i) / 1009 for i in range(length)]
+    table = {"x": numbers, **columns} if "x" not in columns else columns
+    if label not in table:
+        table[label] = ["pq"[_scattered(i) % 2] for i in range(length)]
+    return propose(written_csv(folder, table, **how), label, name="t", task=task)
+
+
+def loaded(folder: Path, proposal: Proposal) -> LoadedConfig:
+    return load(write(proposal, folder / "made"))
+
+
+def shuffled(values: list[Any], rows: int = ROWS) -> list[Any]:
+    """The values over and over, in no order, all of them there."""
+    return [values[i % len(values)] for i in sorted(range(rows), key=_scattered)]
+
+
+def _scattered(i: int) -> int:
+    return i * 7919 % 1009
+
+
+class TestLabels:
+    @pytest.mark.parametrize(
+        ("values", "classes"),
+        [
+            (["yes", "no"], ("no", "yes")),
+            (["1", "0"], ("0", "1")),
+            (["true", "false", "true"], ("false", "true")),
+            (["b", "a", "a", "a"], ("a", "b")),
+            (["benign", "malignant", "malignant"], ("benign", "malignant")),
+            ([2, 1, 1], ("1", "2")),
+        ],
+    )
+    def test_binary_classes_have_the_negative_one_first(
+        self, tmp_path: Path, values: list[Any], classes: tuple[str, ...]
+    ) -> None:
+        label = loaded(tmp_path, proposed(tmp_path, {"y": shuffled(values)})).config.features.label
+        assert (label.task, label.classes) == ("binary", classes)
+
+    @pytest.mark.parametrize(
+        ("values", "task", "transform"),
+        [
+            (["a", "b", "c"], "multiclass", "none"),
+            ([1, 2, 3], "multiclass", "none"),
+            (list(range(50)), "regression", "none"),
+            ([i + 0.5 for i in range(5)], "regression", "none"),
+            ([round(1.5**i, 3) for i in range(30)], "regression", "log"),
+            ([round(1.5**i - 1, 3) for i in range(30)], "regression", "log1p"),
+        ],
+    )
+    def test_tasks(self, tmp_path: Path, values: list[Any], task: str, transform: str) -> None:
+        label = loaded(tmp_path, proposed(tmp_path, {"y": shuffled(values)})).config.features.label
+        assert (label.task, label.transform) == (task, transform)
+
+    def test_a_stated_task_wins(self, tmp_path: Path) -> None:
+        label = loaded(
+            tmp_path, proposed(tmp_path, {"y": shuffled([1, 2, 3])}, task="regression")
+        ).config.features.label
+        assert label.task == "regression"
+
+    @pytest.mark.parametrize(
+        ("values", "task", "message"),
+        [
+            (["", ""], None, "empty in every row"),
+            (["a", "a"], None, "'a' in every row"),
+            (["a", "b", "c"], "binary", "has 3 different values, a binary label has two"),
+            (["a", "b", "c"], "regression", "regression needs numbers"),
+            ([f"k{i}" for i in range(ROWS)], None, "these are no classes"),
+        ],
+    )
+    def test_no_label(self, tmp_path: Path, values: list[Any], task: Any, message: str) -> None:
+        with pytest.raises(UserError, match=message) as caught:
+            proposed(tmp_path, {"y": shuffled(values)}, task=task)
+        assert caught.value.hint
+
+    def test_a_label_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="label column 'Y' is not in the table") as caught:
+            propose(written_csv(tmp_path, {"x": [1, 2], "y": [1, 2]}), "Y", name="t")
+        assert caught.value.hint
+
+    def test_missing_labels_are_noted(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"y": shuffled(["a", "b", ""])})
+        assert any("20 of 60 rows have no label" in note for note in proposal.notes)
+
+    def test_none_is_a_class(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"y": shuffled(["None", "Some", "NA"])})
+        configuration = loaded(tmp_path, proposal).config
+        assert configuration.features.label.classes == ("None", "Some")
+        assert "None" not in configuration.data.csv.null_values
+        assert "NA" in configuration.data.csv.null_values
+
+    def test_rare_classes_are_noted(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"y": ["a", "b"] * 29 + ["c", "c"]})
+        assert any("'c'" in note and "absent from a split" in note for note in proposal.notes)
+
+    def test_thresholds_are_those_of_the_best_constant(self, tmp_path: Path) -> None:
+        rows = 100_000
+        (tmp_path / "b").mkdir()
+        binary = proposed(tmp_path, {"y": ["a", "b"] * (rows // 2)}).label.threshold
+        # Entropy of even classes: ln 2 = 0.693; a large test split leaves little to chance.
+        assert binary.metric == "log_loss"
+        assert 0.693 < binary.bound < 0.9
+        values = [i % 101 - 50.0 for i in range(rows)]
+        regression = proposed(tmp_path / "b", {"y": values}, task="regression").label.threshold
+        # The standard deviation of 101 equally spaced numbers: sqrt((101^2 - 1) / 12) = 29.15.
+        assert regression.metric == "rmse"
+        assert 29.15 < regression.bound < 36
+
+
+class TestFiles:
+    def test_what_is_written_is_valid_and_its_types_are_those_of_a_run(self, tmp_path: Path) -> None:
+        columns = {
+            "zip": shuffled(["01234", "00042"]),
+            "day": shuffled(["2021-01-02", "2021-03-04", ""]),
+            "city": shuffled(["Köln", "Bonn"]),
+        }
+        proposal = proposed(tmp_path, columns, delimiter=";", encoding="latin-1")
+        configuration = loaded(tmp_path, proposal)
+        assert problems(configuration) == []
+        assert configuration.config.data.csv.delimiter == ";"
+        assert configuration.config.data.csv.encoding == "latin-1"
+        assert configuration.config.data.path == "../t.csv"
+        facts = looked_at(configuration.config, configuration.base)
+        assert facts.types == {"x": "double", "zip": "string", "day": "string", "city": "string", "y": "string"}
+
+    def test_the_schema(self, tmp_path: Path) -> None:
+        from google.protobuf import text_format
+        from tensorflow_metadata.proto.v0 import schema_pb2
+
+        columns = {"n": shuffled([1, 2, 3, ""]), "id": [f"i{i}" for i in range(ROWS)], "c": shuffled(["u", "v"])}
+        proposal = proposed(tmp_path, columns)
+        features = {each.name: each for each in text_format.Parse(proposal.schema, schema_pb2.Schema()).feature}
+        assert {name: schema_pb2.FeatureType.Name(each.type) for name, each in features.items()} == {
+            "x": "FLOAT",
+            "n": "INT",
+            "id": "BYTES",
+            "c": "BYTES",
+            "y": "BYTES",
+        }
+        assert features["n"].presence.min_fraction == 0.375
+        assert features["c"].presence.min_fraction == 1
+        assert list(features["c"].string_domain.value) == ["u", "v"]
+        assert features["c"].distribution_constraints.min_domain_mass < 1
+        assert list(features["y"].string_domain.value) == ["p", "q"]
+        assert not features["id"].HasField("string_domain")
+        assert not any(each.HasField("shape") for each in features.values())
+
+    def test_parquet(self, tmp_path: Path) -> None:
+        start = dt.datetime(2021, 1, 1)
+        table = {
+            "flag": pa.array(shuffled([True, False])),
+            "at": pa.array([start + dt.timedelta(hours=7 * i) for i in range(ROWS)]),
+            "kind": pa.array(shuffled(["u", "v"])).dictionary_encode(),
+            "n": pa.array(shuffled([1.0, 2.0, 3.5, None])),
+            "tags": pa.array([["a", "b"]] * ROWS),
+            "one": pa.array([[kind] for kind in shuffled(["k", "l"])]),
+            "nested": pa.array([{"x": 1}] * ROWS),
+            "y": pa.array(shuffled([0, 1, 2]), pa.int8()),
+        }
+        pq.write_table(pa.table(table), tmp_path / "t.parquet")
+        configuration = loaded(tmp_path, propose(tmp_path / "t.parquet", "y", name="t"))
+        features = configuration.config.features
+        assert features.label.classes == ("0", "1", "2")
+        assert features.boolean[0].columns == ("flag",)
+        assert (features.datetime[0].columns, features.datetime[0].format) == (("at",), "%Y-%m-%d %H:%M:%S")
+        assert features.categorical[0].columns == ("kind", "one")
+        assert features.numeric[0].columns == ("n",)
+        facts = looked_at(configuration.config, configuration.base)
+        assert facts.left_out.keys() == {"nested"}
+        assert facts.types["tags"] == "string"
+        assert 'name: "tags"' in configuration.resolve("schema.pbtxt").read_text()
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("My Table_2", "my-table-2"),
+            ("a/b/Churn!", "churn"),
+            ("größe", "gr-e"),
+            ("😀", "pipeline"),
+            ("x" * 99, "x" * 63),
+        ],
+    )
+    def test_the_name_is_made_valid(self, tmp_path: Path, name: str, expected: str) -> None:
+        path = written_csv(tmp_path, {"x": shuffled([1, 2, 3.5]), "y": shuffled(["a", "b"])})
+        assert propose(path, "y", name=name).name == expected
+
+    @pytest.mark.parametrize("existing", ["pipeline.yaml", "schema.pbtxt"])
+    def test_nothing_is_overwritten(self, tmp_path: Path, existing: str) -> None:
+        proposal = proposed(tmp_path, {"y": shuffled(["a", "b"])})
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / existing).write_text("mine")
+        with pytest.raises(UserError, match="already there"):
+            write(proposal, tmp_path / "made")
+        assert [path.name for path in (tmp_path / "made").iterdir()] == [existing]
+        assert (tmp_path / "made" / existing).read_text() == "mine"
+
+    def test_every_left_out_column_is_named_in_the_file(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"const\nant": [1] * ROWS})
+        text = write(proposal, tmp_path / "made").read_text()
+        assert "# - \"const\\nant\": it is '1' in every row" in text
+
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), min_size=1, max_size=12)
+
+
+@given(names | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers())
+def test_a_scalar_means_itself(value: Any) -> None:
+    import yaml
+
+    text = scalar(value)
+    assert "\n" not in text
+    assert yaml.safe_load(f"a:\n  b: {text}\n  c: [{text}, {text}]") == {"a": {"b": value, "c": [value, value]}}
+
+
+@given(st.lists(names, min_size=1, max_size=40))
+def test_a_sequence_means_itself(values: list[str]) -> None:
+    import yaml
+
+    assert yaml.safe_load(f"a:\n    - columns: {sequence(values, 17)}") == {"a": [{"columns": values}]}
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(names, min_size=3, max_size=5, unique=True))
+def test_any_column_name_survives(tmp_path: Path, columns: list[str]) -> None:
+    *features, label = columns
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    folder.mkdir()
+    values = {name: shuffled([f"v{i}", f"w{i}", f"u{i}"]) for i, name in enumerate(features)}
+    path = written_csv(folder, {**values, label: shuffled(["a", "b"])})
+    configuration = loaded(folder, propose(path, label, name="t"))
+    assert configuration.config.features.label.column == label
+    assert sorted(configuration.config.features.columns()) == sorted(features)
+    assert looked_at(configuration.config, configuration.base).types.keys() == set(columns)

@@ -1,0 +1,171 @@
+"""`lockgate init`: what it decides about every kind of column."""
+
+import csv
+import datetime as dt
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config.loader import load
+from pipeline.scaffold import Proposal, propose, write
+from preprocessing.errors import UserError
+
+ROWS = 60
+
+
+def written_csv(folder: Path, columns: dict[str, list[Any]]) -> Path:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    path = folder / "t.csv"
+    path.write_bytes(text.getvalue().encode())
+    return path
+
+
+def proposed(folder: Path, columns: dict[str, list[Any]]) -> Proposal:
+    """A proposal for these columns beside a number, so that there is always one to learn from."""
+    length = len(next(iter(columns.values())))
+    numbers = [_scattered(i) / 1009 for i in range(length)]
+    table = {"x": numbers, **columns} if "x" not in columns else columns
+    if "y" not in table:
+        table["y"] = ["pq"[_scattered(i) % 2] for i in range(length)]
+    return propose(written_csv(folder, table), "y", name="t")
+
+
+def decision(folder: Path, values: list[Any], name: str = "c", **columns: list[Any]) -> Any:
+    proposal = proposed(folder, {name: values, **columns})
+    return next(each for each in proposal.decisions if each.column == name)
+
+
+def shuffled(values: list[Any], rows: int = ROWS) -> list[Any]:
+    """The values over and over, in no order, all of them there."""
+    return [values[i % len(values)] for i in sorted(range(rows), key=_scattered)]
+
+
+def _scattered(i: int) -> int:
+    return i * 7919 % 1009
+
+
+class TestColumns:
+    @pytest.mark.parametrize(
+        ("name", "values", "kind", "expected"),
+        [
+            ("c", ["red", "green", "blue"], "categorical", {}),
+            ("c", ["01234", "04567", "00001"], "categorical", {}),
+            ("store_id", [101, 102, 103, 104], "categorical", {}),
+            ("zipCode", [10115, 20095, 80331], "categorical", {}),
+            ("rating", [1, 2, 3, 4, 5], "numeric", {}),
+            ("class rating", [1, 2, 3, 4, 5], "numeric", {}),
+            ("c", ["yes", "no"], "boolean", {}),
+            ("c", ["T", "F", "T"], "boolean", {}),
+            ("c", [0, 1], "boolean", {}),
+            ("c", ["True", "False", ""], "boolean", {"indicator": True}),
+            ("c", ["yes", "no", "maybe"], "categorical", {}),
+            ("c", [1.5, 2.5, "", 4.0], "numeric", {"missing": {"fill": "mean", "indicator": True}}),
+            ("c", ["X", ""], "categorical", {}),
+            ("c", [round(2**i / 3, 2) for i in range(12)], "numeric", {"log1p": True}),
+            ("c", [-1000, *range(20)], "numeric", {}),
+        ],
+    )
+    def test_kinds(self, tmp_path: Path, name: str, values: list[Any], kind: str, expected: dict[str, Any]) -> None:
+        found = decision(tmp_path, shuffled(values), name)
+        assert (found.kind, found.settings) == (kind, expected)
+
+    @pytest.mark.parametrize(
+        ("name", "values", "reason"),
+        [
+            ("c", [""] * ROWS, "it is empty"),
+            ("c", ["NA"] * ROWS, "it is empty"),
+            ("c", [7] * ROWS, "'7' in every row"),
+            ("Unnamed: 0", list(range(ROWS)), "it numbers the rows"),
+            ("order_id", [5000 + 7 * i % 83 for i in range(ROWS)], "an identifier"),
+            ("c", [f"K-{i:04}" for i in range(ROWS)], "a value of its own"),
+            ("c", [f"https://example.org/{i % 40}" for i in range(ROWS)], "most rows have a value of their own"),
+            ("c", [f"{i} words and words and words and words, forty of them" for i in range(ROWS)], "free text"),
+            ("c", [f"${i},000.50" for i in range(1, ROWS + 1)], "numbers written as '$1,000.50'"),
+            ("c", [f"{i},5" for i in range(1, ROWS + 1)], "numbers written as '1,5'"),
+            ("c", ["abc", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also 'abc'"),
+            ("c", [f"{i % 28 + 1:02}-Mar-{i:02}" for i in range(ROWS)], "dates written as"),
+        ],
+    )
+    def test_left_out(self, tmp_path: Path, name: str, values: list[Any], reason: str) -> None:
+        found = decision(tmp_path, values, name)
+        assert found.kind == "left_out"
+        assert reason in found.reason
+
+    def test_many_categories_keep_the_frequent_ones(self, tmp_path: Path) -> None:
+        values = shuffled([f"k{i}" for i in range(150)] + ["often"] * 30, 3600)
+        found = decision(tmp_path, values)
+        assert found.kind == "categorical"
+        assert found.settings == {"top_k": 150, "oov_buckets": 10}
+
+    def test_a_copy_of_the_label_is_left_out(self, tmp_path: Path) -> None:
+        labels = shuffled(["yes", "no"])
+        found = decision(tmp_path, [int(label == "yes") for label in labels], y=labels)
+        assert found.kind == "left_out"
+        assert "says the same as the label" in found.reason
+
+    def test_a_column_that_tells_the_label_stays_with_a_warning(self, tmp_path: Path) -> None:
+        values = shuffled(["a", "b", "c"])
+        proposal = proposed(tmp_path, {"c": values, "y": ["yes" if value == "a" else "no" for value in values]})
+        assert any("'c' tells the label 'y' almost alone" in note for note in proposal.notes)
+        assert proposal.decisions[1].kind == "categorical"
+
+    def test_a_word_for_missing_among_numbers(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"c": shuffled([1, 2, 3, "-"]), "d": shuffled(["-", "+"])})
+        configuration = load(write(proposal, tmp_path / "made")).config
+        assert "-" in configuration.data.csv.null_values
+        assert configuration.features.numeric[-1].columns == ("c",)
+
+    def test_nothing_to_learn_from(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no column is left to learn from: 'x': it is '1' in every row"):
+            proposed(tmp_path, {"x": [1] * ROWS})
+
+
+class TestDates:
+    DAY = dt.datetime(2021, 2, 3, 4, 5, 6)
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [
+            ("%Y-%m-%d", "%Y-%m-%d"),
+            ("%d.%m.%Y", "%d.%m.%Y"),
+            ("%m/%d/%Y", "%m/%d/%Y"),
+            ("%d/%m/%Y", "%d/%m/%Y"),
+            ("%Y%m%d", "%Y%m%d"),
+            ("%Y-%m-%dT%H:%M:%S.123Z", "%Y-%m-%dT%H:%M:%S"),
+            ("%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M"),
+            ("%m/%d/%Y %I:%M %p", "%m/%d/%Y"),
+            ("%H:%M", "%H:%M"),
+        ],
+    )
+    def test_formats(self, tmp_path: Path, written: str, expected: str) -> None:
+        days = [self.DAY + dt.timedelta(days=9 * i, hours=i, minutes=i) for i in range(ROWS)]
+        found = decision(tmp_path, [day.strftime(written) for day in days])
+        assert (found.kind, found.settings["format"]) == ("datetime", expected)
+
+    def test_a_date_that_may_be_read_two_ways_is_noted(self, tmp_path: Path) -> None:
+        found = decision(tmp_path, shuffled([f"0{i}/0{j}/2021" for i in range(1, 5) for j in range(1, 5)]))
+        assert found.settings["format"] == "%m/%d/%Y"
+        assert "also fits %d/%m/%Y" in found.warning
+
+    def test_parts_are_those_that_vary(self, tmp_path: Path) -> None:
+        def parts(step: dt.timedelta, written: str = "%Y-%m-%d %H:%M") -> list[str]:
+            folder = tmp_path / str(step).replace(":", "-")
+            folder.mkdir()
+            days = [self.DAY + i * step for i in range(ROWS)]
+            return list(decision(folder, [day.strftime(written) for day in days]).settings["parts"])
+
+        assert parts(dt.timedelta(hours=1)) == ["day_of_week", "hour"]
+        assert parts(dt.timedelta(days=1)) == ["month", "day_of_week"]
+        assert parts(dt.timedelta(days=20)) == ["month", "day_of_week", "elapsed"]
+
+    def test_seconds_since_1970_by_name(self, tmp_path: Path) -> None:
+        seconds = [1_600_000_000 + 40_000 * i for i in range(ROWS)]
+        found = decision(tmp_path, seconds, "created_at")
+        assert (found.kind, found.settings["unit"]) == ("datetime", "s")
+        (tmp_path / "amount").mkdir()
+        assert decision(tmp_path / "amount", seconds, "amount").kind == "numeric"
