@@ -1,8 +1,8 @@
 """What the configuration says of a step, in the words of the PipelineSpec and of Kubernetes."""
 
-from decimal import Decimal
 from typing import Any
 
+from pipeline.config.quantity import quantity
 from pipeline.config.targets import Accelerator, KubeflowTarget, Retries, Step, Toleration, VertexTarget
 
 Spec = dict[str, Any]
@@ -12,8 +12,6 @@ UNCACHED = frozenset({"Champion", "DataStop", "Pusher"})
 _FOR_EVER = "2592000s"
 """Kubeflow hands backoffMaxDuration to Argo as the deadline of all tries, counted from the first one's start; without
 one there is no second try."""
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def is_cached(component: str, target: KubeflowTarget | VertexTarget) -> bool:
@@ -58,15 +56,6 @@ def _accelerator(accelerator: Accelerator, *, kubernetes: bool) -> Spec:
         return {"resourceType": accelerator.type, "resourceCount": str(accelerator.count)}
     # int64 is a string in protobuf's JSON.
     return {"type": accelerator.type, "count": str(accelerator.count)}
-
-
-def quantity(text: str) -> Decimal:
-    """Kubernetes' quantity as a number: 500m is 0.5, 4Gi is 2^32."""
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    unit = text[len(number) :]
-    if unit == "m":
-        return Decimal(number) / 1000
-    return Decimal(number) * (_BINARY | _DECIMAL)[unit]
 
 
 def kubernetes_settings(component: str, target: KubeflowTarget) -> Spec:
