@@ -107,7 +107,7 @@ def _run(main, order):
         os.environ.update(order["environment"])
         sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         code = _exit_code(main, order["arguments"])
-    except Exception:
+    except Exception:  # noqa: BLE001 - as an interpreter does
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -33,7 +33,7 @@ def left_over(folder: Path) -> Iterator[tuple[int, str]]:
             continue
         try:
             command = (entry / "cmdline").read_bytes()
-            facts = [command, os.readlink(entry / "cwd").encode() if command else b""]
+            facts = [command, os.fsencode((entry / "cwd").readlink()) if command else b""]
             facts += [each for each in (entry / "environ").read_bytes().split(b"\0") if each.startswith(b"TMPDIR=")]
         except OSError:  # it has ended meanwhile, or is somebody else's
             continue
