@@ -16,6 +16,13 @@ def test_spaces_around_the_token_are_not_sent(given: str, monkeypatch: pytest.Mo
     assert of_google("log in").token() == "a-secret"
 
 
+def test_googles_variable_is_named_and_what_can_be_no_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret\nanother")
+    with pytest.raises(UserError, match=f"set {TOKEN_VARIABLE} to the token alone") as caught:
+        of_google("log in").token()
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "content", ["[]", "null", '"text"', "7", "no JSON", b"\xff", '{"type": "external_account"}', None]
 )

@@ -87,6 +87,11 @@ def test_a_refusal_is_final(server: RestServer, waits: list[float], status: int,
     assert len(server.received) == 1
 
 
+def test_an_error_as_text(server: RestServer, waits: list[float]) -> None:
+    server.fails(".*", Reply(400, {"error": "invalid_scope"}))
+    assert failure(api(server, waits), get(server)).message.endswith("HTTP 400, invalid_scope")
+
+
 @pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 524, 599])
 def test_a_get_is_repeated_a_few_times(server: RestServer, waits: list[float], status: int) -> None:
     server.fails(".*", Reply(status, "upstream connect error"), times=3)
