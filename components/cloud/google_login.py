@@ -18,20 +18,10 @@ class DefaultCredentials:
         self._found: Any = None
 
     def token(self) -> str:
-        """A token that is valid now.
-
-        Raises:
-          UserError: there are no credentials, or they give no token.
-        """
-        if self._found is not None and self._found.valid:
-            return str(self._found.token)
-        return self.renewed()
-
-    def renewed(self) -> str:
         """A new token, whatever became of the one before.
 
         Raises:
-          UserError: see `token`.
+          UserError: there are no credentials, or they give no token.
         """
         # Not at the top: who has a token does without Google's library.
         import google.auth.transport.requests
