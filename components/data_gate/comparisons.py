@@ -1,6 +1,5 @@
 """Two data sets side by side: drift, skew between splits, skew between training and serving, balance of the label."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ from components.data_gate.distance import Distance, jensen_shannon, l_infinity, 
 from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
 from preprocessing.errors import UserError
+from preprocessing.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def check_overrides(section: str, comparison: Comparison, known: Mapping[str, ob
     """
     for column in comparison.features:
         if column not in known:
-            near = difflib.get_close_matches(column, known, n=1, cutoff=0.6)
-            question = f"did you mean {near[0]!r}? " if near else ""
+            close = nearest(column, known)
+            question = f"did you mean {close!r}? " if close else ""
             raise UserError(
                 f"data_gate.{section}.features: the schema has no column {column!r}",
                 hint=f"{question}name a column of the schema",

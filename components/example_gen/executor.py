@@ -115,7 +115,8 @@ def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) ->
         # TFX's own driver, which its own Kubeflow runner takes in place of ours, gives the newest one.
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         raise UserError(
-            f"data.spans: other spans of {base} than the newest are to be read, which this runner's driver can't find",
+            f"other spans of {base} than the newest are to be read, which this runner's driver can't find",
+            field=("data", "spans"),
             hint="remove data.spans to read the newest span, or run on this machine",
         )
     found: list[Source] = []

@@ -44,14 +44,17 @@ def describe(
 
 def keep_failure(folder: str, error: UserError) -> None:
     """Writes down an error for the person who started the run: Beam's runners pass exceptions on as text."""
-    content = {"message": error.message, "hint": error.hint}
+    content = {name: getattr(error, name) for name in ("message", "field", "expected", "received", "hint")}
     _write(f"{folder}/{_FAILURE}{uuid.uuid4().hex}.json", json.dumps(content).encode())
 
 
 def first_failure(folder: str) -> UserError | None:
     """The error that a worker kept, if one did; of several always the same one."""
     failures = sorted(_read(path) for path in _matches(f"{folder}/{_FAILURE}*.json"))
-    return UserError(**json.loads(failures[0])) if failures else None
+    if not failures:
+        return None
+    content = json.loads(failures[0])
+    return UserError(**content | {"field": tuple(content["field"])})
 
 
 def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:

@@ -120,8 +120,8 @@ def resolve_sources(sources: Mapping[str, str], wanted: Spans) -> Resolved:
         if versions != expected:
             names = placeholders(sources[name])
             raise UserError(
-                f"data.inputs: {first} and {name} have different spans: {_shown(expected, names)} and "
-                f"{_shown(versions, names)}",
+                f"{first} and {name} have different spans: {_shown(expected, names)} and {_shown(versions, names)}",
+                field=("data", "inputs"),
                 hint="wait until every split of the newest span is there, or name a range (data.spans)",
             )
     newest = chosen[first][-1]
@@ -265,7 +265,7 @@ def _number(tokens: Mapping[str, str], path: str) -> int:
         return int(tokens["SPAN"])
     text = tokens["DATE"] if "DATE" in tokens else "".join(tokens[name] for name in ("YYYY", "MM", "DD"))
     try:
-        return span_number("", text)
+        return span_number(text)
     except ValueError:
         raise UserError(
             f"{path}: {text!r} is no date; expected one as 2013-10-01 or 20131001",
@@ -289,7 +289,8 @@ def _chosen(wanted: Spans, found: Mapping[int, _Found], source: str) -> tuple[in
             if span not in found:
                 have = _shown({span: each.version for span, each in found.items()}, names)
                 raise UserError(
-                    f"data.spans: span {span_text(span, names)} of {source} is not there; there are {have}",
+                    f"span {span_text(span, names)} of {source} is not there; there are {have}",
+                    field=("data", "spans"),
                     hint="write its files, or name spans that are there",
                 )
     for span in chosen:

@@ -13,7 +13,9 @@ def check_destination(base: str) -> None:
     """
     if not base.startswith("gs://"):
         raise UserError(
-            f"targets.vertex.registry: expected a push to Google Cloud Storage, received {base}",
+            field=("targets", "vertex", "registry"),
+            expected="a push to Google Cloud Storage",
+            received=base,
             hint="set targets.vertex.push_directory to a gs:// folder, or leave the registry out",
         )
 

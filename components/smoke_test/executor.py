@@ -97,7 +97,8 @@ def _split_files(examples: Artifact, split: str) -> list[str]:
     available = artifact_utils.decode_split_names(examples.split_names)
     if split not in available:
         raise UserError(
-            f"smoke_test.split: the examples have no split {split!r}, only {', '.join(available) or 'none'}",
+            f"the examples have no split {split!r}, only {', '.join(available) or 'none'}",
+            field=("smoke_test", "split"),
             hint="name one of these in smoke_test.split",
         )
     folder = artifact_utils.get_split_uri([examples], split)

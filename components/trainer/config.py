@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from models.config import ModelConfig
 from preprocessing.config import FeaturesConfig
+from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -69,7 +70,12 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.schedule.name == "constant" and self.schedule.final_fraction:
-            raise ValueError("schedule.final_fraction is for the cosine schedule")
+            raise broken_rule(
+                "is for the cosine schedule",
+                field=("schedule", "final_fraction"),
+                received=self.schedule.final_fraction,
+                hint="remove it, or set schedule.name to cosine",
+            )
         return self
 
 

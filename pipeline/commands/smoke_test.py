@@ -122,7 +122,7 @@ def _section(tree: Node) -> SmokeTestConfig:
     except ValidationError as error:
         problems = explain(error, whole)
         if bare:
-            problems = [replace(each, field=each.field.removeprefix(f"{_SECTION}.")) for each in problems]
+            problems = [replace(each, path=each.path[1:]) for each in problems]
         raise ConfigError(problems) from None
 
 

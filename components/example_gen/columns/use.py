@@ -151,7 +151,8 @@ def schema_types(schema: Path | str | None) -> dict[str, FeatureType]:
     except (OSError, UnicodeError, text_format.ParseError) as error:
         shown = schema if isinstance(schema, Path) else "the schema"
         raise UserError(
-            f"data.schema: {shown} can't be read as a TFX schema: {error}",
+            f"{shown} can't be read as a TFX schema: {error}",
+            field=("data", "schema"),
             hint="mend the file, or remove data.schema to have a schema inferred",
         ) from error
     return {feature.name: names[feature.type] for feature in parsed.feature if feature.type in names}
