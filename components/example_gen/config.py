@@ -7,12 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import misplaced, placeholders, span_number
 from components.example_gen.times import parse_time
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings, matching
-
-SPLITS = ("train", "eval", "test")
-"""`train` fits, `eval` stops early, `test` is for the Evaluator and the smoke test."""
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
