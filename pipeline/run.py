@@ -157,7 +157,7 @@ class _Run:
         types, staged = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
-            from components.example_gen.config import SPLITS
+            from components.artifacts.splits import SPLITS
             from pipeline.graph import build_pipeline
             from pipeline.nodes.data_stage import Places
             from pipeline.preflight.split_check import check_splits

@@ -8,10 +8,10 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.pushed_version import ABSENT
 from components.champion.registry import PREFIX, registered_version
 from components.champion.restore import restore_model, restore_statistics
 from components.champion.versions import newest_version
-from components.champion_files import ABSENT
 from components.cloud.vertex import VertexApi, VertexProject
 from preprocessing.errors import UserError
 

@@ -5,7 +5,7 @@ import re
 
 from tfx.dsl.io import fileio
 
-from components.champion.versions import SAVED_MODEL
+from components.artifacts.model import SAVED_MODEL
 from components.cloud.vertex import VertexApi
 from preprocessing.errors import UserError
 

@@ -7,11 +7,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.splits import Split
 from components.data_gate.config import Duplicates
 from components.data_gate.examples import Rows
 from components.data_gate.report import Finding
 
-_PAIRS = (("eval", "train"), ("test", "train"), ("test", "eval"))
+_PAIRS: tuple[tuple[Split, Split], ...] = (("eval", "train"), ("test", "train"), ("test", "eval"))
 
 
 def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[Finding]:

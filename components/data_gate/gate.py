@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.artifacts.ingest import IngestReport
+from components.artifacts.splits import SPLITS
 from components.data_gate.anomalies import absent_columns, schema_findings
 from components.data_gate.columns import Columns
 from components.data_gate.comparisons import Pair, check_overrides, compare, compare_label
 from components.data_gate.config import DataGateConfig
 from components.data_gate.duplicates import shared_rows
 from components.data_gate.examples import Rows
-from components.data_gate.files import Ingest, duplicate_files
+from components.data_gate.files import duplicate_files
 from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
@@ -20,7 +22,6 @@ from components.data_gate.report import CheckRun, Finding, Verdict
 from components.data_gate.sizes import few_rows
 from components.data_gate.summary import Summary
 
-SPLITS = ("train", "eval", "test")
 _SKEW_HINT = "were the splits made from the same kind of rows? data_gate.split_skew has the limits"
 _DRIFT_HINT = (
     "find out what changed in the source (a unit, a filter, a default); if the change is real, raise the limit in "
@@ -54,7 +55,7 @@ class Evidence:
     anomalies: Mapping[str, anomalies_pb2.Anomalies]
     baseline: Summary | None
     serving: Summary | None
-    ingest: Ingest | None
+    ingest: IngestReport | None
     rows: Callable[[], Rows]
     decode: Callable[[Sequence[bytes]], Mapping[str, Values]]
 

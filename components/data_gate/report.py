@@ -9,11 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-REPORT_FILE = "report.json"
-SCHEMA_FILE = "schema.pbtxt"
-"""The proposed schema, in full; there when the verdict says `proposal`."""
-DIFF_FILE = "schema.diff"
-"""The same as a unified diff against the schema of the run."""
+from components.artifacts.reports import REPORT_FILE
 
 
 class Finding(BaseModel):

@@ -8,13 +8,11 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.times import parse_time
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
-
-SPLITS = ("train", "eval", "test")
-"""`train` fits, `eval` stops early, `test` is for the Evaluator and the smoke test."""
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]

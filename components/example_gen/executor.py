@@ -19,11 +19,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
+from components.artifacts.splits import SPLITS
 from components.example_gen import finish
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.facts import ColumnFacts, merge, survey
 from components.example_gen.columns.use import resolve_types
-from components.example_gen.config import SPLITS
 from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units

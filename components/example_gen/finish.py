@@ -9,19 +9,12 @@ from collections.abc import Mapping, Sequence
 from apache_beam.io.filesystems import FileSystems
 from pydantic import TypeAdapter
 
+from components.artifacts.ingest import INGEST_FILE, QUARANTINE_FOLDER, BadRowReport, FileReport, IngestReport
+from components.artifacts.splits import SPLITS, split_folder
 from components.example_gen import shards
 from components.example_gen.block import FeatureType
-from components.example_gen.config import SPLITS
 from components.example_gen.formats.registry import place_text
-from components.example_gen.ingest import UnitResult
-from components.example_gen.ingest_report import (
-    QUARANTINE_FOLDER,
-    REPORT_FILE,
-    SHOWN_BAD_ROWS,
-    BadRowReport,
-    FileReport,
-    IngestReport,
-)
+from components.example_gen.ingest import SHOWN_BAD_ROWS, UnitResult
 from components.example_gen.job import IngestJob
 from preprocessing.errors import UserError
 
@@ -82,12 +75,12 @@ def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:
             paths = [f"{folder}/empty-{split}.gz"]
             shards.write_empty(paths[0])
         names = [shards.shard_name(position, len(paths)) for position in range(len(paths))]
-        moves += [(path, f"{uri}/Split-{split}/{name}") for path, name in zip(paths, names, strict=True)]
+        moves += [(path, f"{uri}/{split_folder(split)}/{name}") for path, name in zip(paths, names, strict=True)]
     kept = [result.quarantine for result in results if result.quarantine]
     for position, path in enumerate(kept):
         moves.append((path, f"{uri}/{QUARANTINE_FOLDER}/rows-{position:05d}-of-{len(kept):05d}.jsonl"))
     shards.move(moves)
-    _write(f"{uri}/{REPORT_FILE}", report.model_dump_json(indent=1).encode())
+    _write(f"{uri}/{INGEST_FILE}", report.model_dump_json(indent=1).encode())
     return report
 
 

@@ -13,10 +13,11 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts.reports import PAGE_FILE, REPORT_FILE
 from components.smoke_test import page
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.gate import Subject, smoke_test
-from components.smoke_test.report import PAGE_FILE, REPORT_FILE, Report
+from components.smoke_test.report import Report
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]

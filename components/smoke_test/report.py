@@ -10,10 +10,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from components.artifacts.reports import REPORT_FILE
 from components.smoke_test.names import CheckName, Severity
 
-REPORT_FILE = "report.json"
-PAGE_FILE = "report.html"
 PROCESS_CHECK: CheckName = "process"
 """The check that the model's process came to its end."""
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.artifacts.splits import Split
 from models.config import ModelConfig
 from preprocessing.config import FeaturesConfig
 from preprocessing.rules import broken_rule
@@ -87,7 +88,7 @@ class TrainerJob(Settings):
     train: TrainConfig
     seed: int
     deterministic: bool
-    golden_split: Literal["train", "eval", "test"]
+    golden_split: Split
     """The split whose rows the smoke test sends; the trainer stores its own predictions for them."""
 
 

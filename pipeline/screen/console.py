@@ -18,8 +18,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from components.data_gate.report import DIFF_FILE, REPORT_FILE, Verdict
-from components.smoke_test.report import PAGE_FILE, Report
+from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
+from components.data_gate.report import Verdict
+from components.smoke_test.report import Report
 from pipeline.config.pipeline_config import PipelineConfig, Threshold
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult

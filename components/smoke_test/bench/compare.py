@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.export.contract import Task
+from preprocessing.config import Task
 
 Array = NDArray[Any]
 Answers = Mapping[str, Array]

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import fingerprint_pb2
 from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
+from components.artifacts.model import SAVED_MODEL
 from components.smoke_test.checks.assets import check_assets
 from components.smoke_test.checks.ops import check_ops, check_state
 from components.smoke_test.config import SmokeTestConfig
@@ -20,7 +21,7 @@ from components.smoke_test.report import CheckResult
 FINGERPRINT = "fingerprint.pb"
 _MEBIBYTE = 1024**2
 _FINGERPRINTED = {
-    "saved_model_checksum": "saved_model.pb",
+    "saved_model_checksum": SAVED_MODEL,
     "graph_def_program_hash": "the graph",
     "signature_def_hash": "the signatures",
     "saved_object_graph_hash": "the object graph",
@@ -92,7 +93,7 @@ def check_fingerprint(folder: Path) -> CheckResult:
     hint = "export the model again: its files were changed, mixed with another export's, or not written to their end"
     if not (folder / FINGERPRINT).is_file():
         return CheckResult.skips("fingerprint", f"there is no {FINGERPRINT}: TensorFlow before 2.12 writes none")
-    if not (folder / "saved_model.pb").is_file():
+    if not (folder / SAVED_MODEL).is_file():
         return CheckResult.skips("fingerprint", "a fingerprint describes saved_model.pb, and the graph is text here")
     stored = fingerprint_pb2.FingerprintDef()
     computed = fingerprint_pb2.FingerprintDef()

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.smoke_test.bench.compare import difference
-from components.smoke_test.export.contract import Signature, Task
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import HarmOutcome
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, Request
 from components.smoke_test.server.client import Client, NoAnswerError
+from preprocessing.config import Task
 
 Api = Literal["server_rest", "server_grpc"]
 Outcome = HarmOutcome | Literal["same", "same or error"]

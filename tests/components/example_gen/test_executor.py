@@ -14,11 +14,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.artifacts.ingest import IngestReport
 from components.example_gen import finish
 from components.example_gen.columns.use import ColumnUse
 from components.example_gen.config import DataConfig
 from components.example_gen.executor import Executor
-from components.example_gen.ingest_report import IngestReport
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from preprocessing.errors import UserError
 

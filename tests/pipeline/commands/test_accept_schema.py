@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
+from components.artifacts.reports import DIFF_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.data_gate.report import Finding, Verdict
 from pipeline.commands.accept_schema import read_proposal
 from pipeline.config.loader import load
 from pipeline.results.runs import Gate, RunRecord, RunResult

@@ -6,9 +6,10 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts
 
-from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
-from components.data_gate.report import REPORT_FILE as DATA_REPORT_FILE
-from components.smoke_test.report import PAGE_FILE, REPORT_FILE, CheckResult, Report
+from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.data_gate.report import Finding, Verdict
+from components.smoke_test.report import CheckResult, Report
 from pipeline.results.runs import Gate
 from pipeline.results.verdicts import collect, shortened
 from pipeline.runners.local import NodeResult
@@ -76,7 +77,7 @@ def _data_gate(folder, *severities):
     ]
     verdict = Verdict.of(findings, [], seconds=0.5, proposal="block" in severities)
     folder.mkdir()
-    (folder / DATA_REPORT_FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
+    (folder / REPORT_FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
     if verdict.proposal:
         (folder / SCHEMA_FILE).write_text("the schema")
         (folder / DIFF_FILE).write_text("the diff")
@@ -99,7 +100,7 @@ def test_the_data_gate_refuses_and_its_files_are_kept_with_the_run(collected, tm
     assert result.data_gate == verdict
     kept = {path.name: path.read_text() for path in (tmp_path / "run" / "data_gate").iterdir()}
     assert kept == {
-        DATA_REPORT_FILE: verdict.model_dump_json(),
+        REPORT_FILE: verdict.model_dump_json(),
         SCHEMA_FILE: "the schema",
         DIFF_FILE: "the diff",
     }
@@ -120,7 +121,7 @@ def test_warnings_about_the_data_refuse_nothing(collected, tmp_path):
     result = collected(DataGate=outputs, Pusher={"pushed_model": [pushed]})
     assert (result.state, result.pushed) == ("pushed", "/serving/7")
     assert result.gates == (Gate("DataGate", True, verdict.reason()),)
-    assert [path.name for path in (tmp_path / "run" / "data_gate").iterdir()] == [DATA_REPORT_FILE]
+    assert [path.name for path in (tmp_path / "run" / "data_gate").iterdir()] == [REPORT_FILE]
     assert json.loads(collected(ExampleGen={}).to_json())["data_gate"] is None
 
 

@@ -8,7 +8,8 @@ import zlib
 
 import pytest
 
-from components.data_gate.report import REPORT_FILE, Finding, Verdict
+from components.artifacts.reports import REPORT_FILE
+from components.data_gate.report import Finding, Verdict
 from pipeline.runners.container_entrypoint import main, prepare, with_urls
 
 COMMAND = [sys.executable, "-m", "pipeline.runners.container_entrypoint"]
