@@ -12,6 +12,7 @@ import httpx
 from components.cloud import http_client, tokens
 from components.cloud.google_login import TOKEN_VARIABLE, DefaultCredentials
 from preprocessing.errors import UserError
+from preprocessing.text import one_line
 
 _LOG_IN = f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}"
 _WAITS = (2.0, 8.0)
@@ -223,5 +224,4 @@ def _error_text(error: object) -> str:
 
 
 def _one_line(text: object) -> str:
-    line = " ".join(str(text).split())
-    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+    return one_line(text, _LONGEST_MESSAGE)

@@ -8,8 +8,9 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
 from components.data_gate.kinds import UNEXPECTED_VALUES, Severity, hint
-from components.data_gate.report import Finding, quoted
+from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
+from preprocessing.text import listed, quoted
 
 _MISSING = "SCHEMA_MISSING_COLUMN"
 _LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
@@ -189,7 +190,7 @@ def _expected(kind: str, feature: schema_pb2.Feature | None, schema: schema_pb2.
     described = {
         "presence": _presence(feature),
         "type": f"type {schema_pb2.FeatureType.Name(feature.type)}",
-        "domain": f"one of {_listed(sorted(domain))}" if domain is not None else "",
+        "domain": f"one of {listed(sorted(domain), _SHOWN, quoted)}" if domain is not None else "",
         "range": _range(feature),
     }
     if kind == _MISSING:
@@ -240,11 +241,11 @@ def _observed(
         if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
             unexpected = {value: share for value, share in column.shares.items() if value not in domain}
             ordered = sorted(unexpected, key=lambda value: (-unexpected[value], value))
-            return f"{100 * sum(unexpected.values()):.3g} % of the values are others: {_listed(ordered)}"
+            return f"{100 * sum(unexpected.values()):.3g} % of the values are others: {listed(ordered, _SHOWN, quoted)}"
         if kind == "SCHEMA_NEW_COLUMN":
             return f"a column of type {column.type}"
         if kind == "UNEXPECTED_DATA_TYPE" and column.shares and column.type == "BYTES":
-            return f"type BYTES: {_listed(sorted(column.shares, key=lambda v: -_text_first(v)))}"
+            return f"type BYTES: {listed(sorted(column.shares, key=lambda v: -_text_first(v)), _SHOWN, quoted)}"
     return (reason.description or reason.short_description).strip().rstrip(".")
 
 
@@ -255,11 +256,6 @@ def _text_first(value: str) -> int:
     except ValueError:
         return 1
     return 0
-
-
-def _listed(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return ", ".join(map(quoted, values[:_SHOWN])) + more
 
 
 def _shared(findings: Sequence[Finding]) -> list[Finding]:

@@ -99,14 +99,6 @@ class Verdict(BaseModel):
         return f"{ran} checks passed{warned}"
 
 
-_QUOTED = 60
-
-
-def quoted(value: str) -> str:
-    """A value of the data in quotation marks; of a long one the beginning and its length."""
-    return repr(value) if len(value) <= _QUOTED else f"{value[:_QUOTED]!r}... ({len(value):,} characters)"
-
-
 def read(uri: str) -> Verdict:
     """The verdict of a finished gate.
 

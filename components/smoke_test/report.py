@@ -16,6 +16,8 @@ REPORT_FILE = "report.json"
 PAGE_FILE = "report.html"
 PROCESS_CHECK: CheckName = "process"
 """The check that the model's process came to its end."""
+LONGEST_MESSAGE = 400
+"""Characters of somebody else's message in a result: a model's error may hold the whole request."""
 
 
 class CheckResult(BaseModel):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline.config.problems import listed, shown
+from pipeline.config.problems import shown
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 _SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 _ARTIFACT_FOLDERS = ("Format-Serving", "serving_model_dir")

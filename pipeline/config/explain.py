@@ -13,6 +13,7 @@ from pipeline.config.json_schema import json_schema
 from pipeline.config.problems import Problem, brief, nearest
 from pipeline.config.schema_fields import Location, SchemaFields, allowed_values, documentation
 from pipeline.config.yaml_tree import FieldPath, Node, dotted
+from preprocessing.text import either
 
 _EXPECTED = {
     "string_type": "text",
@@ -146,7 +147,7 @@ class _Explainer:
     def _wrong_value(self, location: Location, errors: list[ErrorDetails]) -> Problem:
         value = errors[0]["input"]
         expected = list(dict.fromkeys(self._expected(error) for error in errors))
-        message = f"must be {' or '.join([', '.join(expected[:-1]), expected[-1]] if expected[:-1] else expected)}"
+        message = f"must be {either(expected)}"
         hint = ""
         if errors[0]["type"] == "string_type" and isinstance(value, bool | int | float):
             hint = f'quote it to make it text: "{brief(value)}"'

@@ -17,13 +17,14 @@ from components.example_gen.config import STOCK_FORMATS, Format
 from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
-from pipeline.config.problems import Problem, brief, listed, nearest, shown
+from pipeline.config.problems import Problem, brief, nearest, shown
 from pipeline.config.yaml_tree import FieldPath, dotted
 from pipeline.preflight.column_roles import roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
 from preprocessing.errors import UserError
 from preprocessing.features import planned_inputs
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,9 +11,9 @@ from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError
-from components.smoke_test.words import shortened
+from preprocessing.text import one_line
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
@@ -42,7 +42,9 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
         if answer.error is None:
             yield CheckResult.passes("answers", expected, **more)
         else:
-            yield CheckResult.fails("answers", expected, shortened(answer.error), hint=_why(answer.error), **more)
+            yield CheckResult.fails(
+                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error), **more
+            )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
 

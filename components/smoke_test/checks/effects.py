@@ -14,6 +14,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer
+from preprocessing.text import listed, sentences
 
 _FEWEST_ROWS = 8
 """With fewer rows, equal answers and small effects are no news."""
@@ -122,10 +123,10 @@ def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> Che
         if not _is_enough(tried[column], mattered[column], effects.deviation, limits.min_effect):
             faults.append(f"{column}: {tried[column].shuffled:.3g}, for the trainer {mattered[column]:.3g}")
     if not faults:
-        actual = f"so it is for {_listed(varied)}"
+        actual = f"so it is for {listed(varied, _NAMED)}"
         return CheckResult.passes("feature_effect", expected, actual, signature=name)
     hint = "the export drops the feature, or prepares it otherwise than training did: compare the two preprocessings"
-    return CheckResult.fails("feature_effect", expected, _listed(faults, "; "), signature=name, hint=hint)
+    return CheckResult.fails("feature_effect", expected, sentences(faults, _NAMED), signature=name, hint=hint)
 
 
 def _deviation(bench: Bench, effects: Effects) -> float:
@@ -158,7 +159,7 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     ignored = [each.column for each in tried if not each.changed]
     most = bench.config.effects.max_ignored
     expected = f"at most {most:.0%} of the features without any effect"
-    actual = f"{len(ignored)} of {len(tried)}" + (f": {_listed(ignored)}" if ignored else "")
+    actual = f"{len(ignored)} of {len(tried)}" + (f": {listed(ignored, _NAMED)}" if ignored else "")
     if len(ignored) <= most * len(tried):
         return CheckResult.passes("ignored_features", expected, actual, signature=signature.name)
     hint = (
@@ -283,8 +284,3 @@ def _typed(label: str, kind: str) -> Array | None:
         return np.array([number], np.float32) if kind == "f" else np.array([int(number)], np.int64)
     except (ValueError, OverflowError):
         return None
-
-
-def _listed(names: Sequence[str], separator: str = ", ") -> str:
-    more = f"{separator}and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return separator.join(names[:_NAMED]) + more

@@ -10,7 +10,7 @@ from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
 from components.data_gate.report import REPORT_FILE as DATA_REPORT_FILE
 from components.smoke_test.report import PAGE_FILE, REPORT_FILE, CheckResult, Report
 from pipeline.results.runs import Gate
-from pipeline.results.verdicts import collect, shortened
+from pipeline.results.verdicts import collect
 from pipeline.runners.local import NodeResult
 
 pytestmark = pytest.mark.slow
@@ -148,8 +148,3 @@ def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
     recorded = json.loads(result.to_json())["smoke_test"]
     assert recorded["checks"][0]["check"] == "parity"
     assert json.loads(collected(ExampleGen={}).to_json())["smoke_test"] is None
-
-
-def test_many_reasons_are_counted():
-    assert shortened(["a", "b", "c"]) == "a; b; c"
-    assert shortened(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more)"

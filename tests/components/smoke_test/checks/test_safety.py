@@ -395,13 +395,13 @@ def test_a_link_inside_the_folder_and_one_to_nothing_and_special_files(bad: Path
     (folder / "variables" / "c").symlink_to("nothing")
     os.mkfifo(folder / "variables" / "a")
     failed = run(folder)
-    assert failed["paths"].actual == "variables/a is a named pipe, and 2 more"
+    assert failed["paths"].actual == "variables/a is a named pipe (and 2 more)"
     with socket.socket(socket.AF_UNIX) as listening:
         # A socket's path must be short; the folder's is not.
         short = os.open(folder, os.O_RDONLY)
         listening.bind(f"/proc/self/fd/{short}/a")
         os.close(short)
-        assert run(folder)["paths"].actual == "a is a socket, and 3 more"
+        assert run(folder)["paths"].actual == "a is a socket (and 3 more)"
 
 
 def test_a_name_that_is_no_text_can_be_reported(bad: Path, tmp_path: Path) -> None:
