@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.data_gate.kinds import DEFAULTS, Severity
+from components.data_gate.kinds import DEFAULTS
+from components.findings import Severity
 from preprocessing.settings import ColumnName, Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]

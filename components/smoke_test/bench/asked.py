@@ -32,7 +32,7 @@ class Fault:
     """What was expected of an answer, what came instead, and the place of the first row that differs."""
 
     expected: str
-    actual: str
+    received: str
     row: int | None
 
 
@@ -149,7 +149,7 @@ class Asked:
         if fault is None:
             return CheckResult.passes(check, expected, **more)
         row = None if fault.row is None else self.bench.rows.positions[fault.row]
-        return CheckResult.fails(check, f"{expected}: {fault.expected}", fault.actual, row=row, hint=hint, **more)
+        return CheckResult.fails(check, f"{expected}: {fault.expected}", fault.received, row=row, hint=hint, **more)
 
     def ask(self, places: Sequence[Places], phase: str) -> list[Answer]:
         """The answers to requests for these rows, so many at a time as memory and the phase's deadline allow."""

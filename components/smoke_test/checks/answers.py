@@ -94,9 +94,9 @@ def _why(error: ModelError) -> str:
 
 def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
     """Names, types and shapes as promised."""
-    expected, actual, hint = outputs_differ(bench, signature, answer)
-    if actual:
-        return CheckResult.fails("outputs", expected, actual, hint=hint)
+    expected, received, hint = outputs_differ(bench, signature, answer)
+    if received:
+        return CheckResult.fails("outputs", expected, received, hint=hint)
     return CheckResult.passes("outputs", expected)
 
 
@@ -259,11 +259,11 @@ def _fails(
     check: CheckName,
     failing: NDArray[np.bool_],
     expected: str,
-    actual: Callable[[int], str],
+    received: Callable[[int], str],
     **more: Any,
 ) -> CheckResult:
-    """The check failed; `actual` says what the first failing row has."""
+    """The check failed; `received` says what the first failing row has."""
     first, count = int(np.argmax(failing)), int(failing.sum())
     others = f" (and {count - 1} more of {len(failing)} rows)" if count > 1 else ""
     row = bench.rows.positions[first] if len(failing) == len(bench.rows) else None
-    return CheckResult.fails(check, expected, f"{actual(first)}{others}", row=row, **more)
+    return CheckResult.fails(check, expected, f"{received(first)}{others}", row=row, **more)

@@ -241,7 +241,7 @@ def _transform_parity(
     first, *others = found
     result = _differs(bench, "transform_parity", found[first], hint=_VOCABULARY, case=first, **more)
     also = f"; {', '.join(others[:10])} differ too" if others else ""
-    yield result.model_copy(update={"actual": result.actual + also})
+    yield result.model_copy(update={"received": result.received + also})
 
 
 def _signatures_agree(bench: Bench, own: Transformed | CheckResult | str) -> Iterator[CheckResult]:

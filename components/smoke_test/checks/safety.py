@@ -81,9 +81,9 @@ def check_size(folder: Path, limit_mb: int) -> CheckResult:
     if total <= limit_mb * _MEBIBYTE:
         return CheckResult.passes("size", expected, f"{total / _MEBIBYTE:,.1f} MiB")
     largest = max(sizes, key=lambda path: sizes[path])
-    actual = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
+    received = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
     hint = "make the model or its vocabularies smaller, or raise smoke_test.budgets.size_mb"
-    return CheckResult.fails("size", expected, actual, hint=hint)
+    return CheckResult.fails("size", expected, received, hint=hint)
 
 
 def check_fingerprint(folder: Path) -> CheckResult:

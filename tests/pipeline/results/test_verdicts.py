@@ -71,7 +71,9 @@ def test_without_the_data_gate_anomalies_are_notes_that_refuse_nothing(collected
 def _data_gate(folder, *severities):
     """The gate's artifact, with a finding of each severity."""
     findings = [
-        Finding(rule="drift", feature=f"c{n}", split="train", expected="at most 0.1", observed="0.9", severity=severity)
+        Finding(
+            check="drift", feature=f"c{n}", split="train", expected="at most 0.1", received="0.9", severity=severity
+        )
         for n, severity in enumerate(severities)
     ]
     verdict = Verdict.of(findings, [], seconds=0.5, proposal="block" in severities)
@@ -92,7 +94,7 @@ def test_the_data_gate_refuses_and_its_files_are_kept_with_the_run(collected, tm
         ExampleValidator={"anomalies": [_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "anomalies")]},
         DataGate=outputs,
     )
-    reason = "drift (c1, split train): expected at most 0.1, observed 0.9 (and 1 more)"
+    reason = "drift (c1, split train): expected at most 0.1, received 0.9 (and 1 more)"
     assert result.gates == (Gate("DataGate", False, reason),)  # and nothing is said twice
     assert (result.state, result.pushed) == ("refused", None)
     assert result.line() == f"refused: DataGate: {reason}"
