@@ -19,9 +19,9 @@ from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
 from pipeline.screen.console import Screen
-from pipeline.screen.findings_table import printable
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
+from preprocessing.text import printable
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact

@@ -3,6 +3,7 @@
 from typing import Any
 
 from preprocessing.errors import UserError
+from preprocessing.text import one_line
 
 TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 """Holds an access token where it is set; else the application default credentials give one."""
@@ -50,4 +51,4 @@ class DefaultCredentials:
         return credentials
 
     def _none(self, reason: str) -> UserError:
-        return UserError(f"no credentials for Google Cloud: {' '.join(reason.split())}", hint=self._hint)
+        return UserError(f"no credentials for Google Cloud: {one_line(reason)}", hint=self._hint)

@@ -18,7 +18,7 @@ class Pair:
     """What is compared with what.
 
     Attributes:
-      rule: the check's name.
+      check: the check's name.
       base: the data set that the other one should look like.
       base_name: as a person calls it.
       other: the one that is judged.
@@ -26,7 +26,7 @@ class Pair:
       hint: what to do when they differ.
     """
 
-    rule: str
+    check: str
     base: Summary
     base_name: str
     other: Summary
@@ -145,11 +145,11 @@ def _finding(
 ) -> Finding:
     beyond_chance = f" (chance alone: {distance.chance:.2g})" if distance.chance > limit else ""
     return Finding(
-        rule=pair.rule,
+        check=pair.check,
         split=pair.split,
         feature=name,
         expected=f"{measure_name} within {limit:g} of {pair.base_name}{beyond_chance}",
-        observed=f"{distance.value:.3g}: {distance.detail}",
+        received=f"{distance.value:.3g}: {distance.detail}",
         severity=severity,
         hint=pair.hint,
     )

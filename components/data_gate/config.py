@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.data_gate.kinds import DEFAULTS, Severity
+from components.data_gate.kinds import DEFAULTS
+from components.findings import Severity
 from preprocessing.nearest import nearest
 from preprocessing.rules import broken_rule
 from preprocessing.settings import ColumnName, Settings

@@ -18,9 +18,9 @@ def duplicate_files(files: Iterable[FileReport], config: DuplicateFiles) -> list
             same[each.rows, each.digest].append(each.file)
     return [
         Finding(
-            rule="duplicate_files",
+            check="duplicate_files",
             expected="every file to have rows of its own",
-            observed=f"the same {rows} rows in {', '.join(names)}",
+            received=f"the same {rows} rows in {', '.join(names)}",
             severity=config.severity,
             hint="remove the copy; if both are meant to be there, set data_gate.duplicate_files.severity: warn",
         )

@@ -117,7 +117,7 @@ def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig
     found = [
         finding
         for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
-        if finding.rule != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
+        if finding.check != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
     ]
     train = evidence.summaries.get("train")
     return [*found, *(absent_columns(train, columns, found, config) if train and train.rows else ())]
@@ -174,8 +174,8 @@ def _compare_all(log: _Log, evidence: Evidence, columns: Columns, config: DataGa
     )
 
 
-def _renamed(pair: Pair, rule: str) -> Pair:
-    return Pair(rule, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
+def _renamed(pair: Pair, check: str) -> Pair:
+    return Pair(check, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
 
 
 def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Finding]:
@@ -183,10 +183,10 @@ def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Fi
     for name in columns.inputs:
         if name in pair.base.columns and name not in pair.other.columns and config.serving.severity != "off":
             yield Finding(
-                rule=pair.rule,
+                check=pair.check,
                 feature=name,
                 expected=f"a column {name!r} in the sample",
-                observed="no such column",
+                received="no such column",
                 severity=config.serving.severity,
                 hint="an input that is not there when the model is asked can't be one: take it out of features:",
             )

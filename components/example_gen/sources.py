@@ -17,6 +17,7 @@ from components.example_gen.config import DataConfig, Format, Spans
 from components.example_gen.formats.registry import named_format
 from components.example_gen.span_names import PLACEHOLDER, placeholders, span_number, span_text
 from preprocessing.errors import UserError
+from preprocessing.text import first_line
 
 _HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file"
 _DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}", "DATE": r"\d{4}-?\d{2}-?\d{2}"}
@@ -177,7 +178,7 @@ def _matching(pattern: str, *, folders: bool = False) -> list[str]:
         return sorted(match.path for match in FileSystems.match([pattern])[0].metadata_list)
     except (BeamIOError, ValueError) as error:
         raise UserError(
-            f"{pattern}: can't be listed: {str(error).splitlines()[0]}",
+            f"{pattern}: can't be listed: {first_line(error)}",
             hint="check the URL, your access, and Beam's extras (apache-beam[gcp] for gs://)",
         ) from error
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.artifacts.splits import Split
-from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase, HarmOutcome, Severity
+from components.findings import Severity
+from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase, HarmOutcome
 from preprocessing.settings import ColumnName, Settings
 
 Seconds = Annotated[float, Field(gt=0)]

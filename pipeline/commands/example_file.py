@@ -12,9 +12,10 @@ from components.artifacts.splits import split_folder
 from components.example_gen.block import FeatureType, Rows
 from components.example_gen.config import CsvOptions, DataConfig, Format
 from components.example_gen.formats.registry import FORMATS, named_format
-from pipeline.config.problems import listed, shown
+from pipeline.config.problems import shown
 from pipeline.preflight.table_files import TableReader
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     from components.example_gen.columns.facts import ColumnFacts

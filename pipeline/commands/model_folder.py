@@ -7,8 +7,9 @@ from pathlib import Path
 
 from components.artifacts import golden
 from components.artifacts.model import SAVED_MODEL, SAVED_MODEL_TEXT
-from pipeline.config.problems import listed, shown
+from pipeline.config.problems import shown
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 _SAVED_MODEL = (SAVED_MODEL, SAVED_MODEL_TEXT)
 _ARTIFACT_FOLDERS = ("Format-Serving", "serving_model_dir")

@@ -16,6 +16,7 @@ from pipeline.config.yaml_tree import Node
 from preprocessing.errors import FieldPath, dotted, sentence
 from preprocessing.nearest import nearest
 from preprocessing.rules import BROKEN_RULE, MISMATCH
+from preprocessing.text import either
 
 _EXPECTED = {
     "string_type": "text",
@@ -141,7 +142,7 @@ class _Explainer:
     def _wrong_value(self, location: Location, errors: list[ErrorDetails]) -> Problem:
         value = errors[0]["input"]
         expected = list(dict.fromkeys(map(_expected, errors)))
-        message = f"must be {' or '.join([', '.join(expected[:-1]), expected[-1]] if expected[:-1] else expected)}"
+        message = f"must be {either(expected)}"
         hint = ""
         if errors[0]["type"] == "string_type" and isinstance(value, bool | int | float):
             hint = f'quote it to make it text: "{brief(value)}"'

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import FieldPath, UserError, dotted
-
-NAMES_SHOWN = 30
-"""How many allowed names a message lists before it only counts the others."""
+from preprocessing.text import listed, shortened
 
 
 @dataclass(frozen=True)
@@ -78,12 +76,6 @@ class ConfigError(UserError):
         self.problems = tuple(problems)
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names in one line, the first few of them when there are many."""
-    text = ", ".join(names[:NAMES_SHOWN])
-    return text if len(names) <= NAMES_SHOWN else f"{text} and {len(names) - NAMES_SHOWN} more"
-
-
 def shown(path: Path) -> str:
     """The path as short as it can be: relative to the current directory when it lies below it."""
     cwd = Path.cwd()
@@ -95,4 +87,4 @@ def brief(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     # Also without a scheme, as in user:password@registry/image; not registry:NAME@ALIAS.
     text = re.sub(r"([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)(?=[^\s\"]*[/.]|[^\s\"]*:)", r"\1***@", text)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(text, 60)

@@ -16,13 +16,14 @@ from components.example_gen.config import STOCK_FORMATS, Format
 from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
-from pipeline.config.problems import Problem, brief, listed, shown
+from pipeline.config.problems import Problem, brief, shown
 from pipeline.preflight.column_roles import roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
 from preprocessing.nearest import nearest
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,6 +15,7 @@ from components.smoke_test import report as smoke_report
 from pipeline.nodes.evaluation import Verdict, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.runners.local import NodeResult
+from preprocessing.text import sentences
 
 _DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
 _SMOKE_FILES = (REPORT_FILE, PAGE_FILE)
@@ -95,14 +96,10 @@ def _evaluator(verdict: Verdict) -> Gate:
         )
         return Gate("Evaluator", True, f"every threshold holds{against}")
     return Gate(
-        "Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log"
+        "Evaluator",
+        False,
+        sentences(verdict.failures, _SHOWN) or "not blessed, without a failed threshold; see the log",
     )
-
-
-def shortened(reasons: Sequence[str]) -> str:
-    """The first reasons in one line, and how many more there are."""
-    more = f" (and {len(reasons) - _SHOWN} more)" if len(reasons) > _SHOWN else ""
-    return "; ".join(reasons[:_SHOWN]) + more
 
 
 def _anomalies(folder: Path) -> Gate:
@@ -110,7 +107,7 @@ def _anomalies(folder: Path) -> Gate:
     if not found:
         return Gate("ExampleValidator", True, "the examples fit the schema")
     # Findings, not a verdict: ExampleValidator stops nothing.
-    return Gate("ExampleValidator", None, shortened(found))
+    return Gate("ExampleValidator", None, sentences(found, _SHOWN))
 
 
 def _read_anomalies(folder: Path) -> Iterator[tuple[str, str]]:

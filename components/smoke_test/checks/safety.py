@@ -17,6 +17,7 @@ from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
+from preprocessing.text import decoded, sentences
 
 FINGERPRINT = "fingerprint.pb"
 _MEBIBYTE = 1024**2
@@ -66,9 +67,8 @@ def check_paths(folder: Path) -> CheckResult:
             faults.append(f"{_shown(path, folder)} is {_special(status.st_mode)}")
     if not faults:
         return CheckResult.passes("paths", expected, f"{len(entries):,} files and folders")
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
     hint = "copy the file itself into the export: what a link points to is not there where the model is served"
-    return CheckResult.fails("paths", expected, faults[0] + more, hint=hint)
+    return CheckResult.fails("paths", expected, sentences(faults, 1), hint=hint)
 
 
 def check_size(folder: Path, limit_mb: int) -> CheckResult:
@@ -82,9 +82,9 @@ def check_size(folder: Path, limit_mb: int) -> CheckResult:
     if total <= limit_mb * _MEBIBYTE:
         return CheckResult.passes("size", expected, f"{total / _MEBIBYTE:,.1f} MiB")
     largest = max(sizes, key=lambda path: sizes[path])
-    actual = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
+    received = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
     hint = "make the model or its vocabularies smaller, or raise smoke_test.budgets.size_mb"
-    return CheckResult.fails("size", expected, actual, hint=hint)
+    return CheckResult.fails("size", expected, received, hint=hint)
 
 
 def check_fingerprint(folder: Path) -> CheckResult:
@@ -154,4 +154,4 @@ def _shown(path: Path, folder: Path) -> str:
 
 def _text(path: Path) -> str:
     """A path that can be written down, whatever bytes it has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return decoded(os.fsencode(path))

@@ -123,21 +123,21 @@ class Judge:
         failed = self._failed(question, f"{place}{found.expected}", f"{found.actual}{more}", question.hint)
         return failed.model_copy(update={"row": None if found.whole else self.positions[found.row]})
 
-    def _passed(self, question: Question, expected: str, actual: str, _hint: str = "") -> CheckResult:
+    def _passed(self, question: Question, expected: str, received: str, _hint: str = "") -> CheckResult:
         return CheckResult.passes(
             self.api,
             expected,
-            actual,
+            received,
             case=question.case,
             signature=question.signature.name,
             tolerance=self.tolerance,
         )
 
-    def _failed(self, question: Question, expected: str, actual: str, hint: str) -> CheckResult:
+    def _failed(self, question: Question, expected: str, received: str, hint: str) -> CheckResult:
         return CheckResult.fails(
             self.api,
             expected,
-            actual,
+            received,
             case=question.case,
             signature=question.signature.name,
             tolerance=self.tolerance,

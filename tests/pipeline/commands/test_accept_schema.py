@@ -40,7 +40,7 @@ class Project:
         record = RunRecord(self.folder / "output", load(self.config))
         self.run = record.folder
         severity = "warn" if blessed else "block"
-        finding = Finding(rule="SCHEMA_NEW_COLUMN", expected="a", observed="b", severity=severity)
+        finding = Finding(check="SCHEMA_NEW_COLUMN", expected="a", received="b", severity=severity)
         verdict = Verdict.of([finding], [], seconds=0, proposal=proposal)
         (self.run / "data_gate").mkdir()
         if proposal:

@@ -11,7 +11,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.data_gate.report import Finding, Verdict
 from components.smoke_test.report import CheckResult, Report
 from pipeline.results.runs import Gate
-from pipeline.results.verdicts import collect, shortened
+from pipeline.results.verdicts import collect
 from pipeline.runners.local import NodeResult
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,9 @@ def test_without_the_data_gate_anomalies_are_notes_that_refuse_nothing(collected
 def _data_gate(folder, *severities):
     """The gate's artifact, with a finding of each severity."""
     findings = [
-        Finding(rule="drift", feature=f"c{n}", split="train", expected="at most 0.1", observed="0.9", severity=severity)
+        Finding(
+            check="drift", feature=f"c{n}", split="train", expected="at most 0.1", received="0.9", severity=severity
+        )
         for n, severity in enumerate(severities)
     ]
     verdict = Verdict.of(findings, [], seconds=0.5, proposal="block" in severities)
@@ -93,7 +95,7 @@ def test_the_data_gate_refuses_and_its_files_are_kept_with_the_run(collected, tm
         ExampleValidator={"anomalies": [_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "anomalies")]},
         DataGate=outputs,
     )
-    reason = "drift (c1, split train): expected at most 0.1, observed 0.9 (and 1 more)"
+    reason = "drift (c1, split train): expected at most 0.1, received 0.9 (and 1 more)"
     assert result.gates == (Gate("DataGate", False, reason),)  # and nothing is said twice
     assert (result.state, result.pushed) == ("refused", None)
     assert result.line() == f"refused: DataGate: {reason}"
@@ -149,8 +151,3 @@ def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
     recorded = json.loads(result.to_json())["smoke_test"]
     assert recorded["checks"][0]["check"] == "parity"
     assert json.loads(collected(ExampleGen={}).to_json())["smoke_test"] is None
-
-
-def test_many_reasons_are_counted():
-    assert shortened(["a", "b", "c"]) == "a; b; c"
-    assert shortened(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more)"

@@ -143,7 +143,7 @@ def _arguments(tmp_path, executor: str, artifacts: dict, **properties) -> list[s
 
 def _verdict(tmp_path, *, blessed: float) -> dict:
     finding = Finding(
-        rule="min_rows", expected="at least 10 rows", observed="3 rows", severity="block", hint="add rows"
+        check="min_rows", expected="at least 10 rows", received="3 rows", severity="block", hint="add rows"
     )
     report = Verdict(blessed=bool(blessed), findings=() if blessed else (finding,), checks=(), seconds=1.0)
     (tmp_path / "verdict").mkdir()

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from components.example_gen.formats.pieces import PIECE_ROWS, distinct
 from preprocessing.errors import UserError
+from preprocessing.text import first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,7 +131,7 @@ def _batches(
             yield pa.RecordBatch.from_arrays([_array(cells, field.type) for field, cells in columns], schema=schema)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UserError(
-            f"the query gives other values each time it runs: {str(error).splitlines()[0]}",
+            f"the query gives other values each time it runs: {first_line(error)}",
             field=("data", "sql", "query"),
             hint="leave random() and the like out of it",
         ) from error
@@ -147,7 +148,7 @@ def _array(cells: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
 
 
 def _explained(path: str, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0]
+    reason = first_line(error)
     if "not a database" in reason or "unable to open" in reason or "malformed" in reason:
         return UserError(
             f"{path}: can't be read as an SQLite database: {reason}", hint="check the file behind data.sql"
