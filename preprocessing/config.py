@@ -189,7 +189,7 @@ class FeaturesConfig(Settings):
     """A column of example weights (0 or more), used in training and evaluation."""
     preprocessing_fn: DottedPath | None = None
     """Your own tf.Transform function, `f(inputs, custom_config) -> dict`: what it returns is added to
-    the declared model inputs (see "Your own preprocessing" in the README)."""
+    the declared model inputs (see docs/preprocessing.md)."""
     preprocessing_params: dict[str, Parameter | tuple[Parameter, ...]] = Field(default_factory=dict)
     """Handed to `preprocessing_fn` as `custom_config`."""
     preprocessing_columns: tuple[ColumnName, ...] = ()

@@ -1,17 +1,18 @@
-"""The configuration reference of the README, made from the JSON Schema so that the two can't drift apart.
+"""The configuration reference in the documents, made from the JSON Schema so that the two can't drift apart.
 
-`python -m pipeline.config.reference` writes it between the markers in README.md.
+`python -m pipeline.config.reference` writes it between the markers in docs/configuration.md.
 """
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.json_schema import KINDS, json_schema
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/configuration.md"
 BEGIN, END = "<!-- configuration reference: made by `python -m pipeline.config.reference` -->", "<!-- end -->"
 
 _BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
@@ -23,7 +24,7 @@ def render() -> str:
     required = schema["then"]
     lines = []
     for title, section, needed in _sections("", schema, required, schema["$defs"]):
-        lines += [f"**{title}** {section.get('description', '').split(chr(10))[0]}".strip(), ""]
+        lines += [f"### {title}", "", *textwrap.wrap(section.get("description", "").split("\n")[0], 120), ""]
         lines += ["| field | values | default | |", "|---|---|---|---|"]
         for name, field in section["properties"].items():
             default = "required" if name in needed else _default(field)
@@ -33,16 +34,16 @@ def render() -> str:
     return "\n".join(lines)
 
 
-def update(readme: str) -> str:
-    """The README with the reference between its markers.
+def update(page: str) -> str:
+    """The page with the reference between its markers.
 
     Raises:
       ValueError: the markers are not there.
     """
-    before, begin, rest = readme.partition(BEGIN)
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"README.md: expected the markers {BEGIN!r} and {END!r}")
+        raise ValueError(f"docs/configuration.md: expected the markers {BEGIN!r} and {END!r}")
     return f"{before}{BEGIN}\n\n{render()}\n{END}{after}"
 
 
@@ -101,10 +102,10 @@ def _default(field: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Rewrites the reference in README.md."""
-    draft = README.with_name(".README.md.new")
-    draft.write_text(update(README.read_text(encoding="utf-8")), encoding="utf-8")
-    draft.replace(README)
+    """Rewrites the reference in docs/configuration.md."""
+    draft = PAGE.with_name(f".{PAGE.name}.new")
+    draft.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    draft.replace(PAGE)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README's six lines in a TFX pipeline that is not ours: stock components around the smoke test, a Keras export."""
+"""The page's six lines in a TFX pipeline that is not ours: stock components around the smoke test, a Keras export."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from components.smoke_test.report import read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/smoke-test.md"
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 TRAINER = """
 import keras
@@ -33,7 +33,8 @@ def run_fn(fn_args):
 
 
 def six_lines() -> str:
-    [code] = re.findall(r"^## The smoke test$.*?^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+    section = PAGE.read_text("utf-8").partition("## In a pipeline of your own\n")[2]
+    code = re.findall(r"^```python\n(.*?)^```$", section, re.M | re.S)[0]
     assert len(code.splitlines()) == 6
     return code
 
@@ -55,7 +56,7 @@ def pipeline(folder: Path, module: str) -> Pipeline:
     names: dict[str, Any] = {
         "Pusher": Pusher, "example_gen": example_gen, "schema_gen": schema_gen, "trainer": trainer, "place": place,
     }  # fmt: skip
-    exec(six_lines(), names)  # noqa: S102 - the README's code is what is tested
+    exec(six_lines(), names)  # noqa: S102 - the page's code is what is tested
     return Pipeline(
         pipeline_name="foreign",
         pipeline_root=str(folder / "root"),

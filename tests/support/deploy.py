@@ -18,7 +18,7 @@ def fenced(text: str, language: str) -> list[str]:
 
 def commands(text: str, program: str) -> list[str]:
     """The lines that call a program, without what is before its name: of a Markdown text or of a workflow."""
-    found = re.findall(rf"^(?:    |\s+(?:- )?run: )(?:\S+/)?{program} (.+)$", text, flags=re.MULTILINE)
+    found = re.findall(rf"^(?:\s+(?:- )?run: )?(?:\S+/)?{program} (.+)$", text, flags=re.MULTILINE)
     return [line.strip() for line in found]
 
 

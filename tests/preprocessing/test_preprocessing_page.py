@@ -1,4 +1,4 @@
-"""The README's own preprocessing function, run as it stands there."""
+"""The preprocessing function on the page about preprocessing, run as it is there."""
 
 import json
 import re
@@ -22,15 +22,13 @@ from preprocessing.transform import FEATURES_KEY, preprocessing_fn
 
 pytestmark = pytest.mark.slow
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/preprocessing.md"
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.int64])
 def test_the_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: tf.DType) -> None:
-    [code] = re.findall(
-        r"^### Your own preprocessing$.*?^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S
-    )
-    module = f"readme_preprocessing_{dtype.name}"
+    [code] = re.findall(r"^## Your own preprocessing$.*?^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    module = f"page_preprocessing_{dtype.name}"
     (tmp_path / f"{module}.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     section = {
