@@ -13,7 +13,6 @@ from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
-from pipeline.preflight.staging import StagedData, stage
 from pipeline.preflight.table_check import check_table
 from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
@@ -125,24 +124,19 @@ class _Run:
         finally:
             self._screen.step(name, state, time.monotonic() - began)
 
-    def table(self) -> tuple[Mapping[str, FeatureType] | None, StagedData | None]:
-        """Looks at the whole table. Where TFX's own reader would misread it and is to read it, converts it.
+    def table(self) -> Mapping[str, FeatureType] | None:
+        """Looks at the whole table.
 
         Returns:
-          The types of its columns; None for a table that only the graph can reach, or that may have bad rows. And the
-          table for TFX's own reader.
+          The types of its columns; None for a table that only the graph can reach.
         """
-        data = self._loaded.config.data
-        staged = None
         with self._step("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
-            if facts is not None and data.reader == "tfx":
-                staged = stage(self._loaded.config, facts, self._root)
-        for reason in staged.reasons if staged else ():
-            self._screen.say(f"   converted to Parquet first: {reason}", "dim")
-        for warning in (*(facts.warnings if facts else ()), *(staged.warnings if staged else ())):
+        if facts is None:
+            return None
+        for warning in facts.warnings:
             self._screen.say(f" ! {warning}", "yellow")
-        return (facts.types if facts else None), staged
+        return facts.types
 
     def _read(self, examples: Artifact, *, looked_at: bool) -> None:
         """Says which span ExampleGen read, and which rows are not among the examples; from the cache too."""
@@ -154,7 +148,7 @@ class _Run:
 
     def graph(self, selection: Selection) -> RunResult:
         """Builds the graph and runs it."""
-        types, staged = self.table()
+        types = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
             from components.example_gen.config import SPLITS
@@ -171,7 +165,6 @@ class _Run:
                 schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
                 serving=config.push.destination(self._root),
                 types=types,
-                staged=staged,
             )
             graph = build_pipeline(config, places)
 

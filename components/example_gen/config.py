@@ -1,5 +1,6 @@
 """The `data:` section: where the table is, how it is read and how it is split."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
@@ -267,7 +268,8 @@ class DataConfig(Settings):
     sql: SqlOptions | None = None
     bigquery: BigQueryOptions | None = None
     reader: Literal["arrow", "tfx"] = "arrow"
-    """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span."""
+    """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
+    what it would misread is refused where headers and first rows show it, and else is the choice of who sets it."""
     format: Format | None = None
     """None takes it from the files' names."""
     split: Split = Field(default=HashSplit())
@@ -363,3 +365,15 @@ def _beyond_tfx(data: DataConfig) -> Iterator[str]:
         yield f"on_bad_row: {reader} can't leave out a row, received {data.on_bad_row!r}; {fix}"
     if data.csv.quote != CsvOptions().quote:
         yield f"csv.quote: {reader} knows double quotes only, received {data.csv.quote!r}; {fix}"
+    if data.csv.delimiter != CsvOptions().delimiter:
+        yield f"csv.delimiter: {reader} knows commas only, received {data.csv.delimiter!r}; {fix}"
+    if not _within_utf8(data.csv.encoding):
+        yield f"csv.encoding: {reader} reads UTF-8 only, received {data.csv.encoding!r}; {fix}"
+
+
+def _within_utf8(encoding: str) -> bool:
+    """Whether text in this encoding is UTF-8 too; also True for a name that nobody knows, which the reader refuses."""
+    try:
+        return codecs.lookup(encoding).name in ("utf-8", "ascii")
+    except LookupError:
+        return True

@@ -1,7 +1,6 @@
 """The first stage of the graph: from the table to examples, their statistics, schema and anomalies, and the verdict."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.baseline import BASELINE_KEY, baseline
 from pipeline.preflight.column_roles import uses
-from pipeline.preflight.staging import StagedData
+from pipeline.preflight.stock_reader import stock_input
 from pipeline.selection import CURATED_SCHEMA
 
 
@@ -47,7 +46,6 @@ class Places:
       schema: the curated schema; None infers it.
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
-      staged: the table as the stock ExampleGen reads it, for `data.reader: tfx`.
     """
 
     root: Path | str
@@ -55,7 +53,6 @@ class Places:
     schema: Path | None
     serving: str
     types: Mapping[str, FeatureType] | None = None
-    staged: StagedData | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,8 @@ def _example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     data = config.data
     if data.bigquery is not None and isinstance(data.split, HashSplit):
         component = bigquery_example_gen(data.bigquery, data.split)
-    elif places.staged is not None:
-        component = _stock_example_gen(data, places.staged)
+    elif data.reader == "tfx":
+        component = _stock_example_gen(data, places.base)
     else:
         component = _arrow_example_gen(config, places)
     return component.with_id("ExampleGen")
@@ -165,14 +162,11 @@ def _digest(file: str) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
-def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
-    # Files or globs, and no folder above one holds a character of a glob: see
-    # `pipeline.preflight.table_check.stock_pattern`.
-    base = os.path.commonpath([Path(source).parent for source in staged.sources.values()])
-    splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=os.path.relpath(source, base))
-        for name, source in staged.sources.items()
-    ]
+def _stock_example_gen(data: DataConfig, folder: Path) -> BaseComponent:
+    """TFX's own, on the user's files as they are."""
+    given = stock_input(data, folder)
+    base, patterns = relative(given.patterns)
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
     output = None
     if data.inputs is None and isinstance(data.split, HashSplit):
         proportions = [(split, getattr(data.split, split)) for split in SPLITS]
@@ -184,6 +178,6 @@ def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
             )
         )
     files = {"input_base": base, "input_config": example_gen_pb2.Input(splits=splits), "output_config": output}
-    if staged.format == "csv":
+    if given.format == "csv":
         return CsvExampleGen(**files)
     return FileBasedExampleGen(**files, custom_executor_spec=BeamExecutorSpec(parquet_executor.Executor))
