@@ -17,9 +17,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import BaseChannel
 
-from components.champion.component import ChampionLookup
 from components.data_gate.component import DataGate
-from components.data_gate.stop import DataStop
 from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import schema_types
@@ -30,7 +28,7 @@ from components.example_gen.sources import located, relative
 from components.schema_import.component import SchemaImport
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.nodes.baseline import BASELINE_KEY, baseline
+from pipeline.nodes.wiring import Wiring
 from pipeline.preflight.column_roles import uses
 from pipeline.preflight.stock_reader import stock_input
 from pipeline.selection import CURATED_SCHEMA
@@ -74,13 +72,13 @@ class DataStage:
     gate: BaseNode
 
 
-def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | None) -> DataStage:
+def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataStage:
     """Wires ExampleGen to DataGate.
 
     Args:
       config: the validated configuration.
       places: the paths.
-      lookup: on a cluster, what finds the statistics of the last push; None asks the metadata store.
+      wiring: finds what drift is measured against, and stops the run where the gate refuses.
     """
     example_gen = _example_gen(config, places)
     examples = example_gen.outputs["examples"]
@@ -93,8 +91,7 @@ def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | 
         schema_gen = SchemaImport(places.schema.read_text(encoding="utf-8")).with_id(CURATED_SCHEMA)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
-    resolver = baseline(config.data_gate.drift.baseline, statistics) if lookup is None else None
-    before = resolver if lookup is None or config.data_gate.drift.baseline == "none" else lookup
+    before = wiring.baseline(config.data_gate.drift.baseline, statistics)
     serving = config.data_gate.serving.sample
     sample = "" if serving is None else located(serving, str(places.base.absolute()))
     gate = DataGate(
@@ -102,18 +99,17 @@ def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | 
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         examples=examples,
-        baseline_statistics=None if before is None else before.outputs[BASELINE_KEY],
+        baseline_statistics=before.statistics,
         config=config.data_gate,
         features=config.features,
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
         on_refusal="record",
-        code_fingerprint=fingerprint(["components.data_gate.executor"]),
+        code_fingerprint=fingerprint(DataGate.CODE),
     )
-    nodes = [example_gen, statistics_gen, schema_gen, validator, *([] if resolver is None else [resolver]), gate]
-    # The local runner reads the verdict; the others know failed and done only.
-    stop = gate if lookup is None else DataStop(gate.outputs["verdict"])
+    nodes = [example_gen, statistics_gen, schema_gen, validator, *before.nodes, gate]
+    stop = wiring.data_stop(gate)
     return DataStage([*nodes, *([] if stop is gate else [stop])], examples, statistics, schema, stop)
 
 
@@ -149,7 +145,7 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
         input_base=base,
         inputs=patterns or {"all": ""},
         job=job,
-        code_fingerprint=fingerprint(["components.example_gen.executor", "components.example_gen.driver"]),
+        code_fingerprint=fingerprint(ArrowExampleGen.CODE),
     )
 
 
