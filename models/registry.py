@@ -1,6 +1,5 @@
 """From the name of a family to a model that keeps the contract, ours or the user's."""
 
-import difflib
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from models.heads import Head
 from models.inputs import zero_batch
 from preprocessing.errors import UserError
 from preprocessing.features import ModelInput
+from preprocessing.nearest import nearest
 
 ModelBuilder = Callable[[tuple[ModelInput, ...], Head, Any], keras.Model]
 """`build_model(inputs, head, params) -> keras.Model`, uncompiled. `params` is the family's typed section for
@@ -43,22 +43,27 @@ def resolve(family: str) -> ModelBuilder:
         return _BUILDERS[family]
     module_name, _, function_name = family.rpartition(".")
     if not module_name:
-        near = difflib.get_close_matches(family, FAMILIES, n=1)
+        close = nearest(family, FAMILIES)
         raise UserError(
-            f"model.family: expected one of {', '.join(FAMILIES)} or a dotted path, received {family!r}",
-            hint=f"did you mean {near[0]!r}?" if near else "name your own function as my_package.module.build_model",
+            field=("model", "family"),
+            expected=f"one of {', '.join(FAMILIES)} or a dotted path",
+            received=family,
+            hint=f"did you mean {close!r}?" if close else "name your own function as my_package.module.build_model",
         )
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # importing runs the user's code, which may raise anything
         raise UserError(
-            f"model.family: {family!r} cannot be imported: {_one_line(error)}",
+            f"{family!r} cannot be imported: {_one_line(error)}",
+            field=("model", "family"),
             hint=f"check that `python -c 'import {module_name}'` works in this environment",
         ) from error
     builder: ModelBuilder | None = getattr(module, function_name, None)
     if not callable(builder):
         received = "has no such name" if builder is None else f"has {function_name} = {builder!r}"
-        raise UserError(f"model.family: {family!r} is not a function: {module_name} {received}", hint=_CONTRACT)
+        raise UserError(
+            f"{family!r} is not a function: {module_name} {received}", field=("model", "family"), hint=_CONTRACT
+        )
     return builder
 
 

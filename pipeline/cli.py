@@ -179,7 +179,7 @@ def accept_schema(run: Path, yes: bool) -> None:
     """
     from pipeline.commands.accept_schema import read_proposal
     from pipeline.config.problems import shown
-    from pipeline.screen.findings_table import printable
+    from preprocessing.text import printable
 
     proposal = read_proposal(run)
     if proposal.accepted_already():

@@ -19,8 +19,8 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
+from components.artifacts.splits import SPLITS
 from components.evaluator.component import Evaluator
-from components.example_gen.config import SPLITS
 from components.pusher import executor as pusher_executor
 from components.smoke_test.checks.ops import ALLOWED_OPS
 from components.smoke_test.component import SmokeTest

@@ -19,9 +19,9 @@ from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
 from pipeline.screen.console import Screen
-from pipeline.screen.findings_table import printable
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
+from preprocessing.text import printable
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
@@ -157,7 +157,7 @@ class _Run:
         types, staged = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
-            from components.example_gen.config import SPLITS
+            from components.artifacts.splits import SPLITS
             from pipeline.graph import build_pipeline
             from pipeline.nodes.data_stage import Places
             from pipeline.preflight.split_check import check_splits

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.config.problems import nearest
+from preprocessing.nearest import nearest
 
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
 """Of these two the graph has the second when the configuration names a schema file, else the first."""

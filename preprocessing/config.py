@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from preprocessing.errors import FieldPath, dotted
+from preprocessing.rules import broken_rule
 from preprocessing.settings import ColumnName, DottedPath, Settings
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -49,15 +51,17 @@ class NumericFeature(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.clip is not None and self.clip[0] >= self.clip[1]:
-            raise ValueError(f"clip: the lowest must be below the highest, received {list(self.clip)}")
+            message = "the lowest must be below the highest"
+            raise broken_rule(message, field=("clip",), received=list(self.clip), hint="give [lowest, highest]")
         if self.quantile_buckets is not None and self.bucket_boundaries is not None:
-            raise ValueError("give quantile_buckets or bucket_boundaries, not both")
+            raise broken_rule("give quantile_buckets or bucket_boundaries, not both")
         if self.bucketed and self.log1p:
-            raise ValueError("log1p moves no number into another bucket: remove log1p, or the buckets")
+            raise broken_rule("log1p moves no number into another bucket", hint="remove log1p, or the buckets")
         if self.bucket_boundaries is not None and any(
             low >= high for low, high in zip(self.bucket_boundaries, self.bucket_boundaries[1:], strict=False)
         ):
-            raise ValueError(f"bucket_boundaries must ascend, received {list(self.bucket_boundaries)}")
+            received = list(self.bucket_boundaries)
+            raise broken_rule("must ascend", field=("bucket_boundaries",), received=received, hint="sort them")
         return self
 
 
@@ -81,7 +85,8 @@ class CategoricalFeature(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.hash_buckets is not None and (self.top_k is not None or self.min_frequency is not None):
-            raise ValueError("hash_buckets keeps no vocabulary: remove top_k and min_frequency, or hash_buckets")
+            hint = "remove top_k and min_frequency, or hash_buckets"
+            raise broken_rule("hash_buckets keeps no vocabulary", hint=hint)
         return self
 
 
@@ -98,9 +103,15 @@ class BooleanFeature(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        both = {value.lower() for value in self.true_values} & {value.lower() for value in self.false_values}
-        if both:
-            raise ValueError(f"{min(both)!r} is in true_values and in false_values (upper or lower case are the same)")
+        # The list that the user gave is the one to look at: the other may have its defaults.
+        lists = {"true_values": self.true_values, "false_values": self.false_values}
+        name = "false_values" if "false_values" in self.model_fields_set else "true_values"
+        (other,) = lists.keys() - {name}
+        taken = {value.lower() for value in lists[other]}
+        for position, value in enumerate(lists[name]):
+            if value.lower() in taken:
+                message = f"is in {other} too (upper and lower case are the same)"
+                raise broken_rule(message, field=(name, position), received=value, hint="remove it from one of them")
         return self
 
 
@@ -123,12 +134,10 @@ class DatetimeFeature(Settings):
     def _check(self) -> Self:
         directives = re.findall(r"%(.?)", self.format)
         if not directives or not set(directives) <= set("YmdHMS") or len(set(directives)) < len(directives):
-            raise ValueError(
-                f"format: expected some of %Y %m %d %H %M %S, each once, and literal characters; "
-                f"received {self.format!r}"
-            )
+            expected = "some of %Y %m %d %H %M %S, each once, and literal characters"
+            raise broken_rule(field=("format",), expected=expected, received=self.format)
         if len(set(self.parts)) < len(self.parts):
-            raise ValueError(f"parts: each must be named once, received {list(self.parts)}")
+            raise broken_rule("each must be named once", field=("parts",), received=list(self.parts))
         return self
 
 
@@ -154,13 +163,16 @@ class Label(Settings):
     def _check(self) -> Self:
         if self.classes is not None:
             if self.task == "regression":
-                raise ValueError("classes: a regression label has none")
+                raise broken_rule("a regression label has none", field=("classes",), hint="remove it")
             if len(set(self.classes)) < len(self.classes):
-                raise ValueError(f"classes: each must be named once, received {list(self.classes)}")
+                raise broken_rule("each must be named once", field=("classes",), received=list(self.classes))
             if self.task == "binary" and len(self.classes) != 2:
-                raise ValueError(f"classes: a binary label has two, received {list(self.classes)}")
+                hint = "name the negative and the positive one, or set task to multiclass"
+                message = "a binary label has two"
+                raise broken_rule(message, field=("classes",), received=list(self.classes), hint=hint)
         if self.transform != "none" and self.task != "regression":
-            raise ValueError(f"transform: {self.transform} is for regression, this label is {self.task}")
+            message = f"is for regression, this label is {self.task}"
+            raise broken_rule(message, field=("transform",), received=self.transform, hint="use none")
         return self
 
 
@@ -185,13 +197,22 @@ class FeaturesConfig(Settings):
 
     def columns(self) -> tuple[str, ...]:
         """The feature columns, in declaration order, without label and weight: the serving inputs."""
-        return (
-            *(column for numeric in self.numeric for column in numeric.columns),
-            *(column for categorical in self.categorical for column in categorical.columns),
-            *(column for boolean in self.boolean for column in boolean.columns),
-            *(column for datetime in self.datetime for column in datetime.columns),
-            *self.preprocessing_columns,
-        )
+        return tuple(column for _, column in self.mentions())
+
+    def mentions(self) -> Iterator[tuple[FieldPath, str]]:
+        """As `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
+        kinds: dict[str, tuple[NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature, ...]] = {
+            "numeric": self.numeric,
+            "categorical": self.categorical,
+            "boolean": self.boolean,
+            "datetime": self.datetime,
+        }
+        for kind, groups in kinds.items():
+            for position, group in enumerate(groups):
+                for item, column in enumerate(group.columns):
+                    yield (kind, position, "columns", item), column
+        for item, column in enumerate(self.preprocessing_columns):
+            yield ("preprocessing_columns", item), column
 
     def crossable(self) -> Iterator[str]:
         """The columns that a cross may name."""
@@ -205,27 +226,45 @@ class FeaturesConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        columns = self.columns()
-        if not columns:
-            raise ValueError("declare at least one column under numeric, categorical, boolean or datetime")
+        if not self.columns():
+            raise broken_rule("declare at least one column under numeric, categorical, boolean or datetime")
         if self.preprocessing_columns and self.preprocessing_fn is None:
-            raise ValueError("preprocessing_columns: they are for preprocessing_fn, which is not given")
-        duplicates = sorted({column for column in columns if columns.count(column) > 1})
-        if duplicates:
-            raise ValueError(f"duplicate feature {duplicates[0]!r}: a column stands in one group only")
-        if self.label.column in columns:
-            raise ValueError(f"the label {self.label.column!r} is among the features: remove it from its group")
-        if self.weight is not None and self.weight in (*columns, self.label.column):
-            raise ValueError(f"the weight {self.weight!r} is also a feature or the label: remove it there")
-        allowed = set(self.crossable())
-        crosses = [cross.columns for cross in self.crosses]
-        for cross in self.crosses:
-            if crosses.count(cross.columns) > 1:
-                raise ValueError(f"crosses: {list(cross.columns)} is declared more than once")
-            for column in cross.columns:
-                if column not in allowed:
-                    raise ValueError(
-                        f"crosses: {column!r} is not a categorical, boolean or bucketed column; allowed: "
-                        f"{sorted(allowed)}"
-                    )
+            message = "they are for preprocessing_fn, which is not given"
+            raise broken_rule(message, field=("preprocessing_columns",), hint="give it, or remove them")
+        self._check_columns()
+        self._check_crosses()
         return self
+
+    def _check_columns(self) -> None:
+        """A column has one use."""
+        fields: dict[str, FieldPath] = {}
+        for field, column in self.mentions():
+            if column in fields:
+                message = f"duplicate feature: it is in features.{dotted(fields[column][:-1])} already"
+                raise broken_rule(message, field=field, received=column, hint="keep one of the two")
+            fields[column] = field
+        if self.label.column in fields:
+            message, hint = "the label is among the features", "remove it from its group"
+            raise broken_rule(message, field=fields[self.label.column], received=self.label.column, hint=hint)
+        if self.weight is not None and self.weight in (*fields, self.label.column):
+            message, hint = "the weight is also a feature or the label", "remove it there"
+            field = fields.get(self.weight, ("label", "column"))
+            raise broken_rule(message, field=field, received=self.weight, hint=hint)
+
+    def _check_crosses(self) -> None:
+        """A cross is declared once, and of columns that are categories."""
+        allowed = tuple(sorted(set(self.crossable())))
+        seen = set[tuple[str, ...]]()
+        for position, cross in enumerate(self.crosses):
+            if cross.columns in seen:
+                received = list(cross.columns)
+                raise broken_rule("is declared more than once", field=("crosses", position), received=received)
+            seen.add(cross.columns)
+            for item, column in enumerate(cross.columns):
+                if column not in allowed:
+                    raise broken_rule(
+                        "is not a categorical, boolean or bucketed column",
+                        field=("crosses", position, "columns", item),
+                        received=column,
+                        allowed=allowed,
+                    )

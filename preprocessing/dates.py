@@ -47,7 +47,8 @@ def date_inputs(raw: tf.Tensor, column: str, feature: DatetimeFeature) -> dict[s
         days, seconds, valid = _from_count(raw, feature.unit)
     else:
         raise UserError(
-            f"features.datetime: column {column!r} holds floating-point numbers, which are too coarse for dates",
+            f"column {column!r} holds floating-point numbers, which are too coarse for dates",
+            field=("features", "datetime"),
             hint="write the column as text or as integers",
         )
     valid &= (days >= _FIRST_DAY) & (days <= _LAST_DAY)

@@ -109,15 +109,17 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     for column in (*features.columns(), features.label.column, features.weight):
         if column is not None and column.endswith(RESERVED_SUFFIX):
             raise UserError(
-                f"features: column {column!r} has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for "
-                "transformed features",
+                f"a column has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for transformed features",
+                field=("features",),
+                received=column,
                 hint="rename the column in the table",
             )
     plans = tuple(plan for _, plan in _planned(features))
     twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
     if twice:
         raise UserError(
-            f"features: two model inputs would be called {twice[0]!r}",
+            f"two model inputs would be called {twice[0]!r}",
+            field=("features",),
             hint="rename a column: the names of inputs are made of column names and suffixes, those of crosses are "
             "joined by `_x_`",
         )

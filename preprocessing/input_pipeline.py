@@ -69,13 +69,14 @@ def _own_input(name: str, feature: tf.io.FixedLenFeature, output: tft.TFTransfor
     domain = next(each.int_domain for each in output.transformed_metadata.schema.feature if each.name == name)
     if not domain.is_categorical or domain.max <= 0:
         raise UserError(
-            f"features.preprocessing_fn: {name!r} is int64 but not a vocabulary's ids, so the number of ids is unknown",
+            f"{name!r} is int64 but not a vocabulary's ids, so the number of ids is unknown",
+            field=("features", "preprocessing_fn"),
             hint="make it with tft.compute_and_apply_vocabulary, or cast it to float32",
         )
     if domain.min < 0:
         raise UserError(
-            f"features.preprocessing_fn: {name!r} has the id {domain.min} for values outside its vocabulary; a model "
-            "takes ids from 0 on",
+            f"{name!r} has the id {domain.min} for values outside its vocabulary; a model takes ids from 0 on",
+            field=("features", "preprocessing_fn"),
             hint="give tft.compute_and_apply_vocabulary num_oov_buckets=1",
         )
     return ModelInput(name, "categorical", int(domain.max) + 1)

@@ -51,12 +51,13 @@ def _imported(path: str) -> Callable[..., Any]:
         function = getattr(importlib.import_module(module), name)
     except Exception as error:  # importing runs the user's code, which may raise anything
         raise UserError(
-            f"features.preprocessing_fn: {path!r} can't be imported: {_one_line(error)}",
+            f"{path!r} can't be imported: {_one_line(error)}",
+            field=("features", "preprocessing_fn"),
             hint=f"check that `python -c 'import {module}'` works in this environment; a package of yours is installed "
             "into it by `pip install -e .`",
         ) from error
     if not callable(function):
-        raise UserError(f"features.preprocessing_fn: expected a function, {path!r} is {function!r}")
+        raise UserError(f"expected a function, {path!r} is {function!r}", field=("features", "preprocessing_fn"))
     return function
 
 
@@ -64,16 +65,19 @@ def _explained(error: Exception, path: str, inputs: Inputs, features: FeaturesCo
     missing = error.args[0] if isinstance(error, KeyError) and error.args else None
     if missing == features.label.column:
         return UserError(
-            f"features.preprocessing_fn: {path} reads {missing!r}, which is the label: a server doesn't have it",
+            f"{path} reads {missing!r}, which is the label: a server doesn't have it",
+            field=("features", "preprocessing_fn"),
             hint="compute model inputs from other columns",
         )
     if isinstance(missing, str) and missing in inputs:
         return UserError(
-            f"features.preprocessing_fn: {path} reads column {missing!r}, which is not declared",
+            f"{path} reads column {missing!r}, which is not declared",
+            field=("features", "preprocessing_fn"),
             hint=f"add {missing!r} to features.preprocessing_columns, so that it becomes a serving input",
         )
     return UserError(
-        f"features.preprocessing_fn: {path} raised {_one_line(error)}",
+        f"{path} raised {_one_line(error)}",
+        field=("features", "preprocessing_fn"),
         hint=f"it was given the columns {list(features.columns())}; --debug shows where it was raised",
     )
 

@@ -1,20 +1,10 @@
 """The base of every configuration section: frozen, strict, and closed to unknown keys."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-
-def matching(pattern: str, expected: str) -> Any:
-    """The constraint that a text matches a pattern, with what to say where it does not.
-
-    Args:
-      pattern: a regular expression that Python and ECMAScript read alike.
-      expected: what a user may write, as in "expected a number of cores such as 2". Stands in the JSON Schema as
-        `patternErrorMessage`, which editors show too.
-    """
-    return Field(pattern=pattern, json_schema_extra={"patternErrorMessage": f"must be {expected}"})
-
+from preprocessing.rules import matching
 
 DottedPath = Annotated[
     str,

@@ -8,11 +8,11 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.pushed_version import ABSENT
 from components.champion.registry import PREFIX, registered_version
 from components.champion.restore import restore_model, restore_statistics
 from components.champion.versions import newest_version
-from components.champion_files import ABSENT
-from components.cloud.google_rest import VertexApi
+from components.cloud.vertex import VertexApi, VertexProject
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]
@@ -75,7 +75,8 @@ def _version(properties: dict[str, Any]) -> str | None:
             f"champion: {source} is in Vertex AI's Model Registry, but no project and region are known",
             hint="look it up on Vertex AI, or name a serving folder",
         )
-    return registered_version(source, VertexApi(project, region, properties.get("api_endpoint") or ""))
+    with VertexApi(VertexProject(project, region, properties.get("api_endpoint") or "")) as api:
+        return registered_version(source, api)
 
 
 def _label(artifact: Artifact, version: str) -> None:

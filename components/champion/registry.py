@@ -5,8 +5,8 @@ import re
 
 from tfx.dsl.io import fileio
 
-from components.champion.versions import SAVED_MODEL
-from components.cloud.google_rest import VertexApi
+from components.artifacts.model import SAVED_MODEL
+from components.cloud.vertex import VertexApi
 from preprocessing.errors import UserError
 
 PREFIX = "registry:"
@@ -29,7 +29,7 @@ def registered_version(entry: str, api: VertexApi) -> str | None:
     named = _ENTRY.fullmatch(entry)
     if named is None:
         raise UserError(f"champion: expected registry:NAME@ALIAS, received {entry}", hint="name model and alias")
-    model = api.find(f"{api.location}/models/{named['model']}@{named['alias']}")
+    model = api.get(f"{api.location}/models/{named['model']}@{named['alias']}")
     if model is None:
         return None
     folder = str(model.get("artifactUri", "")).rstrip("/")

@@ -5,8 +5,8 @@ import posixpath
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils, path_utils
 
-from components.champion.versions import SAVED_MODEL
-from components.champion_files import CONTRACT, STATISTICS, TRAINING, is_part_of_model
+from components.artifacts.model import SAVED_MODEL
+from components.artifacts.pushed_version import CONTRACT, STATISTICS, TRAINING, is_part_of_model
 
 
 def restore_model(version: str, model: str) -> None:

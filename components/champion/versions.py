@@ -6,10 +6,8 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
+from components.artifacts.model import SAVED_MODEL
 from preprocessing.errors import UserError
-
-SAVED_MODEL = "saved_model.pb"
-"""Written last, so a folder with it is complete."""
 
 _log = logging.getLogger("lockgate")
 

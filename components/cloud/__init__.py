@@ -1,1 +1,1 @@
-"""Google's REST APIs: signing in, calls, and tokens kept out of messages."""
+"""The REST APIs of pipeline services and clouds: one HTTP client, signing in, and tokens kept out of messages."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from preprocessing.errors import UserError
+from preprocessing.text import one_line
 
 TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 """Holds an access token where it is set; else the application default credentials give one."""
@@ -18,20 +19,10 @@ class DefaultCredentials:
         self._found: Any = None
 
     def token(self) -> str:
-        """A token that is valid now.
-
-        Raises:
-          UserError: there are no credentials, or they give no token.
-        """
-        if self._found is not None and self._found.valid:
-            return str(self._found.token)
-        return self.renewed()
-
-    def renewed(self) -> str:
         """A new token, whatever became of the one before.
 
         Raises:
-          UserError: see `token`.
+          UserError: there are no credentials, or they give no token.
         """
         # Not at the top: who has a token does without Google's library.
         import google.auth.transport.requests
@@ -60,4 +51,4 @@ class DefaultCredentials:
         return credentials
 
     def _none(self, reason: str) -> UserError:
-        return UserError(f"no credentials for Google Cloud: {' '.join(reason.split())}", hint=self._hint)
+        return UserError(f"no credentials for Google Cloud: {one_line(reason)}", hint=self._hint)

@@ -7,9 +7,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
-from components.data_gate.kinds import UNEXPECTED_VALUES, Severity, hint
-from components.data_gate.report import Finding, quoted
+from components.data_gate.kinds import UNEXPECTED_VALUES, hint
+from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
+from components.findings import Severity
+from preprocessing.text import listed, quoted
 
 _MISSING = "SCHEMA_MISSING_COLUMN"
 _LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
@@ -52,15 +54,15 @@ def absent_columns(
       config: the severities.
     """
     severity = config.severity_of(_MISSING)
-    said = {finding.feature for finding in found if finding.rule == _MISSING}
+    said = {finding.feature for finding in found if finding.check == _MISSING}
     for name in (columns.label, *columns.inputs):
         if name not in train.columns and name not in said and severity != "off":
             yield Finding(
-                rule=_MISSING,
+                check=_MISSING,
                 split="train",
                 feature=name,
                 expected=f"a column {name!r}: features: names it",
-                observed="no such column",
+                received="no such column",
                 severity=severity,
                 hint=hint(_MISSING),
             )
@@ -77,7 +79,7 @@ def _of_split(
         severity = config.severity_of("NO_DATA_IN_SPAN")
         if severity != "off":
             yield Finding(
-                rule="NO_DATA_IN_SPAN", split=split, expected="rows", observed="none", severity=severity,
+                check="NO_DATA_IN_SPAN", split=split, expected="rows", received="none", severity=severity,
                 hint="check that the table is complete",
             )  # fmt: skip
         return
@@ -98,11 +100,11 @@ def _of_split(
             if severity == "off":
                 continue
             yield Finding(
-                rule=kind,
+                check=kind,
                 split=split,
                 feature=name,
                 expected=_expected(kind, feature, schema),
-                observed=_observed(kind, reason, column, _domain(feature, schema)),
+                received=_received(kind, reason, column, _domain(feature, schema)),
                 severity=severity,
                 hint=hint(kind),
             )
@@ -189,7 +191,7 @@ def _expected(kind: str, feature: schema_pb2.Feature | None, schema: schema_pb2.
     described = {
         "presence": _presence(feature),
         "type": f"type {schema_pb2.FeatureType.Name(feature.type)}",
-        "domain": f"one of {_listed(sorted(domain))}" if domain is not None else "",
+        "domain": f"one of {listed(sorted(domain), _SHOWN, quoted)}" if domain is not None else "",
         "range": _range(feature),
     }
     if kind == _MISSING:
@@ -227,7 +229,7 @@ def _range(feature: schema_pb2.Feature) -> str:
     return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
 
 
-def _observed(
+def _received(
     kind: str, reason: anomalies_pb2.AnomalyInfo.Reason, column: Column | None, domain: frozenset[str] | None
 ) -> str:
     """What the data is, from the statistics where they say it better than TFDV does."""
@@ -240,11 +242,11 @@ def _observed(
         if kind == UNEXPECTED_VALUES and column.shares is not None and domain is not None:
             unexpected = {value: share for value, share in column.shares.items() if value not in domain}
             ordered = sorted(unexpected, key=lambda value: (-unexpected[value], value))
-            return f"{100 * sum(unexpected.values()):.3g} % of the values are others: {_listed(ordered)}"
+            return f"{100 * sum(unexpected.values()):.3g} % of the values are others: {listed(ordered, _SHOWN, quoted)}"
         if kind == "SCHEMA_NEW_COLUMN":
             return f"a column of type {column.type}"
         if kind == "UNEXPECTED_DATA_TYPE" and column.shares and column.type == "BYTES":
-            return f"type BYTES: {_listed(sorted(column.shares, key=lambda v: -_text_first(v)))}"
+            return f"type BYTES: {listed(sorted(column.shares, key=lambda v: -_text_first(v)), _SHOWN, quoted)}"
     return (reason.description or reason.short_description).strip().rstrip(".")
 
 
@@ -257,22 +259,17 @@ def _text_first(value: str) -> int:
     return 0
 
 
-def _listed(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return ", ".join(map(quoted, values[:_SHOWN])) + more
-
-
 def _shared(findings: Sequence[Finding]) -> list[Finding]:
     """Findings that differ in the split, and in what was seen there, as one."""
     alike: dict[Finding, dict[str, list[str]]] = {}
     for finding in findings:
-        seen = alike.setdefault(finding.model_copy(update={"split": None, "observed": ""}), {})
-        seen.setdefault(finding.observed, []).append(finding.split or "")
+        seen = alike.setdefault(finding.model_copy(update={"split": None, "received": ""}), {})
+        seen.setdefault(finding.received, []).append(finding.split or "")
     return [
         finding.model_copy(
             update={
                 "split": ", ".join(split for splits in seen.values() for split in splits),
-                "observed": next(iter(seen))
+                "received": next(iter(seen))
                 if len(seen) == 1
                 else "; ".join(f"{', '.join(splits)}: {text}" for text, splits in seen.items()),
             }

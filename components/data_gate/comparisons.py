@@ -1,6 +1,5 @@
 """Two data sets side by side: drift, skew between splits, skew between training and serving, balance of the label."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ from components.data_gate.distance import Distance, jensen_shannon, l_infinity, 
 from components.data_gate.report import Finding
 from components.data_gate.summary import Column, Summary
 from preprocessing.errors import UserError
+from preprocessing.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Pair:
     """What is compared with what.
 
     Attributes:
-      rule: the check's name.
+      check: the check's name.
       base: the data set that the other one should look like.
       base_name: as a person calls it.
       other: the one that is judged.
@@ -26,7 +26,7 @@ class Pair:
       hint: what to do when they differ.
     """
 
-    rule: str
+    check: str
     base: Summary
     base_name: str
     other: Summary
@@ -42,8 +42,8 @@ def check_overrides(section: str, comparison: Comparison, known: Mapping[str, ob
     """
     for column in comparison.features:
         if column not in known:
-            near = difflib.get_close_matches(column, known, n=1, cutoff=0.6)
-            question = f"did you mean {near[0]!r}? " if near else ""
+            close = nearest(column, known)
+            question = f"did you mean {close!r}? " if close else ""
             raise UserError(
                 f"data_gate.{section}.features: the schema has no column {column!r}",
                 hint=f"{question}name a column of the schema",
@@ -145,11 +145,11 @@ def _finding(
 ) -> Finding:
     beyond_chance = f" (chance alone: {distance.chance:.2g})" if distance.chance > limit else ""
     return Finding(
-        rule=pair.rule,
+        check=pair.check,
         split=pair.split,
         feature=name,
         expected=f"{measure_name} within {limit:g} of {pair.base_name}{beyond_chance}",
-        observed=f"{distance.value:.3g}: {distance.detail}",
+        received=f"{distance.value:.3g}: {distance.detail}",
         severity=severity,
         hint=pair.hint,
     )

@@ -1,11 +1,13 @@
 """The `data_gate:` section: what the data must be like before anything is trained on it."""
 
-import difflib
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.data_gate.kinds import DEFAULTS, Severity
+from components.data_gate.kinds import DEFAULTS
+from components.findings import Severity
+from preprocessing.nearest import nearest
+from preprocessing.rules import broken_rule
 from preprocessing.settings import ColumnName, Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -147,9 +149,13 @@ class DataGateConfig(Settings):
     def _check(self) -> Self:
         for kind in self.anomalies:
             if kind not in DEFAULTS:
-                near = difflib.get_close_matches(kind, DEFAULTS, n=1, cutoff=0.5)
-                question = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(f"anomalies: TFDV has no kind {kind!r}{question}")
+                raise broken_rule(
+                    "TFDV has no such kind of anomaly",
+                    field=("anomalies", kind),
+                    received=kind,
+                    meant=nearest(kind, DEFAULTS),
+                    hint="name a kind as TFDV does, for example SCHEMA_NEW_COLUMN",
+                )
         return self
 
     def severity_of(self, kind: str) -> Severity:

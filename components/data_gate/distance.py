@@ -9,8 +9,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from components.data_gate.report import quoted
 from components.data_gate.summary import Cdf
+from preprocessing.text import quoted
 
 _LEAST_ROWS = 5
 

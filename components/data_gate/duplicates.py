@@ -7,11 +7,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.splits import Split
 from components.data_gate.config import Duplicates
 from components.data_gate.examples import Rows
 from components.data_gate.report import Finding
 
-_PAIRS = (("eval", "train"), ("test", "train"), ("test", "eval"))
+_PAIRS: tuple[tuple[Split, Split], ...] = (("eval", "train"), ("test", "train"), ("test", "eval"))
 
 
 def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[Finding]:
@@ -40,11 +41,11 @@ def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[Findi
             continue
         about = "" if rows.sampled == 1 else f" (of a sample of {len(mine)})"
         yield Finding(
-            rule="duplicates",
+            check="duplicates",
             split=split,
             expected=f"at most {100 * (expected + max(config.max_fraction, noise)):.3g} % of the rows to be in {other} "
             f"too ({100 * expected:.3g} % of {other}'s rows have a twin in {other} itself)",
-            observed=f"{100 * shared:.3g} %, {round(shared * rows.rows[split])} rows{about}",
+            received=f"{100 * shared:.3g} %, {round(shared * rows.rows[split])} rows{about}",
             severity=config.severity,
             hint="remove the copies, or keep them in one split (data.split.keys); the limit is "
             "data_gate.duplicates.max_fraction",

@@ -13,12 +13,15 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
+from components.artifacts.ingest import INGEST_FILE, IngestReport
+from components.artifacts.reports import DIFF_FILE, REPORT_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.artifacts.splits import ANOMALIES_FILE, SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.examples import Rows, read_rows
-from components.data_gate.files import INGEST_FILE, Ingest
-from components.data_gate.gate import SPLITS, Evidence, judge
-from components.data_gate.report import DIFF_FILE, REPORT_FILE, SCHEMA_FILE, Verdict
+from components.data_gate.gate import Evidence, judge
+from components.data_gate.report import Verdict
 from components.data_gate.schema_text import diff
 from components.data_gate.summary import Summary, from_statistics
 from components.data_gate.tables import decoded, serving_summary
@@ -102,7 +105,7 @@ def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureSt
     return {
         split: statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
         for split in artifact_utils.decode_split_names(artifact.split_names)
-        if (content := _read(posixpath.join(artifact.uri, f"Split-{split}", "FeatureStats.pb"))) is not None
+        if (content := _read(posixpath.join(artifact.uri, split_folder(split), STATISTICS_FILE))) is not None
     }
 
 
@@ -110,25 +113,25 @@ def _anomalies(artifact: Artifact) -> dict[str, anomalies_pb2.Anomalies]:
     return {
         split: anomalies_pb2.Anomalies.FromString(content)
         for split in artifact_utils.decode_split_names(artifact.split_names)
-        if (content := _read(posixpath.join(artifact.uri, f"Split-{split}", "SchemaDiff.pb"))) is not None
+        if (content := _read(posixpath.join(artifact.uri, split_folder(split), ANOMALIES_FILE))) is not None
     }
 
 
 def _baseline(artifact: Artifact) -> Summary | None:
     """The training split's; None when its files were cleaned away since."""
-    content = _read(posixpath.join(artifact.uri, "Split-train", "FeatureStats.pb"))
+    content = _read(posixpath.join(artifact.uri, split_folder("train"), STATISTICS_FILE))
     if content is None:
         _log.warning("data gate: the baseline's statistics are gone: %s", artifact.uri)
         return None
     return from_statistics(statistics_pb2.DatasetFeatureStatisticsList.FromString(content))
 
 
-def _ingest(examples: Artifact) -> Ingest | None:
+def _ingest(examples: Artifact) -> IngestReport | None:
     content = _read(posixpath.join(examples.uri, INGEST_FILE))
     if content is None:
         return None
     try:
-        return Ingest.model_validate_json(content)
+        return IngestReport.model_validate_json(content)
     except pydantic.ValidationError as error:
         raise UserError(
             f"{posixpath.join(examples.uri, INGEST_FILE)}: not what ExampleGen writes: {error.errors()[0]['msg']}",

@@ -3,36 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
-
+from components.artifacts.ingest import FileReport
 from components.data_gate.config import DuplicateFiles
 from components.data_gate.report import Finding
 
-INGEST_FILE = "ingest.json"
-"""Beside the splits of an Examples artifact."""
 
-
-class InputFile(BaseModel):
-    """One file that was read."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
-
-    file: str
-    rows: int
-    """Those that became examples."""
-    digest: str
-    """A hash of the rows that does not depend on their order."""
-
-
-class Ingest(BaseModel):
-    """The part of ingest.json that the gate reads."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    files: tuple[InputFile, ...]
-
-
-def duplicate_files(files: Iterable[InputFile], config: DuplicateFiles) -> list[Finding]:
+def duplicate_files(files: Iterable[FileReport], config: DuplicateFiles) -> list[Finding]:
     """Files with the same rows as an earlier one. A file of a single row may well be like another."""
     if config.severity == "off":
         return []
@@ -42,9 +18,9 @@ def duplicate_files(files: Iterable[InputFile], config: DuplicateFiles) -> list[
             same[each.rows, each.digest].append(each.file)
     return [
         Finding(
-            rule="duplicate_files",
+            check="duplicate_files",
             expected="every file to have rows of its own",
-            observed=f"the same {rows} rows in {', '.join(names)}",
+            received=f"the same {rows} rows in {', '.join(names)}",
             severity=config.severity,
             hint="remove the copy; if both are meant to be there, set data_gate.duplicate_files.severity: warn",
         )

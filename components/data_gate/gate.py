@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.artifacts.ingest import IngestReport
+from components.artifacts.splits import SPLITS
 from components.data_gate.anomalies import absent_columns, schema_findings
 from components.data_gate.columns import Columns
 from components.data_gate.comparisons import Pair, check_overrides, compare, compare_label
 from components.data_gate.config import DataGateConfig
 from components.data_gate.duplicates import shared_rows
 from components.data_gate.examples import Rows
-from components.data_gate.files import Ingest, duplicate_files
+from components.data_gate.files import duplicate_files
 from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
@@ -20,7 +22,6 @@ from components.data_gate.report import CheckRun, Finding, Verdict
 from components.data_gate.sizes import few_rows
 from components.data_gate.summary import Summary
 
-SPLITS = ("train", "eval", "test")
 _SKEW_HINT = "were the splits made from the same kind of rows? data_gate.split_skew has the limits"
 _DRIFT_HINT = (
     "find out what changed in the source (a unit, a filter, a default); if the change is real, raise the limit in "
@@ -54,7 +55,7 @@ class Evidence:
     anomalies: Mapping[str, anomalies_pb2.Anomalies]
     baseline: Summary | None
     serving: Summary | None
-    ingest: Ingest | None
+    ingest: IngestReport | None
     rows: Callable[[], Rows]
     decode: Callable[[Sequence[bytes]], Mapping[str, Values]]
 
@@ -116,7 +117,7 @@ def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig
     found = [
         finding
         for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
-        if finding.rule != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
+        if finding.check != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
     ]
     train = evidence.summaries.get("train")
     return [*found, *(absent_columns(train, columns, found, config) if train and train.rows else ())]
@@ -173,8 +174,8 @@ def _compare_all(log: _Log, evidence: Evidence, columns: Columns, config: DataGa
     )
 
 
-def _renamed(pair: Pair, rule: str) -> Pair:
-    return Pair(rule, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
+def _renamed(pair: Pair, check: str) -> Pair:
+    return Pair(check, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
 
 
 def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Finding]:
@@ -182,10 +183,10 @@ def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Fi
     for name in columns.inputs:
         if name in pair.base.columns and name not in pair.other.columns and config.serving.severity != "off":
             yield Finding(
-                rule=pair.rule,
+                check=pair.check,
                 feature=name,
                 expected=f"a column {name!r} in the sample",
-                observed="no such column",
+                received="no such column",
                 severity=config.serving.severity,
                 hint="an input that is not there when the model is asked can't be one: take it out of features:",
             )

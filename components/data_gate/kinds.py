@@ -4,9 +4,7 @@ The names are those of `AnomalyInfo.Type` in tensorflow_metadata's anomalies.pro
 configuration is checked against this table.
 """
 
-from typing import Literal
-
-Severity = Literal["block", "warn", "off"]
+from components.findings import Severity
 
 UNEXPECTED_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
 """Strings outside the domain. How serious they are depends on their share: `data_gate.unexpected_values`."""

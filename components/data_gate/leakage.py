@@ -70,11 +70,11 @@ def leaking(sample: Mapping[str, Values], columns: Columns, config: Leakage) -> 
         gone = explained(Values(np.zeros(len(column.missing)), column.missing), target, as_numbers=False)
         how = "whether it is missing" if gone >= config.threshold else "its value"
         yield Finding(
-            rule="leakage",
+            check="leakage",
             split="train",
             feature=name,
             expected=f"no single input to explain {100 * config.threshold:g} % of the label {columns.label!r}",
-            observed=f"{how} alone explains {100 * score:.4g} %",
+            received=f"{how} alone explains {100 * score:.4g} %",
             severity=config.severity,
             hint="is it known when the model is asked? If not, take it out of features:; if so, raise "
             "data_gate.leakage.threshold",

@@ -20,7 +20,7 @@ def proposed_features(findings: Iterable[Finding]) -> frozenset[str]:
     return frozenset(
         finding.feature
         for finding in findings
-        if finding.feature is not None and (finding.severity == "block" or finding.rule == _NEW)
+        if finding.feature is not None and (finding.severity == "block" or finding.check == _NEW)
     )
 
 

@@ -9,34 +9,27 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-REPORT_FILE = "report.json"
-SCHEMA_FILE = "schema.pbtxt"
-"""The proposed schema, in full; there when the verdict says `proposal`."""
-DIFF_FILE = "schema.diff"
-"""The same as a unified diff against the schema of the run."""
+from components import findings
+from components.artifacts.reports import REPORT_FILE
+from preprocessing.text import counted, sentences
 
 
-class Finding(BaseModel):
-    """One thing that is not as it should be."""
+class Finding(findings.Finding):
+    """One thing about the data that is not as it should be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    rule: str
+    check: str
     """What was broken: the check's name (`drift`), or the anomaly's kind as TFDV names it (`SCHEMA_NEW_COLUMN`)."""
     split: str | None = None
     """The split that it was found in; none for findings on several splits or files."""
     feature: str | None = None
-    expected: str
-    observed: str
+    """The column; none for findings on the whole table."""
     severity: Literal["block", "warn"]
     hint: str = ""
     """What to do next: how to repair the data, or how to accept it."""
 
-    def line(self) -> str:
-        """The finding in one line: rule, split, feature, expected, observed."""
-        place = ", ".join(part for part in (self.feature, self.split and f"split {self.split}") if part)
-        where = f" ({place})" if place else ""
-        return " ".join(f"{self.rule}{where}: expected {self.expected}, observed {self.observed}".split())
+    def what(self) -> str:
+        """The column and the split."""
+        return ", ".join(part for part in (self.feature, self.split and f"split {self.split}") if part)
 
 
 class CheckRun(BaseModel):
@@ -92,19 +85,10 @@ class Verdict(BaseModel):
     def reason(self) -> str:
         """One line: the first blocking finding and how many more, or what passed."""
         if blocking := self.blocking():
-            more = f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else ""
-            return blocking[0].line() + more
+            return sentences([finding.line() for finding in blocking], 1)
         ran = sum(check.state == "ran" for check in self.checks)
-        warned = f", {len(self.findings)} warnings" if self.findings else ""
-        return f"{ran} checks passed{warned}"
-
-
-_QUOTED = 60
-
-
-def quoted(value: str) -> str:
-    """A value of the data in quotation marks; of a long one the beginning and its length."""
-    return repr(value) if len(value) <= _QUOTED else f"{value[:_QUOTED]!r}... ({len(value):,} characters)"
+        warned = f", {counted(len(self.findings), 'warning')}" if self.findings else ""
+        return f"{counted(ran, 'check')} passed{warned}"
 
 
 def read(uri: str) -> Verdict:

@@ -9,6 +9,8 @@ from typing import TypeAlias
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.artifacts.schema import SCHEMA_FILE
+
 Block: TypeAlias = schema_pb2.Feature | schema_pb2.StringDomain
 Key = tuple[str, str]
 """The field of the schema (`feature`, `string_domain`) and the name."""
@@ -77,7 +79,7 @@ def render(field: str, block: Block) -> str:
 def diff(before: str, after: str) -> str:
     """A unified diff, as `patch` reads it."""
     return "".join(
-        difflib.unified_diff(before.splitlines(True), after.splitlines(True), "schema.pbtxt", "schema.pbtxt (proposed)")
+        difflib.unified_diff(before.splitlines(True), after.splitlines(True), SCHEMA_FILE, f"{SCHEMA_FILE} (proposed)")
     )
 
 

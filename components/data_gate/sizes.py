@@ -19,10 +19,10 @@ def few_rows(rows: Mapping[str, int], config: MinRows) -> Iterator[Finding]:
         least: int = getattr(config, split)
         if found < least:
             yield Finding(
-                rule="min_rows",
+                check="min_rows",
                 split=split,
                 expected=f"at least {least} rows",
-                observed=f"{found} rows",
+                received=f"{found} rows",
                 severity=config.severity,
                 hint=f"check that the table is complete and data.split; data_gate.min_rows.{split} is the limit",
             )

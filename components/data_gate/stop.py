@@ -17,8 +17,9 @@ from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec
 from tfx.utils import io_utils
 
+from components.artifacts.reports import REPORT_FILE
 from components.data_gate.component import DataVerdict
-from components.data_gate.report import REPORT_FILE, Verdict
+from components.data_gate.report import Verdict
 from preprocessing.errors import RefusedError
 
 _log = logging.getLogger("lockgate")

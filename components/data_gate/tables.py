@@ -59,7 +59,9 @@ def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
     """
     if not fileio.exists(path):
         raise UserError(
-            f"data_gate.serving.sample: no such file: {path}", hint="correct the path, or take the setting out"
+            f"no such file: {path}",
+            field=("data_gate", "serving", "sample"),
+            hint="correct the path, or take the setting out",
         )
     types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
     base = posixpath.basename(path).removesuffix(".gz")
@@ -77,11 +79,17 @@ def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
         }
     else:
         raise UserError(
-            f"data_gate.serving.sample: expected a .csv, .parquet or .tfrecord file, received {path}",
+            field=("data_gate", "serving", "sample"),
+            expected="a .csv, .parquet or .tfrecord file",
+            received=path,
             hint="write the sample in one of these formats",
         )
     if not rows:
-        raise UserError(f"data_gate.serving.sample: {path} has no rows", hint="give it some, or take the setting out")
+        raise UserError(
+            f"{path} has no rows",
+            field=("data_gate", "serving", "sample"),
+            hint="give it some, or take the setting out",
+        )
     return Summary(rows, columns)
 
 
@@ -93,7 +101,9 @@ def _examples(path: str) -> dict[str, Values]:
 
 
 def _unreadable(path: str, error: Exception) -> UserError:
-    return UserError(f"data_gate.serving.sample: {path} can't be read: {error}", hint="write the file again")
+    return UserError(
+        f"{path} can't be read: {error}", field=("data_gate", "serving", "sample"), hint="write the file again"
+    )
 
 
 def _table(path: str, base: str) -> pa.Table:
@@ -138,7 +148,8 @@ def _typed(name: str, type_name: str, cells: Values, path: str) -> Column:
         numbers = there.astype(np.float64)
     except ValueError as error:
         raise UserError(
-            f"data_gate.serving.sample: {path}, column {name!r}: the schema says {type_name}: {error}",
+            f"{path}, column {name!r}: the schema says {type_name}: {error}",
+            field=("data_gate", "serving", "sample"),
             hint="correct the sample: it must look like the requests",
         ) from error
     finite = np.isfinite(numbers)

@@ -6,32 +6,18 @@ task is restated. The champion's SavedModel then fails on today's rows, or answe
 
 import posixpath
 from collections.abc import Mapping
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-CONTRACT_FILE = posixpath.join("golden", "contract.json")
-"""Written by the trainer beside each SavedModel."""
+from components.artifacts.golden import CONTRACT, GoldenContract
 
+_NEEDED = ("weight", "columns")
+"""What a comparison needs and an older trainer did not write: the defaults of the contract would be guesses here."""
 _DTYPES = {schema_pb2.INT: "int64", schema_pb2.FLOAT: "float32", schema_pb2.BYTES: "string"}
-
-
-class Contract(BaseModel):
-    """What of the trainer's contract matters to an evaluation."""
-
-    model_config = ConfigDict(frozen=True)
-
-    task: Literal["binary", "multiclass", "regression"]
-    label: str
-    weight: str | None
-    classes: tuple[str, ...] | None
-    """In output order; none for regression."""
-    columns: dict[str, str]
-    """The raw columns that `transform_features` reads, label and weight included, with their dtypes."""
 
 
 def why_incomparable(champion: Artifact, candidate: Artifact, schema: Artifact) -> str | None:
@@ -42,18 +28,20 @@ def why_incomparable(champion: Artifact, candidate: Artifact, schema: Artifact) 
       candidate: the Model just trained.
       schema: today's Schema of the raw columns.
     """
-    if not fileio.exists(posixpath.join(champion.uri, CONTRACT_FILE)):
-        return f"it has no {CONTRACT_FILE}"
+    if not fileio.exists(posixpath.join(champion.uri, CONTRACT)):
+        return f"it has no {CONTRACT}"
     try:
         before = _contract(champion)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
-        return f"its {CONTRACT_FILE} can't be used: {where}: {problem['msg']}"
+        return f"its {CONTRACT} can't be used: {where}: {problem['msg']}"
+    if missing := [name for name in _NEEDED if name not in before.model_fields_set]:
+        return f"its {CONTRACT} can't be used: {missing[0]}: Field required"
     return obstacle(before, _contract(candidate), _columns(schema))
 
 
-def obstacle(champion: Contract, candidate: Contract, columns: Mapping[str, str]) -> str | None:
+def obstacle(champion: GoldenContract, candidate: GoldenContract, columns: Mapping[str, str]) -> str | None:
     """As `why_incomparable`, on contracts and today's columns with their dtypes.
 
     The champion may read other columns than the candidate: comparing features is what a champion is for.
@@ -74,9 +62,9 @@ def obstacle(champion: Contract, candidate: Contract, columns: Mapping[str, str]
     return None
 
 
-def _contract(model: Artifact) -> Contract:
-    with fileio.open(posixpath.join(model.uri, CONTRACT_FILE), "rb") as file:
-        return Contract.model_validate_json(file.read())
+def _contract(model: Artifact) -> GoldenContract:
+    with fileio.open(posixpath.join(model.uri, CONTRACT), "rb") as file:
+        return GoldenContract.model_validate_json(file.read())
 
 
 def _columns(schema: Artifact) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.example_gen.config import SPLITS, BigQueryOptions, HashSplit
+from components.artifacts.splits import SPLITS
+from components.example_gen.config import BigQueryOptions, HashSplit
 
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_component import BaseComponent

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+# A part of what readers and their callers say to each other.
+from components.artifacts.ingest import FeatureType as FeatureType
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-FeatureType = Literal["int64", "double", "string"]
-"""What a column is to tf.Example: INT, FLOAT (stored as float32) or BYTES."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.channel import Channel
 from tfx.types.component_spec import ExecutionParameter
 
-from components.example_gen.config import SPLITS
+from components.artifacts.splits import SPLITS
 from components.example_gen.driver import Driver
 from components.example_gen.executor import Executor
 from components.example_gen.job import JOB_KEY, IngestJob

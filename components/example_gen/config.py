@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
-from components.example_gen.span_names import misplaced, placeholders, span_number
+from components.artifacts.splits import SPLITS
+from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.times import parse_time
-from preprocessing.settings import ColumnName, EnvironmentVariable, Settings, matching
-
-SPLITS = ("train", "eval", "test")
-"""`train` fits, `eval` stops early, `test` is for the Evaluator and the smoke test."""
+from preprocessing.rules import broken_rule, matching
+from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
@@ -41,9 +41,10 @@ class HashSplit(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.stratify and self.keys:
-            raise ValueError("stratify: rows can't be divided by class and stay together by keys; give one of them")
+            message = "rows can't be divided by class and stay together by keys"
+            raise broken_rule(message, field=("stratify",), hint="give one of them")
         if len(set(self.keys)) < len(self.keys):
-            raise ValueError(f"keys: a column is named twice, received {list(self.keys)}")
+            raise broken_rule("a column is named twice", field=("keys",), received=list(self.keys))
         return self
 
 
@@ -68,18 +69,21 @@ class TimeSplit(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.format is not None and re.search(r"%(?![YmdHMS])", self.format):
-            raise ValueError(f"format: only %Y %m %d %H %M %S have a meaning, received {self.format!r}")
+            message = "only %Y %m %d %H %M %S have a meaning"
+            raise broken_rule(message, field=("format",), received=self.format)
         if self.format is not None and "%Y" not in self.format:
-            raise ValueError(f"format: expected at least %Y, received {self.format!r}")
-        fractions = [share for share in (self.train, self.eval, self.test) if share is not None]
-        cut_offs = [time for time in (self.eval_from, self.test_from) if time is not None]
+            raise broken_rule(field=("format",), expected="at least %Y", received=self.format)
+        fractions = [name for name in SPLITS if getattr(self, name) is not None]
+        cut_offs = [name for name in ("eval_from", "test_from") if getattr(self, name) is not None]
         if fractions and cut_offs:
-            raise ValueError("give eval_from and test_from, or train, eval and test; received some of both")
+            message = "give eval_from and test_from, or train, eval and test, not some of both"
+            raise broken_rule(message, received=[*cut_offs, *fractions])
         if fractions and len(fractions) < len(SPLITS):
-            raise ValueError("shares in time order: give all of train, eval and test")
+            raise broken_rule("shares in time order: give all of train, eval and test", received=fractions)
         if not fractions:
-            if self.eval_from is None or self.test_from is None:
-                raise ValueError("give both eval_from and test_from (cut-offs), or train, eval and test (shares)")
+            if len(cut_offs) < 2:
+                message = "give both eval_from and test_from (cut-offs), or train, eval and test (shares)"
+                raise broken_rule(message, received=cut_offs)
             self.cut_offs()
         return self
 
@@ -87,7 +91,7 @@ class TimeSplit(Settings):
         """`eval_from` and `test_from` in seconds since 1970-01-01 UTC; None where shares are given.
 
         Raises:
-          ValueError: one of them is no time in the format, or they are out of order.
+          ValueError: a broken rule: one of them is no time in the format, or they are out of order.
         """
         if self.eval_from is None or self.test_from is None:
             return None
@@ -98,11 +102,13 @@ class TimeSplit(Settings):
                 seconds.append(parse_time(text, self.format))
             except ValueError:
                 expected = "an ISO date or time" if self.format is None else f"a time as {self.format}"
-                raise ValueError(f"{field}: expected {expected}, received {text!r}") from None
+                raise broken_rule(field=(field,), expected=expected, received=text) from None
         if seconds[0] >= seconds[1]:
-            raise ValueError(
-                f"test_from: overlapping time ranges: test_from ({self.test_from}) must be later than eval_from "
-                f"({self.eval_from})"
+            raise broken_rule(
+                "overlapping time ranges",
+                field=("test_from",),
+                expected=f"a time later than eval_from ({self.eval_from})",
+                received=self.test_from,
             )
         return seconds[0], seconds[1]
 
@@ -124,9 +130,11 @@ class ColumnSplit(Settings):
         for split in SPLITS:
             for value in map(str, getattr(self, split)):
                 if not value:
-                    raise ValueError(f"{split}: an empty value means missing; a row without a value has no split")
+                    message, hint = "an empty value means missing", "remove it: a row without a value has no split"
+                    raise broken_rule(message, field=(split,), received=value, hint=hint)
                 if value in owner:
-                    raise ValueError(f"{split}: {value!r} is listed for {owner[value]} already; a row has one split")
+                    message, hint = f"a value is listed for {owner[value]} already", "list it once: a row has one split"
+                    raise broken_rule(message, field=(split,), received=value, hint=hint)
                 owner[value] = split
         return self
 
@@ -165,14 +173,19 @@ class Spans(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.first_span is None) != (self.last_span is None):
-            raise ValueError("give both first_span and last_span; for one span, the same twice")
+            raise broken_rule("give both first_span and last_span", hint="for one span, the same twice")
         if self.last is not None and self.first_span is not None:
-            raise ValueError("give last (the newest N) or first_span and last_span (a range), not both")
+            raise broken_rule("give last (the newest N) or first_span and last_span (a range), not both")
         if type(self.first_span) is not type(self.last_span):
-            raise ValueError("first_span and last_span: expected two numbers or two dates")
+            raise broken_rule(
+                "first_span and last_span don't go together",
+                expected="two numbers or two dates",
+                received=[self.first_span, self.last_span],
+            )
         bounds = self.range()
         if bounds is not None and bounds[1] < bounds[0]:
-            raise ValueError(f"last_span: {self.last_span} is before first_span {self.first_span}")
+            message = f"is before first_span ({self.first_span})"
+            raise broken_rule(message, field=("last_span",), received=self.last_span, hint="exchange the two")
         return self
 
     @property
@@ -184,11 +197,18 @@ class Spans(Settings):
         """The first and the last span as numbers (of dates, days since 1970-01-01); None for the newest ones.
 
         Raises:
-          ValueError: a date can't be read.
+          ValueError: a broken rule: a date can't be read.
         """
         if self.first_span is None or self.last_span is None:
             return None
-        return span_number("first_span", self.first_span), span_number("last_span", self.last_span)
+        return _span("first_span", self.first_span), _span("last_span", self.last_span)
+
+
+def _span(field: str, span: int | str) -> int:
+    try:
+        return span_number(span)
+    except ValueError:
+        raise broken_rule(field=(field,), expected="a number or a date as 2013-10-01", received=span) from None
 
 
 class CsvOptions(Settings):
@@ -206,7 +226,7 @@ class CsvOptions(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.delimiter == self.quote:
-            raise ValueError(f"delimiter: must not be the quote, received {self.delimiter!r} for both")
+            raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
         return self
 
 
@@ -223,18 +243,20 @@ class SqlOptions(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.url is None) == (self.url_env is None):
-            raise ValueError(f"give either url or url_env, received {'neither' if self.url is None else 'both'}")
+            raise broken_rule(f"give either url or url_env, received {'neither' if self.url is None else 'both'}")
         if self.url is None:
             return self
-        # The URL itself stays out of the messages: it may hold the secret.
+        # The URL itself stays out of the errors: it may hold the secret.
+        expected = "a database URL, for example sqlite:///orders.db"
         try:
             parts = urlsplit(self.url)
         except ValueError:
-            raise ValueError("url: not a URL; expected for example sqlite:///orders.db") from None
+            raise broken_rule("not a URL", field=("url",), expected=expected) from None
         if not parts.scheme or "://" not in self.url:
-            raise ValueError("url: expected a database URL, for example sqlite:///orders.db")
+            raise broken_rule(field=("url",), expected=expected)
         if parts.password is not None or any(key.lower() in _SECRETS for key, _ in parse_qsl(parts.query)):
-            raise ValueError("url: holds a password; put the URL in an environment variable and name it in url_env")
+            hint = "put the URL in an environment variable and name it in url_env"
+            raise broken_rule("holds a password", field=("url",), hint=hint)
         return self
 
     def located(self, base: str) -> Self:
@@ -291,31 +313,35 @@ class DataConfig(Settings):
         given = [name for name in ("path", "inputs", "sql", "bigquery") if getattr(self, name) is not None]
         if len(given) != 1:
             received = " and ".join(given) or "none"
-            raise ValueError(f"give exactly one of path, inputs (one per split), sql and bigquery, received {received}")
+            message = f"give exactly one of path, inputs (one per split), sql and bigquery, received {received}"
+            raise broken_rule(message)
         if self.inputs is not None and self.split != HashSplit():
-            raise ValueError("split: is for one table; inputs are already split")
+            message = "is for one table; inputs are already split"
+            raise broken_rule(message, field=("split",), hint="remove it")
         if given[0] in ("sql", "bigquery") and self.format is not None:
-            raise ValueError(f"format: is for files, not for {given[0]}")
+            message = f"is for files, not for {given[0]}"
+            raise broken_rule(message, field=("format",), received=self.format, hint="remove it")
         self._check_placeholders()
         for rule in _beyond_tfx(self):
-            raise ValueError(rule)
+            raise rule
         return self
 
     def _check_placeholders(self) -> None:
         sources = self.sources()
         for name, source in sources.items():
-            field = "path" if name == "all" else f"inputs.{name}"
-            if reason := misplaced(source):
-                raise ValueError(f"{field}: {reason}")
+            field = ("path",) if name == "all" else ("inputs", name)
+            check_placeholders(field, source)
             if set(placeholders(source)) != set(self.placeholders()):
-                raise ValueError(f"{field}: must have the same placeholders as inputs.train")
+                raise broken_rule("must have the same placeholders as inputs.train", field=field, received=source)
         used = self.placeholders()
         if self.spans != Spans() and not used:
-            raise ValueError("spans: no {SPAN} or {DATE} stands in the path")
+            hint = "put one into the path, or remove spans"
+            raise broken_rule("no {SPAN} or {DATE} stands in the path", field=("spans",), hint=hint)
+        bounds = [self.spans.first_span, self.spans.last_span]
         if isinstance(self.spans.first_span, str) and "SPAN" in used:
-            raise ValueError("spans: expected numbers for {SPAN}, received dates")
+            raise broken_rule(field=("spans",), expected="numbers for {SPAN}", received=bounds)
         if isinstance(self.spans.first_span, int) and "SPAN" not in used:
-            raise ValueError("spans: expected dates (2013-10-01) for {DATE}, received numbers")
+            raise broken_rule(field=("spans",), expected="dates (2013-10-01) for {DATE}", received=bounds)
 
     def placeholders(self) -> tuple[str, ...]:
         """Which of SPAN, VERSION, DATE, YYYY, MM and DD stand in the paths."""
@@ -339,8 +365,8 @@ class DataConfig(Settings):
         return isinstance(self.split, HashSplit) and self.split.stratify
 
 
-def _beyond_tfx(data: DataConfig) -> Iterator[str]:
-    """What the stock components can't do of what is configured: the first word is the field."""
+def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
+    """What the stock components can't do of what is configured."""
     if data.bigquery is not None:
         reader, fix = "bigquery", "remove it"
     elif data.reader == "tfx":
@@ -348,18 +374,21 @@ def _beyond_tfx(data: DataConfig) -> Iterator[str]:
     else:
         return
     if data.sql is not None:
-        yield f"sql: {reader} reads no database; {fix}"
+        yield broken_rule(f"{reader} reads no database", field=("sql",), hint=fix)
     if data.format not in (None, *STOCK_FORMATS):
-        yield f"format: {reader} reads {' and '.join(STOCK_FORMATS)} only, received {data.format!r}; {fix}"
+        message = f"{reader} reads {' and '.join(STOCK_FORMATS)} only"
+        yield broken_rule(message, field=("format",), received=data.format, hint=fix)
     if not isinstance(data.split, HashSplit):
-        yield f"split: {reader} splits by hash only, received by {data.split.by!r}; {fix}"
+        yield broken_rule(f"{reader} splits by hash only", field=("split", "by"), received=data.split.by, hint=fix)
     elif data.split.stratify:
-        yield f"split.stratify: {reader} can't stratify; {fix}"
+        yield broken_rule(f"{reader} can't stratify", field=("split", "stratify"), hint=fix)
     elif len(data.split.keys) > 1:
-        yield f"split.keys: {reader} splits by one column only, received {list(data.split.keys)}; {fix}"
+        message = f"{reader} splits by one column only"
+        yield broken_rule(message, field=("split", "keys"), received=list(data.split.keys), hint=fix)
     if (data.spans.last or 1) > 1 or data.spans.first_span is not None:
-        yield f"spans: {reader} reads the newest span only; {fix}"
+        yield broken_rule(f"{reader} reads the newest span only", field=("spans",), hint=fix)
     if data.on_bad_row != "fail":
-        yield f"on_bad_row: {reader} can't leave out a row, received {data.on_bad_row!r}; {fix}"
+        yield broken_rule(f"{reader} can't leave out a row", field=("on_bad_row",), received=data.on_bad_row, hint=fix)
     if data.csv.quote != CsvOptions().quote:
-        yield f"csv.quote: {reader} knows double quotes only, received {data.csv.quote!r}; {fix}"
+        message = f"{reader} knows double quotes only"
+        yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)

@@ -19,11 +19,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
+from components.artifacts.splits import SPLITS
 from components.example_gen import finish
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.facts import ColumnFacts, merge, survey
 from components.example_gen.columns.use import resolve_types
-from components.example_gen.config import SPLITS
 from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units
@@ -115,7 +115,8 @@ def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) ->
         # TFX's own driver, which its own Kubeflow runner takes in place of ours, gives the newest one.
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         raise UserError(
-            f"data.spans: other spans of {base} than the newest are to be read, which this runner's driver can't find",
+            f"other spans of {base} than the newest are to be read, which this runner's driver can't find",
+            field=("data", "spans"),
             hint="remove data.spans to read the newest span, or run on this machine",
         )
     found: list[Source] = []

@@ -9,19 +9,12 @@ from collections.abc import Mapping, Sequence
 from apache_beam.io.filesystems import FileSystems
 from pydantic import TypeAdapter
 
+from components.artifacts.ingest import INGEST_FILE, QUARANTINE_FOLDER, BadRowReport, FileReport, IngestReport
+from components.artifacts.splits import SPLITS, split_folder
 from components.example_gen import shards
 from components.example_gen.block import FeatureType
-from components.example_gen.config import SPLITS
 from components.example_gen.formats.registry import place_text
-from components.example_gen.ingest import UnitResult
-from components.example_gen.ingest_report import (
-    QUARANTINE_FOLDER,
-    REPORT_FILE,
-    SHOWN_BAD_ROWS,
-    BadRowReport,
-    FileReport,
-    IngestReport,
-)
+from components.example_gen.ingest import SHOWN_BAD_ROWS, UnitResult
 from components.example_gen.job import IngestJob
 from preprocessing.errors import UserError
 
@@ -44,14 +37,17 @@ def describe(
 
 def keep_failure(folder: str, error: UserError) -> None:
     """Writes down an error for the person who started the run: Beam's runners pass exceptions on as text."""
-    content = {"message": error.message, "hint": error.hint}
+    content = {name: getattr(error, name) for name in ("message", "field", "expected", "received", "hint")}
     _write(f"{folder}/{_FAILURE}{uuid.uuid4().hex}.json", json.dumps(content).encode())
 
 
 def first_failure(folder: str) -> UserError | None:
     """The error that a worker kept, if one did; of several always the same one."""
     failures = sorted(_read(path) for path in _matches(f"{folder}/{_FAILURE}*.json"))
-    return UserError(**json.loads(failures[0])) if failures else None
+    if not failures:
+        return None
+    content = json.loads(failures[0])
+    return UserError(**content | {"field": tuple(content["field"])})
 
 
 def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:
@@ -79,12 +75,12 @@ def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:
             paths = [f"{folder}/empty-{split}.gz"]
             shards.write_empty(paths[0])
         names = [shards.shard_name(position, len(paths)) for position in range(len(paths))]
-        moves += [(path, f"{uri}/Split-{split}/{name}") for path, name in zip(paths, names, strict=True)]
+        moves += [(path, f"{uri}/{split_folder(split)}/{name}") for path, name in zip(paths, names, strict=True)]
     kept = [result.quarantine for result in results if result.quarantine]
     for position, path in enumerate(kept):
         moves.append((path, f"{uri}/{QUARANTINE_FOLDER}/rows-{position:05d}-of-{len(kept):05d}.jsonl"))
     shards.move(moves)
-    _write(f"{uri}/{REPORT_FILE}", report.model_dump_json(indent=1).encode())
+    _write(f"{uri}/{INGEST_FILE}", report.model_dump_json(indent=1).encode())
     return report
 
 

@@ -14,19 +14,22 @@ from typing import BinaryIO, Self
 import numpy as np
 import pyarrow as pa
 
+from components.artifacts.ingest import BadRowReport, FileReport
+from components.artifacts.splits import SPLITS
 from components.example_gen import shards
 from components.example_gen.block import BadRow, Block, FeatureType, Reader, Rows
 from components.example_gen.columns.typed import typed
-from components.example_gen.config import SPLITS, Format
+from components.example_gen.config import Format
 from components.example_gen.encode import encoded
 from components.example_gen.formats import registry
-from components.example_gen.ingest_report import SHOWN_BAD_ROWS, BadRowReport, FileReport
 from components.example_gen.job import IngestJob
 from components.example_gen.progress import progress
 from components.example_gen.splits import Assigner
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
 
+SHOWN_BAD_ROWS = 20
+"""So many bad rows are described one by one; all of them are counted, and in quarantine all of them are kept."""
 _PIECE_ROWS = 16_384
 """Encoded and compressed at once."""
 _THREADS = 2

@@ -17,6 +17,7 @@ from components.example_gen.config import DataConfig, Format, Spans
 from components.example_gen.formats.registry import named_format
 from components.example_gen.span_names import PLACEHOLDER, placeholders, span_number, span_text
 from preprocessing.errors import UserError
+from preprocessing.text import first_line
 
 _HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file"
 _DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}", "DATE": r"\d{4}-?\d{2}-?\d{2}"}
@@ -120,8 +121,8 @@ def resolve_sources(sources: Mapping[str, str], wanted: Spans) -> Resolved:
         if versions != expected:
             names = placeholders(sources[name])
             raise UserError(
-                f"data.inputs: {first} and {name} have different spans: {_shown(expected, names)} and "
-                f"{_shown(versions, names)}",
+                f"{first} and {name} have different spans: {_shown(expected, names)} and {_shown(versions, names)}",
+                field=("data", "inputs"),
                 hint="wait until every split of the newest span is there, or name a range (data.spans)",
             )
     newest = chosen[first][-1]
@@ -177,7 +178,7 @@ def _matching(pattern: str, *, folders: bool = False) -> list[str]:
         return sorted(match.path for match in FileSystems.match([pattern])[0].metadata_list)
     except (BeamIOError, ValueError) as error:
         raise UserError(
-            f"{pattern}: can't be listed: {str(error).splitlines()[0]}",
+            f"{pattern}: can't be listed: {first_line(error)}",
             hint="check the URL, your access, and Beam's extras (apache-beam[gcp] for gs://)",
         ) from error
 
@@ -265,7 +266,7 @@ def _number(tokens: Mapping[str, str], path: str) -> int:
         return int(tokens["SPAN"])
     text = tokens["DATE"] if "DATE" in tokens else "".join(tokens[name] for name in ("YYYY", "MM", "DD"))
     try:
-        return span_number("", text)
+        return span_number(text)
     except ValueError:
         raise UserError(
             f"{path}: {text!r} is no date; expected one as 2013-10-01 or 20131001",
@@ -289,7 +290,8 @@ def _chosen(wanted: Spans, found: Mapping[int, _Found], source: str) -> tuple[in
             if span not in found:
                 have = _shown({span: each.version for span, each in found.items()}, names)
                 raise UserError(
-                    f"data.spans: span {span_text(span, names)} of {source} is not there; there are {have}",
+                    f"span {span_text(span, names)} of {source} is not there; there are {have}",
+                    field=("data", "spans"),
                     hint="write its files, or name spans that are there",
                 )
     for span in chosen:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from preprocessing.errors import FieldPath
+from preprocessing.rules import broken_rule
+
 PLACEHOLDER = re.compile(r"\{(?P<number>SPAN|VERSION)(?::(?P<width>[1-9]\d*))?\}|\{(?P<date>DATE|YYYY|MM|DD)\}")
 """TFX's own (`{SPAN}`, `{SPAN:4}`, `{YYYY}`...), and `{DATE}` for `2013-10-01` or `20131001`."""
 _DATES: tuple[tuple[str, ...], ...] = (("DATE",), ("DD", "MM", "YYYY"))
@@ -15,33 +18,38 @@ def placeholders(source: str) -> tuple[str, ...]:
     return tuple(match["number"] or match["date"] for match in PLACEHOLDER.finditer(source))
 
 
-def misplaced(source: str) -> str:
-    """Why the placeholders of a path don't say which span a file belongs to; empty when they do."""
+def check_placeholders(field: FieldPath, source: str) -> None:
+    """Refuses a path whose placeholders don't say which span a file belongs to.
+
+    Args:
+      field: the field that has the path, for the error.
+      source: the path.
+
+    Raises:
+      ValueError: a broken rule (see `preprocessing.rules`).
+    """
     used = placeholders(source)
     spans = tuple(sorted(name for name in used if name != "VERSION"))
     if re.search(r"\{[^{}/]*\}", PLACEHOLDER.sub("", source)):
-        return f"only {{SPAN}}, {{VERSION}} and {{DATE}} have a meaning in braces, received {source!r}"
+        message = "only {SPAN}, {VERSION} and {DATE} have a meaning in braces"
+        raise broken_rule(message, field=field, received=source)
     if spans and spans != ("SPAN",) and spans not in _DATES:
-        return "expected one {SPAN}, one {DATE}, or one each of {YYYY}, {MM} and {DD}, received " + _in_braces(used)
+        expected = "one {SPAN}, one {DATE}, or one each of {YYYY}, {MM} and {DD}"
+        raise broken_rule(field=field, expected=expected, received=_in_braces(used))
     if used.count("VERSION") > 1:
-        return "expected one {VERSION} only, received " + _in_braces(used)
+        raise broken_rule(field=field, expected="one {VERSION} only", received=_in_braces(used))
     if "VERSION" in used and not spans:
-        return "{VERSION} is the version of a span: {SPAN} or {DATE} must stand there too"
-    return ""
+        message = "{VERSION} is the version of a span: {SPAN} or {DATE} must stand there too"
+        raise broken_rule(message, field=field, received=source)
 
 
-def span_number(field: str, span: int | str) -> int:
+def span_number(span: int | str) -> int:
     """A span as a number: of a date, the days since 1970-01-01, as TFX counts them.
 
     Raises:
-      ValueError: with the field, when the text is no date.
+      ValueError: the text is not a date.
     """
-    if isinstance(span, int):
-        return span
-    try:
-        return (date.fromisoformat(span) - _EPOCH).days
-    except ValueError:
-        raise ValueError(f"{field}: expected a number or a date as 2013-10-01, received {span!r}") from None
+    return span if isinstance(span, int) else (date.fromisoformat(span) - _EPOCH).days
 
 
 def span_text(span: int, names: Sequence[str]) -> str:

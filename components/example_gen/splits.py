@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from components.artifacts.splits import SPLITS
 from components.example_gen.block import BadRow
-from components.example_gen.config import SPLITS, ColumnSplit, HashSplit, Split, TimeSplit
+from components.example_gen.config import ColumnSplit, HashSplit, Split, TimeSplit
 from components.example_gen.tally import Tally, tally
 from components.example_gen.times import seconds
 from preprocessing.errors import UserError
@@ -126,7 +127,8 @@ class SplitRule:
         label = str(self.label)
         if counts is None or counts.too_many:
             raise UserError(
-                f"data.split.stratify: the label {label!r} has more than {MAX_CLASSES:,} classes",
+                f"the label {label!r} has more than {MAX_CLASSES:,} classes",
+                field=("data", "split", "stratify"),
                 hint="set it to false, or check that the label is the right column",
             )
         cuts = {each: _class_cuts(split, tallied) for each, tallied in counts.tallies.items()}
@@ -275,7 +277,8 @@ def _time_cuts(split: TimeSplit, counts: Counts) -> tuple[int, int]:
     distinct = 0 if tallied is None else len(tallied.values)
     if tallied is None or distinct < len(SPLITS):
         raise UserError(
-            f"data.split: {split.column!r} has {distinct} different times; three splits need at least three",
+            f"{split.column!r} has {distinct} different times; three splits need at least three",
+            field=("data", "split"),
             hint="check the column, or split by hash",
         )
     parts = [split.train or 0, split.eval or 0, split.test or 0]

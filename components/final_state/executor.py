@@ -8,6 +8,8 @@ from google.protobuf.struct_pb2 import Struct
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 
+from preprocessing.text import one_line
+
 Artifacts = dict[str, list[Artifact]]
 
 _LONGEST = 500
@@ -53,7 +55,7 @@ def final_state(pipeline: str, status: str | Struct) -> dict[str, str]:
         "pipeline": pipeline,
         "job": job or _text(fields.get("pipelineJobName")) or _text(fields.get("pipelineJobUuid")),
         "state": _text(fields.get("state")) or "UNKNOWN",
-        "error": _one_line(_text(message)),
+        "error": one_line(_text(message), _LONGEST),
     }
 
 
@@ -69,8 +71,3 @@ def _object(status: str | Struct) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

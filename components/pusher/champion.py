@@ -1,4 +1,4 @@
-"""What a pushed version holds for the runs after it, on a cluster: see `components.champion_files`."""
+"""What a pushed version holds for the runs after it, on a cluster: see `components.artifacts.pushed_version`."""
 
 import logging
 import posixpath
@@ -7,7 +7,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 
-from components.champion_files import CONTRACT, STATISTICS, TRAINING
+from components.artifacts.pushed_version import CONTRACT, STATISTICS, TRAINING
 
 _log = logging.getLogger("lockgate")
 

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
-from components.cloud.google_rest import VertexApi
+from components.cloud.vertex import VertexApi, VertexProject
 from components.pusher.champion import champion_files
 from components.pusher.config import RegistryUpload
 from components.pusher.push import push
@@ -36,7 +36,7 @@ class Executor(stock.Executor):
 
         Args:
           input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them; with `statistics`
-            the version also holds contract, weights and statistics: see `components.champion_files`.
+            the version also holds contract, weights and statistics: see `components.artifacts.pushed_version`.
           output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
             `pushed_destination` and `pushed_version`.
           exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`; `registry`, a
@@ -100,5 +100,6 @@ def _local_file(path: str, copy: Path) -> Path:
 
 
 def _register(version: str, upload: RegistryUpload) -> None:
-    uploaded = register(version, upload, VertexApi(upload.project, upload.region, upload.api_endpoint))
+    with VertexApi(VertexProject(upload.project, upload.region, upload.api_endpoint)) as api:
+        uploaded = register(version, upload, api)
     _log.info("%s %s@%s", "registered as" if uploaded else "already registered:", upload.model, upload.alias)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from components.champion_files import is_part_of_model
+from components.artifacts.pushed_version import is_part_of_model
 
 _STAGING_PREFIX = ".pushing-"
 _FOREIGN_STAGING_SECONDS = 24 * 3600
@@ -31,7 +31,7 @@ def push(model: Path, base: Path, extra: Mapping[str, Path] | None = None) -> tu
     Args:
       model: the SavedModel's folder.
       base: the serving folder; made when it is not there.
-      extra: what the version holds besides, by its path in the version: see `components.champion_files`.
+      extra: what the version holds besides, by its path in the version: see `components.artifacts.pushed_version`.
 
     Returns:
       The version's folder, and whether it is new.

@@ -1,6 +1,6 @@
 """A pushed version as a version in Vertex AI's Model Registry."""
 
-from components.cloud.google_rest import Json, VertexApi
+from components.cloud.vertex import Json, VertexApi
 from components.pusher.config import RegistryUpload
 from preprocessing.errors import UserError
 
@@ -13,7 +13,9 @@ def check_destination(base: str) -> None:
     """
     if not base.startswith("gs://"):
         raise UserError(
-            f"targets.vertex.registry: expected a push to Google Cloud Storage, received {base}",
+            field=("targets", "vertex", "registry"),
+            expected="a push to Google Cloud Storage",
+            received=base,
             hint="set targets.vertex.push_directory to a gs:// folder, or leave the registry out",
         )
 
@@ -36,10 +38,10 @@ def register(version: str, upload: RegistryUpload, api: VertexApi) -> bool:
       UserError: the registry says no, or the upload failed or has not ended after ten minutes.
     """
     name = f"{api.location}/models/{upload.model}"
-    known = api.find(f"{name}@{upload.alias}")
+    known = api.get(f"{name}@{upload.alias}")
     if known is not None and str(known.get("artifactUri", "")).rstrip("/") == version:
         return False
-    exists = known is not None or api.find(name) is not None
+    exists = known is not None or api.get(name) is not None
     body: Json = {
         **({"parentModel": name} if exists else {"modelId": upload.model}),
         "model": {

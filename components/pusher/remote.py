@@ -8,10 +8,10 @@ from typing import Any
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.champion_files import is_part_of_model
+from components.artifacts.model import SAVED_MODEL
+from components.artifacts.pushed_version import is_part_of_model
 from components.pusher.push import newest_version, next_version
 
-_SAVED_MODEL = "saved_model.pb"
 _BLOCK = 2**20
 
 
@@ -24,7 +24,7 @@ def push_remote(model: str, base: str, extra: Mapping[str, str] | None = None) -
     Args:
       model: the SavedModel's folder, local or remote.
       base: the serving folder, for example `gs://bucket/serving`.
-      extra: what the version holds besides, by its path in the version: see `components.champion_files`.
+      extra: what the version holds besides, by its path in the version: see `components.artifacts.pushed_version`.
 
     Returns:
       The version's folder, and whether it is new.
@@ -40,7 +40,7 @@ def push_remote(model: str, base: str, extra: Mapping[str, str] | None = None) -
         return posixpath.join(base, newest), False
     destination = posixpath.join(base, str(next_version(names)))
     files = {name: posixpath.join(model, name) for name in digests} | dict(extra or {})
-    for name in sorted(files, key=lambda name: (name == _SAVED_MODEL, name)):
+    for name in sorted(files, key=lambda name: (name == SAVED_MODEL, name)):
         io_utils.copy_file(files[name], posixpath.join(destination, name))
     return destination, True
 

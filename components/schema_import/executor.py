@@ -11,8 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-_FILE = "schema.pbtxt"
-"""As every reader of a Schema artifact in TFX expects."""
+from components.artifacts.schema import SCHEMA_FILE
 
 
 class Executor(BaseExecutor):
@@ -39,4 +38,4 @@ class Executor(BaseExecutor):
         text_format.Parse(text, schema_pb2.Schema())
         uri = artifact_utils.get_single_uri(output_dict["schema"])
         fileio.makedirs(uri)
-        io_utils.write_string_file(posixpath.join(uri, _FILE), text)
+        io_utils.write_string_file(posixpath.join(uri, SCHEMA_FILE), text)

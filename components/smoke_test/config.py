@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase, HarmOutcome, Severity
+from components.artifacts.splits import Split
+from components.findings import Severity
+from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase, HarmOutcome
 from preprocessing.settings import ColumnName, Settings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -156,7 +158,7 @@ class InfraValidator(Settings):
 class SmokeTestConfig(Settings):
     """How the exported model is tested in a clean process, and what it must keep to."""
 
-    split: Literal["train", "eval", "test"] = "test"
+    split: Split = "test"
     """The split that the rows are taken from."""
     rows: Annotated[int, Field(ge=1, le=10_000)] = 64
     """How many rows are sent to every signature."""

@@ -13,10 +13,11 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts.reports import PAGE_FILE, REPORT_FILE
 from components.smoke_test import page
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.gate import Subject, smoke_test
-from components.smoke_test.report import PAGE_FILE, REPORT_FILE, Report
+from components.smoke_test.report import Report
 from preprocessing.errors import UserError
 
 Artifacts = dict[str, list[Artifact]]
@@ -97,7 +98,8 @@ def _split_files(examples: Artifact, split: str) -> list[str]:
     available = artifact_utils.decode_split_names(examples.split_names)
     if split not in available:
         raise UserError(
-            f"smoke_test.split: the examples have no split {split!r}, only {', '.join(available) or 'none'}",
+            f"the examples have no split {split!r}, only {', '.join(available) or 'none'}",
+            field=("smoke_test", "split"),
             hint="name one of these in smoke_test.split",
         )
     folder = artifact_utils.get_split_uri([examples], split)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Severity = Literal["block", "warn", "off"]
+from components.findings import Severity
 
 DEFAULT_SEVERITIES: dict[str, Severity] = {
     # Before anything of the model is executed.

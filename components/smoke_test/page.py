@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, Report
+from preprocessing.text import printable
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -41,7 +43,7 @@ def render(report: Report, *, title: str) -> str:
       title: which model it was, for example the artifact's URI.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"printable": _printable, "number": _number, "seconds": _seconds}
+    environment.filters |= {"printable": partial(printable, keep="\n"), "number": _number, "seconds": _seconds}
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         report=report,
@@ -62,13 +64,6 @@ def _counts(checks: Collection[CheckResult]) -> str:
     """How many checks ended how, in words: `1 failed, 12 passed`."""
     count = Counter(check.status for check in checks)
     return ", ".join(f"{count[status]} {status}" for status in ("failed", "passed", "skipped") if count[status])
-
-
-def _printable(text: str) -> str:
-    """The text with everything escaped that does not print, line breaks aside."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 def _number(value: float | None) -> str:

@@ -10,23 +10,24 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from components.smoke_test.names import CheckName, Severity
+from components.artifacts.reports import REPORT_FILE
+from components.findings import Finding, Severity
+from components.smoke_test.names import CheckName
+from preprocessing.text import counted, one_line, sentences
 
-REPORT_FILE = "report.json"
-PAGE_FILE = "report.html"
 PROCESS_CHECK: CheckName = "process"
 """The check that the model's process came to its end."""
+LONGEST_MESSAGE = 400
+"""Characters of somebody else's message in a result: a model's error may hold the whole request."""
 
 
-class CheckResult(BaseModel):
-    """One check, on one signature or on the model as a whole."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class CheckResult(Finding):
+    """One check, on one signature or on the model as a whole, whether it found something or not."""
 
     check: CheckName
     """What was checked, for example `parity`."""
     status: Literal["passed", "failed", "skipped"]
-    """`skipped`: it had nothing to work on, or was turned off; the reason is in `actual`."""
+    """`skipped`: it had nothing to work on, or was turned off; the reason is in `received`."""
     severity: Severity = "block"
     """What a failure means: `block` refuses the model."""
     case: str = ""
@@ -37,7 +38,7 @@ class CheckResult(BaseModel):
     """The first row that fails, counted from 0 in the order in which the split is read."""
     expected: str
     """What a sound model does, in words."""
-    actual: str
+    received: str
     """What this one did; of a skipped check the reason."""
     tolerance: float | None = None
     """The largest difference allowed, for checks that compare numbers."""
@@ -47,19 +48,19 @@ class CheckResult(BaseModel):
     """What the check took, the model's own time included."""
 
     @classmethod
-    def passes(cls, check: CheckName, expected: str, actual: str = "", **more: Any) -> Self:
-        """The check passed; without an `actual`, what was expected is what was seen."""
-        return cls(check=check, status="passed", expected=expected, actual=actual or expected, **more)
+    def passes(cls, check: CheckName, expected: str, received: str = "", **more: Any) -> Self:
+        """The check passed; without a `received`, what was expected is what was seen."""
+        return cls(check=check, status="passed", expected=expected, received=received or expected, **more)
 
     @classmethod
-    def fails(cls, check: CheckName, expected: str, actual: str, **more: Any) -> Self:
+    def fails(cls, check: CheckName, expected: str, received: str, **more: Any) -> Self:
         """The check failed; give a `hint`."""
-        return cls(check=check, status="failed", expected=expected, actual=actual, **more)
+        return cls(check=check, status="failed", expected=expected, received=received, **more)
 
     @classmethod
     def skips(cls, check: CheckName, reason: str, **more: Any) -> Self:
         """The check did not run."""
-        return cls(check=check, status="skipped", expected="", actual=reason, **more)
+        return cls(check=check, status="skipped", expected="", received=reason, **more)
 
     @property
     def blocks(self) -> bool:
@@ -70,14 +71,14 @@ class CheckResult(BaseModel):
         """The check with its case."""
         return f"{self.check}: {self.case}" if self.case else self.check
 
+    def what(self) -> str:
+        """The case, the signature and the row."""
+        parts = [self.case, self.signature, None if self.row is None else f"row {self.row}"]
+        return ", ".join(part for part in parts if part)
+
     def line(self) -> str:
-        """The result in one line: check, case, signature, row, expected, received."""
-        place = [self.case, self.signature, None if self.row is None else f"row {self.row}"]
-        where = ", ".join(part for part in place if part)
-        head = f"{self.check} ({where})" if where else self.check
-        if self.status == "skipped":
-            return " ".join(f"{head}: skipped, {self.actual}".split())
-        return " ".join(f"{head}: expected {self.expected}, received {self.actual}".split())
+        """The result in one line: check, what, expected, received; of a skipped check the reason."""
+        return one_line(f"{self.head()}: skipped, {self.received}") if self.status == "skipped" else super().line()
 
 
 class Report(BaseModel):
@@ -85,7 +86,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     """Of this form of the report."""
     blessed: bool
     """No check of severity `block` failed, and at least one passed."""
@@ -117,14 +118,13 @@ class Report(BaseModel):
     def reason(self) -> str:
         """One line: the first check that refuses the model and how many more, or what passed."""
         if failures := self.failures():
-            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-            return failures[0].line() + more
+            return sentences([check.line() for check in failures], 1)
         count = Counter(check.status for check in self.checks)
         if not count["passed"]:
             return "no check could run"
-        warned = f", {len(self.warnings())} warnings" if self.warnings() else ""
+        warned = f", {counted(len(self.warnings()), 'warning')}" if self.warnings() else ""
         skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
-        return f"{count['passed']} checks passed{warned}{skipped}"
+        return f"{counted(count['passed'], 'check')} passed{warned}{skipped}"
 
 
 def read(uri: str) -> Report:

@@ -4,8 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.artifacts.splits import Split
 from models.config import ModelConfig
 from preprocessing.config import FeaturesConfig
+from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -69,7 +71,12 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.schedule.name == "constant" and self.schedule.final_fraction:
-            raise ValueError("schedule.final_fraction is for the cosine schedule")
+            raise broken_rule(
+                "is for the cosine schedule",
+                field=("schedule", "final_fraction"),
+                received=self.schedule.final_fraction,
+                hint="remove it, or set schedule.name to cosine",
+            )
         return self
 
 
@@ -81,7 +88,7 @@ class TrainerJob(Settings):
     train: TrainConfig
     seed: int
     deterministic: bool
-    golden_split: Literal["train", "eval", "test"]
+    golden_split: Split
     """The split whose rows the smoke test sends; the trainer stores its own predictions for them."""
 
 

@@ -137,7 +137,8 @@ def class_weights(config: TrainConfig, schema: TransformedData, summary: LabelSu
     unknown = sorted(set(config.class_weights) - set(schema.classes))
     if unknown:
         raise UserError(
-            f"train.class_weights: the label has no class {unknown[0]!r}; its classes: {list(schema.classes)}",
+            f"the label has no class {unknown[0]!r}; its classes: {list(schema.classes)}",
+            field=("train", "class_weights"),
             hint="rename it as it stands in the data",
         )
     return np.asarray([config.class_weights.get(name, 1.0) for name in schema.classes])

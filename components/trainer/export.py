@@ -6,14 +6,14 @@ import shutil
 import keras
 import tensorflow as tf
 
+from components.artifacts.golden import FOLDER as GOLDEN_FOLDER
+from components.artifacts.model import SAVED_MODEL
 from components.trainer import golden, warm_start
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import TrainingData
 from components.trainer.remote import upload
 from components.trainer.signatures import ServingModule
 from components.trainer.task import Remote, TrainingTask
-
-GOLDEN_FOLDER = "golden"
 
 logger = logging.getLogger("lockgate")
 
@@ -44,5 +44,5 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
 
 def _upload(task: TrainingTask, remote: Remote) -> None:
     upload(task.log_dir, remote.logs)
-    upload(task.artifact_dir, remote.model, last=f"{task.serving_dir.name}/saved_model.pb")
+    upload(task.artifact_dir, remote.model, last=f"{task.serving_dir.name}/{SAVED_MODEL}")
     logger.info("train: the model was copied to %s", remote.model)

@@ -1,13 +1,20 @@
 """What the smoke test compares the export with: the trainer's own predictions, and what the export promises."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components.artifacts.golden import (
+    CONTRACT_FILE,
+    PREDICTIONS_FILE,
+    ROW_KEYS,
+    ContractInput,
+    GoldenContract,
+    TransformedInput,
+    prediction_name,
+)
 from components.trainer.data import TrainingData
 from components.trainer.importance import Array, Inputs, Sample, importance
 from components.trainer.signatures import ServingModule, inverse, serving_outputs
@@ -25,8 +32,14 @@ of a moment for each column."""
 def write(folder: Path, model: keras.Model, module: ServingModule, data: TrainingData, task: TrainingTask) -> None:
     """Stores the in-memory model's predictions by row key, and what every signature must promise.
 
-    `predictions.npz` holds `row_key` int64 [rows] and `probabilities` float32 [rows, classes] or `value` float32
-    [rows]; `contract.json` is read by the smoke test and the Evaluator.
+    See `components.artifacts.golden`; the smoke test reads both, the Evaluator the contract.
+
+    Args:
+      folder: `golden/` in the Model artifact.
+      model: the trained model.
+      module: its export.
+      data: what it was trained on.
+      task: the training.
 
     Raises:
       OSError: the disk is full, or the folder can't be written.
@@ -44,36 +57,37 @@ def write(folder: Path, model: keras.Model, module: ServingModule, data: Trainin
         rows += len(keys[-1])
         if rows >= _ROWS:
             break
-    arrays = {"row_key": np.concatenate(keys), predictor.output: np.concatenate(answers)}
-    np.savez(folder / "predictions.npz", **arrays)
+    arrays = {ROW_KEYS: np.concatenate(keys), predictor.output: np.concatenate(answers)}
+    np.savez(folder / PREDICTIONS_FILE, **arrays)
     mattered = importance(predictor, sample.repeated(), source_columns(task.job.features), task.job.seed)
-    contract = _contract(module, data, task) | {"importance": mattered}
-    (folder / "contract.json").write_text(json.dumps(contract, indent=1, ensure_ascii=False, allow_nan=False))
+    contract = _contract(module, data, task, mattered)
+    (folder / CONTRACT_FILE).write_text(contract.to_json(), encoding="utf-8")
 
 
-def _contract(module: ServingModule, data: TrainingData, task: TrainingTask) -> dict[str, Any]:
+def _contract(
+    module: ServingModule, data: TrainingData, task: TrainingTask, mattered: dict[str, float] | None
+) -> GoldenContract:
     label = task.job.features.label
     limits = None
     if label.task == "regression":
-        limits = inverse(label)(tf.constant([data.train.low, data.train.high], tf.float64)).numpy().tolist()
-    return {
-        "task": label.task,
-        "classes": list(data.schema.classes) or None,
-        "row_key": ROW_KEY,
-        "label": label.column,
-        "weight": task.job.features.weight,
-        "range": limits,
-        "inputs": {each.column: {"argument": each.argument, "dtype": each.dtype.name} for each in module.inputs},
-        "transformed": {
-            each.name: {
-                "argument": each.argument,
-                "dtype": each.spec.dtype.name,
-                "shape": each.spec.shape.as_list()[1:],
-            }
+        limits = tuple(inverse(label)(tf.constant([data.train.low, data.train.high], tf.float64)).numpy().tolist())
+    return GoldenContract(
+        task=label.task,
+        classes=data.schema.classes or None,
+        row_key=ROW_KEY,
+        label=label.column,
+        weight=task.job.features.weight,
+        range=limits,
+        inputs={each.column: ContractInput(argument=each.argument, dtype=each.dtype.name) for each in module.inputs},
+        transformed={
+            each.name: TransformedInput(
+                argument=each.argument, dtype=each.spec.dtype.name, shape=tuple(each.spec.shape.as_list()[1:])
+            )
             for each in module.transformed
         },
-        "columns": {column: spec.dtype.name for column, spec in module.evaluation_spec.items()},
-    }
+        columns={column: spec.dtype.name for column, spec in module.evaluation_spec.items()},
+        importance=mattered,
+    )
 
 
 class _Predictor:
@@ -85,7 +99,7 @@ class _Predictor:
 
     def __init__(self, model: keras.Model, module: ServingModule, data: TrainingData, task: TrainingTask) -> None:
         label = task.job.features.label
-        self.output = "value" if label.task == "regression" else "probabilities"
+        self.output = prediction_name(label.task)
 
         def predict(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
             return serving_outputs(model(inputs, training=False), label, data.schema.classes, data.train)[self.output]

@@ -9,6 +9,7 @@ from typing import Self
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
 from preprocessing.input_pipeline import expand
@@ -74,7 +75,7 @@ class TrainingTask:
         return cls(
             job=TrainerJob.from_json(fn_args.custom_config[JOB_KEY]),
             transform_graph=fn_args.transform_graph_path,
-            files={split: _split_files(patterns, split) for split in ("train", "eval", "test")},
+            files={split: _split_files(patterns, split) for split in SPLITS},
             serving_dir=serving_dir,
             log_dir=log_dir,
             remote=remote,
@@ -113,4 +114,4 @@ class TrainingTask:
 
 def _split_files(patterns: Sequence[str], split: str) -> tuple[str, ...]:
     # The folder alone: the root may have such a name too.
-    return tuple(expand([pattern for pattern in patterns if Path(pattern).parent.name == f"Split-{split}"]))
+    return tuple(expand([pattern for pattern in patterns if Path(pattern).parent.name == split_folder(split)]))

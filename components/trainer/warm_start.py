@@ -8,12 +8,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from components.artifacts.model import TRAINING_FOLDER
 from models.config import ModelConfig
 from preprocessing.input_pipeline import TransformedData
 
 logger = logging.getLogger("lockgate")
 
-_FOLDER = "training"
 _WEIGHTS = "model.weights.h5"
 _ARCHITECTURE = "architecture.json"
 
@@ -37,7 +37,7 @@ def architecture(model: ModelConfig, schema: TransformedData) -> str:
 
 def save(model: keras.Model, artifact_dir: Path, description: str) -> None:
     """Stores the weights beside the SavedModel, for a later warm start."""
-    folder = artifact_dir / _FOLDER
+    folder = artifact_dir / TRAINING_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     model.save_weights(folder / _WEIGHTS)
     (folder / _ARCHITECTURE).write_text(description)
@@ -51,7 +51,7 @@ def load(model: keras.Model, champion_dir: str, description: str) -> None:
       champion_dir: the champion's Model artifact, a path or a URL.
       description: the new model's `architecture`.
     """
-    folder = posixpath.join(champion_dir, _FOLDER)
+    folder = posixpath.join(champion_dir, TRAINING_FOLDER)
     weights, stored = posixpath.join(folder, _WEIGHTS), posixpath.join(folder, _ARCHITECTURE)
     if not (tf.io.gfile.exists(weights) and tf.io.gfile.exists(stored)):
         logger.warning("train.warm_start: the champion has no stored weights (%s); starting afresh", folder)

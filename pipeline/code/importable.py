@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config.problems import nearest
+from preprocessing.nearest import nearest
 
 
 @dataclass(frozen=True)

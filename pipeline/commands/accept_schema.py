@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.data_gate.report import DIFF_FILE, REPORT_FILE, SCHEMA_FILE
+from components.artifacts.reports import DIFF_FILE, REPORT_FILE
+from components.artifacts.schema import SCHEMA_FILE
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
 from pipeline.whole_file import write_whole

@@ -8,12 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.artifacts.splits import split_folder
 from components.example_gen.block import FeatureType, Rows
 from components.example_gen.config import CsvOptions, DataConfig, Format
 from components.example_gen.formats.registry import FORMATS, named_format
-from pipeline.config.problems import listed, shown
+from pipeline.config.problems import shown
 from pipeline.preflight.table_files import TableReader
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     from components.example_gen.columns.facts import ColumnFacts
@@ -34,7 +36,7 @@ def example_files(source: Path) -> tuple[list[Path], Format]:
     if source.is_dir():
         files = [each for each in sorted(source.iterdir()) if each.is_file() and _format(each) == "tfrecord"]
         if not files:
-            splits = [shown(each) for each in sorted(source.glob("Split-*"))]
+            splits = [shown(each) for each in sorted(source.glob(split_folder("*")))]
             hint = f"give one split: {listed(splits)}" if splits else "give a file, or a folder of TFRecord files"
             raise UserError(f"--examples: {shown(source)}: the folder holds no TFRecord file", hint=hint)
         return files, "tfrecord"

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline.config.problems import listed, shown
+from components.artifacts import golden
+from components.artifacts.model import SAVED_MODEL, SAVED_MODEL_TEXT
+from pipeline.config.problems import shown
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
-_SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
+_SAVED_MODEL = (SAVED_MODEL, SAVED_MODEL_TEXT)
 _ARTIFACT_FOLDERS = ("Format-Serving", "serving_model_dir")
 """Where a TFX Trainer puts the export, today and in old releases."""
-_GOLDEN = "golden"
 _VERSION = re.compile(r"[0-9]+")
 _DEEPEST = 3
 """Folders below the given one in which an error looks for what was probably meant."""
@@ -52,7 +54,7 @@ def find_model(folder: Path) -> ModelFolder:
     absolute = export.absolute()
     # Any other folder's neighbours are none of the model's.
     artifact = next((each.parent for each in (absolute, absolute.parent) if each.name in _ARTIFACT_FOLDERS), None)
-    return ModelFolder(export, artifact if artifact is not None and (artifact / _GOLDEN).is_dir() else None, note)
+    return ModelFolder(export, artifact if artifact is not None and (artifact / golden.FOLDER).is_dir() else None, note)
 
 
 def _export_in(folder: Path) -> tuple[Path, str] | None:

@@ -17,10 +17,11 @@ from pipeline.commands.model_folder import ModelFolder, find_model
 from pipeline.config.explain import explain
 from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.config.problems import ConfigError, brief, listed, shown
+from pipeline.config.problems import ConfigError, brief, shown
 from pipeline.config.yaml_tree import Node, read_yaml
 from preprocessing.errors import UserError
 from preprocessing.settings import Settings
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     from components.example_gen.block import FeatureType
@@ -122,7 +123,7 @@ def _section(tree: Node) -> SmokeTestConfig:
     except ValidationError as error:
         problems = explain(error, whole)
         if bare:
-            problems = [replace(each, field=each.field.removeprefix(f"{_SECTION}.")) for each in problems]
+            problems = [replace(each, path=each.path[1:]) for each in problems]
         raise ConfigError(problems) from None
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,8 +137,8 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
     Raises:
       UserError: there is no such parameter, or its value is of another type or too large.
     """
-    from pipeline.config.problems import nearest
     from preprocessing.errors import UserError
+    from preprocessing.nearest import nearest
 
     known = compiled.parameters
     values: dict[str, Value] = {}
@@ -199,7 +200,7 @@ def _checked(
     """The values as the steps take them.
 
     Raises:
-      UserError: a value could not stand in the configuration either.
+      ConfigError: a value could not stand in the configuration either.
     """
     if not values:
         return values
@@ -208,7 +209,6 @@ def _checked(
     from pipeline.config.problems import ConfigError
     from pipeline.preflight.target_check import configured_target, target_problems
     from pipeline.runners.compile.parameters import PUSH_DIRECTORY, as_overrides
-    from preprocessing.errors import UserError
 
     laid_over = {name: as_overrides({name: value}, target) for name, value in values.items()}
     try:
@@ -217,12 +217,8 @@ def _checked(
     except ConfigError as error:
         found = error.problems
     if found:
-        message = "\n".join(map(str, found))
-        for name, stated in laid_over.items():
-            for each in stated:
-                # In the words of the command line.
-                message = message.replace(f"--set {each}", f"--parameter {name}={values[name]}")
-        raise UserError(message)
+        options = {each: f"--parameter {name}={values[name]}" for name, stated in laid_over.items() for each in stated}
+        raise ConfigError([replace(problem, option=options.get(problem.override, "")) for problem in found])
     if PUSH_DIRECTORY in values:
         # Relative to the root, as in the configuration.
         return values | {PUSH_DIRECTORY: serving_folder(loaded.config, configured_target(loaded, target))}

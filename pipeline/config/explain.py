@@ -1,7 +1,7 @@
 """Pydantic's validation errors in the words of pipeline.yaml: file, line, field, what is allowed."""
 
-import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,9 +10,13 @@ from pydantic_core import ErrorDetails
 from components.example_gen.config import SPLIT_KINDS
 from models.config import FAMILIES
 from pipeline.config.json_schema import json_schema
-from pipeline.config.problems import Problem, brief, nearest
+from pipeline.config.problems import Problem, brief
 from pipeline.config.schema_fields import Location, SchemaFields, allowed_values, documentation
-from pipeline.config.yaml_tree import FieldPath, Node, dotted
+from pipeline.config.yaml_tree import Node
+from preprocessing.errors import FieldPath, dotted, sentence
+from preprocessing.nearest import nearest
+from preprocessing.rules import BROKEN_RULE, MISMATCH
+from preprocessing.text import either
 
 _EXPECTED = {
     "string_type": "text",
@@ -31,6 +35,7 @@ _EXPECTED = {
     "too_long": "a list of at most {max_length} items",
     "string_too_short": "text that is not empty",
     "string_too_long": "text of at most {max_length} characters",
+    MISMATCH: "{expected}",
 }
 """What the field must be, by pydantic's error type; filled from the error's context."""
 
@@ -77,11 +82,11 @@ class _Explainer:
 
     def _wrong_name(self, error: ErrorDetails) -> Problem:
         """A name in a mapping that takes some names only."""
-        field, name = tuple(error["loc"][:-1]), str(error["loc"][-2])
+        location, name = self._fields.locate(error["loc"][:-1], self._tree), str(error["loc"][-2])
         if error["type"] != "literal_error":
-            return self._at(field, f"its name must be {self._expected(error)}", received=brief(name))
-        allowed = tuple(re.findall(r"'([^']*)'", error["ctx"]["expected"]))
-        return self._at(field, "no such name", received=brief(name), allowed=allowed, nearest=nearest(name, allowed))
+            return self._at(location.field, f"its name must be {_expected(error)}", received=brief(name))
+        allowed, close = location.keys(), nearest(name, location.keys())
+        return self._at(location.field, "no such name", received=brief(name), allowed=allowed, nearest=close)
 
     def _problem(self, group: list[_Located]) -> Problem:
         location, error = group[0]
@@ -91,20 +96,11 @@ class _Explainer:
             return self._missing(location)
         if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
             return self._unknown_kind(location.field)
-        if error["type"] == "value_error":
-            return self._broken_rule(location.field, str(error["ctx"]["error"]))
-        return self._wrong_value(location, [error for _, error in group])
-
-    def _expected(self, error: ErrorDetails) -> str:
-        """What the value must be, to be read after "must be"."""
-        context = error.get("ctx", {})
-        if error["type"] == "string_pattern_mismatch":
-            return self._fields.pattern_messages[context["pattern"]].removeprefix("must be ")
-        template = _EXPECTED.get(error["type"])
-        if template is None:
-            return error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        numbers = {name: f"{value:g}" for name, value in context.items() if isinstance(value, float)}
-        return template.format(**(context | numbers))
+        if error["type"] == BROKEN_RULE:
+            return self._broken_rule(location.field, error["ctx"])
+        if error["type"] not in _EXPECTED:
+            return self._at(location.field, error["msg"], received=brief(error["input"]))
+        return self._wrong_value(location, [error for _, error in group if error["type"] in _EXPECTED])
 
     def _at(self, field: FieldPath, message: str, **details: Any) -> Problem:
         return self._tree.origin_of(field).problem(field, message, **details)
@@ -145,8 +141,8 @@ class _Explainer:
 
     def _wrong_value(self, location: Location, errors: list[ErrorDetails]) -> Problem:
         value = errors[0]["input"]
-        expected = list(dict.fromkeys(self._expected(error) for error in errors))
-        message = f"must be {' or '.join([', '.join(expected[:-1]), expected[-1]] if expected[:-1] else expected)}"
+        expected = list(dict.fromkeys(map(_expected, errors)))
+        message = f"must be {either(expected)}"
         hint = ""
         if errors[0]["type"] == "string_type" and isinstance(value, bool | int | float):
             hint = f'quote it to make it text: "{brief(value)}"'
@@ -162,31 +158,23 @@ class _Explainer:
             hint=hint,
         )
 
-    def _broken_rule(self, field: FieldPath, message: str) -> Problem:
-        """A rule of our own models: finds the field, and the value, that its message speaks of."""
-        head, colon, rest = message.partition(": ")
-        if colon and re.fullmatch(r"[a-z_]\w*(\.\w+)*", head):
-            named = (*field, *head.split("."))
-            if self._fields.at(named, self._tree):
-                field, message = named, rest
-        message, _, alternatives = message.partition("; allowed: ")
-        allowed = tuple(name.strip(" '\"") for name in alternatives.strip("[]").split(",") if name.strip())
-        quoted = re.search(r"'([^']*)'|\"([^\"]*)\"", message)
-        if quoted is None:
-            return self._at(field, message, allowed=allowed)
-        value = quoted[1] or quoted[2]
-        close = nearest(value, allowed)
-        return self._at(self._stating(field, value), message, allowed=allowed, nearest=close)
+    def _broken_rule(self, section: FieldPath, rule: Mapping[str, Any]) -> Problem:
+        """A rule of our own models, see `preprocessing.rules`."""
+        return self._at(
+            (*section, *rule["field"]),
+            sentence(rule["message"], expected=rule["expected"]),
+            received="" if rule["received"] is None else brief(rule["received"]),
+            allowed=rule["allowed"],
+            nearest=rule["nearest"],
+            hint=rule["hint"],
+        )
 
-    def _stating(self, field: FieldPath, value: str | None) -> FieldPath:
-        """The path below `field` of the scalar that is this value.
 
-        Of several, the last list item: the repeated one of two columns, the feature that is also the label.
-        """
-        node = self._tree.find(field)
-        found = [path for path, scalar in node.scalars(field) if scalar == value] if node else []
-        items = [path for path in found if isinstance(path[-1], int)]
-        return (items or found or [field])[-1]
+def _expected(error: ErrorDetails) -> str:
+    """What the value must be, to be read after "must be"."""
+    context = error.get("ctx", {})
+    numbers = {name: f"{value:g}" for name, value in context.items() if isinstance(value, float)}
+    return _EXPECTED[error["type"]].format(**(context | numbers))
 
 
 def _without_noise(located: list[_Located]) -> list[_Located]:

@@ -13,7 +13,8 @@ from components.example_gen.config import SQLITE_FILE
 from pipeline.config.explain import explain
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import ConfigError, Problem, brief
-from pipeline.config.yaml_tree import FieldPath, Node, Origin, merged, parse, read_yaml
+from pipeline.config.yaml_tree import Node, Origin, merged, parse, read_yaml
+from preprocessing.errors import FieldPath
 
 _DATABASE: FieldPath = ("data", "sql", "url")
 PATH_FIELDS: tuple[FieldPath, ...] = (

@@ -12,7 +12,8 @@ from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
-from preprocessing.settings import ColumnName, Settings, matching
+from preprocessing.rules import broken_rule, matching
+from preprocessing.settings import ColumnName, Settings
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
@@ -40,15 +41,13 @@ class Threshold(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.min is None and self.max is None:
-            raise ValueError(
-                f"threshold on {self.metric!r}: give min or max (max_regression alone has no meaning in a first run)"
-            )
+            message = "give min or max (max_regression alone has no meaning in a first run)"
+            raise broken_rule(message, field=("metric",), received=self.metric)
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"threshold on {self.metric!r}: min {self.min} is above max {self.max}")
+            raise broken_rule(f"is above max ({self.max})", field=("min",), received=self.min, hint="lower min")
         if self.metric == "calibration" and self.max_regression is not None:
-            raise ValueError(
-                "threshold on 'calibration': it is best at 1, so max_regression has no direction; use min and max"
-            )
+            message = "calibration is best at 1, so max_regression has no direction"
+            raise broken_rule(message, field=("max_regression",), hint="use min and max")
         return self
 
 
@@ -64,16 +63,21 @@ class EvaluateConfig(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.thresholds:
-            raise ValueError("no threshold: a model without any would always be pushed; give at least one")
+            message = "no threshold: a model without any would always be pushed"
+            raise broken_rule(message, field=("thresholds",), hint="give at least one")
         seen = set[tuple[str, frozenset[str]]]()
-        for threshold in self.thresholds:
+        for position, threshold in enumerate(self.thresholds):
             if threshold.slice_by and threshold.slice_by not in self.slices:
-                raise ValueError(f"slice_by {list(threshold.slice_by)} is not in slices; add it there")
+                field, received = ("thresholds", position, "slice_by"), list(threshold.slice_by)
+                raise broken_rule("is not in slices", field=field, received=received, hint="add it there")
             subject = threshold.metric, frozenset(threshold.slice_by)
             if subject in seen:
                 where = f" by {', '.join(threshold.slice_by)}" if threshold.slice_by else ""
-                raise ValueError(
-                    f"thresholds: {threshold.metric!r}{where} has two; give min, max and max_regression in one"
+                raise broken_rule(
+                    f"the metric{where} has two thresholds",
+                    field=("thresholds", position, "metric"),
+                    received=threshold.metric,
+                    hint="give min, max and max_regression in one",
                 )
             seen.add(subject)
         return self
@@ -109,11 +113,13 @@ class PipelineConfig(Settings):
     @model_validator(mode="after")
     def _check_task(self) -> Self:
         task = self.features.label.task
-        for threshold in self.evaluate.thresholds:
+        for position, threshold in enumerate(self.evaluate.thresholds):
             if threshold.metric not in METRICS[task]:
-                raise ValueError(
-                    f"evaluate.thresholds: a {task} task has no metric {threshold.metric!r}; allowed: "
-                    f"{', '.join(METRICS[task])}"
+                raise broken_rule(
+                    f"a {task} task has no such metric",
+                    field=("evaluate", "thresholds", position, "metric"),
+                    received=threshold.metric,
+                    allowed=METRICS[task],
                 )
         self._check_training(task)
         self._check_stratify(task)
@@ -121,7 +127,8 @@ class PipelineConfig(Settings):
 
     def _check_stratify(self, task: Task) -> None:
         if self.data.stratified and task == "regression":
-            raise ValueError("data.split.stratify: a regression label has no classes; remove it")
+            message = "a regression label has no classes"
+            raise broken_rule(message, field=("data", "split", "stratify"), hint="remove it")
 
     def _check_training(self, task: Task) -> None:
         stopping = self.train.early_stopping
@@ -131,17 +138,26 @@ class PipelineConfig(Settings):
             "regression": ("val_loss", "val_rmse", "val_mae"),
         }[task]
         if stopping is not None and stopping.monitor not in allowed:
-            raise ValueError(
-                f"train.early_stopping.monitor: a {task} task has no {stopping.monitor!r}; "
-                f"allowed: {', '.join(allowed)}"
+            raise broken_rule(
+                f"a {task} task has no such metric to stop by",
+                field=("train", "early_stopping", "monitor"),
+                received=stopping.monitor,
+                allowed=allowed,
             )
         if task == "regression":
             if self.train.class_weights != "none":
-                raise ValueError("train.class_weights: a regression label has no classes; use none")
+                raise broken_rule(
+                    "a regression label has no classes",
+                    field=("train", "class_weights"),
+                    received=self.train.class_weights,
+                    hint="use none",
+                )
             if self.train.label_smoothing:
-                raise ValueError("train.label_smoothing: for classes only; use 0")
+                smoothing, field = self.train.label_smoothing, ("train", "label_smoothing")
+                raise broken_rule("for classes only", field=field, received=smoothing, hint="use 0")
         elif self.train.loss != "auto":
-            raise ValueError(f"train.loss: {self.train.loss} is for regression; use auto")
+            message = f"is for regression, the label is {task}"
+            raise broken_rule(message, field=("train", "loss"), received=self.train.loss, hint="use auto")
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""

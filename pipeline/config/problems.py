@@ -1,17 +1,14 @@
 """What is wrong with a configuration: each problem with its place, collected into one error."""
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocessing.errors import UserError
-
-NAMES_SHOWN = 30
-"""How many allowed names a message lists before it only counts the others."""
+from preprocessing.errors import FieldPath, UserError, dotted
+from preprocessing.text import listed, shortened
 
 
 @dataclass(frozen=True)
@@ -21,24 +18,31 @@ class Problem:
     Attributes:
       file: the file that states the field; None for an override on the command line.
       line: the line in that file, from 1.
-      field: the field as the user writes it, for example `features.numeric.0.columns.2`; empty for a whole file.
+      path: the field by its keys and list positions; empty for a whole file.
       message: what is wrong with it.
       received: the value, as JSON and shortened; empty where there is none.
       allowed: the allowed names or values, or the allowed range as its only item.
       nearest: the allowed name that the user probably meant.
       override: the `FIELD=VALUE` of the `--set` that states the field.
+      option: what the command line has in place of that `--set`; empty where it has the `--set`.
       hint: the next step.
     """
 
     file: Path | None
     line: int | None
-    field: str
+    path: FieldPath
     message: str
     received: str = ""
     allowed: tuple[str, ...] = ()
     nearest: str = ""
     override: str = ""
+    option: str = ""
     hint: str = ""
+
+    @property
+    def field(self) -> str:
+        """The field as the user writes it, for example `features.numeric.0.columns.2`."""
+        return dotted(self.path)
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self._place(), self._named_field(), self.message) if part)
@@ -55,7 +59,7 @@ class Problem:
 
     def _place(self) -> str:
         if self.override:
-            return f"--set {self.override}"
+            return self.option or f"--set {self.override}"
         if self.file is None:
             return ""
         return f"{shown(self.file)}:{self.line}" if self.line else shown(self.file)
@@ -72,19 +76,6 @@ class ConfigError(UserError):
         self.problems = tuple(problems)
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """The allowed name that is spelled most like `name`, or "" when none is close."""
-    by_lower = {candidate.lower(): candidate for candidate in allowed}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[close[0]] if close else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    """The names in one line, the first few of them when there are many."""
-    text = ", ".join(names[:NAMES_SHOWN])
-    return text if len(names) <= NAMES_SHOWN else f"{text} and {len(names) - NAMES_SHOWN} more"
-
-
 def shown(path: Path) -> str:
     """The path as short as it can be: relative to the current directory when it lies below it."""
     cwd = Path.cwd()
@@ -96,4 +87,4 @@ def brief(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     # Also without a scheme, as in user:password@registry/image; not registry:NAME@ALIAS.
     text = re.sub(r"([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)(?=[^\s\"]*[/.]|[^\s\"]*:)", r"\1***@", text)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(text, 60)

@@ -1,12 +1,12 @@
 """Which fields pipeline.yaml has, read from its JSON Schema: what error messages offer."""
 
-import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config.yaml_tree import FieldPath, Node
+from pipeline.config.yaml_tree import Node
+from preprocessing.errors import FieldPath
 
 Schema = Mapping[str, Any]
 
@@ -33,6 +33,10 @@ class Location:
         """The names that may stand in the field's section, in their documented order."""
         return tuple(dict.fromkeys(name for schema in self.section for name in schema.get("properties", {})))
 
+    def keys(self) -> tuple[str, ...]:
+        """The names that the section's mapping takes, where it takes some only."""
+        return tuple(name for schema in self.section for name in schema.get("propertyNames", {}).get("enum", ()))
+
     def has_default(self) -> bool:
         """Whether the field may be left out."""
         return any("default" in schema.get("properties", {}).get(self.field[-1], {}) for schema in self.section)
@@ -47,11 +51,6 @@ class SchemaFields:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-
-    @functools.cached_property
-    def pattern_messages(self) -> Mapping[str, str]:
-        """What a text must be, in words, by the pattern that it does not match."""
-        return dict(_pattern_messages(self._schema))
 
     def locate(self, loc: tuple[str | int, ...], tree: Node) -> Location:
         """Translates pydantic's location of an error, which also names the branch at each union."""
@@ -145,18 +144,6 @@ def _contradicts(schema: Schema, node: Node) -> bool:
         if field.get("const", child.value) != child.value or not re.search(field.get("pattern", ""), child.value):
             return True
     return False
-
-
-def _pattern_messages(part: Any) -> Iterator[tuple[str, str]]:
-    """Of a schema, and of everything in it."""
-    if isinstance(part, Mapping):
-        if {"pattern", "patternErrorMessage"} <= part.keys():
-            yield part["pattern"], part["patternErrorMessage"]
-        part = part.values()
-    elif not isinstance(part, list):
-        return
-    for inner in part:
-        yield from _pattern_messages(inner)
 
 
 def _range(schema: Schema) -> str:

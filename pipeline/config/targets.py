@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from components.example_gen.config import SplitInputs
-from preprocessing.settings import EnvironmentVariable, Settings, matching
+from preprocessing.rules import broken_rule, matching
+from preprocessing.settings import EnvironmentVariable, Settings
 
 TargetName = Literal["kubeflow", "vertex"]
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
@@ -250,7 +251,8 @@ class VertexEndpoint(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.min_replicas > self.max_replicas:
-            raise ValueError(f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}")
+            message = f"is above max_replicas ({self.max_replicas})"
+            raise broken_rule(message, field=("min_replicas",), received=self.min_replicas, hint="raise max_replicas")
         return self
 
 
@@ -304,11 +306,12 @@ class VertexTarget(Target):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.endpoint is not None and self.registry is not None:
-            raise ValueError("endpoint and registry: TFX's Vertex Pusher registers the model itself; give one of them")
+            message = "endpoint and registry: TFX's Vertex Pusher registers the model itself"
+            raise broken_rule(message, hint="give one of them")
         if self.endpoint is not None and self.encryption_key is not None:
-            raise ValueError(
-                "endpoint and encryption_key: TFX's Vertex Pusher makes model and endpoint without a key; leave out "
-                "endpoint, and the push into a serving folder keeps to the bucket's key"
+            raise broken_rule(
+                "endpoint and encryption_key: TFX's Vertex Pusher makes model and endpoint without a key",
+                hint="leave out endpoint, and the push into a serving folder keeps to the bucket's key",
             )
         return self
 

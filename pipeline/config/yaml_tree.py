@@ -6,7 +6,6 @@ a number, `010` is ten, and `yes`, `off`, `1:30` and `2024-01-31` are text. Keys
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from typing import Any
 import yaml
 import yaml.reader
 
-from pipeline.config.problems import ConfigError, Problem, nearest
-
-FieldPath = tuple[str | int, ...]
-"""A field by its keys and list positions from the top."""
+from pipeline.config.problems import ConfigError, Problem
+from preprocessing.errors import FieldPath
+from preprocessing.nearest import nearest
 
 MAX_VALUES = 100_000
 """A limit on the values of a document with its aliases expanded: a few lines of them can mean billions."""
@@ -39,7 +37,7 @@ class Origin:
     def problem(self, field: FieldPath, message: str, **details: Any) -> Problem:
         """A problem at this place; `details` are `Problem`'s other attributes."""
         line = None if self.file is None else self.line
-        return Problem(self.file, line, dotted(field), message, override=self.override, **details)
+        return Problem(self.file, line, field, message, override=self.override, **details)
 
 
 @dataclass(frozen=True)
@@ -82,22 +80,6 @@ class Node:
             node = child
         return node.origin
 
-    def scalars(self, field: FieldPath = ()) -> Iterator[tuple[FieldPath, Any]]:
-        """Every scalar below this node with its path, which begins with `field`."""
-        if isinstance(self.value, dict):
-            for name, node in self.value.items():
-                yield from node.scalars((*field, name))
-        elif isinstance(self.value, list):
-            for position, node in enumerate(self.value):
-                yield from node.scalars((*field, position))
-        else:
-            yield field, self.value
-
-
-def dotted(field: FieldPath) -> str:
-    """The path as a user writes it in `--set`."""
-    return ".".join(str(key) for key in field)
-
 
 _KIND, _USUAL_KIND = "by", "hash"
 """The field that says which options `data.split` has, and what it is where it is left out."""
@@ -130,14 +112,14 @@ def read_yaml(path: Path) -> Node:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         siblings = [file.name for file in path.parent.glob("*.y*ml")]
-        raise ConfigError([Problem(path, None, "", "no such file", nearest=nearest(path.name, siblings))]) from None
+        raise ConfigError([Problem(path, None, (), "no such file", nearest=nearest(path.name, siblings))]) from None
     except IsADirectoryError:
-        raise ConfigError([Problem(path, None, "", "is a folder; give the YAML file in it")]) from None
+        raise ConfigError([Problem(path, None, (), "is a folder; give the YAML file in it")]) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError([Problem(path, line, "", "not UTF-8 text; save the file as UTF-8")]) from None
+        raise ConfigError([Problem(path, line, (), "not UTF-8 text; save the file as UTF-8")]) from None
     except OSError as error:
-        raise ConfigError([Problem(path, None, "", f"cannot be read: {error.strerror}")]) from None
+        raise ConfigError([Problem(path, None, (), f"cannot be read: {error.strerror}")]) from None
     return parse(text, Origin(path))
 
 

@@ -18,6 +18,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import BaseChannel
 
+from components.artifacts.splits import SPLITS
 from components.champion.component import ChampionLookup
 from components.data_gate.component import DataGate
 from components.data_gate.stop import DataStop
@@ -25,7 +26,7 @@ from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import schema_types
 from components.example_gen.component import ArrowExampleGen
-from components.example_gen.config import SPLITS, DataConfig, HashSplit
+from components.example_gen.config import DataConfig, HashSplit
 from components.example_gen.job import IngestJob
 from components.example_gen.sources import located, relative
 from components.schema_import.component import SchemaImport

@@ -18,6 +18,7 @@ from components.example_gen.columns.convert import (
     value_type,
 )
 from components.example_gen.columns.use import NUMBERS, Role
+from preprocessing.text import decoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,7 @@ def _first_text(cells: Sequence[str | None], null_words: frozenset[str], *, is_l
 def _texts(column: pa.ChunkedArray) -> list[str | None]:
     """Cells of text; of lists their only element."""
     cells = [cell[0] if isinstance(cell, list) and cell else cell or None for cell in column.to_pylist()]
-    return [cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else cell for cell in cells]
+    return [decoded(cell) if isinstance(cell, bytes) else cell for cell in cells]
 
 
 def _is_number(text: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.artifacts.splits import STATISTICS_FILE, split_folder
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 
@@ -26,7 +27,7 @@ def check_splits(statistics: Path, splits: Iterable[str], label: Label) -> None:
     """
     labels = {}
     for split in splits:
-        dataset = _read(statistics / f"Split-{split}" / "FeatureStats.pb")
+        dataset = _read(statistics / split_folder(split) / STATISTICS_FILE)
         if dataset is None:
             raise UserError(f"split {split!r} is empty: no example of the table fell into it", hint=_HINT)
         rows = int(dataset.num_examples)

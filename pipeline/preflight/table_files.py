@@ -122,7 +122,13 @@ def table_files(data: DataConfig, base: Path) -> dict[str, tuple[Path, ...]]:
         if data.prepare is None:
             raise
         script = base / Path(data.prepare).expanduser()
-        raise UserError(error.message, hint=f"make the table first: .venv/bin/python {script}") from error
+        raise UserError(
+            error.message,
+            field=error.field,
+            expected=error.expected,
+            received=error.received,
+            hint=f"make the table first: .venv/bin/python {script}",
+        ) from error
 
 
 def source_files(sources: Iterable[str], data: DataConfig) -> tuple[Path, ...]:

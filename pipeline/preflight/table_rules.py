@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from operator import eq
@@ -13,6 +12,7 @@ from components.example_gen.columns.use import NUMBERS, Role, is_boolean, is_tem
 from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, Table
 from preprocessing.config import Label
 from preprocessing.errors import UserError
+from preprocessing.nearest import nearest
 
 MIN_ROWS = 10
 """A table with fewer rows can't be split into train, eval and test."""
@@ -31,11 +31,11 @@ def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> N
         if name in columns:
             continue
         what = {"class": "label column", "target": "label column", "weight": "weight column", "key": "column"}
-        near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)
+        close = nearest(name, columns)
         shown = ", ".join(repr(column) for column in columns[:20]) + (", ..." if len(columns) > 20 else "")
         raise UserError(
             f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are {shown}",
-            hint=f"did you mean {near[0]!r}?" if near else "change the name in the configuration, or the table",
+            hint=f"did you mean {close!r}?" if close else "change the name in the configuration, or the table",
         )
 
 
@@ -195,11 +195,11 @@ def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
         return
     places = [f"{table.place(label.column, partial(eq, value))[0]}: {value!r}" for value in unknown[:5]]
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    near = difflib.get_close_matches(unknown[0], label.classes, n=1, cutoff=0.6)
+    close = nearest(unknown[0], label.classes)
     raise UserError(
         f"the label {label.column!r} has values that are not among features.label.classes "
         f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
-        hint=(f"did the table mean {near[0]!r}? " if near else "") + "add the values to classes, or mend the rows",
+        hint=(f"did the table mean {close!r}? " if close else "") + "add the values to classes, or mend the rows",
     )
 
 

@@ -63,6 +63,9 @@ def text_encoding(csv: CsvOptions) -> str:
         codec = codecs.lookup(csv.encoding)
     except LookupError as error:
         raise UserError(
-            f"data.csv.encoding: unknown encoding {csv.encoding!r}", hint="for example utf-8, latin-1, cp1252, utf-16"
+            "unknown encoding",
+            field=("data", "csv", "encoding"),
+            received=csv.encoding,
+            hint="for example utf-8, latin-1, cp1252, utf-16",
         ) from error
     return "utf-8-sig" if codec.name == "utf-8" else codec.name

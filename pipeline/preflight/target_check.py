@@ -11,17 +11,17 @@ from pydantic import ValidationError
 from components.example_gen.config import SqlOptions
 from pipeline.code.fingerprint import OUR_PACKAGES
 from pipeline.code.importable import why_not_importable
+from pipeline.config.explain import explain
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
-from pipeline.config.yaml_tree import FieldPath
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.validate import problems
 from pipeline.selection import CURATED_SCHEMA, INFERRED_SCHEMA
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError
 
-_TABLE = frozenset({("data", "path"), ("data", "inputs"), ("data", "prepare")})
+_TABLE: frozenset[FieldPath] = frozenset({("data", "path"), ("data", "inputs"), ("data", "prepare")})
 _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
 """Of the root: what the launcher knows."""
 _READABLE = ("gs",)
@@ -61,7 +61,7 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     here = [
         problem
         for problem in problems(loaded)
-        if not (elsewhere and tuple(problem.field.split("."))[:2] in _TABLE) and problem.field != "root"
+        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",)
     ]
     fields = TargetFields(loaded, name, target)
     return [*here, *_Checks(fields).found(), *value_problems(fields)]
@@ -133,7 +133,7 @@ class _Checks:
         try:
             adapted = on_target(self._config, self._target)
         except ValidationError as error:
-            yield self._problem(self._at("data_path"), error.errors()[0]["msg"].removeprefix("Value error, "))
+            yield from map(self._of_target, explain(error, self._fields.loaded.tree))
             return
         for split, source in adapted.data.sources().items():
             place = self._at("data_path") if split == "all" else self._at("data_inputs", split)
@@ -142,6 +142,23 @@ class _Checks:
             yield from self._database(adapted.data.sql)
         if adapted.data_gate.serving.sample is not None:
             yield from self._readable(("data_gate", "serving", "sample"), adapted.data_gate.serving.sample)
+
+    def _of_target(self, problem: Problem) -> Problem:
+        """A problem with the table's place on the target, or with what does not go together with that place."""
+        replaced: dict[FieldPath, FieldPath] = {
+            ("data", "path"): self._at("data_path"),
+            ("data", "inputs"): self._at("data_inputs"),
+        }
+        stated = self._at("data_inputs" if self._target.data_path is None else "data_path")
+        here = replaced.get(problem.path[:2])
+        return self._problem(
+            stated if here is None else (*here, *problem.path[2:]),
+            f"{problem.field}: {problem.message}" if here is None else problem.message,
+            received=problem.received,
+            allowed=problem.allowed,
+            nearest=problem.nearest,
+            hint=problem.hint,
+        )
 
     def _database(self, sql: SqlOptions) -> Iterator[Problem]:
         if (sql.url or "").startswith("sqlite"):

@@ -10,10 +10,11 @@ from typing import Any
 
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import serving_folder
-from pipeline.config.problems import Problem, brief, nearest
+from pipeline.config.problems import Problem, brief
 from pipeline.config.quantity import quantity
 from pipeline.config.targets import Cluster, KubeflowStep, KubeflowTarget, Step, TargetName, VertexTarget
-from pipeline.config.yaml_tree import FieldPath
+from preprocessing.errors import FieldPath
+from preprocessing.nearest import nearest
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")

@@ -5,7 +5,6 @@ are read. What only the whole table can tell is found when a run reads it.
 """
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,13 +16,14 @@ from components.example_gen.config import STOCK_FORMATS, Format
 from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
-from pipeline.config.problems import Problem, brief, listed, nearest, shown
-from pipeline.config.yaml_tree import FieldPath, dotted
+from pipeline.config.problems import Problem, brief, shown
 from pipeline.preflight.column_roles import roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
+from preprocessing.nearest import nearest
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +64,7 @@ class _Checks:
         try:
             planned_inputs(self._config.features)
         except UserError as error:
-            self._report(("features",), error.message.removeprefix("features: "), hint=error.hint)
+            self._mistake(("features",), error)
 
     def places(self) -> None:
         """Folders and files that the configuration names, the table aside."""
@@ -210,12 +210,8 @@ class _Checks:
         """Every mention of a column, except where the model's own rules tie it to another mention."""
         features = self._config.features
         yield ("features", "label", "column"), features.label.column
-        for kind in ("numeric", "categorical", "boolean", "datetime"):
-            for position, group in enumerate(getattr(features, kind)):
-                for item, column in enumerate(group.columns):
-                    yield ("features", kind, position, "columns", item), column
-        for item, column in enumerate(features.preprocessing_columns):
-            yield ("features", "preprocessing_columns", item), column
+        for field, column in features.mentions():
+            yield ("features", *field), column
         if features.weight is not None:
             yield ("features", "weight"), features.weight
         for place, column in self._config.data.split_columns().items():
@@ -253,17 +249,18 @@ class _Checks:
     def _report(self, field: FieldPath, message: str, **details: Any) -> None:
         self.found.append(self._loaded.problem(field, message, **details))
 
-    def _tried(self, field: FieldPath, action: Callable[[], T], *, hint: str = "") -> T | None:
-        """The action's result. Its UserError becomes a problem with the field, or with the one that it names.
+    def _mistake(self, field: FieldPath, error: UserError, hint: str = "") -> None:
+        """Reports an error with the field that it names, or else with this one; a hint says more than its own."""
+        message = sentence(error.message, expected=error.expected)
+        received = "" if error.received is None else brief(error.received)
+        self._report(error.field or field, message, received=received, hint=hint or error.hint)
 
-        A hint that is given says more than the error's own.
-        """
+    def _tried(self, field: FieldPath, action: Callable[[], T], *, hint: str = "") -> T | None:
+        """The action's result. Its UserError becomes a problem, see `_mistake`."""
         try:
             return action()
         except UserError as error:
-            named = re.match(r"(data(?:\.[a-z_]+)+): ", error.message)
-            place = tuple(named[1].split(".")) if named else field
-            self._report(place, error.message[named.end() if named else 0 :], hint=hint or error.hint)
+            self._mistake(field, error, hint)
             return None
 
 

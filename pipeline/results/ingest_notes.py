@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.artifacts.ingest import INGEST_FILE, QUARANTINE_FOLDER, IngestReport
 from components.example_gen.formats.registry import place_text
-from components.example_gen.ingest_report import QUARANTINE_FOLDER, REPORT_FILE, IngestReport
 from components.example_gen.span_names import span_text
 from pipeline.config.problems import shown
 
@@ -37,9 +37,9 @@ def ingest_warnings(folder: Path, data: DataConfig, *, looked_at: bool) -> Itera
         that rows lack the label.
 
     Raises:
-      pydantic.ValidationError: the report there is not one of this version.
+      pydantic.ValidationError: the report there lacks what this version writes.
     """
-    path = folder / REPORT_FILE
+    path = folder / INGEST_FILE
     if not path.exists():
         return
     report = IngestReport.model_validate_json(path.read_text(encoding="utf-8"))

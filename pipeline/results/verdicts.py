@@ -7,14 +7,18 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types.artifact import Artifact
 
+from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.artifacts.splits import ANOMALIES_FILE, FOLDER_PREFIX, split_folder
 from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
 from pipeline.nodes.evaluation import Verdict, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.runners.local import NodeResult
+from preprocessing.text import sentences
 
-_DATA_FILES = (data_report.REPORT_FILE, data_report.SCHEMA_FILE, data_report.DIFF_FILE)
-_SMOKE_FILES = (smoke_report.REPORT_FILE, smoke_report.PAGE_FILE)
+_DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
+_SMOKE_FILES = (REPORT_FILE, PAGE_FILE)
 _SHOWN = 3
 """So many reasons stand in one line; the rest are counted."""
 
@@ -92,14 +96,10 @@ def _evaluator(verdict: Verdict) -> Gate:
         )
         return Gate("Evaluator", True, f"every threshold holds{against}")
     return Gate(
-        "Evaluator", False, shortened(verdict.failures) or "not blessed, without a failed threshold; see the log"
+        "Evaluator",
+        False,
+        sentences(verdict.failures, _SHOWN) or "not blessed, without a failed threshold; see the log",
     )
-
-
-def shortened(reasons: Sequence[str]) -> str:
-    """The first reasons in one line, and how many more there are."""
-    more = f" (and {len(reasons) - _SHOWN} more)" if len(reasons) > _SHOWN else ""
-    return "; ".join(reasons[:_SHOWN]) + more
 
 
 def _anomalies(folder: Path) -> Gate:
@@ -107,13 +107,13 @@ def _anomalies(folder: Path) -> Gate:
     if not found:
         return Gate("ExampleValidator", True, "the examples fit the schema")
     # Findings, not a verdict: ExampleValidator stops nothing.
-    return Gate("ExampleValidator", None, shortened(found))
+    return Gate("ExampleValidator", None, sentences(found, _SHOWN))
 
 
 def _read_anomalies(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.glob("Split-*/SchemaDiff.pb")):
+    for path in sorted(folder.glob(f"{split_folder('*')}/{ANOMALIES_FILE}")):
         anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-        split = path.parent.name.removeprefix("Split-")
+        split = path.parent.name.removeprefix(FOLDER_PREFIX)
         for name, info in sorted(anomalies.anomaly_info.items()):
             yield split, f"{name}: {info.short_description.rstrip('.')}: {info.description.rstrip('.')}"
         if anomalies.HasField("dataset_anomaly_info"):

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.champion_files import ABSENT
+from components.artifacts.pushed_version import ABSENT
 from pipeline.code.heavy_imports import uncollected
 from pipeline.failures import explain
 from pipeline.runners.compile.parameters import applied

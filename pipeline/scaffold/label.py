@@ -15,6 +15,7 @@ from pipeline.scaffold.columns import skewness
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.config import Task
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 _FEW_CLASSES = 20
 _ROWS_PER_CLASS = 10
@@ -114,8 +115,9 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
     classes = _ordered(counts, task, column.is_number)
     rare = [value for value in classes if counts[value] < _ROWS_PER_CLASS]
     if rare:
-        shown = ", ".join(map(repr, rare[:5])) + (", ..." if len(rare) > 5 else "")
-        notes.append(f"classes with fewer than {_ROWS_PER_CLASS} rows may be absent from a split: {shown}")
+        notes.append(
+            f"classes with fewer than {_ROWS_PER_CLASS} rows may be absent from a split: {listed(rare, 5, repr)}"
+        )
     reasons = [f"{len(counts)} different values"]
     if task == "binary":
         share = counts[classes[1]] / sum(counts.values())

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from components.artifacts.schema import SCHEMA_FILE
 from components.example_gen.config import CsvOptions
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
@@ -24,7 +25,7 @@ from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
 
-_CONFIG, _SCHEMA = "pipeline.yaml", "schema.pbtxt"
+_CONFIG = "pipeline.yaml"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Proposal:
         table, default = self.survey, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
-        yield f"  schema: {_SCHEMA}"
+        yield f"  schema: {SCHEMA_FILE}"
         csv = {
             key: getattr(table.csv, key)
             for key in ("delimiter", "encoding")
@@ -200,7 +201,7 @@ def write(proposal: Proposal, folder: Path) -> Path:
     Raises:
       UserError: one of the files is already there, or the folder can't be written.
     """
-    for name in (_CONFIG, _SCHEMA):
+    for name in (_CONFIG, SCHEMA_FILE):
         if (folder / name).exists():
             raise UserError(
                 f"{folder / name} is already there and is not overwritten",
@@ -210,7 +211,7 @@ def write(proposal: Proposal, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         data = os.path.relpath(proposal.data, folder.resolve())
         text = proposal.yaml_text(data, _editor_schema(folder))
-        write_whole(folder / _SCHEMA, proposal.schema)
+        write_whole(folder / SCHEMA_FILE, proposal.schema)
         write_whole(folder / _CONFIG, text)
     except OSError as error:
         raise UserError(

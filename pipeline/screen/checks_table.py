@@ -1,4 +1,4 @@
-"""What the smoke test found, for the eye: a table, or lines where the output is no terminal.
+"""What the smoke test did, for the eye: the checks that ran, what they found, and those that did not run.
 
 Names and values come from the model: nothing in them reaches the terminal as a command or as markup.
 """
@@ -7,19 +7,16 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import IO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from components.smoke_test.report import PROCESS_CHECK, CheckResult, Report
-from pipeline.screen.findings_table import printable
+from pipeline.screen import findings_table
+from pipeline.screen.findings_table import cut
+from preprocessing.text import counted, printable
 
-_STYLES = {"block": "bold red", "warn": "yellow"}
-_CHARACTERS = 400
-_INDENT, _GAP = 1, 2
-_SEVERITY = 5
-"""Characters of `block`."""
 _NAMES = 18
 """Characters of the longest name of a check."""
 _LOG_LINES = 15
@@ -30,53 +27,14 @@ _PROCESS = (PROCESS_CHECK, "stdout", "loads")
 def title(report: Report) -> str:
     """How many checks refuse the model, and how many only warn."""
     refusing, warned = len(report.failures()), len(report.warnings())
-    parts = [f"{refusing} check{'s refuse' if refusing != 1 else ' refuses'} this model"] if refusing else []
-    parts += [f"{warned} warning{'s' if warned != 1 else ''}"] if warned else []
+    parts = [f"{counted(refusing, 'check')} {'refuses' if refusing == 1 else 'refuse'} this model"] if refusing else []
+    parts += [counted(warned, "warning")] if warned else []
     return f"Smoke test: {', '.join(parts) or report.reason()}"
 
 
 def failed(report: Report) -> tuple[CheckResult, ...]:
     """The checks that failed: first those that refuse the model, then the warnings."""
     return (*report.failures(), *report.warnings())
-
-
-def failure_lines(checks: Sequence[CheckResult]) -> Iterator[Text]:
-    """One line per failed check, for a log or a program."""
-    for check in checks:
-        hint = f"; next: {printable(check.hint)}" if check.hint else ""
-        yield Text.assemble((f"  {check.severity:<5} ", _STYLES[check.severity]), _cut(check.line()), hint)
-
-
-def failure_table(checks: Sequence[CheckResult], width: int) -> RenderableType:
-    """The failed checks as a table, each with its hint below it.
-
-    Args:
-      checks: in the order of the rows; not empty.
-      width: columns of the screen.
-    """
-    names = 24 if width >= 80 else max(8, width // 4)
-    rest = max(8, (width - _INDENT - _SEVERITY - names - 3 * _GAP) // 2)
-    parts: list[RenderableType] = []
-    for number, check in enumerate(checks):
-        grid = Table(box=None, show_header=number == 0, header_style="dim", pad_edge=False, padding=(0, _GAP, 0, 0))
-        for column, size in (
-            ("", _SEVERITY + _INDENT),
-            ("check, where", names),
-            ("expected", rest),
-            ("received", rest),
-        ):
-            grid.add_column(column, width=size, overflow="fold")
-        grid.add_row(
-            Text(f" {check.severity}", style=_STYLES[check.severity]),
-            _name(check),
-            Text(_cut(check.expected)),
-            Text(_cut(check.actual)),
-        )
-        parts.append(grid)
-        if check.hint:
-            hint = Text(f"next: {printable(check.hint)}", style="dim")
-            parts.append(Padding(hint, (0, 1, 0, _INDENT + _SEVERITY + _GAP)))
-    return Group(*parts)
 
 
 def passed_lines(report: Report) -> Iterator[Text]:
@@ -93,9 +51,9 @@ def skipped_lines(report: Report) -> Iterator[Text]:
     checks: dict[str, dict[str, None]] = {}
     for check in report.checks:
         if check.status == "skipped":
-            checks.setdefault(check.actual, {})[check.name()] = None
+            checks.setdefault(check.received, {})[check.name()] = None
     for reason, names in checks.items():
-        yield Text(f"{printable(', '.join(names))}: {_cut(reason)}", style="dim")
+        yield Text(f"{printable(', '.join(names))}: {cut(reason)}", style="dim")
 
 
 def whole(report: Report, width: int | None) -> Iterator[RenderableType]:
@@ -108,9 +66,9 @@ def whole(report: Report, width: int | None) -> Iterator[RenderableType]:
     if failures := failed(report):
         yield Text(title(report), style="italic")
         if width is None:
-            yield from failure_lines(failures)
+            yield from findings_table.lines(failures)
         else:
-            yield failure_table(failures, width)
+            yield findings_table.table(failures, width)
     for line in passed_lines(report):
         # A bare Text would lose its own way of wrapping: the console joins texts.
         yield line if width is None else Padding(line, 0)
@@ -120,7 +78,7 @@ def whole(report: Report, width: int | None) -> Iterator[RenderableType]:
     if any(check.check in _PROCESS for check in report.failures()):
         yield Text("The end of the model's output", style="italic")
         for words in report.log_tail.splitlines()[-_LOG_LINES:]:
-            yield Text(f"  {_cut(words)}", style="dim")
+            yield Text(f"  {cut(words)}", style="dim")
 
 
 def rendered(report: Report, notes: Sequence[str], stream: IO[str]) -> str:
@@ -155,22 +113,8 @@ def _hanging(label: str, text: Text) -> Table:
 def _summary(results: Sequence[CheckResult]) -> str:
     """What was seen, or how often where there are several results."""
     if len(results) == 1:
-        return _cut(results[0].actual)
+        return cut(results[0].received)
     cases = ", ".join(dict.fromkeys(each.case for each in results if each.case))
     signatures = ", ".join(dict.fromkeys(each.signature for each in results if each.signature))
     both = f"{cases} ({signatures})" if cases and signatures else cases or signatures
-    return _cut(f"{len(results)} passed{': ' if both else ''}{both}")
-
-
-def _name(check: CheckResult) -> Text:
-    name = Text(printable(check.name()), style="bold")
-    row = None if check.row is None else f"row {check.row}"
-    if where := ", ".join(part for part in (check.signature, row) if part):
-        name.append(f"\n{_cut(where)}", style="not bold default")
-    return name
-
-
-def _cut(text: str) -> str:
-    """The text in one line, safe to print, and not all of it when it is too long."""
-    text = " ".join(text.split()) if len(text) <= _CHARACTERS else f"{' '.join(text[: _CHARACTERS - 3].split())}..."
-    return printable(text)
+    return cut(f"{len(results)} passed{': ' if both else ''}{both}")

@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,13 +18,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from components.data_gate.report import DIFF_FILE, REPORT_FILE, Verdict
-from components.smoke_test.report import PAGE_FILE, Report
+from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
+from components.data_gate.report import Verdict
+from components.findings import Finding
+from components.smoke_test.report import Report
 from pipeline.config.pipeline_config import PipelineConfig, Threshold
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
-from pipeline.screen import checks_table, findings_table
-from pipeline.screen.findings_table import printable
+from pipeline.screen import checks_table, data_verdict, findings_table
+from preprocessing.text import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -149,21 +151,12 @@ class Screen:
         """What the data gate found, and how to accept it."""
         folder = run / DATA_GATE_FOLDER
         if verdict.findings:
-            findings = verdict.findings[: _WARNINGS_SHOWN if verdict.blessed else _FINDINGS_SHOWN]
-            self._console.print(Text(findings_table.title(verdict), style="italic"))
-            if self._terminal:
-                self._console.print(findings_table.table(findings, self._console.width))
-            else:
-                for line in findings_table.lines(findings):
-                    self._console.print(line)
-            left = len(verdict.findings) - len(findings)
-            more = f" and {left} more;" if left else ""
-            self._console.print(Text(f"{more} full report: {shown(folder / REPORT_FILE)}", style="dim"), soft_wrap=True)
-        if skipped := findings_table.unchecked(verdict):
+            self._findings(data_verdict.title(verdict), verdict.findings, verdict.blessed, folder / REPORT_FILE)
+        if skipped := data_verdict.unchecked(verdict):
             self._console.print(Text(f" {printable(skipped)}", style="dim"))
         if verdict.proposal and not verdict.blessed:
             self._console.print(Text("Schema that would accept this, should the data be right", style="italic"))
-            for line in findings_table.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
+            for line in data_verdict.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
                 # Never wrapped: a log's reader may want to copy it, a terminal's only to see it.
                 self._console.print(line, overflow="ellipsis" if self._terminal else "ignore", no_wrap=True)
             # In one line, to be copied.
@@ -173,20 +166,21 @@ class Screen:
 
     def _smoke_test(self, report: Report, run: Path) -> None:
         """What the smoke test found against the model."""
-        failed = checks_table.failed(report)
-        if not failed:
-            return
-        checks = failed[: _WARNINGS_SHOWN if report.blessed else _FINDINGS_SHOWN]
-        self._console.print(Text(checks_table.title(report), style="italic"))
+        if failed := checks_table.failed(report):
+            self._findings(checks_table.title(report), failed, report.blessed, run / SMOKE_TEST_FOLDER / PAGE_FILE)
+
+    def _findings(self, title: str, findings: Sequence[Finding], blessed: bool, report: Path) -> None:
+        """The first findings of a gate, how many more there are, and where all of them are."""
+        first = findings[: _WARNINGS_SHOWN if blessed else _FINDINGS_SHOWN]
+        self._console.print(Text(title, style="italic"))
         if self._terminal:
-            self._console.print(checks_table.failure_table(checks, self._console.width))
+            self._console.print(findings_table.table(first, self._console.width))
         else:
-            for line in checks_table.failure_lines(checks):
+            for line in findings_table.lines(first):
                 self._console.print(line)
-        left = len(failed) - len(checks)
+        left = len(findings) - len(first)
         more = f" and {left} more;" if left else ""
-        page = shown(run / SMOKE_TEST_FOLDER / PAGE_FILE)
-        self._console.print(Text(f"{more} full report: {page}", style="dim"), soft_wrap=True)
+        self._console.print(Text(f"{more} full report: {shown(report)}", style="dim"), soft_wrap=True)
 
 
 class _UntilReaderLeaves(io.FileIO):

@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, roc_auc_score
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.example_gen.config import SPLITS
+from components.artifacts.splits import SPLITS
 from pipeline.config.loader import load
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.errors import UserError

@@ -2,12 +2,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fork_server import ForkServer, fork_server
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOCKGATE = Path(sys.executable).with_name("lockgate")
@@ -27,13 +28,20 @@ class Finished:
         return json.loads(self.stdout)
 
 
-def _run(config: Path, root: Path, *options: str) -> Finished:
-    command = [str(LOCKGATE), "run", str(config), "--json", "--set", f"root={root}", *options]
-    # Another folder: nothing may depend on where the command is given.
+def _environment() -> dict[str, str]:
     # Buffered, as a user's Python is: unbuffered output would hide what a failing flush does.
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent, timeout=900, env=env)
-    return Finished(done.returncode, done.stdout, done.stderr)
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+def _arguments(config: Path, root: Path, *options: str) -> list[str]:
+    return ["run", str(config), "--json", "--set", f"root={root}", *options]
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """What runs commands without importing TFX for each of them."""
+    with fork_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +51,23 @@ def lockgate() -> str:
 
 
 @pytest.fixture(scope="session")
-def lockgate_run() -> Callable[..., Finished]:
+def lockgate_run(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
     """Runs a pipeline in a process of its own, as a user does."""
-    return _run
+
+    def run(config: Path, root: Path, *options: str) -> Finished:
+        printed = tmp_path_factory.mktemp("printed")
+        files = [printed / "stdout", printed / "stderr"]
+        # Another folder: nothing may depend on where the command is given.
+        code = forks.lockgate(_arguments(config, root, *options), _environment(), root.parent, *files)
+        return Finished(code, *(file.read_text(encoding="utf-8") for file in files))
+
+    return run
 
 
 @pytest.fixture(scope="session")
 def penguins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
-    """The penguins pipeline, run once from nothing, and its root."""
+    """The penguins pipeline, run once from nothing by the installed command, and its root."""
     root = tmp_path_factory.mktemp("penguins") / "root"
-    return _run(PENGUINS, root), root
+    command = [str(LOCKGATE), *_arguments(PENGUINS, root)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent, timeout=900, env=_environment())
+    return Finished(done.returncode, done.stdout, done.stderr), root

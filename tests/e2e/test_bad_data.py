@@ -240,9 +240,9 @@ class TestTheGate:
         found = run_after_push(texts(parts(unseen(new_orders())))).refused()
         assert set(found) == {("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country"), ("drift", "country")}
         for finding in found.values():
-            assert "'xx'" in finding["observed"]
+            assert "'xx'" in finding["received"]
         assert "'be', 'de', 'fr', 'nl'" in found["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country"]["expected"]
-        assert "never seen before" in found["drift", "country"]["observed"]
+        assert "never seen before" in found["drift", "country"]["received"]
 
     def test_a_price_in_cents(self, run_after_push: Shop) -> None:
         found = run_after_push(texts(parts(in_cents(new_orders())))).refused()
@@ -255,10 +255,10 @@ class TestTheGate:
         [copy] = texts([frames[1][::-1]]).values()
         found = run({**texts(frames), "part-2 (1).csv.gz": gzip.compress(copy)}).refused()
         assert list(found) == [("duplicate_files", None)]
-        observed = found["duplicate_files", None]["observed"]
-        assert "the same 800 rows" in observed
-        assert "/part-2.csv" in observed
-        assert "/part-2 (1).csv.gz" in observed
+        received = found["duplicate_files", None]["received"]
+        assert "the same 800 rows" in received
+        assert "/part-2.csv" in received
+        assert "/part-2 (1).csv.gz" in received
 
     def test_the_inferred_schema_knows_nothing_of_it_and_drift_does(self, run_after_push: Shop) -> None:
         """The three faults at once: what the training split has is right by an inferred schema."""
@@ -302,8 +302,8 @@ class TestWorks:
         done = run(with_cell(2, 10, "country", "x" * TEN_MB), "--to", "DataGate")
         done.passed()
         found = done.findings("warn")["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country"]
-        assert "'xxx" in found["observed"]
-        assert len(found["observed"]) < 1000
+        assert "'xxx" in found["received"]
+        assert len(found["received"]) < 1000
         assert len(done.screen) < 10_000
 
 

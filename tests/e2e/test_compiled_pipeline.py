@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from support.compiled_pipelines import compiled
 from support.launcher import Launcher, in_process
-from support.step_server import forked_steps
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -21,9 +20,8 @@ MINIO = "minio://mlpipeline/penguins"
 
 
 @pytest.fixture(scope="module")
-def steps():
-    with forked_steps() as server:
-        yield server
+def steps(forks):
+    return forks.step
 
 
 def _kubeflow(folder, steps, **parameters):

@@ -133,18 +133,18 @@ def test_the_gate_reports_all_faults_of_a_corrupted_copy_with_their_reasons(tmp_
         ("duplicates", None),
     }
     unseen = blocking["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "carrier"]
-    [share, *_] = re.findall(r"([0-9.]+) %", unseen["observed"])
+    [share, *_] = re.findall(r"([0-9.]+) %", unseen["received"])
     assert 39 < float(share) < 41
-    assert "'ZZ'" in unseen["observed"]
-    assert "'ZZ', never seen before" in blocking["drift", "carrier"]["observed"]
+    assert "'ZZ'" in unseen["received"]
+    assert "'ZZ', never seen before" in blocking["drift", "carrier"]["received"]
     assert blocking["INT_TYPE_BIG_INT", "distance"]["expected"] == "between 1 and 12500"
     assert blocking["min_rows", None]["split"] == "eval"
-    assert blocking["min_rows", None]["observed"] == "8 rows"
+    assert blocking["min_rows", None]["received"] == "8 rows"
     for name in ("span-2/train/part-2.parquet", "span-2/test/part-2.parquet"):
-        assert name in blocking["duplicate_files", None]["observed"]
+        assert name in blocking["duplicate_files", None]["received"]
     assert blocking["duplicates", None]["split"] == "test"
     assert ("SCHEMA_NEW_COLUMN", "flights_per_day") in warned
-    assert "'JJJ" in warned["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "origin"]["observed"]
+    assert "'JJJ" in warned["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "origin"]["received"]
     assert len(done.screen) < 20_000
 
 

@@ -106,7 +106,8 @@ def test_custom_family_by_dotted_path() -> None:
 def test_path_that_is_not_a_function(path: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         resolve(path)
-    assert caught.value.message.startswith(f"model.family: '{path}'")
+    assert caught.value.field == ("model", "family")
+    assert caught.value.message.startswith(f"'{path}'")
     assert re.search(message, caught.value.message)
     assert caught.value.hint
 

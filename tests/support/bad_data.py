@@ -109,11 +109,11 @@ class Ended:
         return json.loads(self.output)
 
     def findings(self, severity: str = "block") -> dict[tuple[str, str | None], dict[str, Any]]:
-        """By rule and feature; of the same in several splits, the training split's."""
+        """By check and feature; of the same in several splits, the training split's."""
         found = self.result["data_gate"]["findings"]
         wanted = [each for each in found if each["severity"] == severity]
         ordered = sorted(wanted, key=lambda each: "train" in (each["split"] or ""))
-        return {(each["rule"], each["feature"]): each for each in ordered}
+        return {(each["check"], each["feature"]): each for each in ordered}
 
     def error(self) -> str:
         """The error of a command that ended with one: a line of its own, then the next step, and no stack trace."""

@@ -23,6 +23,8 @@ CONTRACT: dict[str, Any] = {
     "label": "y",
     "weight": None,
     "classes": ["no", "yes"],
+    "row_key": "row_key_xf",
+    "inputs": {"age": {"argument": "age", "dtype": "int64"}},
     "columns": {"age": "int64", "y": "string"},
 }
 ARCHITECTURE = '{"model": "one layer"}'

@@ -141,7 +141,9 @@ class Run:
         path.write_bytes(content)
 
     def ingest(self, *files: Mapping[str, Any]) -> None:
-        (self.folder / "examples" / "ingest.json").write_text(json.dumps({"files": files, "other": 1}))
+        (self.folder / "examples" / "ingest.json").write_text(
+            json.dumps({"rows": {}, "files": files, "types": {}, "other": 1})
+        )
 
     def judge(
         self,

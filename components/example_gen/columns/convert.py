@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.cells import is_integer, is_number
+from preprocessing.text import decoded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,7 +229,7 @@ def bytes_as_text(array: pa.Array) -> pa.StringArray:
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
-        cells = (None if cell is None else cell.decode("utf-8", "backslashreplace") for cell in array.to_pylist())
+        cells = (None if cell is None else decoded(cell) for cell in array.to_pylist())
         return pa.array(cells, pa.string())
 
 

@@ -22,6 +22,7 @@ from components.example_gen.columns.convert import (
 )
 from components.example_gen.columns.facts import is_present
 from components.example_gen.columns.use import ColumnUse
+from preprocessing.text import decoded, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,10 +151,7 @@ def _reasons(name: str, kind: FeatureType, use: ColumnUse | None, cells: pa.Arra
     elif use is not None and use.role != "unused":
         expected += " (it is declared as a number)"
     texts = map(str, cells.to_pylist()) if _is_nested(cells.type) else cells_as_text(cells).to_pylist()
-    return [
-        f"column {name!r}: expected {expected}, received {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"
-        for text in texts
-    ]
+    return [f"column {name!r}: expected {expected}, received {quoted(text, _SHOWN)}" for text in texts]
 
 
 def _is_nested(kind: pa.DataType) -> bool:
@@ -182,7 +180,7 @@ def _json_value(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+        return decoded(value)
     if isinstance(value, list):
         return [_json_value(each) for each in value]
     if isinstance(value, dict):

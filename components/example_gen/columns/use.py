@@ -12,6 +12,7 @@ from components.example_gen.block import FeatureType
 from components.example_gen.columns.convert import is_bytes, is_string, value_type
 from components.example_gen.columns.facts import ColumnFacts
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,9 +78,8 @@ def resolve_types(
     """
     for name, use in uses.items():
         if use.role != "unused" and name not in facts:
-            shown = ", ".join(map(repr, list(facts)[:20])) + (", ..." if len(facts) > 20 else "")
             raise UserError(
-                f"column {name!r} is not in the table; its columns are {shown}",
+                f"column {name!r} is not in the table; its columns are {listed(list(facts), form=repr)}",
                 hint="change the name in the configuration, or the table",
             )
     types: dict[str, FeatureType] = {}
@@ -151,7 +151,8 @@ def schema_types(schema: Path | str | None) -> dict[str, FeatureType]:
     except (OSError, UnicodeError, text_format.ParseError) as error:
         shown = schema if isinstance(schema, Path) else "the schema"
         raise UserError(
-            f"data.schema: {shown} can't be read as a TFX schema: {error}",
+            f"{shown} can't be read as a TFX schema: {error}",
+            field=("data", "schema"),
             hint="mend the file, or remove data.schema to have a schema inferred",
         ) from error
     return {feature.name: names[feature.type] for feature in parsed.feature if feature.type in names}

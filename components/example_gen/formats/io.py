@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from preprocessing.errors import UserError
+from preprocessing.text import first_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -163,7 +164,7 @@ def _explained(file: str) -> Iterator[None]:
         if _local(file) is not None:
             raise
         raise UserError(
-            f"{file}: can't be opened: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"{file}: can't be opened: {first_line(error)}",
             hint="check the URL and the credentials; gs:// needs apache-beam[gcp]",
         ) from error
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from components.example_gen.block import Block, FeatureType, Rows
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +68,7 @@ def wanted(file: str, names: Sequence[str], types: Mapping[str, FeatureType] | N
         return list(names)
     if lacking := [name for name in types if name not in present]:
         raise UserError(
-            f"{file}: no column {lacking[0]!r}; it has {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}",
+            f"{file}: no column {lacking[0]!r}; it has {listed(names)}",
             hint="all files of a table need the same columns",
         )
     return list(types)

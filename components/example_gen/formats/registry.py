@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from components.example_gen.config import Format
 from components.example_gen.formats.io import COMPRESSIONS
 from preprocessing.errors import UserError
+from preprocessing.text import either
 
 if TYPE_CHECKING:
     from components.example_gen.block import Reader
@@ -67,8 +68,8 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
     for file, found in formats.items():
         if found is None:
             raise UserError(
-                f"{file}: the name does not say whether this is {_either(get_args(Format))}",
-                hint=f"set data.format to {_either(get_args(Format))}",
+                f"{file}: the name does not say whether this is {either(get_args(Format))}",
+                hint=f"set data.format to {either(get_args(Format))}",
             )
         if found != first:
             raise UserError(
@@ -78,7 +79,7 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
         if PurePosixPath(file).suffix.lower() in COMPRESSIONS and found not in PACKED:
             raise UserError(
                 f"{file}: a {found} file can't be read while it is packed as a whole",
-                hint=f"unpack it; only {_either(PACKED)} files may be packed, {found} packs its own columns",
+                hint=f"unpack it; only {either(PACKED)} files may be packed, {found} packs its own columns",
             )
     if first is None:
         raise ValueError("expected at least one file")
@@ -120,7 +121,3 @@ def reader(fmt: Format, data: DataConfig) -> Reader:
             from components.example_gen.formats.tfrecord import TfRecordReader
 
             return TfRecordReader(block_bytes)
-
-
-def _either(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"

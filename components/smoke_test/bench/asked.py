@@ -13,9 +13,9 @@ from components.smoke_test.bench.compare import Difference, difference
 from components.smoke_test.bench.requests import take, takes_batches
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, Request
-from components.smoke_test.words import shortened
+from preprocessing.text import one_line
 
 Array = NDArray[Any]
 Places = NDArray[np.int64]
@@ -32,7 +32,7 @@ class Fault:
     """What was expected of an answer, what came instead, and the place of the first row that differs."""
 
     expected: str
-    actual: str
+    received: str
     row: int | None
 
 
@@ -117,7 +117,7 @@ class Asked:
     def differs(self, check: CheckName, places: Places, answer: Answer) -> Fault | None:
         """What is wrong with an answer to these rows, by place."""
         if answer.error is not None:
-            return Fault("an answer", shortened(answer.error), None)
+            return Fault("an answer", one_line(answer.error, LONGEST_MESSAGE), None)
         if takes_batches(self.signature):
             expected = {name: array[places] for name, array in self.by_row.items()}
         else:
@@ -149,7 +149,7 @@ class Asked:
         if fault is None:
             return CheckResult.passes(check, expected, **more)
         row = None if fault.row is None else self.bench.rows.positions[fault.row]
-        return CheckResult.fails(check, f"{expected}: {fault.expected}", fault.actual, row=row, hint=hint, **more)
+        return CheckResult.fails(check, f"{expected}: {fault.expected}", fault.received, row=row, hint=hint, **more)
 
     def ask(self, places: Sequence[Places], phase: str) -> list[Answer]:
         """The answers to requests for these rows, so many at a time as memory and the phase's deadline allow."""

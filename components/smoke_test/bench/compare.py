@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.smoke_test.export.contract import Task
+from preprocessing.config import Task
+from preprocessing.text import quoted
 
 Array = NDArray[Any]
 Answers = Mapping[str, Array]
@@ -223,6 +224,5 @@ def text(values: Any, most: int = 8) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, bytes):
-        decoded = value.decode("utf-8", errors="replace")
-        return repr(decoded if len(decoded) <= 60 else decoded[:60] + "...")
+        return quoted(value.decode("utf-8", errors="replace"))
     return f"{value:.7g}" if isinstance(value, (float, np.floating, complex, np.complexfloating)) else str(value)

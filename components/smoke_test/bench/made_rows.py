@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from components.artifacts.golden import Dtype
 from components.smoke_test.bench.requests import Array, Row, strings
-from components.smoke_test.export.contract import Contract, Dtype, Feature, TensorSpec
+from components.smoke_test.export.contract import Contract, Feature, TensorSpec
 
 _SEED = 1
 _WORDS = ("a", "b", "c", "d")

@@ -11,9 +11,9 @@ from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError
-from components.smoke_test.words import shortened
+from preprocessing.text import one_line
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
@@ -42,7 +42,9 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
         if answer.error is None:
             yield CheckResult.passes("answers", expected, **more)
         else:
-            yield CheckResult.fails("answers", expected, shortened(answer.error), hint=_why(answer.error), **more)
+            yield CheckResult.fails(
+                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error), **more
+            )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
 
@@ -92,9 +94,9 @@ def _why(error: ModelError) -> str:
 
 def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
     """Names, types and shapes as promised."""
-    expected, actual, hint = outputs_differ(bench, signature, answer)
-    if actual:
-        return CheckResult.fails("outputs", expected, actual, hint=hint)
+    expected, received, hint = outputs_differ(bench, signature, answer)
+    if received:
+        return CheckResult.fails("outputs", expected, received, hint=hint)
     return CheckResult.passes("outputs", expected)
 
 
@@ -257,11 +259,11 @@ def _fails(
     check: CheckName,
     failing: NDArray[np.bool_],
     expected: str,
-    actual: Callable[[int], str],
+    received: Callable[[int], str],
     **more: Any,
 ) -> CheckResult:
-    """The check failed; `actual` says what the first failing row has."""
+    """The check failed; `received` says what the first failing row has."""
     first, count = int(np.argmax(failing)), int(failing.sum())
     others = f" (and {count - 1} more of {len(failing)} rows)" if count > 1 else ""
     row = bench.rows.positions[first] if len(failing) == len(bench.rows) else None
-    return CheckResult.fails(check, expected, f"{actual(first)}{others}", row=row, **more)
+    return CheckResult.fails(check, expected, f"{received(first)}{others}", row=row, **more)

@@ -14,6 +14,7 @@ from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.graph import MAIN, Graph, Place, attribute, source
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
+from preprocessing.text import counted, decoded, sentences
 
 ASSETS = "assets"
 _COLLECTION = "saved_model_assets"
@@ -52,11 +53,10 @@ def check_assets(export: Export, config: SmokeTestConfig) -> Iterator[CheckResul
             tables += 1
             faults += _file_faults(tensors, graph, function, node, readers[node.op])
     if faults:
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        yield CheckResult.fails("assets", _EXPECTED, faults[0] + more, hint=_HINT)
+        yield CheckResult.fails("assets", _EXPECTED, sentences(faults, 1), hint=_HINT)
     elif names or tables:
         yield CheckResult.passes(
-            "assets", _EXPECTED, f"{_count(len(names), 'asset')}, read in {_count(tables, 'place')}"
+            "assets", _EXPECTED, f"{counted(len(names), 'asset')}, read in {counted(tables, 'place')}"
         )
     else:
         yield CheckResult.passes("assets", _EXPECTED, "the graph reads no file")
@@ -136,15 +136,11 @@ def _file_faults(assets: set[Place], graph: Graph, function: str, node: Any, pos
         if found is None and not graph.is_called(origin.function):
             continue  # the argument of a function that nothing calls: it has no file
         if found is not None and found.op == "Const" and _constant(found).dtype == types_pb2.DT_STRING:
-            names = [repr(value.decode("utf-8", "backslashreplace")) for value in _constant(found).string_val]
+            names = [repr(decoded(value)) for value in _constant(found).string_val]
             yield f"{where} reads {', '.join(names) or 'a file without a name'}, a path of the training machine"
         else:
             kind = "an argument" if found is None else found.op
             yield f"{where} takes the name of its file from {kind} {origin.name}, which is no asset"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _constant(node: Any) -> Any:

@@ -9,9 +9,9 @@ from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer
-from components.smoke_test.words import shortened
+from preprocessing.text import one_line
 
 _CHECKS: tuple[CheckName, ...] = ("batch_sizes", "row_order", "repeatable", "threads")
 _SEED = 20
@@ -166,7 +166,7 @@ def _first_change(asked: Asked, check: CheckName, places: Places, answers: Seque
     """The first answer to these rows, by place, that differs from the one before all others, in any output."""
     errors = [each.error for each in answers if each.error is not None]
     if errors:
-        return Fault("an answer", shortened(errors[0]), None)
+        return Fault("an answer", one_line(errors[0], LONGEST_MESSAGE), None)
     for each in answers[1:]:
         found = difference(
             answers[0].outputs,

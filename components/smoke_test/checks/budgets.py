@@ -195,10 +195,10 @@ def _speed(signature: Signature, speed: Speed, limits: Budgets) -> Iterator[Chec
         return
     rows = speed.throughput()
     expected = f"at least {limits.rows_per_second:g} rows/s in batches of {speed.rows}"
-    actual = f"{rows:,.0f} rows/s"
+    received = f"{rows:,.0f} rows/s"
     make = CheckResult.passes if rows >= limits.rows_per_second else CheckResult.fails
     hint = "" if rows >= limits.rows_per_second else _SLOW
-    yield make("throughput", expected, actual, signature=signature.name, hint=hint)
+    yield make("throughput", expected, received, signature=signature.name, hint=hint)
 
 
 def _slower(signature: Signature, own: Speed, other: Speed, limits: Budgets) -> Iterator[CheckResult]:
@@ -230,11 +230,11 @@ def _growth(bench: Bench, memory: float, limits: Budgets) -> Iterator[CheckResul
 
 
 def _relative(case: str, ratio: float, most: float, signature: str | None = None) -> CheckResult:
-    expected, actual = f"at most {most:g} times the champion's", f"{ratio:.2f} times"
+    expected, received = f"at most {most:g} times the champion's", f"{ratio:.2f} times"
     if ratio <= most:
-        return CheckResult.passes("champion_budget", expected, actual, case=case, signature=signature)
+        return CheckResult.passes("champion_budget", expected, received, case=case, signature=signature)
     hint = "a smaller model, or higher smoke_test.budgets.max_slowdown and max_growth"
-    return CheckResult.fails("champion_budget", expected, actual, case=case, signature=signature, hint=hint)
+    return CheckResult.fails("champion_budget", expected, received, case=case, signature=signature, hint=hint)
 
 
 def _at_most(check: CheckName, case: str, actual: float, most: float, unit: str, hint: str) -> CheckResult:

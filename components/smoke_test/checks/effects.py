@@ -14,6 +14,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer
+from preprocessing.text import listed, sentences
 
 _FEWEST_ROWS = 8
 """With fewer rows, equal answers and small effects are no news."""
@@ -122,10 +123,10 @@ def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> Che
         if not _is_enough(tried[column], mattered[column], effects.deviation, limits.min_effect):
             faults.append(f"{column}: {tried[column].shuffled:.3g}, for the trainer {mattered[column]:.3g}")
     if not faults:
-        actual = f"so it is for {_listed(varied)}"
-        return CheckResult.passes("feature_effect", expected, actual, signature=name)
+        received = f"so it is for {listed(varied, _NAMED)}"
+        return CheckResult.passes("feature_effect", expected, received, signature=name)
     hint = "the export drops the feature, or prepares it otherwise than training did: compare the two preprocessings"
-    return CheckResult.fails("feature_effect", expected, _listed(faults, "; "), signature=name, hint=hint)
+    return CheckResult.fails("feature_effect", expected, sentences(faults, _NAMED), signature=name, hint=hint)
 
 
 def _deviation(bench: Bench, effects: Effects) -> float:
@@ -158,14 +159,14 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     ignored = [each.column for each in tried if not each.changed]
     most = bench.config.effects.max_ignored
     expected = f"at most {most:.0%} of the features without any effect"
-    actual = f"{len(ignored)} of {len(tried)}" + (f": {_listed(ignored)}" if ignored else "")
+    received = f"{len(ignored)} of {len(tried)}" + (f": {listed(ignored, _NAMED)}" if ignored else "")
     if len(ignored) <= most * len(tried):
-        return CheckResult.passes("ignored_features", expected, actual, signature=signature.name)
+        return CheckResult.passes("ignored_features", expected, received, signature=signature.name)
     hint = (
         "neither shuffling these columns, nor leaving them out, nor values far away change a single answer: are they "
         "lost in the exported preprocessing? If they are not meant to matter, raise smoke_test.effects.max_ignored"
     )
-    return CheckResult.fails("ignored_features", expected, actual, signature=signature.name, hint=hint)
+    return CheckResult.fails("ignored_features", expected, received, signature=signature.name, hint=hint)
 
 
 def _label_required(bench: Bench) -> Iterator[CheckResult]:
@@ -181,13 +182,13 @@ def _label_required(bench: Bench) -> Iterator[CheckResult]:
         answer = bench.answers[signature.name]
         takers = [each for each in signature.features if _is_label(signature, each, label)]
         if signature.kind == "features" and any(each not in signature.defaults for each in takers):
-            actual = f"the argument {takers[0]} has no default, so every request must give it"
-            yield CheckResult.fails("label_required", expected, actual, hint=hint, **where)
+            received = f"the argument {takers[0]} has no default, so every request must give it"
+            yield CheckResult.fails("label_required", expected, received, hint=hint, **where)
         elif _is_good(answer):
             yield CheckResult.passes("label_required", expected, **where)
         elif _is_good(_ask_labelled(bench, signature, label)):
-            actual = f"{answer.error or 'NaN or infinity'}; with the label, an answer"
-            yield CheckResult.fails("label_required", expected, actual, hint=hint, **where)
+            received = f"{answer.error or 'NaN or infinity'}; with the label, an answer"
+            yield CheckResult.fails("label_required", expected, received, hint=hint, **where)
         else:
             reason = "it answers neither without nor with the label: see the checks `answers` and `finite`"
             yield CheckResult.skips("label_required", reason, **where)
@@ -221,8 +222,8 @@ def _label_ignored(bench: Bench) -> Iterator[CheckResult]:
         arguments = [each for each in signature.features if _is_label(signature, each, label)]
         labels = _labels(bench, signature, label)
         if signature.kind == "features" and not arguments:
-            actual = "the signature has no such argument"
-            yield CheckResult.passes("label_ignored", expected, actual, **where)
+            received = "the signature has no such argument"
+            yield CheckResult.passes("label_ignored", expected, received, **where)
         elif not labels:
             reason = "neither the rows nor the contract say which labels there are: see smoke_test.expect.classes"
             yield CheckResult.skips("label_ignored", reason, **where)
@@ -283,8 +284,3 @@ def _typed(label: str, kind: str) -> Array | None:
         return np.array([number], np.float32) if kind == "f" else np.array([int(number)], np.int64)
     except (ValueError, OverflowError):
         return None
-
-
-def _listed(names: Sequence[str], separator: str = ", ") -> str:
-    more = f"{separator}and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return separator.join(names[:_NAMED]) + more

@@ -14,9 +14,9 @@ from components.smoke_test.bench.harmful import Harmful, HarmMaker
 from components.smoke_test.bench.requests import MISSING, Row
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import HarmCase, HarmOutcome
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer
-from components.smoke_test.words import shortened
+from preprocessing.text import counted, one_line
 
 REFUSED = "InvalidArgument"
 """The status that tells a client that its request is at fault."""
@@ -164,7 +164,7 @@ class _Interview:
         if answer.error is not None:
             if answer.error.code == REFUSED and harmful.outcome != "answer":
                 return ""
-            return shortened(str(answer.error))
+            return one_line(answer.error, LONGEST_MESSAGE)
         if harmful.outcome == "error":
             return "an answer"
         fault = self._bad_form(answer, harmful) or self._bad_number(answer, harmful)
@@ -210,21 +210,19 @@ class _Interview:
         where = {"case": case, "signature": self.signature.name}
         if not faults:
             return CheckResult.passes("harm", expected, _summary(len(harmful), refused), **where)
-        shown = "; ".join(faults[:_SHOWN])
-        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        actual = f"{shown}{more} ({len(faults)} of {len(harmful)} requests)"
+        received = f"{'; '.join(faults[:_SHOWN])} ({len(faults)} of {counted(len(harmful), 'request')})"
         hint = (
             "make the model's preprocessing answer this, or let the signature refuse it with InvalidArgument and say "
             f"so: `smoke_test: {{harm: {{expected: {{{case}: error}}}}}}` (or `either`, `any`, `skip`)"
         )
-        return CheckResult.fails("harm", expected, actual, hint=hint, **where)
+        return CheckResult.fails("harm", expected, received, hint=hint, **where)
 
 
 def _summary(count: int, refused: int) -> str:
     parts = [f"{count - refused} answered"] if count > refused else []
     if refused:
         parts.append(f"{refused} {REFUSED}")
-    return f"{count} request{'s' if count > 1 else ''}: {', '.join(parts)}"
+    return f"{counted(count, 'request')}: {', '.join(parts)}"
 
 
 def _not_finite(array: Any) -> str:

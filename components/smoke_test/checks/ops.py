@@ -18,6 +18,7 @@ from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.graph import MAIN, Graph, Place, Reached, attribute, source
 from components.smoke_test.export.saved_model import INTERNAL_SIGNATURES, Export
 from components.smoke_test.report import CheckResult
+from preprocessing.text import decoded
 
 ALLOWED_OPS = Path(__file__).with_name("allowed_ops.txt")
 _CHANGES = re.compile(r"Assign\w*VariableOp|ResourceScatter\w+|LookupTable(Insert|Import|Remove)\w*")
@@ -108,16 +109,12 @@ def _attribute(node: Any) -> str | None:
     """What an allowed operation is made to touch by an attribute."""
     if node.op == "PrintV2":
         stream = attribute(node, "output_stream").s
-        return None if stream in (b"", *_STREAMS) else f"prints to {_text(stream)}"
+        return None if stream in (b"", *_STREAMS) else f"prints to {decoded(stream)}"
     if node.op in ("DecodeProtoV2", "EncodeProto"):
         descriptors = attribute(node, "descriptor_source").s
         inside = descriptors in (b"", b"local://") or descriptors.startswith(b"bytes://")
-        return None if inside else f"reads the file {_text(descriptors)}"
+        return None if inside else f"reads the file {decoded(descriptors)}"
     return None
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
 
 
 class _Saver:

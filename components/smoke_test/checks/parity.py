@@ -13,10 +13,10 @@ from components.smoke_test.bench.requests import serialized
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError, Request
-from components.smoke_test.words import shortened
 from preprocessing.features import RESERVED_SUFFIX
+from preprocessing.text import one_line
 
 Array = NDArray[Any]
 Outputs = Mapping[str, Array]
@@ -98,10 +98,14 @@ def _by_export(bench: Bench, examples: Array) -> Transformed | CheckResult | str
         return _asked(bench, answer.outputs)
     if bench.rows.golden is None:
         # Somebody else's signature may need what these rows don't have.
-        return f"the signature {signature.name} can't transform these rows: {shortened(answer.error)}"
+        return f"the signature {signature.name} can't transform these rows: {one_line(answer.error, LONGEST_MESSAGE)}"
     hint = "it gave the keys of these rows before: is it a state that changes with each call?"
     return CheckResult.fails(
-        "transform_parity", "transformed features", shortened(answer.error), signature=signature.name, hint=hint
+        "transform_parity",
+        "transformed features",
+        one_line(answer.error, LONGEST_MESSAGE),
+        signature=signature.name,
+        hint=hint,
     )
 
 
@@ -116,7 +120,10 @@ def _by_graph(bench: Bench, examples: Array) -> Transformed | CheckResult | str:
         return _asked(bench, answer.outputs)
     hint = "is it the TransformGraph of the run that trained this model, and are these its examples?"
     return CheckResult.fails(
-        "transform_parity", "the TransformGraph to transform the rows", shortened(answer.error), hint=hint
+        "transform_parity",
+        "the TransformGraph to transform the rows",
+        one_line(answer.error, LONGEST_MESSAGE),
+        hint=hint,
     )
 
 
@@ -183,7 +190,7 @@ def _against_golden(bench: Bench, golden: Array, answer: Answer) -> CheckResult:
     tolerance = bench.tolerance("parity")
     expected = f"the trainer's own predictions for {len(golden)} rows"
     if answer.error is not None:
-        return CheckResult.fails("parity", expected, shortened(answer.error), hint=_SAME_PLACE)
+        return CheckResult.fails("parity", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_SAME_PLACE)
     numbers = bench.numbers(answer)
     if numbers is None:
         hint = "see the check `outputs`"
@@ -234,7 +241,7 @@ def _transform_parity(
     first, *others = found
     result = _differs(bench, "transform_parity", found[first], hint=_VOCABULARY, case=first, **more)
     also = f"; {', '.join(others[:10])} differ too" if others else ""
-    yield result.model_copy(update={"actual": result.actual + also})
+    yield result.model_copy(update={"received": result.received + also})
 
 
 def _signatures_agree(bench: Bench, own: Transformed | CheckResult | str) -> Iterator[CheckResult]:

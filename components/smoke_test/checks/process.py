@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from components.smoke_test.config import Process as Limits
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Session
-from components.smoke_test.words import shortened
+from preprocessing.text import one_line
 
 _SILENT = "nothing on stdout"
 _LOADS = "the model loads"
@@ -22,7 +22,7 @@ def loaded(seconds: float) -> CheckResult:
 def load_failed(error: LoadError) -> CheckResult:
     """The export doesn't."""
     hint = "the files are incomplete or belong to another export: export again"
-    return CheckResult.fails("loads", _LOADS, shortened(error), hint=hint)
+    return CheckResult.fails("loads", _LOADS, one_line(error, LONGEST_MESSAGE), hint=hint)
 
 
 def ended(error: ProcessEnded, session: Session, limits: Limits) -> CheckResult:
@@ -41,7 +41,7 @@ def check_process(session: Session, limits: Limits) -> Iterator[CheckResult]:
         yield CheckResult.fails(
             "stdout",
             _SILENT,
-            f"{written:,} bytes, the last: {shortened(tail)!r}",
+            f"{written:,} bytes, the last: {one_line(tail, LONGEST_MESSAGE)!r}",
             hint="a print left in the model's graph: remove it, a server would fill its log with it",
         )
     else:

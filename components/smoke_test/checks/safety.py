@@ -10,17 +10,19 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import fingerprint_pb2
 from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
+from components.artifacts.model import SAVED_MODEL
 from components.smoke_test.checks.assets import check_assets
 from components.smoke_test.checks.ops import check_ops, check_state
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
+from preprocessing.text import decoded, sentences
 
 FINGERPRINT = "fingerprint.pb"
 _MEBIBYTE = 1024**2
 _FINGERPRINTED = {
-    "saved_model_checksum": "saved_model.pb",
+    "saved_model_checksum": SAVED_MODEL,
     "graph_def_program_hash": "the graph",
     "signature_def_hash": "the signatures",
     "saved_object_graph_hash": "the object graph",
@@ -65,9 +67,8 @@ def check_paths(folder: Path) -> CheckResult:
             faults.append(f"{_shown(path, folder)} is {_special(status.st_mode)}")
     if not faults:
         return CheckResult.passes("paths", expected, f"{len(entries):,} files and folders")
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
     hint = "copy the file itself into the export: what a link points to is not there where the model is served"
-    return CheckResult.fails("paths", expected, faults[0] + more, hint=hint)
+    return CheckResult.fails("paths", expected, sentences(faults, 1), hint=hint)
 
 
 def check_size(folder: Path, limit_mb: int) -> CheckResult:
@@ -81,9 +82,9 @@ def check_size(folder: Path, limit_mb: int) -> CheckResult:
     if total <= limit_mb * _MEBIBYTE:
         return CheckResult.passes("size", expected, f"{total / _MEBIBYTE:,.1f} MiB")
     largest = max(sizes, key=lambda path: sizes[path])
-    actual = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
+    received = f"{total / _MEBIBYTE:,.1f} MiB, the largest {_shown(largest, folder)}"
     hint = "make the model or its vocabularies smaller, or raise smoke_test.budgets.size_mb"
-    return CheckResult.fails("size", expected, actual, hint=hint)
+    return CheckResult.fails("size", expected, received, hint=hint)
 
 
 def check_fingerprint(folder: Path) -> CheckResult:
@@ -92,7 +93,7 @@ def check_fingerprint(folder: Path) -> CheckResult:
     hint = "export the model again: its files were changed, mixed with another export's, or not written to their end"
     if not (folder / FINGERPRINT).is_file():
         return CheckResult.skips("fingerprint", f"there is no {FINGERPRINT}: TensorFlow before 2.12 writes none")
-    if not (folder / "saved_model.pb").is_file():
+    if not (folder / SAVED_MODEL).is_file():
         return CheckResult.skips("fingerprint", "a fingerprint describes saved_model.pb, and the graph is text here")
     stored = fingerprint_pb2.FingerprintDef()
     computed = fingerprint_pb2.FingerprintDef()
@@ -153,4 +154,4 @@ def _shown(path: Path, folder: Path) -> str:
 
 def _text(path: Path) -> str:
     """A path that can be written down, whatever bytes it has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return decoded(os.fsencode(path))

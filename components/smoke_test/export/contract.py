@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Dtype = Literal["float32", "int64", "string"]
-"""The three types that a tf.Example can hold."""
+from components.artifacts.golden import Dtype
+from preprocessing.config import Task
+
 SCHEMA_DTYPES: Mapping[str, Dtype] = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
 """By the schema's names."""
-Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.artifacts.golden import GoldenContract, prediction_name
 from components.smoke_test.config import Expect
 from components.smoke_test.export.contract import SCHEMA_DTYPES, Contract, Feature, Signature, TensorSpec
-from components.smoke_test.export.golden import GoldenContract
 from components.smoke_test.export.saved_model import Export
 
 SERVE_EXAMPLES, SERVE_FEATURES = "serving_default", "serve_features"
@@ -93,7 +93,7 @@ def _type_name(declared: Any) -> str:
 
 def _prediction(signatures: Iterable[Signature], golden: GoldenContract | None) -> str | None:
     if golden is not None:
-        return "value" if golden.task == "regression" else "probabilities"
+        return prediction_name(golden.task)
     outputs = [set(each.outputs) for each in signatures if each.role == "predict"]
     shared = set.intersection(*outputs) if outputs else set[str]()
     return next((name for name in _PREDICTIONS if name in shared), None)

@@ -4,76 +4,17 @@ import io
 import posixpath
 import zipfile
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import ValidationError
 from tfx.dsl.io import fileio
 
-from components.smoke_test.export.contract import Dtype
-
-FOLDER = "golden"
-PREDICTIONS_FILE = "predictions.npz"
-CONTRACT_FILE = "contract.json"
+from components.artifacts.golden import CONTRACT, FOLDER, PREDICTIONS_FILE, ROW_KEYS, GoldenContract, prediction_name
 
 
 class GoldenError(Exception):
     """The golden files are missing or unusable; the message says which and why."""
-
-
-class ContractInput(BaseModel):
-    """How one raw column is sent to `serve_features`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    argument: str
-    dtype: Dtype
-
-
-class TransformedInput(BaseModel):
-    """How one model input is sent to `predict_transformed`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    argument: str
-    dtype: Literal["float32", "int64"]
-    shape: tuple[int, ...]
-    """Of one row. The transform signature may give the same numbers in another shape, [batch] for [batch, 1]."""
-
-
-class GoldenContract(BaseModel):
-    """What the export promises; an older trainer wrote less, and what it left out has the default here."""
-
-    model_config = ConfigDict(frozen=True)
-
-    task: Literal["binary", "multiclass", "regression"]
-    classes: tuple[str, ...] | None
-    """In output order; none for regression."""
-    row_key: str
-    """The output of `transform_features` that holds the fingerprint of the raw features."""
-    label: str
-    """The raw label column, which is never sent."""
-    inputs: dict[str, ContractInput]
-    """The raw columns that the model reads."""
-    columns: dict[str, Dtype] = Field(default_factory=dict)
-    """The raw columns that `transform_features` reads: the inputs, the label, and the weight if there is one."""
-    transformed: dict[str, TransformedInput] = Field(default_factory=dict)
-    """The inputs of `predict_transformed` by their names among the outputs of `transform_features`; empty when there
-    is no such signature."""
-    range: tuple[FiniteFloat, FiniteFloat] | None = None
-    """The smallest and the largest training label of a regression, in the label's own units."""
-    importance: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
-    """By raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the column is
-    shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.classes is None) != (self.task == "regression"):
-            raise ValueError(f"classes {self.classes} do not belong to a {self.task} task")
-        if self.range is not None and (self.task != "regression" or self.range[0] > self.range[1]):
-            raise ValueError(f"range {list(self.range)} does not belong to a {self.task} task, or descends")
-        return self
 
 
 @dataclass(frozen=True)
@@ -105,12 +46,12 @@ def load(model_uri: str) -> Golden:
     """
     contract = load_contract(model_uri)
     path = posixpath.join(model_uri, FOLDER, PREDICTIONS_FILE)
-    name = "value" if contract.classes is None else "probabilities"
+    name = prediction_name(contract.task)
     try:
         with np.load(io.BytesIO(_bytes(path)), allow_pickle=False) as arrays:
-            row_keys, predictions = arrays["row_key"], arrays[name]
+            row_keys, predictions = arrays[ROW_KEYS], arrays[name]
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise GoldenError(f"{path}: expected the arrays row_key and {name}, received: {error}") from error
+        raise GoldenError(f"{path}: expected the arrays {ROW_KEYS} and {name}, received: {error}") from error
     width = () if contract.classes is None else (len(contract.classes),)
     if row_keys.dtype != np.int64 or predictions.shape != (len(row_keys), *width):
         raise GoldenError(
@@ -128,7 +69,7 @@ def load_contract(model_uri: str) -> GoldenContract:
     Raises:
       GoldenError: the file is missing, or is not what a trainer writes.
     """
-    path = posixpath.join(model_uri, FOLDER, CONTRACT_FILE)
+    path = posixpath.join(model_uri, CONTRACT)
     try:
         return GoldenContract.model_validate_json(_bytes(path))
     except ValidationError as error:

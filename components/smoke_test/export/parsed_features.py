@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from tensorflow.python.framework import dtypes
 
-from components.smoke_test.export.contract import Dtype, Feature
+from components.artifacts.golden import Dtype
+from components.smoke_test.export.contract import Feature
 from components.smoke_test.export.graph import Graph, Place, attribute
 
 _PARSERS = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})

@@ -12,7 +12,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import dtypes
 
-from components.smoke_test.export.contract import Dtype, Feature, Signature, TensorSpec
+from components.artifacts.golden import Dtype
+from components.artifacts.model import SAVED_MODEL, SAVED_MODEL_TEXT
+from components.smoke_test.export.contract import Feature, Signature, TensorSpec
 from components.smoke_test.export.graph import Graph
 from components.smoke_test.export.parsed_features import parsed_features
 
@@ -80,7 +82,7 @@ def read_export(folder: Path) -> Export:
 
 
 def _read_proto(folder: Path) -> tuple[Path, Any]:
-    binary, text = folder / "saved_model.pb", folder / "saved_model.pbtxt"
+    binary, text = folder / SAVED_MODEL, folder / SAVED_MODEL_TEXT
     file = text if text.exists() and not binary.exists() else binary
     proto = saved_model_pb2.SavedModel()
     try:
@@ -112,7 +114,7 @@ def _instead(folder: Path) -> str:
     if (folder / "saved_model.cpb").exists():
         return ", but a saved_model.cpb: a graph in pieces, which a server does not load"
     versions = sorted(
-        (each.parent.name for each in folder.glob("*/saved_model.pb")), key=lambda name: (len(name), name)
+        (each.parent.name for each in folder.glob(f"*/{SAVED_MODEL}")), key=lambda name: (len(name), name)
     )
     return f"; give the folder of one version: {folder / versions[-1]}" if versions else ""
 

@@ -141,7 +141,7 @@ class Session(Closing):
         with self._understood():
             error, seconds = self._error(reply["error"]), float(reply["seconds"])
         if error is not None:
-            raise LoadError(str(error).removeprefix("Unknown: "))
+            raise LoadError(error.message if error.code == "Unknown" else str(error))
         return seconds
 
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:

@@ -20,6 +20,7 @@ from components.smoke_test.closing import Closing
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
+from preprocessing.text import one_line
 
 _AVAILABLE = get_model_status_pb2.ModelVersionStatus.State.AVAILABLE
 _OPTIONS = [
@@ -77,7 +78,7 @@ class GrpcClient(Closing):
             outputs = {name: tf.make_ndarray(tensor) for name, tensor in reply.outputs.items()}
             dtypes = {name: tf.as_dtype(tensor.dtype).name for name, tensor in reply.outputs.items()}
         except (TypeError, ValueError) as error:
-            raise NoAnswerError(f"the reply is not one of tensors: {' '.join(str(error).split())}") from error
+            raise NoAnswerError(f"the reply is not one of tensors: {one_line(error)}") from error
         return Answer(outputs, dtypes)
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class GrpcClient(Closing):
         try:
             return method(request, timeout=self._deadline.left())
         except grpc.RpcError as error:
-            code, details = error.code(), " ".join(str(error.details()).split())
+            code, details = error.code(), one_line(error.details())
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise self._deadline.passed() from error
             # Both are gRPC's own as well as a server's: a connection refused, and an address of something else.

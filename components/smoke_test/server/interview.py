@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.smoke_test.bench.compare import difference
-from components.smoke_test.export.contract import Signature, Task
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import HarmOutcome
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, Request
 from components.smoke_test.server.client import Client, NoAnswerError
+from preprocessing.config import Task
 
 Api = Literal["server_rest", "server_grpc"]
 Outcome = HarmOutcome | Literal["same", "same or error"]
@@ -122,21 +123,21 @@ class Judge:
         failed = self._failed(question, f"{place}{found.expected}", f"{found.actual}{more}", question.hint)
         return failed.model_copy(update={"row": None if found.whole else self.positions[found.row]})
 
-    def _passed(self, question: Question, expected: str, actual: str, _hint: str = "") -> CheckResult:
+    def _passed(self, question: Question, expected: str, received: str, _hint: str = "") -> CheckResult:
         return CheckResult.passes(
             self.api,
             expected,
-            actual,
+            received,
             case=question.case,
             signature=question.signature.name,
             tolerance=self.tolerance,
         )
 
-    def _failed(self, question: Question, expected: str, actual: str, hint: str) -> CheckResult:
+    def _failed(self, question: Question, expected: str, received: str, hint: str) -> CheckResult:
         return CheckResult.fails(
             self.api,
             expected,
-            actual,
+            received,
             case=question.case,
             signature=question.signature.name,
             tolerance=self.tolerance,

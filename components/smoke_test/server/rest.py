@@ -21,6 +21,7 @@ from components.smoke_test.closing import Closing
 from components.smoke_test.export.contract import Signature, TensorSpec
 from components.smoke_test.sandbox.session import Answer, ModelError
 from components.smoke_test.server.client import LARGEST_REPLY, Deadline, NoAnswerError
+from preprocessing.text import one_line
 
 DTYPES = frozenset(
     {"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64", "bool", "string"}
@@ -99,7 +100,7 @@ class RestClient(Closing):
         except httpx.TimeoutException:
             raise self._deadline.passed() from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NoAnswerError(f"{self._shown} was not reached: {' '.join(str(error).split())}") from error
+            raise NoAnswerError(f"{self._shown} was not reached: {one_line(error)}") from error
         try:
             # Strings of the model come as they are: bytes that are no UTF-8 have to survive.
             reply = json.loads(content.decode("utf-8", "surrogateescape"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from pipeline.runners.submit.http import Patience, RequestError
+from components.cloud.http import Patience, RequestError
 from preprocessing.errors import UserError
 
 Object = dict[str, Any]

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
+from components.cloud.http import Api, Patience, RequestError
 from pipeline.config.targets import KubeflowTarget, VertexTarget
 from pipeline.runners.compile.compiled import EXIT_HANDLER, Compiled
 from pipeline.runners.submit import credentials
-from pipeline.runners.submit.http import Api, Patience, RequestError
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.outcome import Outcome, RunStatus, TaskState, TaskStatus, decide
 from pipeline.runners.submit.submission import Service, service_of

@@ -17,8 +17,9 @@ from typing import Any, Protocol
 
 import httpx
 
+from components.cloud.http import Api, HttpRequest, Patience, RequestError
 from pipeline.runners.submit.creation import UncertainError, create_once
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
+from pipeline.runners.submit.planned import Planned
 from preprocessing.errors import UserError
 
 
@@ -44,37 +45,37 @@ class ScheduleRequests(Protocol):
     def key(self) -> str:
         """The field of a schedule that holds its ID."""
 
-    def create(self) -> Request:
+    def create(self) -> HttpRequest:
         """Makes the new one, active."""
 
-    def find(self) -> Request:
+    def find(self) -> HttpRequest:
         """Asks for the first page of those of the new one's name."""
 
     def existing(self, api: Api) -> list[Schedule]:
         """All of the new one's name."""
 
-    def pause(self, schedule: str) -> Request:
+    def pause(self, schedule: str) -> HttpRequest:
         """No more runs are started."""
 
-    def resume(self, schedule: str) -> Request:
+    def resume(self, schedule: str) -> HttpRequest:
         """Runs are started again."""
 
-    def delete(self, schedule: str) -> Request:
+    def delete(self, schedule: str) -> HttpRequest:
         """Takes it away; the runs that it started stay."""
 
     def link(self, schedule: str | None) -> str:
         """The page that shows it; None: all of them."""
 
 
-def plan(requests: ScheduleRequests) -> list[Request]:
+def plan(requests: ScheduleRequests) -> list[Planned]:
     """What `replace` sends."""
     old = "{old_schedule}"
     return [
-        requests.find(),
-        _noted(requests.pause(old), "for each schedule of this name that is active"),
-        requests.create(),
-        requests.find(),
-        _noted(requests.delete(old), "for each schedule of this name but the newest"),
+        Planned(requests.find()),
+        Planned(requests.pause(old), "for each schedule of this name that is active"),
+        Planned(requests.create()),
+        Planned(requests.find()),
+        Planned(requests.delete(old), "for each schedule of this name but the newest"),
     ]
 
 
@@ -232,7 +233,3 @@ def _kept(requests: ScheduleRequests, api: Api, schedules: Sequence[Schedule]) -
                     f"the schedule {each.id} {state}, but could not be deleted: {error.message}; see {where}"
                 )
     return kept
-
-
-def _noted(request: Request, only: str) -> Request:
-    return Request(request.method, request.url, request.params, request.body, only)

@@ -4,13 +4,14 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from components.cloud.http import Api, Patience
 from pipeline.config.targets import KubeflowTarget, VertexTarget
 from pipeline.runners.compile.compiled import Compiled
 from pipeline.runners.submit import credentials
-from pipeline.runners.submit.http import Api, Patience, Request
 from pipeline.runners.submit.kubeflow.service import Kubeflow
 from pipeline.runners.submit.options import Options, Submitted, new_run_name
 from pipeline.runners.submit.outcome import RunStatus
+from pipeline.runners.submit.planned import Planned
 from pipeline.runners.submit.vertex.service import Vertex
 from preprocessing.errors import UserError
 
@@ -26,7 +27,7 @@ class Service(Protocol):
     def hints(self) -> Mapping[int, str]:
         """The next step by HTTP status."""
 
-    def plan(self) -> list[Request]:
+    def plan(self) -> list[Planned]:
         """Every request of `submit`, in order."""
 
     def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
@@ -56,7 +57,7 @@ def service_of(target: KubeflowTarget | VertexTarget, compiled: Compiled, option
     return Vertex(target, compiled, options, name)
 
 
-def plan(target: KubeflowTarget | VertexTarget, compiled: Compiled, options: Options) -> list[Request]:
+def plan(target: KubeflowTarget | VertexTarget, compiled: Compiled, options: Options) -> list[Planned]:
     """Every request that `submit` makes, in order, with nothing sent and no credentials needed.
 
     What an earlier answer will say stands in braces (`{experiment_id}`); a request that hangs on one says so (`only`).
@@ -67,7 +68,7 @@ def plan(target: KubeflowTarget | VertexTarget, compiled: Compiled, options: Opt
     return service_of(target, compiled, options).plan()
 
 
-def printed(target: KubeflowTarget | VertexTarget, requests: list[Request]) -> str:
+def printed(target: KubeflowTarget | VertexTarget, requests: list[Planned]) -> str:
     """The requests as `--dry-run` prints them; the Authorization header says where its token comes from."""
     authorization = credentials.in_words(target)
     return "\n".join(request.text(authorization) for request in requests)

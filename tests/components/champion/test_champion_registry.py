@@ -54,7 +54,7 @@ def test_neither_model_nor_alias_is_a_first_run(registry: Registry, where: dict[
 
 def test_a_registry_that_says_no_is_not_a_first_run(registry: Registry, where: dict[str, str], tmp_path: Path) -> None:
     registry.faults = [(403, error(403, "aiplatform.models.get denied"))]
-    with pytest.raises(UserError, match=r"403 aiplatform.models.get denied\n  next: .*roles/aiplatform.user"):
+    with pytest.raises(UserError, match=r"HTTP 403, aiplatform.models.get denied\n  next: .*roles/aiplatform.user"):
         look_up(ENTRY, tmp_path / "out", **where)
 
 

@@ -16,7 +16,7 @@ from preprocessing.errors import UserError
 
 
 def _found(verdict: Verdict, rule: str, feature: str | None = None) -> list[Finding]:
-    return [each for each in verdict.findings if each.rule == rule and feature in (None, each.feature)]
+    return [each for each in verdict.findings if each.check == rule and feature in (None, each.feature)]
 
 
 def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
@@ -68,7 +68,7 @@ def test_numbers_turned_to_text(tmp_path: Path) -> None:
     verdict = Run(tmp_path, frames).judge()
     (finding, *_) = _found(verdict, "UNEXPECTED_DATA_TYPE")
     assert (finding.feature, finding.expected, finding.severity) == ("price", "type FLOAT", "block")
-    assert finding.observed.startswith("train: type BYTES: 'eleven'")
+    assert finding.received.startswith("train: type BYTES: 'eleven'")
 
 
 def _with_new_country(share: float) -> dict[str, pd.DataFrame]:
@@ -84,11 +84,11 @@ def test_new_category_in_many_rows_is_seen_by_the_domain_and_by_drift(sound_run:
     (finding,) = _found(verdict, "ENUM_TYPE_UNEXPECTED_STRING_VALUES")
     assert finding.severity == "block"
     assert finding.expected == "one of 'be', 'de', 'fr'"
-    assert finding.observed == "40 % of the values are others: 'nl'"
+    assert finding.received == "40 % of the values are others: 'nl'"
     (drift,) = _found(verdict, "drift", "country")
     assert drift.severity == "block"
-    assert "'nl', never seen before, is 40 % of the rows" in drift.observed
-    assert drift.observed.startswith("0.4:")
+    assert "'nl', never seen before, is 40 % of the rows" in drift.received
+    assert drift.received.startswith("0.4:")
 
 
 def test_new_category_in_few_rows_warns_only(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_missing_values_beyond_the_presence(tmp_path: Path, missing: int, severi
     (finding,) = _found(Run(tmp_path, frames).judge(), "FEATURE_TYPE_LOW_FRACTION_PRESENT")
     assert (finding.feature, finding.split, finding.severity) == ("country", "test", severity)
     assert finding.expected == "a value in at least 100 % of the rows"
-    assert finding.observed == f"a value in {400 - missing} rows, {100 - missing / 4:g} %"
+    assert finding.received == f"a value in {400 - missing} rows, {100 - missing / 4:g} %"
 
 
 def _inferred(train: pd.DataFrame) -> str:
@@ -131,7 +131,7 @@ def test_what_an_inferred_schema_misses_by_chance_does_not_block(tmp_path: Path)
     run = Run(tmp_path, frames, _inferred(frames["train"]))
     verdict = run.judge({"min_rows": {"eval": 10, "test": 10}})
 
-    assert {(each.rule, each.feature, each.severity) for each in verdict.findings} >= {
+    assert {(each.check, each.feature, each.severity) for each in verdict.findings} >= {
         ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "name", "warn"),
         ("FEATURE_TYPE_NOT_PRESENT", "note", "warn"),
         ("FEATURE_TYPE_LOW_FRACTION_PRESENT", "weight", "warn"),
@@ -149,7 +149,7 @@ def test_a_value_that_is_rare_in_training_may_lack_in_a_small_split(tmp_path: Pa
     frames["eval"] = frames["eval"][1:13]  # twelve rows without a gust; 54 % of all such samples have none
     schema = _inferred(frames["train"])
     verdict = Run(tmp_path, frames, schema).judge()
-    assert {(each.rule, each.feature, each.severity) for each in verdict.findings} >= {
+    assert {(each.check, each.feature, each.severity) for each in verdict.findings} >= {
         ("FEATURE_TYPE_NOT_PRESENT", "gust", "warn")
     }
     assert verdict.blessed
@@ -162,7 +162,7 @@ def test_what_chance_does_not_explain_blocks_with_an_inferred_schema_too(tmp_pat
     frames["eval"].loc[frames["eval"].index % 10 < 4, "country"] = "xx"
     frames["test"]["note"] = None
     blocking = Run(tmp_path, frames, schema).judge().blocking()
-    assert {(each.rule, each.feature, each.split) for each in blocking} == {
+    assert {(each.check, each.feature, each.split) for each in blocking} == {
         ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country", "eval"),
         ("FEATURE_TYPE_NOT_PRESENT", "note", "test"),
     }
@@ -181,10 +181,10 @@ def test_prices_in_cents(sound_run: Run, tmp_path: Path, outlier: bool) -> None:
 
     (drift,) = _found(verdict, "drift", "price")
     assert drift.severity == "block"
-    assert float(drift.observed.partition(":")[0]) > 0.85
+    assert float(drift.received.partition(":")[0]) > 0.85
     (range_,) = _found(verdict, "FLOAT_TYPE_BIG_FLOAT", "price")[:1]
     assert range_.expected == "between 0 and 1000"
-    assert float(range_.observed.split()[-1]) > 9000
+    assert float(range_.received.split()[-1]) > 9000
 
 
 def test_missing_values_drift_although_the_schema_allows_them(sound_run: Run, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_missing_values_drift_although_the_schema_allows_them(sound_run: Run, tm
         frame["count"] = frame["count"].astype("Int64").astype(object).where(frame["count"].notna(), None)
     verdict = Run(tmp_path, frames).judge(baseline=sound_run)
     (drift,) = _found(verdict, "drift", "count")
-    assert drift.observed == "0.5: 50 % missing, was 0 %"
+    assert drift.received == "0.5: 50 % missing, was 0 %"
 
 
 def test_columns_that_the_model_does_not_use_and_dates_may_drift(sound_run: Run, tmp_path: Path) -> None:
@@ -245,19 +245,19 @@ def test_label_balance(sound_run: Run, tmp_path: Path) -> None:
     frames = {split: frame.assign(late=1 - frame["late"]) for split, frame in sound().items()}
     (finding,) = _found(Run(tmp_path / "drift", frames).judge(baseline=sound_run), "label_drift")
     assert finding.severity == "block"
-    assert float(finding.observed.partition(":")[0]) == pytest.approx(_label_change(), abs=1e-3)
+    assert float(finding.received.partition(":")[0]) == pytest.approx(_label_change(), abs=1e-3)
 
 
 def test_an_input_that_is_gone_although_the_schema_does_not_demand_it(tmp_path: Path) -> None:
     run = Run(tmp_path, {split: frame.drop(columns="count") for split, frame in sound().items()})
     (finding,) = run.judge().findings
-    assert (finding.rule, finding.feature, finding.severity) == ("SCHEMA_MISSING_COLUMN", "count", "block")
+    assert (finding.check, finding.feature, finding.severity) == ("SCHEMA_MISSING_COLUMN", "count", "block")
 
 
 def test_few_rows_and_a_missing_split(tmp_path: Path) -> None:
     frames = sound()
     verdict = Run(tmp_path, {"train": frames["train"][:29], "eval": frames["eval"]}).judge()
-    assert [(f.split, f.observed, f.severity) for f in _found(verdict, "min_rows")] == [
+    assert [(f.split, f.received, f.severity) for f in _found(verdict, "min_rows")] == [
         ("train", "29 rows", "block"),
         ("test", "0 rows", "block"),
     ]
@@ -269,7 +269,7 @@ def test_rows_copied_from_train_to_test(tmp_path: Path) -> None:
     verdict = Run(tmp_path, frames).judge()
     (finding,) = _found(verdict, "duplicates")
     assert (finding.split, finding.severity) == ("test", "block")
-    assert finding.observed == "9.09 %, 40 rows"
+    assert finding.received == "9.09 %, 40 rows"
 
 
 def test_a_file_twice(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_file_twice(tmp_path: Path) -> None:
     run.ingest({"file": "a.csv", **one}, {"file": "b.csv", **one, "digest": "cd"}, {"file": "c.csv", **one})
     (finding,) = _found(run.judge(), "duplicate_files")
     assert finding.severity == "block"
-    assert finding.observed == "the same 500 rows in a.csv, c.csv"
+    assert finding.received == "the same 500 rows in a.csv, c.csv"
     run.ingest({"file": "a.csv", **one, "rows": 1}, {"file": "c.csv", **one, "rows": 1})
     assert run.judge().blessed
     run.ingest({"file": "a.csv"})
@@ -321,9 +321,9 @@ def test_serving_sample(sound_run: Run, tmp_path: Path, suffix: str) -> None:
 
     assert judged(sample, "sound").findings == ()
     (finding,) = judged(sample.assign(price=sample["price"] * 100), "cents").findings
-    assert (finding.rule, finding.feature, finding.severity) == ("serving_skew", "price", "block")
+    assert (finding.check, finding.feature, finding.severity) == ("serving_skew", "price", "block")
     (finding,) = judged(sample.drop(columns="country"), "absent").findings
-    assert (finding.feature, finding.observed) == ("country", "no such column")
+    assert (finding.feature, finding.received) == ("country", "no such column")
 
 
 @pytest.mark.parametrize(

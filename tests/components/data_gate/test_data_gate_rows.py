@@ -100,8 +100,8 @@ def test_a_sample_finds_the_same_share(tmp_path: Path) -> None:
     assert 100 <= len(rows.sample) <= 300
     assert len(rows.hashes["train"]) / 20_000 == pytest.approx(rows.sampled, rel=0.1)
     (finding,) = shared_rows(rows, Duplicates(), 0.001)
-    assert float(finding.observed.split(" ")[0]) == pytest.approx(50, abs=5)
-    assert "of a sample of" in finding.observed
+    assert float(finding.received.split(" ")[0]) == pytest.approx(50, abs=5)
+    assert "of a sample of" in finding.received
 
 
 def test_a_table_with_few_distinct_rows_has_no_leak(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_table_with_few_distinct_rows_has_no_leak(tmp_path: Path) -> None:
 
 def test_duplicates_within_the_limit(tmp_path: Path) -> None:
     rows = _rows(tmp_path, {"train": _numbered(0, 1000), "eval": _numbered(1000, 1100), "test": _numbered(995, 1200)})
-    assert [f.observed for f in shared_rows(rows, Duplicates(), 0.001)] == ["2.44 %, 5 rows", "48.8 %, 100 rows"]
+    assert [f.received for f in shared_rows(rows, Duplicates(), 0.001)] == ["2.44 %, 5 rows", "48.8 %, 100 rows"]
     assert [f.split for f in shared_rows(rows, Duplicates(max_fraction=0.03), 0.001)] == ["test"]  # in eval
     assert not list(shared_rows(rows, Duplicates(severity="off"), 0.001))
 
@@ -181,7 +181,7 @@ def test_missing_values_can_give_the_label_away() -> None:
     columns = Columns(label="late", task="binary", inputs={"arrived": "number", "fine": "number"})
     (finding,) = leaking(decoded(serialized(frame.sample(frac=1, random_state=0))), columns, Leakage())
     assert finding.feature == "arrived"
-    assert "whether it is missing alone explains" in finding.observed
+    assert "whether it is missing alone explains" in finding.received
 
 
 @pytest.mark.parametrize("label", [[0] * 1000, [None] * 1000, ["a"] * 10])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.evaluator.compatibility import Contract, obstacle, why_incomparable
+from components.artifacts.golden import GoldenContract
+from components.evaluator.compatibility import obstacle, why_incomparable
 from components.evaluator.executor import _with_comparable_champion
 
 CONTRACT: dict[str, Any] = {
@@ -16,6 +17,8 @@ CONTRACT: dict[str, Any] = {
     "label": "y",
     "weight": None,
     "classes": ["no", "yes"],
+    "row_key": "row_key_xf",
+    "inputs": {"age": {"argument": "age", "dtype": "int64"}},
     "columns": {"age": "int64", "plan": "string", "y": "string"},
 }
 TODAY = {"age": "int64", "plan": "string", "y": "string", "unused": "float32"}
@@ -28,8 +31,8 @@ MANY = {"task": "multiclass", "classes": ["a", "b", "c"]}
 REGRESSION = {"task": "regression", "classes": None}
 
 
-def contract(**changes: Any) -> Contract:
-    return Contract.model_validate_json(json.dumps(CONTRACT | changes))
+def contract(**changes: Any) -> GoldenContract:
+    return GoldenContract.model_validate_json(json.dumps(CONTRACT | changes))
 
 
 @pytest.mark.parametrize(
@@ -95,8 +98,12 @@ def schema(tmp_path: Path) -> Any:
         (None, "it has no golden/contract.json"),
         ("{", "golden/contract.json can't be used"),
         (
-            json.dumps({name: CONTRACT[name] for name in ("task", "label", "classes")}),
+            json.dumps({name: CONTRACT[name] for name in CONTRACT if name not in ("weight", "columns")}),
             "can't be used: weight: Field required",
+        ),
+        (
+            json.dumps({name: CONTRACT[name] for name in CONTRACT if name != "columns"}),
+            "can't be used: columns: Field required",
         ),
         (json.dumps(CONTRACT | {"columns": {"age": "float32"}}), "'age' as float32, which is int64 today"),
         (json.dumps(CONTRACT | {"an addition of a later version": 1}), None),

@@ -74,14 +74,14 @@ def test_what_does_not_go_together(fields: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"test_from": "2013-10-01"}, "test_from: overlapping time ranges: test_from (2013-10-01) must be later than"),
+        ({"test_from": "2013-10-01"}, "expected a time later than eval_from (2013-10-01), received '2013-10-01'"),
         ({"test_from": "2013-09-01"}, "test_from: overlapping time ranges"),
         ({"eval_from": "1.10.2013"}, "eval_from: expected an ISO date or time, received '1.10.2013'"),
         ({"format": "%d.%m.%Y"}, "eval_from: expected a time as %d.%m.%Y, received '2013-10-01'"),
         ({"eval_from": "2013-02-30"}, "eval_from: expected an ISO date or time"),
         ({"test_from": None}, "give both eval_from and test_from (cut-offs), or train, eval and test (shares)"),
         ({"eval_from": None, "test_from": None}, "give both eval_from and test_from"),
-        ({"train": 8}, "received some of both"),
+        ({"train": 8}, "not some of both, received ['eval_from', 'test_from', 'train']"),
         ({"eval_from": None, "test_from": None, "train": 8, "eval": 1}, "give all of train, eval and test"),
         ({"format": "%Y-%j"}, "format: only %Y %m %d %H %M %S have a meaning, received '%Y-%j'"),
         ({"format": "%d.%m."}, "format: expected at least %Y"),
@@ -94,8 +94,11 @@ def test_times_that_make_no_three_ranges(change: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"eval": ["a", "train"]}, "eval: 'train' is listed for train already; a row has one split"),
-        ({"train": [1], "test": ["1"]}, "test: '1' is listed for train already"),
+        (
+            {"eval": ["a", "train"]},
+            "eval: a value is listed for train already, received 'train'; list it once: a row has one split",
+        ),
+        ({"train": [1], "test": ["1"]}, "test: a value is listed for train already, received '1'"),
         ({"test": [""]}, "test: an empty value means missing"),
         ({"test": []}, "at least 1 item"),
     ],
@@ -115,7 +118,10 @@ def test_values_of_a_split_column(change: dict[str, Any], message: str) -> None:
         ({"path": "{YYYY}/{MM}.csv"}, "path: expected one {SPAN}, one {DATE}, or one each"),
         ({"path": "{span}.csv"}, "path: only {SPAN}, {VERSION} and {DATE} have a meaning in braces"),
         ({"inputs": {**INPUTS, "eval": "{SPAN}/b"}}, "inputs.eval: must have the same placeholders as inputs.train"),
-        ({"path": SPANS, "spans": {"first_span": 5, "last_span": 3}}, "last_span: 3 is before first_span 5"),
+        (
+            {"path": SPANS, "spans": {"first_span": 5, "last_span": 3}},
+            "last_span: is before first_span (5), received 3",
+        ),
         ({"path": SPANS, "spans": {"first_span": 5}}, "give both first_span and last_span"),
         ({"path": SPANS, "spans": {"last": 2, "first_span": 5, "last_span": 5}}, "not both"),
         ({"path": SPANS, "spans": {"last": 0}}, "greater than or equal to 1"),
@@ -137,8 +143,8 @@ def test_a_range_of_dates_in_days() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"split": CUTS}, "splits by hash only, received by 'time'"),
-        ({"split": {"by": "column", "column": "fold"}}, "splits by hash only, received by 'column'"),
+        ({"split": CUTS}, "splits by hash only, received 'time'"),
+        ({"split": {"by": "column", "column": "fold"}}, "splits by hash only, received 'column'"),
         ({"split": {"stratify": True}}, "split.stratify: "),
         ({"split": {"keys": ["a", "b"]}}, "splits by one column only"),
         ({"on_bad_row": "skip"}, "on_bad_row: "),
@@ -189,7 +195,7 @@ def test_a_password_does_not_stand_in_the_file(url: str) -> None:
         ({}, "give either url or url_env, received neither"),
         ({"url": "sqlite:///a.db", "url_env": "URL"}, "give either url or url_env, received both"),
         ({"url": "orders.db"}, "url: expected a database URL"),
-        ({"url_env": "MY-URL"}, "should match pattern"),
+        ({"url_env": "MY-URL"}, "expected the name of an environment variable: letters, digits and _"),
     ],
 )
 def test_where_the_database_is(fields: dict[str, str], message: str) -> None:

@@ -16,7 +16,8 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.example_gen.config import SPLITS, DataConfig
+from components.artifacts.splits import SPLITS
+from components.example_gen.config import DataConfig
 from components.example_gen.driver import Driver
 from components.example_gen.job import IngestJob
 from preprocessing.errors import UserError

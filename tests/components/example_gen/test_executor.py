@@ -14,10 +14,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.artifacts.ingest import IngestReport
+from components.example_gen import finish
 from components.example_gen.columns.use import ColumnUse
 from components.example_gen.config import DataConfig
 from components.example_gen.executor import Executor
-from components.example_gen.ingest_report import IngestReport
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from preprocessing.errors import UserError
 
@@ -250,3 +251,11 @@ def test_too_many_bad_rows_fail(tmp_path: Path) -> None:
 def test_a_column_that_the_configuration_names_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'y' is not in the table"):
         run(table(tmp_path / "in"), tmp_path / "out", uses={"y": ColumnUse("number")})
+
+
+def test_what_a_worker_has_to_say_to_a_person_arrives_whole(tmp_path: Path) -> None:
+    error = UserError(field=("data", "csv", "encoding"), expected="text", received=["a", 1], hint="write it again")
+    finish.keep_failure(str(tmp_path), error)
+    arrived = finish.first_failure(str(tmp_path))
+    assert arrived is not None
+    assert vars(arrived) == vars(error)

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import Features, features, unframed
 
+from components.artifacts.splits import SPLITS
 from components.example_gen.columns.facts import merge, survey
 from components.example_gen.columns.use import resolve_types
-from components.example_gen.config import SPLITS, DataConfig
+from components.example_gen.config import DataConfig
 from components.example_gen.formats.parquet import ParquetReader
 from components.example_gen.ingest import Ingestion, Source, Table, UnitResult, groups, units
 from components.example_gen.job import IngestJob

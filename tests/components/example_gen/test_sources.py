@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.example_gen.config import SPLITS, DataConfig, Spans
+from components.artifacts.splits import SPLITS
+from components.example_gen.config import DataConfig, Spans
 from components.example_gen.sources import Resolved, list_files, resolve_sources, resolve_spans
 from preprocessing.errors import UserError
 

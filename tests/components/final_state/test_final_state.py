@@ -85,7 +85,7 @@ def test_a_status_that_is_no_object_is_shown(capsys: pytest.CaptureFixture[str],
 
 def test_a_long_message_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     line = printed(capsys, json.dumps(FAILED | {"error": {"message": "ä" * 501}}))
-    assert line["error"] == "ä" * 499 + "…"
+    assert line["error"] == "ä" * 497 + "..."
     assert printed(capsys, json.dumps(FAILED | {"error": {"message": "ä" * 500}}))["error"] == "ä" * 500
 
 

@@ -13,7 +13,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from components.cloud.google_login import TOKEN_VARIABLE
-from components.cloud.google_rest import VertexApi
+from components.cloud.http import Patience
+from components.cloud.vertex import VertexApi, VertexProject
 from components.pusher.config import RegistryUpload
 from components.pusher.executor import Executor
 from components.pusher.registry import register
@@ -51,8 +52,10 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def api(registry: Registry, waits: list[float]) -> VertexApi:
-    return VertexApi("shop", "europe-west4", registry.url, pause=waits.append)
+def api(registry: Registry, waits: list[float]) -> Iterator[VertexApi]:
+    project = VertexProject("shop", "europe-west4", registry.url)
+    with VertexApi(project, Patience(sleep=waits.append)) as running:
+        yield running
 
 
 def body(version: str, **target: str) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def test_an_upload_that_fails_says_why(registry: Registry, upload: RegistryUploa
 
 def test_a_question_that_is_refused_uploads_nothing(registry: Registry, upload: RegistryUpload, api: VertexApi) -> None:
     registry.faults = [(403, error(403, "aiplatform.models.get denied"))]
-    with pytest.raises(UserError, match=r"403 aiplatform.models.get denied\n.*roles/aiplatform.user"):
+    with pytest.raises(UserError, match=r"HTTP 403, aiplatform.models.get denied\n.*roles/aiplatform.user"):
         register("gs://bucket/serving/7", upload, api)
     assert registry.bodies == []
 
@@ -140,11 +143,11 @@ def test_a_run_that_pushed_and_could_not_register_is_completed_by_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("components.cloud.google_rest._POLL_SECONDS", 0.0)
+    monkeypatch.setattr("components.cloud.vertex._POLL_SECONDS", 0.0)
     use_folder_as_storage(tmp_path / "storage", monkeypatch)
     model = make_model()
     registry.faults = [(403, error(403, "denied"))]
-    with pytest.raises(UserError, match="403 denied"):
+    with pytest.raises(UserError, match="HTTP 403, denied"):
         do(model, "gs://bucket/serving", tmp_path / "archive-1", upload)
     [version] = (tmp_path / "storage/bucket/serving").iterdir()
     assert registry.versions == {}

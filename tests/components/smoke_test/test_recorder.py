@@ -14,7 +14,7 @@ def test_severities_come_from_the_configuration() -> None:
     results = {each.check: each for each in recorder.finish("no reason")}
     assert (results["stdout"].severity, results["stdout"].blocks) == ("warn", False)
     assert (results["finite"].severity, results["finite"].blocks) == ("block", True)
-    assert (results["parity"].status, results["parity"].actual) == ("skipped", "off in smoke_test.severity")
+    assert (results["parity"].status, results["parity"].received) == ("skipped", "off in smoke_test.severity")
     assert [each.check for each in recorder.blocking(("stdout", "finite"))] == ["finite"]
     assert recorder.wants(("parity", "stdout"))
     assert not recorder.wants(("parity",))
@@ -36,7 +36,7 @@ def test_every_check_is_in_the_report_in_its_order() -> None:
     assert list(dict.fromkeys(each.check for each in results)) == list(get_args(CheckName))
     # Those of one check stay in the order in which they came.
     assert [each.case for each in results if each.check == "harm"] == ["b", "a"]
-    assert {each.actual for each in results if each.status == "skipped"} == {"the model ended"}
+    assert {each.received for each in results if each.status == "skipped"} == {"the model ended"}
 
 
 def test_every_name_has_its_default() -> None:

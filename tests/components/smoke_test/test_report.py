@@ -44,9 +44,9 @@ def test_further_failures_are_counted() -> None:
 def test_warnings_and_skipped_checks_refuse_nothing() -> None:
     report = Report.of([GOOD, WARNING, SKIPPED], seconds={}, log_tail="a warning's words")
     assert report.blessed
-    assert report.reason() == "1 checks passed, 1 warnings, 1 skipped"
+    assert report.reason() == "1 check passed, 1 warning, 1 skipped"
     assert report.log_tail == "a warning's words"
-    assert Report.of([GOOD], seconds={}).reason() == "1 checks passed"
+    assert Report.of([GOOD], seconds={}).reason() == "1 check passed"
 
 
 def test_a_report_without_a_failure_keeps_no_log() -> None:
@@ -76,8 +76,8 @@ def test_a_line_says_case_signature_and_row() -> None:
 
 
 def test_what_was_expected_is_what_was_seen_where_nothing_else_is_said() -> None:
-    assert (GOOD.status, GOOD.actual) == ("passed", "no error")
-    assert CheckResult.passes("loads", "below 60 s", "1.2 s").actual == "1.2 s"
+    assert (GOOD.status, GOOD.received) == ("passed", "no error")
+    assert CheckResult.passes("loads", "below 60 s", "1.2 s").received == "1.2 s"
 
 
 def test_an_unknown_check_is_no_result() -> None:
@@ -132,7 +132,7 @@ def schema() -> dict[str, Any]:
 
 def test_the_schema_names_what_a_check_tells(schema: dict[str, Any]) -> None:
     check = schema["$defs"]["CheckResult"]
-    told = {"check", "signature", "row", "expected", "actual", "tolerance", "severity", "hint", "seconds"}
+    told = {"check", "signature", "row", "expected", "received", "tolerance", "severity", "hint", "seconds"}
     assert told <= set(check["required"])
     assert check["properties"]["check"]["enum"] == list(get_args(CheckName))
 

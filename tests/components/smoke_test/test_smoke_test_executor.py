@@ -91,7 +91,7 @@ def test_a_sound_model_is_blessed(sound: Exported, tmp_path: Path, caplog: pytes
     assert verdict.report.log_tail == ""
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["report.html", "report.json"]
     assert not [record for record in caplog.records if record.name == "lockgate"]
-    reasons = {each.check: each.actual for each in verdict.report.checks if each.status == "skipped"}
+    reasons = {each.check: each.received for each in verdict.report.checks if each.status == "skipped"}
     assert reasons["champion_contract"] == "no champion was given"
     assert "tensorflow_model_server" in reasons["server_rest"]
 
@@ -133,7 +133,7 @@ def test_a_refused_model_says_why_in_the_log(sound: Exported, tmp_path: Path, ca
     [warning] = [record.getMessage() for record in caplog.records if record.name == "lockgate"]
     assert warning.startswith("smoke test: not blessed: latency (p50, serve")
     # What is not asked of a model that is too slow is listed, with the reason.
-    assert only(report := verdict.report, "harm").actual == "the model is too slow to be asked more"
+    assert only(report := verdict.report, "harm").received == "the model is too slow to be asked more"
     verify_artifacts(verdict.blessing)  # the model's fault: a result for the cache
     assert not report.process_failed()
 
@@ -171,8 +171,8 @@ def test_a_model_without_golden_files_is_not_blessed(tmp_path: Path, missing: st
     (exported.model / "golden" / missing).unlink()
     report = do(exported, tmp_path).report
     assert [each.check for each in report.failures()] == ["golden"]
-    assert f"golden/{missing} is missing" in only(report, "golden").actual
-    assert only(report, "answers").actual == "the model was not executed, because of golden"
+    assert f"golden/{missing} is missing" in only(report, "golden").received
+    assert only(report, "answers").received == "the model was not executed, because of golden"
 
 
 @slow

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import pytest
 
+from components.artifacts.golden import GoldenContract
+from components.smoke_test.export.golden import load
 from components.trainer import golden
 from components.trainer.signatures import ServingModule
 from preprocessing.features import safe_name
@@ -78,6 +80,19 @@ def test_range_is_that_of_the_training_labels_in_their_own_units(exported: Calla
     assert contract(done.artifact / "golden")["range"] == pytest.approx([min(prices), max(prices)], rel=1e-5)
     assert contract(exported("binary").artifact / "golden")["range"] is None
     assert contract(exported("multiclass").artifact / "golden")["range"] is None
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_smoke_test_reads_all_that_the_trainer_writes(exported: Callable[[str], Any], task: str) -> None:
+    done = exported(task)
+    got = load(str(done.artifact))
+    # Every field is in the file, and none of the file's is lost on the way.
+    assert got.contract.model_fields_set == set(GoldenContract.model_fields)
+    assert got.contract.model_dump(mode="json") == contract(done.artifact / "golden")
+    width = [] if got.contract.classes is None else [len(got.contract.classes)]
+    assert [len(got.row_keys), *width] == list(got.predictions.shape)
+    label = done.world.features.label.column
+    assert len(got.row_keys) == sum(row[label] is not None for row in done.world.rows["test"])
 
 
 def test_the_same_seed_writes_the_same_bytes(prepare: Callable[..., Any], tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
+from components.artifacts.reports import DIFF_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.data_gate.report import Finding, Verdict
 from pipeline.commands.accept_schema import read_proposal
 from pipeline.config.loader import load
 from pipeline.results.runs import Gate, RunRecord, RunResult
@@ -38,7 +40,7 @@ class Project:
         record = RunRecord(self.folder / "output", load(self.config))
         self.run = record.folder
         severity = "warn" if blessed else "block"
-        finding = Finding(rule="SCHEMA_NEW_COLUMN", expected="a", observed="b", severity=severity)
+        finding = Finding(check="SCHEMA_NEW_COLUMN", expected="a", received="b", severity=severity)
         verdict = Verdict.of([finding], [], seconds=0, proposal=proposal)
         (self.run / "data_gate").mkdir()
         if proposal:

@@ -222,7 +222,7 @@ def test_waiting_shows_the_steps_and_ends_like_a_run(kubeflow, capfd, state, tas
 
 def test_a_server_that_is_not_there_is_one_message(monkeypatch):
     own = ["--target", "kubeflow", "--set", "targets.kubeflow.host=http://127.0.0.1:1"]
-    monkeypatch.setattr("pipeline.runners.submit.http.time.sleep", lambda _: None)
+    monkeypatch.setattr("components.cloud.http.time.sleep", lambda _: None)
     done = CliRunner().invoke(main, ["submit", str(config_file("penguins")), *own])
     assert done.exit_code == 1
     assert done.output.startswith("error: GET http://127.0.0.1:1/apis/v2beta1/healthz: no connection")

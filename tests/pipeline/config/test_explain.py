@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
         ("learning_rate: 0.1", "batch_size: '8'", 19, "train.batch_size", "must be a whole number", ""),
         ("learning_rate: 0.1", "warm_start: yes", 19, "train.warm_start", "must be true or false", ""),
         ("learning_rate: 0.1", "schedule: cosine", 19, "train.schedule", "must be a mapping", ""),
-        ("learning_rate: 0.1", "loss: mse", 19, "train.loss", "mse is for regression", ""),
+        ("learning_rate: 0.1", "loss: mse", 19, "train.loss", "is for regression, the label is binary", ""),
         ("learning_rate: 0.1", "class_weights: {p: -1}", 19, "train.class_weights.p", "must be above 0", ""),
         (
             "learning_rate: 0.1",
@@ -53,13 +53,20 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
             "early_stopping: {monitor: val_rmse}",
             19,
             "train.early_stopping.monitor",
-            "a binary task has no 'val_rmse'",
+            "a binary task has no such metric to stop by",
             "val_loss",
         ),
-        ("metric: auc", "metric: aucc", 22, "evaluate.thresholds.0.metric", "a binary task has no metric", "auc"),
+        ("metric: auc", "metric: aucc", 22, "evaluate.thresholds.0.metric", "a binary task has no such metric", "auc"),
         ("min: 0.5", "max_regression: 1", 22, "evaluate.thresholds.0.metric", "give min or max", ""),
-        ("- d\n", "- y\n", 11, "features.numeric.1.columns.1", "the label 'y' is among the features", ""),
-        ("[e, f]", "[e, c]", 13, "features.categorical.0.columns.1", "duplicate feature 'c'", ""),
+        ("- d\n", "- y\n", 11, "features.numeric.1.columns.1", "the label is among the features", ""),
+        (
+            "[e, f]",
+            "[e, c]",
+            13,
+            "features.categorical.0.columns.1",
+            "duplicate feature: it is in features.numeric.1.columns already",
+            "",
+        ),
         ("path: table.csv", "split: {train: 1}", 2, "data", "received none", ""),
         ("path: table.csv", "inputs: {train: a, eval: b}", 3, "data.inputs.test", "required, but not given", ""),
         ("name: demo", "name: Demo 1", 1, "name", "must be at most 63 lower-case letters, digits and dashes", ""),
@@ -81,7 +88,14 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
             "must be true or false, a whole number, a number or text",
             "",
         ),
-        ("features:", "features:\n  crosses: [{columns: [e, a]}]", 5, "features.crosses.0.columns.1", "'a' is not", ""),
+        (
+            "features:",
+            "features:\n  crosses: [{columns: [e, a]}]",
+            5,
+            "features.crosses.0.columns.1",
+            "is not a categorical",
+            "",
+        ),
     ],
 )
 def test_a_mistake_names_line_field_and_nearest_name(
@@ -138,7 +152,7 @@ def test_only_classes_can_be_stratified() -> None:
     assert loaded(text).config.data.stratified
     problem = problem_of(text.replace("task: binary", "task: regression").replace("metric: auc", "metric: rmse"))
     assert (problem.line, problem.field) == (4, "data.split.stratify")
-    assert problem.message == "a regression label has no classes; remove it"
+    assert (problem.message, problem.hint) == ("a regression label has no classes", "remove it")
 
 
 @pytest.mark.parametrize(

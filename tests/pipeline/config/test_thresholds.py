@@ -18,7 +18,9 @@ def test_a_metric_without_a_direction_has_no_change_threshold() -> None:
 def test_two_thresholds_on_the_same_metric_and_rows(first: tuple[str, ...], second: tuple[str, ...]) -> None:
     low = AUC.model_copy(update={"slice_by": first})
     high = Threshold(metric="auc", max=0.9, slice_by=second)
-    with pytest.raises(ValidationError, match=r"'auc'.* has two; give min, max and max_regression in one"):
+    with pytest.raises(
+        ValidationError, match=r"has two thresholds, received 'auc'; give min, max and max_regression in one"
+    ):
         EvaluateConfig(thresholds=(low, high), slices=tuple(columns for columns in (first, second) if columns))
 
 

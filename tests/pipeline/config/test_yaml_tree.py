@@ -1,6 +1,7 @@
 """YAML as we read it: the rules of 1.2, and every error with its place."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from support.yaml_cases import write
 
 from pipeline.config.problems import ConfigError
 from pipeline.config.yaml_tree import Node, Origin, merged, parse, read_yaml
+from preprocessing.errors import FieldPath
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -170,17 +172,28 @@ def as_tree(value: Any) -> Node:
     return parse(json.dumps(value), Origin(Path("x.yaml")))
 
 
+def scalars(node: Node, field: FieldPath = ()) -> Iterator[tuple[FieldPath, Any]]:
+    if isinstance(node.value, dict):
+        for name, child in node.value.items():
+            yield from scalars(child, (*field, name))
+    elif isinstance(node.value, list):
+        for position, child in enumerate(node.value):
+            yield from scalars(child, (*field, position))
+    else:
+        yield field, node.value
+
+
 @given(MAPPINGS, MAPPINGS)
 @settings(deadline=None)
 def test_what_an_override_states_holds_and_what_it_does_not_touch_stays(base: Any, override: Any) -> None:
     result = merged(as_tree(base), as_tree(override))
-    for field, value in as_tree(override).scalars():
+    for field, value in scalars(as_tree(override)):
         node = result.find(field)
         assert node is not None
         assert node.value == value
-    stated = {field for field, _ in as_tree(override).scalars()}
+    stated = {field for field, _ in scalars(as_tree(override))}
     for key in base.keys() - override.keys():
         assert result.plain()[key] == base[key]
-    assert stated | {field for field, _ in as_tree(base).scalars()} >= {field for field, _ in result.scalars()}
+    assert stated | {field for field, _ in scalars(as_tree(base))} >= {field for field, _ in scalars(result)}
     assert merged(result, as_tree(override)).plain() == result.plain()
     assert merged(as_tree(base), as_tree({})).plain() == base

@@ -56,5 +56,5 @@ def test_encodings(encoding: str, expected: str) -> None:
 
 
 def test_an_unknown_encoding_is_named() -> None:
-    with pytest.raises(UserError, match="unknown encoding 'utf-9'"):
+    with pytest.raises(UserError, match=r"^data\.csv\.encoding: unknown encoding, received 'utf-9'"):
         text_encoding(CsvOptions(encoding="utf-9"))

@@ -154,6 +154,39 @@ def test_what_this_machine_lacks_of_the_table_does_not_matter_where_it_is_read_e
     assert any("nowhere.csv" in each for each in found)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "field", "message", "hint"),
+    [
+        (
+            ("data.path=birds/{SPAN}/a.csv", "data.spans={last: 2}"),
+            "targets.vertex.data_path",
+            "data.spans: no {SPAN} or {DATE} stands in the path",
+            "put one into the path, or remove spans",
+        ),
+        (
+            ("targets.vertex.data_path=gs://b/{SPAN}/{SPAN}.csv",),
+            "targets.vertex.data_path",
+            "expected one {SPAN}, one {DATE}, or one each of {YYYY}, {MM} and {DD}",
+            "",
+        ),
+    ],
+)
+def test_a_table_elsewhere_that_does_not_fit_is_named_with_the_targets_field(overrides, field, message, hint):
+    [problem] = target_problems(loaded("penguins", *overrides), "vertex")
+    assert (problem.field, problem.message, problem.hint) == (field, message, hint)
+
+
+def test_of_a_table_in_parts_the_part_that_does_not_fit_is_named():
+    parts = "{train: 'gs://b/1', eval: 'gs://b/{SPAN}', test: 'gs://b/3'}"
+    own = loaded("flights", f"targets.vertex.data_inputs={parts}")
+    [problem] = target_problems(own, "vertex")
+    assert problem.field == "targets.vertex.data_inputs.eval"
+    assert (problem.message, problem.received) == (
+        "must have the same placeholders as inputs.train",
+        '"gs://b/{SPAN}"',
+    )
+
+
 def test_a_databases_url_reaches_the_steps_in_a_secret_or_not_at_all(tmp_path):
     text = config_file("penguins").read_text()
     own = text.replace("path: penguins.csv", "sql: {url_env: BIRDS_URL, query: SELECT 1}")

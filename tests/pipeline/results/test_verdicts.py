@@ -6,11 +6,12 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts
 
-from components.data_gate.report import DIFF_FILE, SCHEMA_FILE, Finding, Verdict
-from components.data_gate.report import REPORT_FILE as DATA_REPORT_FILE
-from components.smoke_test.report import PAGE_FILE, REPORT_FILE, CheckResult, Report
+from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
+from components.artifacts.schema import SCHEMA_FILE
+from components.data_gate.report import Finding, Verdict
+from components.smoke_test.report import CheckResult, Report
 from pipeline.results.runs import Gate
-from pipeline.results.verdicts import collect, shortened
+from pipeline.results.verdicts import collect
 from pipeline.runners.local import NodeResult
 
 pytestmark = pytest.mark.slow
@@ -71,12 +72,14 @@ def test_without_the_data_gate_anomalies_are_notes_that_refuse_nothing(collected
 def _data_gate(folder, *severities):
     """The gate's artifact, with a finding of each severity."""
     findings = [
-        Finding(rule="drift", feature=f"c{n}", split="train", expected="at most 0.1", observed="0.9", severity=severity)
+        Finding(
+            check="drift", feature=f"c{n}", split="train", expected="at most 0.1", received="0.9", severity=severity
+        )
         for n, severity in enumerate(severities)
     ]
     verdict = Verdict.of(findings, [], seconds=0.5, proposal="block" in severities)
     folder.mkdir()
-    (folder / DATA_REPORT_FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
+    (folder / REPORT_FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
     if verdict.proposal:
         (folder / SCHEMA_FILE).write_text("the schema")
         (folder / DIFF_FILE).write_text("the diff")
@@ -92,14 +95,14 @@ def test_the_data_gate_refuses_and_its_files_are_kept_with_the_run(collected, tm
         ExampleValidator={"anomalies": [_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "anomalies")]},
         DataGate=outputs,
     )
-    reason = "drift (c1, split train): expected at most 0.1, observed 0.9 (and 1 more)"
+    reason = "drift (c1, split train): expected at most 0.1, received 0.9 (and 1 more)"
     assert result.gates == (Gate("DataGate", False, reason),)  # and nothing is said twice
     assert (result.state, result.pushed) == ("refused", None)
     assert result.line() == f"refused: DataGate: {reason}"
     assert result.data_gate == verdict
     kept = {path.name: path.read_text() for path in (tmp_path / "run" / "data_gate").iterdir()}
     assert kept == {
-        DATA_REPORT_FILE: verdict.model_dump_json(),
+        REPORT_FILE: verdict.model_dump_json(),
         SCHEMA_FILE: "the schema",
         DIFF_FILE: "the diff",
     }
@@ -120,7 +123,7 @@ def test_warnings_about_the_data_refuse_nothing(collected, tmp_path):
     result = collected(DataGate=outputs, Pusher={"pushed_model": [pushed]})
     assert (result.state, result.pushed) == ("pushed", "/serving/7")
     assert result.gates == (Gate("DataGate", True, verdict.reason()),)
-    assert [path.name for path in (tmp_path / "run" / "data_gate").iterdir()] == [DATA_REPORT_FILE]
+    assert [path.name for path in (tmp_path / "run" / "data_gate").iterdir()] == [REPORT_FILE]
     assert json.loads(collected(ExampleGen={}).to_json())["data_gate"] is None
 
 
@@ -148,8 +151,3 @@ def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
     recorded = json.loads(result.to_json())["smoke_test"]
     assert recorded["checks"][0]["check"] == "parity"
     assert json.loads(collected(ExampleGen={}).to_json())["smoke_test"] is None
-
-
-def test_many_reasons_are_counted():
-    assert shortened(["a", "b", "c"]) == "a; b; c"
-    assert shortened(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more)"

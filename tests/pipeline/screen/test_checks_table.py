@@ -91,7 +91,7 @@ def test_a_sound_model_ends_with_passed() -> None:
 def test_a_warning_passes() -> None:
     lines = in_a_pipe(report(*FINITE, HARM))
     assert lines[0] == "Smoke test: 1 warning"
-    assert lines[-1] == "passed: 3 checks passed, 1 warnings"
+    assert lines[-1] == "passed: 3 checks passed, 1 warning"
 
 
 def test_nothing_to_check_is_refused() -> None:
@@ -100,7 +100,7 @@ def test_nothing_to_check_is_refused() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_every_width_shows_everything_and_nothing_wider(width: int) -> None:
-    long = PARITY.model_copy(update={"actual": "#" * 150, "signature": "日本" * 30})
+    long = PARITY.model_copy(update={"received": "#" * 150, "signature": "日本" * 30})
     text = COLOUR.sub("", on_a_terminal(report(long, *CHECKS), width))
     assert max(map(cell_len, text.splitlines())) <= width
     for word in ("block", "warn", "parity", "serve_features", "row 3", "next: look", "harm", "no regression", "1.3 s"):
@@ -136,7 +136,7 @@ def test_no_name_of_a_model_reaches_the_terminal_as_a_command(hostile: str, widt
 
 
 def test_a_value_of_megabytes_is_cut() -> None:
-    assert len(on_a_terminal(report(PARITY.model_copy(update={"actual": "ä" * 10_000_000})), 80)) < 5000
+    assert len(on_a_terminal(report(PARITY.model_copy(update={"received": "ä" * 10_000_000})), 80)) < 5000
 
 
 SHOW = """

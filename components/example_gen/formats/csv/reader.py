@@ -14,6 +14,7 @@ from components.example_gen.formats.csv.cells import Table
 from components.example_gen.formats.csv.rows import count_lines
 from components.example_gen.formats.csv.text import Piece, TextSource, codec, header, is_divisible, pieces
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 _SCAN_BYTES = 1 << 20
 """What is looked at together to find row ends: it stays in the processor's cache."""
@@ -156,6 +157,6 @@ def _refuse_lacking(file: str, names: Sequence[str], types: Mapping[str, Feature
     present = set(names)
     if lacking := [name for name in types or () if name not in present]:
         raise UserError(
-            f"{file}: no column {lacking[0]!r}; it has {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}",
+            f"{file}: no column {lacking[0]!r}; it has {listed(names)}",
             hint="all files of a table need the same columns",
         )

@@ -61,7 +61,10 @@ def codec(csv: CsvOptions) -> str:
         name = codecs.lookup(csv.encoding).name
     except LookupError as error:
         raise UserError(
-            f"data.csv.encoding: unknown encoding {csv.encoding!r}", hint="for example utf-8, latin-1, cp1252, utf-16"
+            "unknown encoding",
+            field=("data", "csv", "encoding"),
+            received=csv.encoding,
+            hint="for example utf-8, latin-1, cp1252, utf-16",
         ) from error
     return "utf-8" if name == "utf-8-sig" else name
 

@@ -63,7 +63,9 @@ def query(
             described = cursor.adbc_execute_schema(body)
             if not len(described):
                 raise UserError(
-                    "data.sql.query: expected a query that gives rows", hint="for example SELECT * FROM orders"
+                    "expected a query that gives rows",
+                    field=("data", "sql", "query"),
+                    hint="for example SELECT * FROM orders",
                 )
             distinct("data.sql.query", described.names)
             cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(block_bytes)})
@@ -177,13 +179,16 @@ def _refuse_infinite(array: pa.Array, name: str) -> None:
         return
     if first is not None and first < earliest:
         raise UserError(
-            f"data.sql.query: column {name!r} holds an infinite date, or one that Arrow can't hold",
+            f"column {name!r} holds an infinite date, or one that Arrow can't hold",
+            field=("data", "sql", "query"),
             hint=f"leave it out in the query: CASE WHEN isfinite({name}) THEN {name} END AS {name}",
         )
 
 
 def _refused(error: Exception, secrets: list[str]) -> UserError:
-    return UserError(f"data.sql.query: PostgreSQL says: {_reason(error, secrets)}", hint="try the query in psql")
+    return UserError(
+        f"PostgreSQL says: {_reason(error, secrets)}", field=("data", "sql", "query"), hint="try the query in psql"
+    )
 
 
 def _reason(error: Exception, secrets: list[str]) -> str:

@@ -89,7 +89,8 @@ def _url(sql: SqlOptions, environment: Mapping[str, str]) -> tuple[str, str]:
     url = environment.get(sql.url_env, "").strip()
     if not url:
         raise UserError(
-            f"data.sql.url_env: the environment variable {sql.url_env} is not set; expected the database's URL in it",
+            f"the environment variable {sql.url_env} is not set; expected the database's URL in it",
+            field=("data", "sql", "url_env"),
             hint=f"export {sql.url_env}='postgresql://user:password@host/database' and run again",
         )
     return url, f"data.sql.url_env ({sql.url_env})"

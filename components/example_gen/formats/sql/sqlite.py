@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from components.example_gen.formats.pieces import PIECE_ROWS, distinct
 from preprocessing.errors import UserError
+from preprocessing.text import first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,9 @@ def _columns(cursor: sqlite3.Cursor, block_bytes: int) -> tuple[list[str], list[
     """The names and the kinds of values of each column."""
     if cursor.description is None:
         raise UserError(
-            "data.sql.query: expected a query that gives rows", hint="for example SELECT * FROM orders WHERE paid"
+            "expected a query that gives rows",
+            field=("data", "sql", "query"),
+            hint="for example SELECT * FROM orders WHERE paid",
         )
     names = distinct("data.sql.query", [column[0] for column in cursor.description])
     kinds: list[set[type]] = [set() for _ in names]
@@ -101,7 +104,8 @@ def _schema(names: Sequence[str], kinds: Sequence[set[type]]) -> pa.Schema:
         values = seen - {type(None)}
         if bytes in values and len(values) > 1:
             raise UserError(
-                f"data.sql.query: column {name!r} holds blobs together with text or numbers",
+                f"column {name!r} holds blobs together with text or numbers",
+                field=("data", "sql", "query"),
                 hint=f'give it one type in the query, for example CAST("{name}" AS TEXT) AS "{name}"',
             )
         if not values:
@@ -127,7 +131,8 @@ def _batches(
             yield pa.RecordBatch.from_arrays([_array(cells, field.type) for field, cells in columns], schema=schema)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UserError(
-            f"data.sql.query: the query gives other values each time it runs: {str(error).splitlines()[0]}",
+            f"the query gives other values each time it runs: {first_line(error)}",
+            field=("data", "sql", "query"),
             hint="leave random() and the like out of it",
         ) from error
 
@@ -143,9 +148,9 @@ def _array(cells: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
 
 
 def _explained(path: str, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0]
+    reason = first_line(error)
     if "not a database" in reason or "unable to open" in reason or "malformed" in reason:
         return UserError(
             f"{path}: can't be read as an SQLite database: {reason}", hint="check the file behind data.sql"
         )
-    return UserError(f"data.sql.query: {path}: {reason}", hint="try the query in the sqlite3 shell")
+    return UserError(f"{path}: {reason}", field=("data", "sql", "query"), hint="try the query in the sqlite3 shell")

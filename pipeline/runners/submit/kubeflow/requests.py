@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from components.cloud.http import Api, HttpRequest
 from pipeline.config.targets import KubeflowTarget
 from pipeline.runners.compile.compiled import Compiled
-from pipeline.runners.submit.http import Api, Request
 from pipeline.runners.submit.schedules import Schedule
 
 _PAGES = ("page_token", "next_page_token")
@@ -30,35 +30,35 @@ class Requests:
     compiled: Compiled
     parameters: dict[str, str | int]
 
-    def healthz(self) -> Request:
+    def healthz(self) -> HttpRequest:
         """Whether the API answers, before anything is made."""
         return self._request("GET", "healthz")
 
-    def find_experiment(self) -> Request:
+    def find_experiment(self) -> HttpRequest:
         """The target's experiment in its namespace."""
         return self._request("GET", "experiments", self._named(self.experiment) | self._namespace)
 
-    def create_experiment(self) -> Request:
+    def create_experiment(self) -> HttpRequest:
         """Makes it."""
         return self._request("POST", "experiments", body={"display_name": self.experiment} | self._namespace)
 
-    def find_run(self, name: str, experiment: str) -> Request:
+    def find_run(self, name: str, experiment: str) -> HttpRequest:
         """The runs of a name."""
         return self._request("GET", "runs", self._named(name) | {"experiment_id": experiment})
 
-    def create_run(self, name: str, experiment: str) -> Request:
+    def create_run(self, name: str, experiment: str) -> HttpRequest:
         """Starts a run."""
         return self._request("POST", "runs", body={"display_name": name} | self._pipeline(experiment))
 
-    def get_run(self, run: str) -> Request:
+    def get_run(self, run: str) -> HttpRequest:
         """A run, with the states of its tasks."""
         return self._request("GET", f"runs/{_quoted(run)}")
 
-    def find_schedules(self) -> Request:
+    def find_schedules(self) -> HttpRequest:
         """The recurring runs of the pipeline's name, in all experiments of the namespace."""
         return self._request("GET", "recurringruns", self._named(self.compiled.name) | self._namespace)
 
-    def create_schedule(self, experiment: str) -> Request:
+    def create_schedule(self, experiment: str) -> HttpRequest:
         """Makes the recurring run of the target's schedule."""
         schedule = self.target.schedule
         if schedule is None:
@@ -69,7 +69,7 @@ class Requests:
         body |= {"trigger": trigger, "max_concurrency": schedule.max_concurrent, "mode": "ENABLE", "no_catchup": True}
         return self._request("POST", "recurringruns", body=body)
 
-    def schedule(self, method: str, schedule: str, action: str = "") -> Request:
+    def schedule(self, method: str, schedule: str, action: str = "") -> HttpRequest:
         """Does something to one recurring run."""
         return self._request(method, f"recurringruns/{_quoted(schedule)}{action}")
 
@@ -103,8 +103,8 @@ class Requests:
 
     def _request(
         self, method: str, path: str, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
-    ) -> Request:
-        return Request(method, f"{self.target.host.rstrip('/')}/apis/v2beta1/{path}", params or {}, body)
+    ) -> HttpRequest:
+        return HttpRequest(method, f"{self.target.host.rstrip('/')}/apis/v2beta1/{path}", params or {}, body)
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ class RecurringRuns:
     experiment: str
     key: str = "recurring_run_id"
 
-    def create(self) -> Request:
+    def create(self) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.create_schedule(self.experiment)
 
-    def find(self) -> Request:
+    def find(self) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.find_schedules()
 
@@ -131,15 +131,15 @@ class RecurringRuns:
             for each in found
         ]
 
-    def pause(self, schedule: str) -> Request:
+    def pause(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.schedule("POST", schedule, ":disable")
 
-    def resume(self, schedule: str) -> Request:
+    def resume(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.schedule("POST", schedule, ":enable")
 
-    def delete(self, schedule: str) -> Request:
+    def delete(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.schedule("DELETE", schedule)
 
@@ -148,7 +148,7 @@ class RecurringRuns:
         return self.requests.link("recurringruns" if schedule is None else f"recurringrun/details/{schedule}")
 
 
-def listed(api: Api, request: Request, items: str, name: str) -> list[dict[str, Any]]:
+def listed(api: Api, request: HttpRequest, items: str, name: str) -> list[dict[str, Any]]:
     """What a list says about a name; the name is looked at again, as what is found may be deleted."""
     return [each for each in api.every(request, items, token=_PAGES) if each.get("display_name") == name]
 

@@ -1,18 +1,18 @@
 """Submits a pipeline to Kubeflow and asks how its run is going."""
 
 from collections.abc import Callable
-from dataclasses import replace as changed
 from typing import Any
 
+from components.cloud.http import Api, Patience
 from pipeline.config.targets import KubeflowTarget
 from pipeline.runners.compile.compiled import Compiled
 from pipeline.runners.submit import schedules
 from pipeline.runners.submit.creation import create_once
-from pipeline.runners.submit.http import Api, Patience, Request
 from pipeline.runners.submit.kubeflow.requests import RecurringRuns, Requests, listed
 from pipeline.runners.submit.kubeflow.status import read
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.outcome import RunStatus
+from pipeline.runners.submit.planned import Planned
 from preprocessing.errors import UserError
 
 
@@ -31,17 +31,18 @@ class Kubeflow:
         self._scheduled = options.schedule
         self._run_name = run_name
 
-    def plan(self) -> list[Request]:
+    def plan(self) -> list[Planned]:
         """See Service."""
         requests, experiment = self._requests, "{experiment_id}"
         sent = [
-            requests.healthz(),
-            requests.find_experiment(),
-            changed(requests.create_experiment(), only="where there is no such experiment"),
+            Planned(requests.healthz()),
+            Planned(requests.find_experiment()),
+            Planned(requests.create_experiment(), "where there is no such experiment"),
         ]
         if self._scheduled:
             return [*sent, *schedules.plan(RecurringRuns(requests, experiment))]
-        return [*sent, requests.find_run(self._run_name, experiment), requests.create_run(self._run_name, experiment)]
+        find, create = requests.find_run(self._run_name, experiment), requests.create_run(self._run_name, experiment)
+        return [*sent, Planned(find), Planned(create)]
 
     def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
         """See Service."""

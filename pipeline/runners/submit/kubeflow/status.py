@@ -7,7 +7,7 @@ no state. There is no error text and no artifact's metadata.
 
 from typing import Any
 
-from pipeline.runners.submit.answers import error_text, fields, objects, text_of
+from components.cloud.answers import error_text, fields, objects, text_of
 from pipeline.runners.submit.outcome import RunState, RunStatus, TaskState, TaskStatus
 from pipeline.runners.submit.times import seconds_between
 

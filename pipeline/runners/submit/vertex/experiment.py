@@ -3,12 +3,10 @@
 An experiment is a context in the project's metadata store; a job that belongs to it has its own context as a child.
 """
 
-from dataclasses import replace as changed
-from typing import Any
-
-from pipeline.runners.submit.answers import fields
+from components.cloud.answers import fields
+from components.cloud.http import Api, Patience
 from pipeline.runners.submit.creation import create_once
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
+from pipeline.runners.submit.planned import Planned
 from pipeline.runners.submit.vertex.requests import Requests
 from preprocessing.errors import UserError
 
@@ -16,13 +14,13 @@ _LOOKS, _SECONDS = 60, 2.0
 """How often and how long is waited for what Vertex makes in the background."""
 
 
-def plan_experiment(requests: Requests) -> list[Request]:
+def plan_experiment(requests: Requests) -> list[Planned]:
     """What `prepare` sends."""
     return [
-        requests.find_store(),
-        changed(requests.create_store(), only="where the project has no metadata store yet"),
-        requests.find_experiment(),
-        changed(requests.create_experiment(), only="where there is no such experiment"),
+        Planned(requests.find_store()),
+        Planned(requests.create_store(), "where the project has no metadata store yet"),
+        Planned(requests.find_experiment()),
+        Planned(requests.create_experiment(), "where there is no such experiment"),
     ]
 
 
@@ -32,11 +30,11 @@ def prepare(requests: Requests, api: Api, patience: Patience) -> None:
     Raises:
       UserError: that failed.
     """
-    if _found(api, requests.find_store()) is None:
+    if api.find(requests.find_store()) is None:
         # Its name is fixed: a second try can't make a second one.
         create_once(
             lambda: api.send(requests.create_store(), repeatable=True),
-            lambda: _found(api, requests.find_store()),
+            lambda: api.find(requests.find_store()),
             key="name",
             what="the metadata store",
             where=requests.link("runs"),
@@ -44,10 +42,10 @@ def prepare(requests: Requests, api: Api, patience: Patience) -> None:
             shared=True,
         )
         _await_store(requests, api, patience)
-    if _found(api, requests.find_experiment()) is None:
+    if api.find(requests.find_experiment()) is None:
         create_once(
             lambda: api.send(requests.create_experiment(), repeatable=True),
-            lambda: _found(api, requests.find_experiment()),
+            lambda: api.find(requests.find_experiment()),
             key="name",
             what="the experiment",
             where=requests.link("runs"),
@@ -56,11 +54,11 @@ def prepare(requests: Requests, api: Api, patience: Patience) -> None:
         )
 
 
-def plan_membership(requests: Requests, job: str) -> list[Request]:
+def plan_membership(requests: Requests, job: str) -> list[Planned]:
     """What `add` sends."""
     return [
-        changed(requests.get_job(job), only="until the run has a context"),
-        requests.add_to_experiment("{pipeline_run_context}"),
+        Planned(requests.get_job(job), "until the run has a context"),
+        Planned(requests.add_to_experiment("{pipeline_run_context}")),
     ]
 
 
@@ -87,18 +85,9 @@ def add(requests: Requests, api: Api, job: str, patience: Patience) -> str:
     return "the run could not be put into the experiment: Vertex has made no context for it yet"
 
 
-def _found(api: Api, request: Request) -> dict[str, Any] | None:
-    try:
-        return api.send(request)
-    except RequestError as error:
-        if error.status != 404:
-            raise
-        return None
-
-
 def _await_store(requests: Requests, api: Api, patience: Patience) -> None:
     for _ in range(_LOOKS):
-        if _found(api, requests.find_store()) is not None:
+        if api.find(requests.find_store()) is not None:
             return
         patience.sleep(_SECONDS)
     raise UserError("Vertex has not finished making the metadata store", hint="submit again in some minutes")

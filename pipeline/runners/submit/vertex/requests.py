@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from components.cloud.http import Api, HttpRequest
+from components.cloud.vertex import VertexProject
 from pipeline.config.targets import VertexTarget
 from pipeline.runners.compile.compiled import Compiled
-from pipeline.runners.submit.http import Api, Request
 from pipeline.runners.submit.schedules import Schedule
 
 _PAGES = ("pageToken", "nextPageToken")
@@ -32,52 +33,52 @@ class Requests:
     @property
     def address(self) -> str:
         """The server's."""
-        return (self.target.api_endpoint or f"https://{self.target.region}-aiplatform.googleapis.com").rstrip("/")
+        return self._project.address
 
-    def create_job(self, job: str) -> Request:
+    def create_job(self, job: str) -> HttpRequest:
         """Starts a run; a second request with the same ID is refused."""
         return self._request(
             "POST", f"{self._location}/pipelineJobs", {"pipelineJobId": job}, {"displayName": job} | self._job
         )
 
-    def get_job(self, job: str) -> Request:
+    def get_job(self, job: str) -> HttpRequest:
         """A run, with the states of its tasks."""
         return self._request("GET", f"{self._location}/pipelineJobs/{_quoted(job)}")
 
-    def find_store(self) -> Request:
+    def find_store(self) -> HttpRequest:
         """The project's metadata store, which experiments are in."""
         return self._request("GET", self._store)
 
-    def create_store(self) -> Request:
+    def create_store(self) -> HttpRequest:
         """Makes it: an operation that takes a while."""
         return self._request(
             "POST", f"{self._location}/metadataStores", {"metadataStoreId": "default"}, self._encryption
         )
 
-    def get(self, name: str) -> Request:
+    def get(self, name: str) -> HttpRequest:
         """Anything by its whole name."""
         return self._request("GET", name)
 
-    def find_experiment(self) -> Request:
+    def find_experiment(self) -> HttpRequest:
         """The target's experiment."""
         return self._request("GET", self._experiment)
 
-    def create_experiment(self) -> Request:
+    def create_experiment(self) -> HttpRequest:
         """Makes it."""
         name = str(self.target.experiment)
         body = {"displayName": name} | _EXPERIMENT
         return self._request("POST", f"{self._store}/contexts", {"contextId": name}, body)
 
-    def add_to_experiment(self, context: str) -> Request:
+    def add_to_experiment(self, context: str) -> HttpRequest:
         """Puts the run with this context into the experiment."""
         return self._request("POST", f"{self._experiment}:addContextChildren", body={"childContexts": [context]})
 
-    def find_schedules(self) -> Request:
+    def find_schedules(self) -> HttpRequest:
         """The schedules of the pipeline's name."""
         params = {"filter": f'display_name="{self.compiled.name}"', "pageSize": _PAGE}
         return self._request("GET", f"{self._location}/schedules", params)
 
-    def create_schedule(self) -> Request:
+    def create_schedule(self) -> HttpRequest:
         """Makes the target's schedule, active at once."""
         schedule = self.target.schedule
         if schedule is None:
@@ -98,8 +99,12 @@ class Requests:
         return f"{place}/{page}?project={self.target.project}"
 
     @property
+    def _project(self) -> VertexProject:
+        return VertexProject(self.target.project, self.target.region, self.target.api_endpoint or "")
+
+    @property
     def _location(self) -> str:
-        return f"projects/{self.target.project}/locations/{self.target.region}"
+        return self._project.location
 
     @property
     def _store(self) -> str:
@@ -126,8 +131,8 @@ class Requests:
 
     def _request(
         self, method: str, name: str, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
-    ) -> Request:
-        return Request(method, f"{self.address}/v1/{name}", params or {}, body)
+    ) -> HttpRequest:
+        return self._project.request(method, name, params, body)
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,11 @@ class Schedules:
     requests: Requests
     key: str = "name"
 
-    def create(self) -> Request:
+    def create(self) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.create_schedule()
 
-    def find(self) -> Request:
+    def find(self) -> HttpRequest:
         """See ScheduleRequests."""
         return self.requests.find_schedules()
 
@@ -155,24 +160,24 @@ class Schedules:
             for each in mine
         ]
 
-    def pause(self, schedule: str) -> Request:
+    def pause(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
         return self._on(schedule, ":pause")
 
-    def resume(self, schedule: str) -> Request:
+    def resume(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
         return self._on(schedule, ":resume")
 
-    def delete(self, schedule: str) -> Request:
+    def delete(self, schedule: str) -> HttpRequest:
         """See ScheduleRequests."""
-        return Request("DELETE", self.requests.get(schedule).url)
+        return HttpRequest("DELETE", self.requests.get(schedule).url)
 
     def link(self, schedule: str | None) -> str:
         """See ScheduleRequests."""
         return self.requests.link("schedules" if schedule is None else f"schedules/{schedule.rpartition('/')[2]}")
 
-    def _on(self, schedule: str, action: str) -> Request:
-        return Request("POST", self.requests.get(schedule).url + action, body={})
+    def _on(self, schedule: str, action: str) -> HttpRequest:
+        return HttpRequest("POST", self.requests.get(schedule).url + action, body={})
 
 
 def _quoted(identity: str) -> str:

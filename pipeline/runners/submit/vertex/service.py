@@ -5,14 +5,15 @@ from collections.abc import Callable
 from dataclasses import replace as changed
 from typing import Any
 
+from components.cloud.http import Api, Patience
 from pipeline.config.targets import VertexTarget
 from pipeline.runners.compile.compiled import Compiled
 from pipeline.runners.submit import schedules
 from pipeline.runners.submit.creation import create_once
 from pipeline.runners.submit.credentials import LOG_IN
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.outcome import RunStatus
+from pipeline.runners.submit.planned import Planned
 from pipeline.runners.submit.vertex import experiment
 from pipeline.runners.submit.vertex.requests import Requests, Schedules
 from pipeline.runners.submit.vertex.status import read
@@ -47,13 +48,13 @@ class Vertex:
         self._run_name, self._name_given = run_name, bool(options.run_name)
         self._in_experiment = target.experiment is not None
 
-    def plan(self) -> list[Request]:
+    def plan(self) -> list[Planned]:
         """See Service."""
         requests = self._requests
         if self._scheduled:
             return schedules.plan(Schedules(requests))
-        look = [requests.get_job(self._run_name)] if self._name_given else []
-        create = requests.create_job(self._run_name)
+        look = [Planned(requests.get_job(self._run_name))] if self._name_given else []
+        create = Planned(requests.create_job(self._run_name))
         if not self._in_experiment:
             return [*look, create]
         membership = experiment.plan_membership(requests, self._run_name)
@@ -107,9 +108,4 @@ class Vertex:
         return Submitted(name.rpartition("/")[2], requests.link(name), "; ".join(notes))
 
     def _job(self, api: Api) -> dict[str, Any] | None:
-        try:
-            return api.send(self._requests.get_job(self._run_name))
-        except RequestError as error:
-            if error.status != 404:
-                raise
-            return None
+        return api.find(self._requests.get_job(self._run_name))

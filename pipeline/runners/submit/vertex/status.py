@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.runners.submit.answers import error_text, fields, objects, text_of
+from components.cloud.answers import error_text, fields, objects, text_of
 from pipeline.runners.submit.outcome import RunState, RunStatus, TaskState, TaskStatus
 from pipeline.runners.submit.times import seconds_between
 

@@ -265,7 +265,7 @@ class TestBadRows:
         table = rows({"a": ["y" * 500, "1"], "b": ["x", "x"]})
         result = typed(table, {"a": "double", "b": "double"}, {}, WORDS, "t.csv")
         assert [row.place for row in result.bad] == [10, 20]
-        assert result.bad[0].reason == f"column 'a': expected a number, received {'y' * 80!r}..."
+        assert result.bad[0].reason == f"column 'a': expected a number, received {'y' * 80!r}... (500 characters)"
         assert result.bad[1].reason == "column 'b': expected a number, received 'x'"
         assert result.batch.num_rows == 0
 

@@ -158,5 +158,5 @@ def test_the_largest_difference() -> None:
 def test_texts_for_the_eye() -> None:
     assert text(floats(1 / 3, 2e9)) == "[0.3333333, 2e+09]"
     assert text(np.array([True, False])) == "[True, False]"
-    assert text(np.array([b"\xff", b"a" * 70], dtype=object)) == f"['\ufffd', '{'a' * 60}...']"
+    assert text(np.array([b"\xff", b"a" * 70], dtype=object)) == f"['\ufffd', '{'a' * 60}'... (70 characters)]"
     assert text(np.arange(10)) == "[0, 1, 2, 3, 4, 5, 6, 7, ... (10 values)]"

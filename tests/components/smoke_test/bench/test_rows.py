@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from support.stand_in import ModelRefusesError, StandIn, signature, texts
 
+from components.artifacts.golden import GoldenContract
 from components.smoke_test.bench.requests import decode, encode
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
-from components.smoke_test.export.golden import Golden, GoldenContract
+from components.smoke_test.export.golden import Golden
 
 TRANSFORM = Signature(
     "transform_features",

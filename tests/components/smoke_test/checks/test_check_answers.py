@@ -62,7 +62,7 @@ def test_a_model_of_which_nothing_is_known_is_asked_for_finite_outputs_as_declar
     results = run({"embedding": np.ones((3, 5), np.float32), "id": np.arange(3)})
     passed = {each.check for each in results if each.status == "passed"}
     assert passed == {"answers", "outputs", "finite"}
-    assert "smoke_test.expect.task" in of(results, "probabilities")[0].actual
+    assert "smoke_test.expect.task" in of(results, "probabilities")[0].received
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ def test_an_error_is_explained_and_nothing_else_is_judged(code: str, message: st
 
     results = list(check_answers(bench(refuse, **REGRESSION)))
     (found,) = failures(results)
-    assert (found.check, found.actual) == ("answers", f"{code}: {message}")
+    assert (found.check, found.received) == ("answers", f"{code}: {message}")
     assert hint in found.hint
-    assert {each.actual for each in results[1:]} == {"no signature answers the real rows: see the check `answers`"}
+    assert {each.received for each in results[1:]} == {"no signature answers the real rows: see the check `answers`"}
 
 
 def test_a_model_without_signatures_that_predict() -> None:
     transform = replace(signature("transform_features"), role="transform")
     failed, *others = check_answers(bench(lambda *_: {}, signatures=(transform,)))
-    assert (failed.check, failed.status, failed.actual) == ("answers", "failed", "only transform_features")
+    assert (failed.check, failed.status, failed.received) == ("answers", "failed", "only transform_features")
     assert {each.status for each in others} == {"skipped"}
     assert len({each.check for each in others}) == 6
 
 
 @pytest.mark.parametrize(
-    ("changes", "actual"),
+    ("changes", "received"),
     [
         ({"probabilities": np.array(GOOD, np.float64)}, "probabilities: float64 [3, 2]"),
         ({"probabilities": np.array(GOOD, np.float32)[:, None]}, "probabilities: float32 [3, 1, 2]"),
@@ -107,19 +107,19 @@ def test_a_model_without_signatures_that_predict() -> None:
     ],
     ids=["type", "rank", "rows", "text", "extra"],
 )
-def test_outputs_must_be_as_promised(changes: Any, actual: str) -> None:
+def test_outputs_must_be_as_promised(changes: Any, received: str) -> None:
     (found,) = of(run(named() | changes, promise=True, **BINARY), "outputs")
     assert (found.status, found.signature) == ("failed", "serving_default")
     assert found.expected == "classes: string [3, 2], label: string [3], probabilities: float32 [3, 2]"
-    assert actual in found.actual
-    assert ("float32" in found.hint) is ("float64" in actual)
+    assert received in found.received
+    assert ("float32" in found.hint) is ("float64" in received)
 
 
 def test_an_output_that_is_not_there_is_named() -> None:
     outputs = named()
     outputs["scores"] = outputs.pop("probabilities")
     (found,) = of(run(outputs, promise=True, **BINARY), "outputs")
-    assert (found.status, found.actual) == (
+    assert (found.status, found.received) == (
         "failed",
         "classes: string [3, 2], label: string [3], scores: float32 [3, 2]",
     )
@@ -147,7 +147,7 @@ def test_float64_is_what_another_project_may_declare_unless_the_task_is_known() 
     numbers = {"score": np.array([1.0, 2.0, 3.0], np.float64)}
     assert status(run(numbers))["outputs"] == "passed"
     (found,) = of(run(numbers, task="regression", prediction="score"), "outputs")
-    assert (found.status, found.actual) == ("failed", "score: float64 [3]")
+    assert (found.status, found.received) == ("failed", "score: float64 [3]")
     assert found.expected == "score: float32 [3] or float32 [3, 1], as the task is regression"
 
 
@@ -176,7 +176,7 @@ def test_finite_names_the_first_row_and_counts_the_others(bad: float) -> None:
     results = run(named([[0.9, 0.1], [bad, 0.5], [0.5, bad]]), **BINARY)
     # Comparisons with NaN would fail too and hide it: they leave these rows out.
     assert failed(results) == [("finite", 11)]
-    assert failures(results)[0].actual.endswith("(and 1 more of 3 rows)")
+    assert failures(results)[0].received.endswith("(and 1 more of 3 rows)")
 
 
 def test_every_numeric_output_must_be_finite() -> None:
@@ -221,7 +221,7 @@ def test_classes_must_be_in_order_in_every_row() -> None:
     results = run(outputs, **BINARY)
     assert failed(results) == [("classes", 11)]
     (found,) = failures(results)
-    assert (found.expected, found.actual) == ("['no', 'yes']", "['yes', 'no']")
+    assert (found.expected, found.received) == ("['no', 'yes']", "['yes', 'no']")
 
 
 def test_classes_may_have_another_name_or_be_a_list_of_their_own() -> None:

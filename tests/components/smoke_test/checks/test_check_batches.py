@@ -107,14 +107,14 @@ def test_an_empty_batch_that_is_an_error() -> None:
 
     (found,) = failures(run(refuse))
     assert (found.check, found.case, found.signature) == ("batch_sizes", "0 rows", "serving_default")
-    assert found.actual == "InvalidArgument: assertion failed"
+    assert found.received == "InvalidArgument: assertion failed"
     assert "empty batch" in found.hint
 
 
 def test_an_empty_batch_that_gets_an_answer_for_a_row() -> None:
     (found,) = failures(run(of_x(lambda x: x if len(x) else np.zeros(1))))
     assert (found.case, found.row) == ("0 rows", None)
-    assert (found.expected, found.actual) == ("the same answers in a batch of 0: value shape [0]", "shape [1]")
+    assert (found.expected, found.received) == ("the same answers in a batch of 0: value shape [0]", "shape [1]")
 
 
 def test_a_fixed_batch_size() -> None:
@@ -139,7 +139,7 @@ def test_a_variable_that_changes_with_each_call(step: float) -> None:
     (found,) = of(run(of_x(lambda x: np.full(len(x), 2 + step * next(calls)))), "repeatable")
     assert found.status == "failed"
     assert "a variable changes" in found.hint
-    assert (step == 0.1) or "moves one way" in found.actual
+    assert (step == 0.1) or "moves one way" in found.received
 
 
 def test_an_answer_that_depends_on_what_was_asked_before() -> None:
@@ -182,12 +182,12 @@ def test_an_error_that_only_many_clients_get() -> None:
         return {"value": inputs["x"]}
 
     (found,) = failures(run(refuse))
-    assert (found.check, found.actual) == ("threads", "Aborted: busy")
+    assert (found.check, found.received) == ("threads", "Aborted: busy")
 
 
 def test_one_client_is_no_crowd() -> None:
     results = run(SOUND, config={"batches": {"threads": 1}})
-    assert of(results, "threads")[0].actual == "smoke_test.batches.threads is 1"
+    assert of(results, "threads")[0].received == "smoke_test.batches.threads is 1"
 
 
 def test_outputs_that_belong_to_no_row_and_scalar_inputs_stay_as_they_are() -> None:
@@ -223,7 +223,7 @@ def test_a_signature_for_one_example_at_a_time() -> None:
 def test_a_single_row() -> None:
     results = run(SOUND, x=(2.0,))
     assert failed(results) == set()
-    assert of(results, "row_order")[0].actual == "there is only one row"
+    assert of(results, "row_order")[0].received == "there is only one row"
 
 
 def test_labels_may_change_where_two_classes_are_equally_probable() -> None:
@@ -254,7 +254,7 @@ def test_a_batch_whose_answer_no_message_holds_is_skipped_with_the_reason() -> N
         ("1 row", "passed"),
         ("1000 rows", "skipped"),
     ]
-    assert "1.9 GiB" in of(results, "batch_sizes")[2].actual
+    assert "1.9 GiB" in of(results, "batch_sizes")[2].received
 
 
 def test_nothing_is_asked_of_a_model_that_does_not_answer() -> None:
@@ -263,4 +263,4 @@ def test_nothing_is_asked_of_a_model_that_does_not_answer() -> None:
 
     results = run(refuse)
     assert [each.status for each in results] == ["skipped"] * 4
-    assert "see the check `answers`" in results[0].actual
+    assert "see the check `answers`" in results[0].received

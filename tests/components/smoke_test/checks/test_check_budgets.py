@@ -82,12 +82,12 @@ def test_percentiles_by_nearest_rank_and_throughput_by_the_median() -> None:
 def test_a_fast_model_keeps_to_every_budget(run: Any) -> None:
     results = run(Clock(request=0.002, row=0.0))
     assert not failures(results)
-    latency = {each.case: each.actual for each in of(results, "latency")}
+    latency = {each.case: each.received for each in of(results, "latency")}
     assert latency == {"p50": "2 ms", "p90": "2 ms", "p99": "2 ms"}
-    assert of(results, "throughput")[0].actual == "128,000 rows/s"  # 256 rows in 2 ms
-    assert of(results, "memory")[0].actual == "100 MiB"
-    assert of(results, "load_time")[0].actual == "1 s"
-    assert [each.actual for each in of(results, "champion_budget")] == ["no champion was given"]
+    assert of(results, "throughput")[0].received == "128,000 rows/s"  # 256 rows in 2 ms
+    assert of(results, "memory")[0].received == "100 MiB"
+    assert of(results, "load_time")[0].received == "1 s"
+    assert [each.received for each in of(results, "champion_budget")] == ["no champion was given"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_slow_batches_are_tried_a_few_times_only(run: Any, row: float, batches: 
 def test_the_champion_is_measured_in_turn_with_as_many_requests(run: Any) -> None:
     own, other = Clock(request=0.002), Clock(request=0.001)
     results = run(own, other, requests=50, max_slowdown=1.9)
-    ratios = {each.case: (each.status, each.actual) for each in of(results, "champion_budget")}
+    ratios = {each.case: (each.status, each.received) for each in of(results, "champion_budget")}
     assert ratios["latency p50"] == ("failed", "2.00 times")
     assert ratios["throughput"][0] == "passed"  # (2 + 0.256) / (1 + 0.256) = 1.80
     # One to warm up, and 50 in ten rounds; the candidate's are preceded by five tries.
@@ -136,7 +136,7 @@ def test_the_champion_is_measured_in_turn_with_as_many_requests(run: Any) -> Non
 
 def test_growth_against_the_champion(run: Any) -> None:
     results = run(Clock(memory_mb=640), Clock(memory_mb=200), load=3.5, sizes=(7, 2))
-    grown = {each.case: (each.status, each.actual) for each in of(results, "champion_budget")}
+    grown = {each.case: (each.status, each.received) for each in of(results, "champion_budget")}
     assert grown["memory"] == ("failed", "3.20 times")
     assert grown["load time"] == ("failed", "3.50 times")
     assert grown["size"] == ("failed", "3.50 times")
@@ -151,7 +151,7 @@ def test_small_differences_of_small_things_are_no_growth(run: Any) -> None:
 def test_a_champion_that_cannot_answer_is_no_measure(run: Any, rival: Clock) -> None:
     results = run(Clock(), rival)
     assert not failures(results)
-    reasons = [each.actual for each in of(results, "champion_budget") if each.status == "skipped"]
+    reasons = [each.received for each in of(results, "champion_budget") if each.status == "skipped"]
     assert "the champion answered none of the requests" in reasons
 
 
@@ -159,7 +159,7 @@ def test_a_champion_that_cannot_answer_is_no_measure(run: Any, rival: Clock) -> 
 def test_an_error_is_not_called_slow(run: Any, rows: int) -> None:
     [failure] = failures(run(Clock(refused=(rows,))))
     assert (failure.check, failure.case) == ("latency", NOT_MEASURED)
-    assert failure.actual == f"an error for a batch of {rows}"
+    assert failure.received == f"an error for a batch of {rows}"
 
 
 def test_the_candidates_end_is_the_gates_business(run: Any) -> None:

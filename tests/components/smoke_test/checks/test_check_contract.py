@@ -33,7 +33,7 @@ def test_features_of_the_schema() -> None:
     assert [each.status for each in check_schema(contract(), whole)] == ["passed"]
     [bad] = check_schema(contract(), schema('feature { name: "a" type: BYTES }'))
     assert bad.status == "failed"
-    assert bad.actual == "'a' is BYTES in the schema and float32 in the model; 'b' is not in the schema"
+    assert bad.received == "'a' is BYTES in the schema and float32 in the model; 'b' is not in the schema"
     assert [each.status for each in check_schema(contract(), None)] == ["skipped"]
     assert [each.status for each in check_schema(contract(features={}), good)] == ["skipped"]
 
@@ -65,13 +65,13 @@ def test_a_promise_that_is_kept() -> None:
 def test_a_promise_that_is_broken(change: Any, says: str) -> None:
     [result] = check_signatures(contract(replace(SERVE, **change), promised=PROMISE))
     assert (result.status, result.signature) == ("failed", "serve")
-    assert says in result.actual
+    assert says in result.received
     assert result.hint
 
 
 def test_a_promised_signature_that_is_not_there() -> None:
     failed, other = check_signatures(contract(replace(SERVE, name="other"), promised=PROMISE))
-    assert (failed.status, failed.actual) == ("failed", "no such signature, only other")
+    assert (failed.status, failed.received) == ("failed", "no such signature, only other")
     assert (other.status, other.signature) == ("passed", "other")
 
 
@@ -85,7 +85,7 @@ def test_a_transform_signature_may_give_more_than_its_row_key() -> None:
 def test_without_a_promise_batches_must_be_open() -> None:
     assert [each.status for each in check_signatures(contract(SERVE))] == ["passed"]
     [fixed] = check_signatures(contract(replace(SERVE, inputs={"a": TensorSpec("float32", (32, 4))})))
-    assert (fixed.status, fixed.actual) == ("failed", "input 'a' is float32 [32, 4]")
+    assert (fixed.status, fixed.received) == ("failed", "input 'a' is float32 [32, 4]")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,10 @@ def test_without_a_promise_batches_must_be_open() -> None:
 def test_a_client_of_the_champion_that_would_break(change: Any, says: str) -> None:
     candidate = contract(replace(SERVE, **change))
     [result] = check_champion_contract(candidate, contract(SERVE), SmokeTestConfig())
-    assert (result.status, result.actual) == ("failed", says) if "instead" not in says else ("failed", result.actual)
-    assert says in result.actual
+    assert (
+        (result.status, result.received) == ("failed", says) if "instead" not in says else ("failed", result.received)
+    )
+    assert says in result.received
     accepted = SmokeTestConfig(accept_contract_change=True)
     assert [each.status for each in check_champion_contract(candidate, contract(SERVE), accepted)] == ["skipped"]
 
@@ -120,18 +122,18 @@ def test_additions_break_no_client() -> None:
     results = check_champion_contract(candidate, contract(SERVE), SmokeTestConfig())
     assert [each.status for each in results] == ["passed"]
     [skipped] = check_champion_contract(candidate, "no champion was given", SmokeTestConfig())
-    assert (skipped.status, skipped.actual) == ("skipped", "no champion was given")
+    assert (skipped.status, skipped.received) == ("skipped", "no champion was given")
 
 
 def test_inputs_that_no_request_can_be_made_of() -> None:
     assert unheard_of(contract(SERVE)) is None
     failure = unheard_of(contract(replace(SERVE, inputs={"table": TensorSpec("resource", ())})))
     assert failure is not None
-    assert (failure.check, failure.status, failure.actual) == ("signatures", "failed", "input 'table' is resource []")
+    assert (failure.check, failure.status, failure.received) == ("signatures", "failed", "input 'table' is resource []")
 
 
 def test_other_classes_break_clients() -> None:
     classes = {"task": "multiclass", "classes": ("x", "y")}
     other = contract(SERVE, **classes | {"classes": ("y", "x")})
     [result] = check_champion_contract(other, contract(SERVE, **classes), SmokeTestConfig())
-    assert (result.status, result.actual) == ("failed", "classes ['y', 'x'] instead of ['x', 'y']")
+    assert (result.status, result.received) == ("failed", "classes ['y', 'x'] instead of ['x', 'y']")

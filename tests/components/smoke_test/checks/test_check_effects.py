@@ -205,9 +205,9 @@ def test_one_answer_to_everything(check: Check) -> None:
     for name in ("constant", "one_hot_constant"):
         result = check(name)["constant"]
         assert result.status == "failed"
-        assert "for every row" in result.actual
-    assert check("constant")["constant"].actual.startswith("[0.5, 0.5]")
-    assert check("constant", ROWS[:3] * 10)["constant"].actual == "3 different rows among 30; it takes at least 8"
+        assert "for every row" in result.received
+    assert check("constant")["constant"].received.startswith("[0.5, 0.5]")
+    assert check("constant", ROWS[:3] * 10)["constant"].received == "3 different rows among 30; it takes at least 8"
 
 
 def test_rows_of_one_class_may_all_be_certain(check: Check) -> None:
@@ -219,23 +219,23 @@ def test_a_feature_that_mattered_in_training_and_does_not_here(check: Check) -> 
     for name in ("drops_size", "weak_size", "examples_drop_size"):
         result = check(name, importance=IMPORTANCE)["feature_effect"]
         assert result.status == "failed", name
-        assert result.actual.startswith("size: ")
-        assert "for the trainer 0.2" in result.actual
-        assert "count" not in result.actual
+        assert result.received.startswith("size: ")
+        assert "for the trainer 0.2" in result.received
+        assert "count" not in result.received
     assert check("drops_size", importance=IMPORTANCE | {"size": 0.001})["feature_effect"].status == "passed"
-    assert check("drops_size")["feature_effect"].actual == "the trainer left no importances of the features"
+    assert check("drops_size")["feature_effect"].received == "the trainer left no importances of the features"
 
 
 def test_a_feature_that_the_signature_does_not_take(check: Check) -> None:
     result = check("sound", importance=IMPORTANCE | {"weight": 0.2})["feature_effect"]
-    assert result.actual == "weight: the signature does not take it"
+    assert result.received == "weight: the signature does not take it"
 
 
 def test_a_feature_with_one_value_in_these_rows_says_nothing(check: Check) -> None:
     rows = [{**row, "size": np.array([1.0], np.float32)} for row in ROWS]
     result = check("drops_size", rows, importance=IMPORTANCE)["feature_effect"]
     assert result.status == "passed"
-    assert result.actual == "so it is for count, colour, shape"
+    assert result.received == "so it is for count, colour, shape"
 
 
 def test_sorted_rows_in_which_a_shuffle_moves_little(check: Check) -> None:
@@ -247,12 +247,12 @@ def test_sorted_rows_in_which_a_shuffle_moves_little(check: Check) -> None:
 def test_most_features_ignored(check: Check) -> None:
     result = check("only_size")["ignored_features"]
     assert result.status == "failed"
-    assert result.actual == "3 of 4: colour, count, shape"
+    assert result.received == "3 of 4: colour, count, shape"
     assert check("only_size", effects={"max_ignored": 0.75})["ignored_features"].status == "passed"
-    assert check("drops_size")["ignored_features"].actual == "1 of 4: size"
+    assert check("drops_size")["ignored_features"].received == "1 of 4: size"
     # What never varies can't be learned from.
     rows = [{**row, "colour": ROWS[0]["colour"], "shape": ROWS[0]["shape"]} for row in ROWS]
-    assert check("only_size", rows)["ignored_features"].actual == "1 of 2: count"
+    assert check("only_size", rows)["ignored_features"].received == "1 of 2: count"
 
 
 def test_made_up_and_few_rows_say_nothing_of_effects(check: Check) -> None:
@@ -265,18 +265,18 @@ def test_made_up_and_few_rows_say_nothing_of_effects(check: Check) -> None:
 def test_a_model_that_refuses_large_batches(check: Check) -> None:
     for name in ("constant", "feature_effect", "ignored_features"):
         result = check("few_rows", importance=IMPORTANCE)[name]
-        assert result.actual.startswith("it does not answer 240 rows at once: InvalidArgument")
+        assert result.received.startswith("it does not answer 240 rows at once: InvalidArgument")
 
 
 def test_a_label_that_is_required(check: Check) -> None:
-    for name, actual in (
+    for name, received in (
         ("needs_label", "with the label, an answer"),
         ("nan_without_label", "NaN or infinity; with the label, an answer"),
         ("needs_label_argument", "the argument bought has no default, so every request must give it"),
     ):
         result = check(name)["label_required"]
         assert result.status == "failed"
-        assert actual in result.actual
+        assert received in result.received
     without = [{column: values for column, values in row.items() if column != LABEL} for row in ROWS]
     assert check("needs_label", without)["label_required"].status == "failed"
     assert check("sound", label=None)["label_required"].status == "skipped"
@@ -286,18 +286,18 @@ def test_a_label_that_is_required(check: Check) -> None:
 def test_a_label_that_changes_the_answer(check: Check, signature: str) -> None:
     result = check(signature)["label_ignored"]
     assert result.status == "failed"
-    assert result.actual.startswith("with ['yes']: probabilities [")
-    assert result.actual.endswith("(16 of 16 rows)")
+    assert result.received.startswith("with ['yes']: probabilities [")
+    assert result.received.endswith("(16 of 16 rows)")
 
 
 def test_labels_by_what_is_known_of_them(check: Check) -> None:
-    assert check("sound")["label_ignored"].actual == "the signature has no such argument"
-    assert check("parses_label")["label_ignored"].actual == "the same with 2 labels"
+    assert check("sound")["label_ignored"].received == "the signature has no such argument"
+    assert check("parses_label")["label_ignored"].received == "the same with 2 labels"
     nothing = [{column: values for column, values in row.items() if column != LABEL} for row in ROWS]
-    assert check("parses_label", nothing)["label_ignored"].actual == "the same with 2 labels"
+    assert check("parses_label", nothing)["label_ignored"].received == "the same with 2 labels"
     # Nothing is known but that it is read, and is text.
-    assert check("parses_label", nothing, classes=None)["label_ignored"].actual == "the same with 2 labels"
+    assert check("parses_label", nothing, classes=None)["label_ignored"].received == "the same with 2 labels"
     numbers = [{**row, LABEL: np.array([i % 3])} for i, row in enumerate(nothing)]
-    assert check("examples", numbers, classes=None, task=None)["label_ignored"].actual == "the same with 3 labels"
+    assert check("examples", numbers, classes=None, task=None)["label_ignored"].received == "the same with 3 labels"
     prices = check("examples", nothing, classes=None, range=(1.0, 9.0), task="regression")
-    assert prices["label_ignored"].actual == "the same with 3 labels"
+    assert prices["label_ignored"].received == "the same with 3 labels"

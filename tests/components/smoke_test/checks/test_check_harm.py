@@ -198,7 +198,7 @@ def test_sound_signatures_of_both_forms(check: Check) -> None:
     assert ("random_bytes", "examples") in passed
     assert the(results, "missing_required").status == "skipped"
     assert (
-        the([each for each in results if each.signature == "sound"], "unknown_category").actual
+        the([each for each in results if each.signature == "sound"], "unknown_category").received
         == "1 request: 1 answered"
     )
 
@@ -208,14 +208,14 @@ def test_a_plain_network_may_answer_nan_to_what_is_no_number(check: Check) -> No
     results = check("plain", rows=rows)
     assert failures(results) == []
     assert the(results, "nan").expected == "an answer, or the error InvalidArgument"
-    assert the(results, "missing_required").actual == "1 request: 1 InvalidArgument"
-    assert the(results, "random_bytes").actual == "no signature takes serialized tf.Examples"
+    assert the(results, "missing_required").received == "1 request: 1 InvalidArgument"
+    assert the(results, "random_bytes").received == "no signature takes serialized tf.Examples"
     # It may be asked for more.
     assert ("harm", "nan", "plain") in failures(check("plain", rows=rows, expected={"nan": "answer"}))
 
 
 @pytest.mark.parametrize(
-    ("signature", "case", "actual"),
+    ("signature", "case", "received"),
     [
         ("nan_when_missing", "missing_optional", "size: left out: NaN in probabilities"),
         ("nan_when_missing", "missing_feature", "size: left out: NaN in probabilities"),
@@ -229,11 +229,11 @@ def test_a_plain_network_may_answer_nan_to_what_is_no_number(check: Check) -> No
         ("nosy", "extra_feature", "lockgate_unknown_feature: a number: probabilities ["),
     ],
 )
-def test_what_came_back_is_named(check: Check, signature: str, case: str, actual: str) -> None:
+def test_what_came_back_is_named(check: Check, signature: str, case: str, received: str) -> None:
     results = check(signature)
     result = the(results, case)
     assert result.status == "failed"
-    assert actual in result.actual
+    assert received in result.received
     assert result.signature == signature
     assert f"expected: {{{case}: " in result.hint
     # Nothing else is wrong with it.
@@ -245,24 +245,24 @@ def test_an_outcome_can_be_chosen(check: Check) -> None:
     assert the(check("refuses_unknown", expected={"unknown_category": "error"}), "unknown_category").status == "passed"
     refused = the(check("sound", expected={"unknown_category": "error"}), "unknown_category")
     assert refused.status == "failed"
-    assert refused.actual.startswith("colour: 'lockgate: never seen': an answer")
+    assert refused.received.startswith("colour: 'lockgate: never seen': an answer")
     assert the(check("overflows", expected={"largest": "any"}), "largest").status == "passed"
     skipped = the(check("overflows", expected={"largest": "skip"}), "largest")
-    assert (skipped.status, skipped.actual) == ("skipped", "off: smoke_test.harm.expected says skip")
+    assert (skipped.status, skipped.received) == ("skipped", "off: smoke_test.harm.expected says skip")
 
 
 def test_a_request_that_leaves_something_behind(check: Check) -> None:
     results = check("remembers")
     recovery = the(results, "", "recovery")
     assert recovery.status == "failed"
-    assert recovery.actual.startswith("after missing_feature (count: left out): probabilities [")
+    assert recovery.received.startswith("after missing_feature (count: left out): probabilities [")
 
 
 def test_wide_models_are_tried_here_and_there(check: Check) -> None:
     results = check("sound", max_features=2)
-    assert the(results, "missing_feature").actual == "2 requests: 2 answered"
+    assert the(results, "missing_feature").received == "2 requests: 2 answered"
     # All of the optional ones are left out together all the same.
-    assert the(results, "missing_optional").actual == "5 requests: 5 answered"
+    assert the(results, "missing_optional").received == "5 requests: 5 answered"
 
 
 @pytest.mark.slow

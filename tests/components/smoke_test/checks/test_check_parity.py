@@ -106,7 +106,7 @@ def test_every_way_to_ask_gives_the_trainers_numbers() -> None:
         ("predict_transformed", "transform graph and model"),
     ]
     assert [each.signature for each in of(results, "signatures_agree")] == ["predict_transformed", "serve_features"]
-    assert of(results, "golden")[0].actual == "4 rows"
+    assert of(results, "golden")[0].received == "4 rows"
 
 
 @pytest.mark.parametrize(("off", "found"), [(0.009, False), (0.012, True)])
@@ -123,7 +123,7 @@ def test_a_stale_vocabulary_is_named_by_its_feature() -> None:
     results = run(model(lambda examples: transform(examples, ("Oslo", "Rome", "Bonn"))))
     (feature,) = of(results, "transform_parity")
     assert (feature.status, feature.case, feature.signature) == ("failed", "city_xf", "transform_features")
-    assert (feature.row, feature.expected, feature.actual) == (10, "city_xf [0]", "[1] (and in 2 more rows)")
+    assert (feature.row, feature.expected, feature.received) == (10, "city_xf [0]", "[1] (and in 2 more rows)")
     assert "vocabulary" in feature.hint
     # The model itself is right: fed by the graph it gives the trainer's numbers.
     assert failed(results) == {
@@ -161,7 +161,7 @@ def test_several_features_that_differ_are_listed() -> None:
 
     (found,) = of(run(graph=doubled), "transform_parity")
     assert found.case == "city_xf"
-    assert found.actual.endswith("; label_xf, x_xf differ too")
+    assert found.received.endswith("; label_xf, x_xf differ too")
 
 
 def test_a_transform_graph_that_cannot_take_the_rows() -> None:
@@ -169,7 +169,7 @@ def test_a_transform_graph_that_cannot_take_the_rows() -> None:
         raise ModelRefusesError("Unknown", "no column `city`")
 
     (found,) = failures(run(graph=refuse))
-    assert (found.check, found.actual) == ("transform_parity", "Unknown: no column `city`")
+    assert (found.check, found.received) == ("transform_parity", "Unknown: no column `city`")
 
 
 def test_signatures_that_disagree_without_a_trainer_to_compare_with() -> None:
@@ -186,7 +186,7 @@ def test_a_model_input_that_the_transform_signature_does_not_give() -> None:
         return less(inputs["examples"]) if name == "transform_features" else model()(name, inputs, threads)
 
     (found,) = failures(run(answer))
-    assert (found.check, found.signature, found.actual) == (
+    assert (found.check, found.signature, found.received) == (
         "parity",
         "predict_transformed",
         "NotFound: no transformed feature city_xf",
@@ -231,7 +231,7 @@ def test_made_up_rows_have_no_golden_predictions() -> None:
 def test_without_a_transform_graph_the_export_is_compared_with_the_trainer_alone() -> None:
     results = run(graph=None)
     assert failed(results) == set()
-    assert of(results, "transform_parity")[0].actual == "no TransformGraph was given"
+    assert of(results, "transform_parity")[0].received == "no TransformGraph was given"
 
 
 def test_no_signature_that_predicts() -> None:
@@ -267,7 +267,7 @@ def test_signatures_that_answer_another_question_are_left_alone(other: Signature
         rows=Rows([{"x": np.array([1.0], np.float32), "y": np.array([3.0], np.float32)}], [0]),
     )
     (found,) = of(check_parity(on), "signatures_agree")
-    assert (found.status, found.actual) == ("skipped", "no two signatures answer the same question")
+    assert (found.status, found.received) == ("skipped", "no two signatures answer the same question")
 
 
 def test_a_transform_signature_of_another_project_may_need_what_rows_do_not_have() -> None:
@@ -278,6 +278,6 @@ def test_a_transform_signature_of_another_project_may_need_what_rows_do_not_have
 
     results = run(answer, golden=None, row_key=None, promised={}, signatures=(SERVING, TRANSFORM))
     assert failed(results) == set()
-    assert "label is required" in of(results, "transform_parity")[0].actual
+    assert "label is required" in of(results, "transform_parity")[0].received
     # With the trainer's predictions it gave the rows' keys before.
     assert ("transform_parity", "transform_features", "") in failed(run(answer))

@@ -166,10 +166,10 @@ def test_a_forbidden_operation_is_named(bad: Path, fault: str, op: str, case: st
     failed = run(bad / fault)
     assert set(failed) == {"ops"}
     result = failed["ops"]
-    assert result.actual.startswith(f"{op} ")
+    assert result.received.startswith(f"{op} ")
     assert (result.case, result.signature) == (case, signature)
-    assert " in function __inference_" in result.actual
-    assert f"reached by {signature}" in result.actual
+    assert " in function __inference_" in result.received
+    assert f"reached by {signature}" in result.received
 
 
 def test_an_operation_can_be_allowed(bad: Path) -> None:
@@ -177,7 +177,7 @@ def test_an_operation_can_be_allowed(bad: Path) -> None:
     # Then its file must be an asset all the same.
     failed = run(bad / "reads_file", SmokeTestConfig(ops=Ops(allow=("ReadFile",))))
     assert set(failed) == {"assets"}
-    assert "reads '/etc/hostname', a path of the training machine" in failed["assets"].actual
+    assert "reads '/etc/hostname', a path of the training machine" in failed["assets"].received
 
 
 def edited(source: Path, target: Path, edit: Edit) -> Path:
@@ -199,7 +199,9 @@ def test_a_function_that_nothing_calls_counts(bad: Path, tmp_path: Path) -> None
             function.node_def.add(name=f"out{number}", op="WriteFile")
 
     result = run(edited(bad / "table", tmp_path / "waiting", add))["ops"]
-    assert result.actual == "WriteFile in node out0 in function waiting, reached by no signature, and 1 more: WriteFile"
+    assert (
+        result.received == "WriteFile in node out0 in function waiting, reached by no signature, and 1 more: WriteFile"
+    )
     assert result.signature is None
 
 
@@ -208,7 +210,7 @@ def test_an_operation_of_the_graph_itself_and_of_another_meta_graph_counts(bad: 
         meta_graph.graph_def.node.add(name="shell", op="PyFunc")
 
     result = run(edited(bad / "table", tmp_path / "main", add))["ops"]
-    assert result.actual == "PyFunc in node shell in the graph itself, reached by no signature"
+    assert result.received == "PyFunc in node shell in the graph itself, reached by no signature"
 
     shutil.copytree(bad / "table", tmp_path / "other")
     proto = saved_model_pb2.SavedModel()
@@ -217,7 +219,7 @@ def test_an_operation_of_the_graph_itself_and_of_another_meta_graph_counts(bad: 
     other.meta_info_def.tags.append("train")
     add(other)
     (tmp_path / "other" / "saved_model.pb").write_bytes(proto.SerializeToString())
-    assert run(tmp_path / "other")["ops"].actual.startswith("PyFunc in node shell")
+    assert run(tmp_path / "other")["ops"].received.startswith("PyFunc in node shell")
 
 
 def test_an_operation_that_stock_tensorflow_lacks(bad: Path, tmp_path: Path) -> None:
@@ -229,7 +231,7 @@ def test_an_operation_that_stock_tensorflow_lacks(bad: Path, tmp_path: Path) -> 
 
     result = run(edited(bad / "table", tmp_path / "custom", rename))["ops"]
     assert result.case == "unknown"
-    assert result.actual.startswith("SentencepieceTokenizeOp in node")
+    assert result.received.startswith("SentencepieceTokenizeOp in node")
     assert result.expected == "only TensorFlow's own operations"
 
 
@@ -251,7 +253,7 @@ def test_a_descriptor_file_of_protos(bad: Path, tmp_path: Path) -> None:
         node.attr["descriptor_source"].s = b"/etc/types.pb"
 
     result = run(edited(bad / "table", tmp_path / "proto", add))["ops"]
-    assert result.actual.startswith("DecodeProtoV2 reads the file /etc/types.pb, in node decode")
+    assert result.received.startswith("DecodeProtoV2 reads the file /etc/types.pb, in node decode")
 
 
 def test_restoring_must_read_the_checkpoint_and_never_write(bad: Path, tmp_path: Path) -> None:
@@ -269,9 +271,9 @@ def test_restoring_must_read_the_checkpoint_and_never_write(bad: Path, tmp_path:
                 function.node_def.add(name="steal", op="SaveV2")
 
     result = run(edited(bad / "table", tmp_path / "other", other_file))["ops"]
-    assert "RestoreV2 reads another file than the checkpoint" in result.actual
+    assert "RestoreV2 reads another file than the checkpoint" in result.received
     result = run(edited(bad / "table", tmp_path / "write", write))["ops"]
-    assert "SaveV2 writes a file when the variables are restored" in result.actual
+    assert "SaveV2 writes a file when the variables are restored" in result.received
 
 
 def test_a_signature_that_restores_again(bad: Path, tmp_path: Path) -> None:
@@ -281,7 +283,7 @@ def test_a_signature_that_restores_again(bad: Path, tmp_path: Path) -> None:
         node.input.append(f"^{meta_graph.saver_def.restore_op_name}")
 
     result = run(edited(bad / "table", tmp_path / "again", depend))["ops"]
-    assert "RestoreV2 is run by more than the restoring of the variables" in result.actual
+    assert "RestoreV2 is run by more than the restoring of the variables" in result.received
     assert result.signature == "serving_default"
 
 
@@ -300,8 +302,8 @@ def test_an_absolute_path_in_a_function(bad: Path, tmp_path: Path) -> None:
 
     failed = run(edited(bad / "table", tmp_path / "absolute", absolute))
     assert set(failed) == {"assets"}
-    assert failed["assets"].actual.startswith("InitializeTableFromTextFileV2 in node")
-    assert "reads '/home/ada/words.txt', a path of the training machine" in failed["assets"].actual
+    assert failed["assets"].received.startswith("InitializeTableFromTextFileV2 in node")
+    assert "reads '/home/ada/words.txt', a path of the training machine" in failed["assets"].received
 
 
 def test_a_path_in_a_variable(bad: Path, tmp_path: Path) -> None:
@@ -318,7 +320,7 @@ def test_a_path_in_a_variable(bad: Path, tmp_path: Path) -> None:
 
     failed = run(edited(bad / "table", tmp_path / "variable", other))
     assert set(failed) == {"assets"}
-    assert "'/home/ada/words.txt'" in failed["assets"].actual
+    assert "'/home/ada/words.txt'" in failed["assets"].received
 
 
 def test_a_path_that_is_computed(bad: Path, tmp_path: Path) -> None:
@@ -330,7 +332,7 @@ def test_a_path_that_is_computed(bad: Path, tmp_path: Path) -> None:
                     node.input[1] = "joined:output:0"
 
     failed = run(edited(bad / "table", tmp_path / "computed", computed))
-    assert "takes the name of its file from StringJoin joined, which is no asset" in failed["assets"].actual
+    assert "takes the name of its file from StringJoin joined, which is no asset" in failed["assets"].received
 
 
 def test_a_missing_asset(bad: Path, tmp_path: Path) -> None:
@@ -338,7 +340,7 @@ def test_a_missing_asset(bad: Path, tmp_path: Path) -> None:
     (tmp_path / "copy" / "assets" / "words.txt").unlink()
     failed = run(tmp_path / "copy")
     assert set(failed) == {"assets"}
-    assert failed["assets"].actual == "asset 'words.txt' can't be read: No such file or directory"
+    assert failed["assets"].received == "asset 'words.txt' can't be read: No such file or directory"
 
 
 @pytest.mark.parametrize(
@@ -358,7 +360,7 @@ def test_an_asset_outside_the_folder(bad: Path, tmp_path: Path, name: str, why: 
     (tmp_path / "x").write_text("a", encoding="utf-8")
     failed = run(edited(bad / "table", tmp_path / "copy", rename))
     assert set(failed) == {"assets"}
-    assert failed["assets"].actual == f"asset {name!r} {why}"
+    assert failed["assets"].received == f"asset {name!r} {why}"
 
 
 def test_an_asset_that_the_list_or_the_graph_lacks(bad: Path, tmp_path: Path) -> None:
@@ -370,8 +372,10 @@ def test_an_asset_that_the_list_or_the_graph_lacks(bad: Path, tmp_path: Path) ->
     def tensor(meta_graph: Any) -> None:
         meta_graph.asset_file_def[0].tensor_info.name = "gone:0"
 
-    assert "asset number 3 of 1" in run(edited(bad / "table", tmp_path / "number", number))["assets"].actual
-    assert "'gone:0', which the graph lacks" in run(edited(bad / "table", tmp_path / "tensor", tensor))["assets"].actual
+    assert "asset number 3 of 1" in run(edited(bad / "table", tmp_path / "number", number))["assets"].received
+    assert (
+        "'gone:0', which the graph lacks" in run(edited(bad / "table", tmp_path / "tensor", tensor))["assets"].received
+    )
 
 
 # Faults of the folder.
@@ -384,8 +388,8 @@ def test_a_symbolic_link(bad: Path, tmp_path: Path) -> None:
     asset.symlink_to(tmp_path / "words.txt")
     failed = run(tmp_path / "copy")
     assert set(failed) == {"paths", "assets"}
-    assert failed["paths"].actual == f"assets/words.txt is a symbolic link to {tmp_path / 'words.txt'}"
-    assert "leaves assets/ through a symbolic link" in failed["assets"].actual
+    assert failed["paths"].received == f"assets/words.txt is a symbolic link to {tmp_path / 'words.txt'}"
+    assert "leaves assets/ through a symbolic link" in failed["assets"].received
 
 
 def test_a_link_inside_the_folder_and_one_to_nothing_and_special_files(bad: Path, tmp_path: Path) -> None:
@@ -395,20 +399,20 @@ def test_a_link_inside_the_folder_and_one_to_nothing_and_special_files(bad: Path
     (folder / "variables" / "c").symlink_to("nothing")
     os.mkfifo(folder / "variables" / "a")
     failed = run(folder)
-    assert failed["paths"].actual == "variables/a is a named pipe, and 2 more"
+    assert failed["paths"].received == "variables/a is a named pipe (and 2 more)"
     with socket.socket(socket.AF_UNIX) as listening:
         # A socket's path must be short; the folder's is not.
         short = os.open(folder, os.O_RDONLY)
         listening.bind(f"/proc/self/fd/{short}/a")
         os.close(short)
-        assert run(folder)["paths"].actual == "a is a socket, and 3 more"
+        assert run(folder)["paths"].received == "a is a socket (and 3 more)"
 
 
 def test_a_name_that_is_no_text_can_be_reported(bad: Path, tmp_path: Path) -> None:
     shutil.copytree(bad / "table", tmp_path / "copy")
     Path(os.fsdecode(os.fsencode(tmp_path / "copy") + b"/\xff")).symlink_to("nothing")
     failed = run(tmp_path / "copy")
-    assert failed["paths"].actual == r"\xff is a symbolic link to nothing"
+    assert failed["paths"].received == r"\xff is a symbolic link to nothing"
     assert failed["paths"].model_dump_json()
 
 
@@ -422,26 +426,26 @@ def test_a_changed_graph(bad: Path, tmp_path: Path) -> None:
     (folder / "saved_model.pb").write_bytes(proto.SerializeToString())
     failed = run(folder)
     assert set(failed) == {"fingerprint"}
-    assert failed["fingerprint"].actual.startswith("changed since: saved_model.pb, ")
-    assert "the signatures" in failed["fingerprint"].actual
+    assert failed["fingerprint"].received.startswith("changed since: saved_model.pb, ")
+    assert "the signatures" in failed["fingerprint"].received
 
 
 def test_variables_of_another_export(bad: Path, tmp_path: Path) -> None:
     shutil.copytree(bad / "table", tmp_path / "copy")
     shutil.copy(bad / "reads_file" / "variables" / "variables.index", tmp_path / "copy" / "variables")
-    assert run(tmp_path / "copy")["fingerprint"].actual == "changed since: variables/variables.index"
+    assert run(tmp_path / "copy")["fingerprint"].received == "changed since: variables/variables.index"
 
 
 def test_a_damaged_fingerprint(bad: Path, tmp_path: Path) -> None:
     shutil.copytree(bad / "table", tmp_path / "copy")
     (tmp_path / "copy" / "fingerprint.pb").write_bytes(b"\xff\xff")
-    assert run(tmp_path / "copy")["fingerprint"].actual == "fingerprint.pb can't be read"
+    assert run(tmp_path / "copy")["fingerprint"].received == "fingerprint.pb can't be read"
 
 
 def skip_reason(folder: Path) -> str:
     [result] = [each for each in all_results(folder) if each.check == "fingerprint"]
     assert result.status == "skipped"
-    return result.actual
+    return result.received
 
 
 def test_no_fingerprint_or_one_of_another_form_is_skipped(bad: Path, tmp_path: Path) -> None:
@@ -460,14 +464,14 @@ def test_size(bad: Path, tmp_path: Path) -> None:
         file.truncate(3 * 1024**2)
     failed = run(tmp_path / "copy", SmokeTestConfig(budgets=Budgets(size_mb=2)))
     assert set(failed) == {"size"}
-    assert failed["size"].actual == "3.0 MiB, the largest assets/big"
+    assert failed["size"].received == "3.0 MiB, the largest assets/big"
     assert not run(tmp_path / "copy", SmokeTestConfig(budgets=Budgets(size_mb=4)))
 
 
 def test_a_folder_that_vanished(tmp_path: Path) -> None:
     for result in (check_paths(tmp_path / "gone"), check_size(tmp_path / "gone", 1)):
         assert result.status == "failed"
-        assert result.actual == f"{tmp_path / 'gone'} can't be read: No such file or directory"
+        assert result.received == f"{tmp_path / 'gone'} can't be read: No such file or directory"
 
 
 # Sound exports.
@@ -577,7 +581,7 @@ def test_a_sound_export_passes(build: Callable[[Path], Any], tmp_path: Path) -> 
 
 
 def test_what_passes_is_counted(bad: Path) -> None:
-    results = {each.check: each.actual for each in all_results(bad / "table")}
+    results = {each.check: each.received for each in all_results(bad / "table")}
     assert results["assets"] == "1 asset, read in 1 place"
     proto = saved_model_pb2.SavedModel()
     proto.ParseFromString((bad / "table" / "saved_model.pb").read_bytes())
@@ -643,4 +647,4 @@ def test_a_signature_that_changes_something_for_the_next_request(tmp_path: Path)
     tf.saved_model.save(model, str(tmp_path), signatures={"serving_default": model.serve, "plain": model.plain})
     [failure] = [each for each in check_safety(read_export(tmp_path), CONFIG) if each.status == "failed"]
     assert (failure.check, failure.case, failure.signature) == ("repeatable", "state in the graph", "serving_default")
-    assert failure.actual == "the operations AssignAddVariableOp"
+    assert failure.received == "the operations AssignAddVariableOp"

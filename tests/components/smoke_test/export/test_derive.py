@@ -7,10 +7,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.artifacts.golden import GoldenContract
 from components.smoke_test.config import Expect
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.export.derive import derive_contract
-from components.smoke_test.export.golden import GoldenContract
 from components.smoke_test.export.saved_model import Export
 
 BATCH = (None,)

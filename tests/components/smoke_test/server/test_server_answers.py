@@ -74,13 +74,13 @@ def test_both_apis_agree_with_the_sandbox_on_every_question(bench: Bench, emulat
 
 
 def test_what_the_apis_do_with_wrong_requests_is_told_apart(bench: Bench, emulator: Running) -> None:
-    actual = {(each.check, each.signature, each.case): each.actual for each in ask(bench, emulator)}
-    assert "Missing named input" in actual["server_rest", "serve_features", "input left out"]
-    assert actual["server_grpc", "serve_features", "input left out"] == "the same"
-    assert actual["server_rest", "serving_default", "extra feature"] == "the same"
-    assert actual["server_grpc", "serving_default", "extra feature"].startswith("InvalidArgument")
+    received = {(each.check, each.signature, each.case): each.received for each in ask(bench, emulator)}
+    assert "Missing named input" in received["server_rest", "serve_features", "input left out"]
+    assert received["server_grpc", "serve_features", "input left out"] == "the same"
+    assert received["server_rest", "serving_default", "extra feature"] == "the same"
+    assert received["server_grpc", "serving_default", "extra feature"].startswith("InvalidArgument")
     for api in APIS:
-        assert actual[api, "serve_features", "wrong dtype"].startswith("InvalidArgument")
+        assert received[api, "serve_features", "wrong dtype"].startswith("InvalidArgument")
 
 
 def test_answers_come_through_as_the_model_gives_them(client: RestClient | GrpcClient, bench: Bench) -> None:
@@ -125,7 +125,7 @@ def test_a_row_that_is_lost_is_caught(bench: Bench, emulator: Running) -> None:
 def test_another_type_shows_over_grpc(bench: Bench, emulator: Running) -> None:
     results = failed(ask(bench, emulator, "-double"))
     assert {result.check for result in results} == {"server_grpc"}
-    assert (results[0].expected, results[0].actual) == ("infinite of type float32", "float64")
+    assert (results[0].expected, results[0].received) == ("infinite of type float32", "float64")
 
 
 def test_a_server_that_does_not_recover_from_an_error_is_caught(bench: Bench, emulator: Running) -> None:
@@ -136,7 +136,7 @@ def test_a_server_that_does_not_recover_from_an_error_is_caught(bench: Bench, em
         "server_rest": ("serving_default", "after truncated example"),
         "server_grpc": ("serve_features", "one row"),
     }
-    assert all("broken by an earlier request" in result.actual for result in results)
+    assert all("broken by an earlier request" in result.received for result in results)
 
 
 @pytest.mark.parametrize("address", APIS)
@@ -146,17 +146,17 @@ def test_a_hanging_server_fails_by_the_deadline_and_once(bench: Bench, emulator:
     results = list(check_server(with_server(bench, process={"phase_seconds": 1.0}, **server)))
     [result] = failed(results)
     assert result.check == address
-    assert result.actual == "no answer within 1 s"
+    assert result.received == "no answer within 1 s"
     [other] = [each for each in results if each.check != address]
     assert other.status == "skipped"
-    assert "smoke_test.server" in other.actual
+    assert "smoke_test.server" in other.received
 
 
 def test_a_model_that_the_server_does_not_have(bench: Bench, emulator: Running) -> None:
     results = ask(bench, emulator, "-of-somebody-else")
     assert [result.check for result in failed(results)] == APIS == [result.check for result in results]
     for result in results:
-        assert "Could not find any versions of model" in result.actual
+        assert "Could not find any versions of model" in result.received
         assert "smoke_test.server.model_name" in result.hint
 
 
@@ -168,8 +168,8 @@ def test_an_address_where_nobody_is(bench: Bench) -> None:
         results = list(check_server(config))
     assert [(result.check, result.status) for result in results] == [(api, "failed") for api in APIS]
     for result in results:
-        assert f"127.0.0.1:{port} was not reached" in result.actual
-        assert "\n" not in result.actual
+        assert f"127.0.0.1:{port} was not reached" in result.received
+        assert "\n" not in result.received
         assert "secret" not in result.line()
         assert "smoke_test.server." in result.hint
 
@@ -211,7 +211,7 @@ def test_something_else_behind_the_address(bench: Bench, status: int, body: byte
         threading.Thread(target=server.serve_forever, daemon=True).start()
         [result] = failed(list(check_server(with_server(bench, rest=f"http://127.0.0.1:{server.server_port}"))))
         server.shutdown()
-    assert "not as TensorFlow Serving does" in result.actual
+    assert "not as TensorFlow Serving does" in result.received
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_the_verdict_of_the_infra_validator(bench: Bench, blessing: bool | None,
     judged = replace(bench, infra_blessing=blessing)
     [result] = check_infra_validator(judged)
     assert (result.check, result.status) == ("infra_validator", status)
-    assert json.loads(result.model_dump_json())["actual"]
+    assert json.loads(result.model_dump_json())["received"]
 
 
 @pytest.mark.slow

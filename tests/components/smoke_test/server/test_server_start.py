@@ -166,8 +166,8 @@ def test_never_and_not_found_are_skipped_with_the_reason(bench: Bench, monkeypat
     for use, reason in [("never", "smoke_test.server.use is never"), ("if_found", f"no {PROGRAM} on the PATH")]:
         results = list(check_server(with_server(bench, use=use)))
         assert [(result.check, result.status) for result in results] == [(api, "skipped") for api in APIS]
-        assert all(reason in result.actual for result in results)
-    assert "smoke_test.server.rest" in results[0].actual
+        assert all(reason in result.received for result in results)
+    assert "smoke_test.server.rest" in results[0].received
 
 
 def test_a_required_server_that_is_not_there_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_server_that_fails_at_start_fails_both_checks(
     monkeypatch.setenv("PATH", write_program(tmp_path, "--emulate=exit"))
     results = list(check_server(with_server(bench)))
     assert [(result.check, result.status) for result in results] == [(api, "failed") for api in APIS]
-    assert all("exit code 255" in result.actual for result in results)
+    assert all("exit code 255" in result.received for result in results)
     assert all("the emulator was told to" in result.hint for result in results)
 
 

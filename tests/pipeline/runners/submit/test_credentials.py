@@ -1,13 +1,12 @@
-"""Where tokens come from."""
+"""Where the token of a target comes from."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from components.cloud.google_login import TOKEN_VARIABLE
 from pipeline.config.targets import KubeflowTarget, VertexTarget
-from pipeline.runners.submit.credentials import Credentials, in_words, of_target
+from pipeline.runners.submit.credentials import in_words, of_target
 from preprocessing.errors import UserError
 
 KUBEFLOW = KubeflowTarget(
@@ -53,51 +52,7 @@ def test_vertex_without_credentials_says_how_to_get_them(monkeypatch: pytest.Mon
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "content", ["[]", "null", '"text"', "7", "no JSON", b"\xff", '{"type": "external_account"}', None]
-)
-def test_a_key_file_that_is_none(content: str | bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    key = tmp_path / "key.json"
-    if content is None:
-        key.mkdir()
-    else:
-        key.write_bytes(content if isinstance(content, bytes) else content.encode())
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-    with pytest.raises(UserError, match="no credentials for Google Cloud: ") as caught:
-        of_target(VERTEX).token()
-    assert "point GOOGLE_APPLICATION_CREDENTIALS at a key file" in caught.value.hint
-    assert "\n" not in caught.value.message
-
-
-def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    key = tmp_path / "key.json"
-    user = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
-    key.write_text(json.dumps(user))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/certificates.pem")
-    with pytest.raises(UserError, match=r"no credentials for Google Cloud: .*/nowhere/certificates\.pem"):
-        of_target(VERTEX).token()
-
-
 def test_the_variable_of_what_can_be_no_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "two words")
     with pytest.raises(UserError, match=r"no token has\n.*set MY_TOKEN to the token alone"):
         of_target(KUBEFLOW).token()
-
-
-@pytest.mark.parametrize("token", ["two words", "line\nbreak", "é"])
-def test_what_can_be_no_token(token: str) -> None:
-    with pytest.raises(UserError, match="no token has") as caught:
-        Credentials(lambda: token).token()
-    assert token not in str(caught.value)
-
-
-def test_a_token_is_fetched_once_and_again_on_demand() -> None:
-    tokens = iter(["a", "b", "b"])
-    credentials = Credentials(lambda: next(tokens))
-    assert [credentials.token(), credentials.token()] == ["a", "a"]
-    assert credentials.renew()
-    assert credentials.token() == "b"
-    assert not credentials.renew()

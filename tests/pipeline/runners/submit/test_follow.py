@@ -7,8 +7,8 @@ import pytest
 from support.places import PLACES, Place
 from support.rest_server import Answers, Reply
 
+from components.cloud.http import Patience
 from pipeline.runners.submit.follow import follow
-from pipeline.runners.submit.http import Patience
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.outcome import Outcome
 from pipeline.runners.submit.submission import submit

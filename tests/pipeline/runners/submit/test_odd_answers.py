@@ -7,8 +7,8 @@ import pytest
 from support.places import PLACES, Place, kubeflow
 from support.rest_server import Answers, Reply
 
+from components.cloud.http import Patience
 from pipeline.runners.submit.follow import follow
-from pipeline.runners.submit.http import Patience
 from pipeline.runners.submit.kubeflow import status as kubeflow_status
 from pipeline.runners.submit.options import Options
 from pipeline.runners.submit.outcome import Outcome, RunStatus, TaskStatus

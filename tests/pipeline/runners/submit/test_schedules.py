@@ -9,7 +9,7 @@ from support.places import PLACES, Place
 from support.rest_server import Reply
 from support.vertex_server import LOCATION
 
-from pipeline.runners.submit.http import Patience
+from components.cloud.http import Patience
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.submission import submit
 from preprocessing.errors import UserError

@@ -18,9 +18,9 @@ from support.rest_server import Answers
 from support.toy_compiled import toy
 from support.vertex_server import STORE, VertexServer
 
+from components.cloud.http import Patience
 from pipeline.config.targets import KubeflowTarget, VertexTarget
 from pipeline.runners.compile.compiled import Compiled
-from pipeline.runners.submit.http import Patience
 from pipeline.runners.submit.options import Options
 from pipeline.runners.submit.submission import submit
 

@@ -13,7 +13,7 @@ import pytest
 from support.places import PLACES, Place
 from support.rest_server import Answers
 
-from pipeline.runners.submit.http import Patience
+from components.cloud.http import Patience
 from pipeline.runners.submit.options import Options
 from pipeline.runners.submit.submission import submit
 

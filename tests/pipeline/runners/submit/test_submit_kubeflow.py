@@ -9,7 +9,7 @@ from support.places import BEARER, Place, kubeflow
 from support.rest_server import Reply
 from support.toy_compiled import PLATFORMS, toy
 
-from pipeline.runners.submit.http import Patience
+from components.cloud.http import Patience
 from pipeline.runners.submit.options import Options
 from pipeline.runners.submit.submission import submit
 from preprocessing.errors import UserError

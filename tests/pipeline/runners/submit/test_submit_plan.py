@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 from support.places import BEARER, PLACES, Place
 from support.rest_server import Received
 
-from pipeline.runners.submit.http import Patience, Request
+from components.cloud.http import HttpRequest, Patience
 from pipeline.runners.submit.options import Options
+from pipeline.runners.submit.planned import Planned
 from pipeline.runners.submit.submission import plan, printed, submit
 from preprocessing.errors import UserError
 
@@ -23,23 +24,23 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         yield place
 
 
-def as_request(place: Place, received: Received) -> Request:
-    return Request(received.method, place.server.url + received.path, received.query, received.body)
+def as_request(place: Place, received: Received) -> HttpRequest:
+    return HttpRequest(received.method, place.server.url + received.path, received.query, received.body)
 
 
-def planned(place: Place, options: Options, answers: dict[str, str], *, only: bool) -> list[Request]:
+def planned(place: Place, options: Options, answers: dict[str, str], *, only: bool) -> list[HttpRequest]:
     """The plan with what the answers said; without what hangs on them, unless `only`."""
     found = []
     for each in plan(place.target, place.compiled, options):
         if only or not each.only or each.only.startswith("until"):
-            text = json.dumps(asdict(replace(each, only="")))
+            text = json.dumps(asdict(each.request))
             for placeholder, answer in answers.items():
                 text = text.replace(placeholder, answer)
-            found.append(Request(**json.loads(text)))
+            found.append(HttpRequest(**json.loads(text)))
     return found
 
 
-def submitted(place: Place, options: Options) -> list[Request]:
+def submitted(place: Place, options: Options) -> list[HttpRequest]:
     place.server.received.clear()
     submit(place.target, place.compiled, options, QUICK)
     return [as_request(place, each) for each in place.server.received]
@@ -99,3 +100,18 @@ def test_a_printed_plan_holds_no_token(place: Place) -> None:
 def test_a_schedule_that_the_target_does_not_have(place: Place) -> None:
     with pytest.raises(UserError, match="`schedule` is missing"):
         plan(place.with_target(schedule=None), place.compiled, SCHEDULED)
+
+
+def test_a_request_as_text() -> None:
+    request = HttpRequest("POST", "https://host/runs", {"id": "a b"}, {"name": "é"})
+    assert Planned(request, "where there is none").text("Bearer [VARIABLE]").splitlines() == [
+        "# where there is none",
+        "POST https://host/runs?id=a+b",
+        "Authorization: Bearer [VARIABLE]",
+        "Content-Type: application/json",
+        "",
+        "{",
+        ' "name": "é"',
+        "}",
+    ]
+    assert Planned(HttpRequest("GET", "https://host/runs")).text() == "GET https://host/runs\n"

@@ -8,7 +8,7 @@ from support.rest_server import Answers, Reply
 from support.toy_compiled import toy
 from support.vertex_server import LOCATION, STORE
 
-from pipeline.runners.submit.http import Patience
+from components.cloud.http import Patience
 from pipeline.runners.submit.options import Options, Submitted
 from pipeline.runners.submit.submission import submit
 from preprocessing.errors import UserError
@@ -174,5 +174,5 @@ def test_a_context_that_never_comes(place: Place) -> None:
 def test_the_address_of_the_region(place: Place) -> None:
     from pipeline.runners.submit.submission import plan
 
-    [request] = plan(place.with_target(api_endpoint=None), place.compiled, Options())
-    assert request.url == f"https://europe-west4-aiplatform.googleapis.com/v1/{LOCATION}/pipelineJobs"
+    [planned] = plan(place.with_target(api_endpoint=None), place.compiled, Options())
+    assert planned.request.url == f"https://europe-west4-aiplatform.googleapis.com/v1/{LOCATION}/pipelineJobs"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.rest_server import Reply, RestServer, closed_port
 
+from components.cloud.http import Api, HttpRequest, Patience, RequestError
 from pipeline.runners.submit.credentials import Credentials
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
 from preprocessing.errors import UserError
 
 BEARER = "not-a-real-token"
@@ -33,15 +33,15 @@ def api(server: RestServer, waits: list[float], token: str | None = BEARER, seco
     return Api(server.url, Credentials(lambda: token), {403: "ask the owner"}, patience)
 
 
-def get(server: RestServer) -> Request:
-    return Request("GET", f"{server.url}/things", {"secret": "in the query"})
+def get(server: RestServer) -> HttpRequest:
+    return HttpRequest("GET", f"{server.url}/things", {"secret": "in the query"})
 
 
-def post(server: RestServer) -> Request:
-    return Request("POST", f"{server.url}/things", body={"name": "thing"})
+def post(server: RestServer) -> HttpRequest:
+    return HttpRequest("POST", f"{server.url}/things", body={"name": "thing"})
 
 
-def failure(client: Api, request: Request, *, repeatable: bool | None = None) -> RequestError:
+def failure(client: Api, request: HttpRequest, *, repeatable: bool | None = None) -> RequestError:
     with client, pytest.raises(RequestError) as caught:
         client.send(request, repeatable=repeatable)
     assert "\n" not in caught.value.message
@@ -53,7 +53,9 @@ def failure(client: Api, request: Request, *, repeatable: bool | None = None) ->
 
 def test_a_request_carries_the_token_the_query_and_the_body(server: RestServer, waits: list[float]) -> None:
     with api(server, waits) as client:
-        assert client.send(Request("POST", f"{server.url}/things", {"a": "b c"}, {"name": "é"})) == {"path": "/things"}
+        assert client.send(HttpRequest("POST", f"{server.url}/things", {"a": "b c"}, {"name": "é"})) == {
+            "path": "/things"
+        }
     [received] = server.received
     assert received.headers["authorization"] == f"Bearer {BEARER}"
     assert (received.query, received.body) == ({"a": "b c"}, {"name": "é"})
@@ -85,6 +87,11 @@ def test_a_refusal_is_final(server: RestServer, waits: list[float], status: int,
     assert len(server.received) == 1
 
 
+def test_an_error_as_text(server: RestServer, waits: list[float]) -> None:
+    server.fails(".*", Reply(400, {"error": "invalid_scope"}))
+    assert failure(api(server, waits), get(server)).message.endswith("HTTP 400, invalid_scope")
+
+
 @pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 524, 599])
 def test_a_get_is_repeated_a_few_times(server: RestServer, waits: list[float], status: int) -> None:
     server.fails(".*", Reply(status, "upstream connect error"), times=3)
@@ -96,6 +103,29 @@ def test_a_get_is_repeated_a_few_times(server: RestServer, waits: list[float], s
     assert error.message.endswith(f"HTTP {status}, down")
     assert error.passing
     assert len(server.received) == 4 + 4
+
+
+def test_a_thing_that_is_not_there(server: RestServer, waits: list[float]) -> None:
+    server.fails(".*", Reply(404, {"message": "no such thing"}))
+    server.fails(".*", Reply(403, {"message": "not for you"}))
+    with api(server, waits) as client:
+        assert client.find(get(server)) is None
+        with pytest.raises(RequestError, match="HTTP 403, not for you"):
+            client.find(get(server))
+        assert client.find(get(server)) == {"path": "/things"}
+
+
+def test_the_next_step_where_no_answer_came_is_the_servers_own(waits: list[float]) -> None:
+    address = f"http://127.0.0.1:{closed_port()}"
+    client = Api(address, Credentials(lambda: BEARER), {0: "start it"}, Patience(sleep=waits.append))
+    assert failure(client, HttpRequest("GET", address)).hint == "start it"
+
+
+def test_an_answer_that_is_not_compressed_as_it_says(server: RestServer, waits: list[float]) -> None:
+    server.fails(".*", Reply(200, "no gzip", {"Content-Encoding": "gzip"}), times=9)
+    error = failure(api(server, waits), post(server))
+    assert "an answer that can't be decompressed" in error.message
+    assert (error.maybe_done, error.passing, waits) == (True, True, [])
 
 
 @pytest.mark.parametrize("fault", ["drop", "hang", Reply(200, {"name": "a thing"}, cut=True), Reply(200, '{"name"')])
@@ -194,7 +224,7 @@ def test_a_wait_that_is_too_long_is_left_to_the_user(server: RestServer, waits: 
 def test_no_connection_did_nothing_and_is_repeated(waits: list[float]) -> None:
     address = f"http://127.0.0.1:{closed_port()}"
     client = Api(address, Credentials(lambda: BEARER), {}, Patience(sleep=waits.append))
-    error = failure(client, Request("POST", f"{address}/things", body={}))
+    error = failure(client, HttpRequest("POST", f"{address}/things", body={}))
     assert "no connection" in error.message
     assert not error.maybe_done
     assert waits == [1, 2, 4]
@@ -288,7 +318,7 @@ def test_all_pages_of_a_list(server: RestServer, waits: list[float]) -> None:
     server.fails(".*", Reply(200, {"next": "p3"}))
     server.fails(".*", Reply(200, {"things": [{"n": 2}]}))
     with api(server, waits) as client:
-        found = client.every(Request("GET", f"{server.url}/things", {"q": "x"}), "things", token=("page", "next"))
+        found = client.every(HttpRequest("GET", f"{server.url}/things", {"q": "x"}), "things", token=("page", "next"))
     assert found == [{"n": 1}, {"n": 2}]
     assert [each.query for each in server.received] == [{"q": "x"}, {"q": "x", "page": "p2"}, {"q": "x", "page": "p3"}]
 
@@ -297,30 +327,15 @@ def test_all_pages_of_a_list(server: RestServer, waits: list[float]) -> None:
 def test_pages_without_an_end(server: RestServer, waits: list[float], following: Any) -> None:
     server.fails(".*", Reply(200, {"things": [], "next": following}), times=99)
     with api(server, waits) as client, pytest.raises(UserError, match="next: expected the name of another page") as got:
-        client.every(Request("GET", f"{server.url}/things"), "things", token=("page", "next"))
+        client.every(HttpRequest("GET", f"{server.url}/things"), "things", token=("page", "next"))
     assert f"GET {server.url}/things: unexpected answer" in got.value.message
     assert len(server.received) == (2 if following == "p2" else 1)
 
 
 def test_more_pages_than_anybody_has(server: RestServer, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.runners.submit.http._MOST_PAGES", 5)
+    monkeypatch.setattr("components.cloud.http._MOST_PAGES", 5)
     for number in range(9):
         server.fails(".*", Reply(200, {"next": f"p{number}"}))
     with api(server, waits) as client, pytest.raises(UserError, match='of 5 at most, received "p4" after 5 pages'):
-        client.every(Request("GET", f"{server.url}/things"), "things", token=("page", "next"))
+        client.every(HttpRequest("GET", f"{server.url}/things"), "things", token=("page", "next"))
     assert len(server.received) == 5
-
-
-def test_a_request_as_text() -> None:
-    request = Request("POST", "https://host/runs", {"id": "a b"}, {"name": "é"}, only="where there is none")
-    assert request.text("Bearer [VARIABLE]").splitlines() == [
-        "# where there is none",
-        "POST https://host/runs?id=a+b",
-        "Authorization: Bearer [VARIABLE]",
-        "Content-Type: application/json",
-        "",
-        "{",
-        ' "name": "é"',
-        "}",
-    ]
-    assert Request("GET", "https://host/runs").text() == "GET https://host/runs\n"

@@ -1,4 +1,4 @@
-"""The address of a pipeline service, before anything is sent to it."""
+"""The address of a server, checked before anything is sent to it."""
 
 import re
 from ipaddress import ip_address

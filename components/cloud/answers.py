@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from preprocessing.errors import UserError
+from preprocessing.text import one_line, printable
 
 _GIVEN_UP = frozenset({408, 499})
 """The statuses of a server or proxy that waited no longer: for the request, or for whoever does the work."""
@@ -49,7 +50,7 @@ class AnswerError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """A whole answer.
 
     Attributes:
@@ -170,9 +171,7 @@ def error_text(error: object) -> str:
 
 def said(text: str, longest: int = _LONGEST_MESSAGE) -> str:
     """Somebody else's text in one printable line, shortened to `longest` characters."""
-    line = re.sub(r"\s+", " ", text).strip()
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return printable(one_line(text, longest))
 
 
 def retry_after(value: str, now: float) -> float | None:

@@ -4,7 +4,10 @@ Locally the metadata store leads from a push to the artifacts behind it. A clust
 see of the last push is the version itself. `assets.extra` is the place that SavedModel's loaders leave to others.
 """
 
+import posixpath
 from typing import NamedTuple
+
+from components.artifacts import golden, model, splits
 
 ABSENT = "absent"
 """The int custom property, 1, of an output for which nothing was found: its readers get no artifact."""
@@ -24,11 +27,14 @@ class Place(NamedTuple):
     artifact: str
 
 
-CONTRACT = Place(f"{FOLDER}/contract.json", "golden/contract.json")
+CONTRACT = Place(posixpath.join(FOLDER, golden.CONTRACT_FILE), golden.CONTRACT)
 """Of the Model artifact: what the Evaluator compares champion and candidate by."""
-TRAINING = Place(f"{FOLDER}/training", "training")
+TRAINING = Place(posixpath.join(FOLDER, model.TRAINING_FOLDER), model.TRAINING_FOLDER)
 """Of the Model artifact: a folder, with the weights and the architecture for a warm start."""
-STATISTICS = Place(f"{FOLDER}/FeatureStats.pb", "Split-train/FeatureStats.pb")
+STATISTICS = Place(
+    posixpath.join(FOLDER, splits.STATISTICS_FILE),
+    posixpath.join(splits.split_folder("train"), splits.STATISTICS_FILE),
+)
 """Of the ExampleStatistics artifact: what drift is measured against."""
 
 

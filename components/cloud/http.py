@@ -1,4 +1,4 @@
-"""Requests to a pipeline service's REST API: as data, to be shown before they are sent, and as what came of them.
+"""The HTTP client of every REST API here: requests as data, and what came of them.
 
 A request is tried again only where that cannot do its work twice: see `Api.send`.
 """
@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NoReturn, Self
-from urllib.parse import urlencode
 
 import httpx
 
-from components.cloud import http_client
-from pipeline.runners.submit.address import check
-from pipeline.runners.submit.answers import Answer, AnswerError, objects, retry_after, said, unexpected
-from pipeline.runners.submit.credentials import Credentials
+from components.cloud import connection
+from components.cloud.address import check
+from components.cloud.answers import AnswerError, HttpAnswer, objects, retry_after, said, unexpected
+from components.cloud.credentials import Credentials
 from preprocessing.errors import UserError
 
 _LARGEST_ANSWER = 64 << 20
@@ -25,41 +24,25 @@ _MOST_PAGES = 1000
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """One call of a REST API.
 
     Attributes:
       method: GET, POST or DELETE.
-      url: without a query. In a plan, what an earlier answer will say stands in braces: `{experiment_id}`.
+      url: without a query.
       params: the query.
       body: sent as JSON; None sends no body.
-      only: when it is sent, where that hangs on an earlier answer; empty where it always is.
     """
 
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
-    only: str = ""
 
     @property
     def shown(self) -> str:
         """The method and the URL, for a message: without the query, which may hold more than a reader wants."""
         return f"{self.method} {self.url}"
-
-    def text(self, authorization: str = "") -> str:
-        """The whole request, as `--dry-run` prints it.
-
-        Args:
-          authorization: what the header of that name says, in words that hold no secret; empty where none is sent.
-        """
-        query = f"?{urlencode(self.params)}" if self.params else ""
-        lines = [f"# {self.only}"] if self.only else []
-        lines.append(f"{self.method} {self.url}{query}")
-        lines += [f"Authorization: {authorization}"] if authorization else []
-        if self.body is not None:
-            lines += ["Content-Type: application/json", "", json.dumps(self.body, indent=1, ensure_ascii=False)]
-        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -117,7 +100,7 @@ class Api:
         Args:
           address: the server's, which every request's URL begins with.
           credentials: whose token is sent along.
-          hints: the next step by HTTP status, where this server's differs from the usual.
+          hints: the next step by HTTP status, where this server's differs from the usual; 0 is for no whole answer.
           patience: None is the usual.
 
         Raises:
@@ -129,7 +112,7 @@ class Api:
         self._patience = patience or Patience()
         check(address, token=credentials.token() is not None)
         timeout = httpx.Timeout(self._patience.read_seconds, connect=self._patience.connect_seconds)
-        self._http = http_client.client(address, timeout)
+        self._http = connection.client(address, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +122,7 @@ class Api:
     ) -> None:
         self._http.close()
 
-    def send(self, request: Request, *, repeatable: bool | None = None) -> dict[str, Any]:
+    def send(self, request: HttpRequest, *, repeatable: bool | None = None) -> dict[str, Any]:
         """Sends one request and gives the JSON object of its answer.
 
         It is sent again, a few times, after an answer or a failure that means that nothing was done (429, no
@@ -168,7 +151,20 @@ class Api:
                     self._fail(request, error, maybe_done)
                 self._patience.sleep(max(wait, error.wait or 0))
 
-    def every(self, request: Request, items: str, *, token: tuple[str, str]) -> list[dict[str, Any]]:
+    def find(self, request: HttpRequest) -> dict[str, Any] | None:
+        """What a request asks for; None where the server knows no such thing (404).
+
+        Raises:
+          RequestError: see `send`.
+        """
+        try:
+            return self.send(request)
+        except RequestError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+            return None
+
+    def every(self, request: HttpRequest, items: str, *, token: tuple[str, str]) -> list[dict[str, Any]]:
         """The items of all pages of a list.
 
         Args:
@@ -193,9 +189,9 @@ class Api:
                 received = said(json.dumps(following), 60)
                 raise unexpected(request.shown, f"{what}, received {received} after {len(pages) + 1} pages")
             pages.add(following)
-            page = Request(request.method, request.url, {**request.params, token[0]: following})
+            page = HttpRequest(request.method, request.url, {**request.params, token[0]: following})
 
-    def _exchange(self, request: Request) -> dict[str, Any]:
+    def _exchange(self, request: HttpRequest) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         if (value := self._credentials.token()) is not None:
             headers["Authorization"] = f"Bearer {value}"
@@ -205,11 +201,14 @@ class Api:
             ) as response:
                 content = self._content(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            hint = http_client.next_step(error)
+            hint = connection.next_step(error)
             raise AnswerError(f"no connection: {self._said(error)}", passing=not hint, hint=hint) from error
         except httpx.TimeoutException as error:
             what = f"no answer within {self._patience.read_seconds:g} s"
             raise AnswerError(what, passing=True, maybe_done=True) from error
+        except httpx.DecodingError as error:
+            what = f"an answer that can't be decompressed: {self._said(error)}"
+            raise AnswerError(what, passing=True, maybe_done=True) from None
         except httpx.HTTPError as error:
             what = f"the connection broke: {self._said(error)}"
             # Without its cause, which may repeat what the server sent, the token too, and would be shown by --debug.
@@ -218,7 +217,7 @@ class Api:
         content = self._credentials.removed_from_data(content)
         kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
         wait = retry_after(response.headers.get("retry-after", ""), time.time())
-        return Answer(response.status_code, kind, content, location, wait, self._credentials.removed).json()
+        return HttpAnswer(response.status_code, kind, content, location, wait, self._credentials.removed).json()
 
     def _said(self, error: httpx.HTTPError) -> str:
         return said(self._credentials.removed(str(error)))
@@ -235,7 +234,7 @@ class Api:
                 raise AnswerError(what, passing=True, maybe_done=True)
         return content.decode("utf-8-sig", "replace")
 
-    def _fail(self, request: Request, error: AnswerError, maybe_done: bool) -> NoReturn:
+    def _fail(self, request: HttpRequest, error: AnswerError, maybe_done: bool) -> NoReturn:
         hint = error.hint or self._hints.get(error.status or 0, "")
         if not hint:
             hint = "see the server's message" if error.status and not error.passing else _LATER
@@ -250,7 +249,7 @@ class Api:
 class _Item(dict[str, Any]):
     """An object of a list. That it lacks a field, or has null there, is the service's mistake and not a bug."""
 
-    def __init__(self, fields: Mapping[str, Any], request: Request) -> None:
+    def __init__(self, fields: Mapping[str, Any], request: HttpRequest) -> None:
         super().__init__({name: value for name, value in fields.items() if value is not None})
         self._request = request
 

@@ -7,9 +7,9 @@ from support.environment import BROKEN, clear
 from support.proxy import refusing
 from support.tls import TlsServer
 
+from components.cloud.http import Api, HttpRequest, Patience, RequestError
 from pipeline.commands.shared import failure
 from pipeline.runners.submit.credentials import Credentials
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
 from preprocessing.errors import UserError
 
 BEARER = "not-a-real-token"
@@ -31,7 +31,7 @@ def api(address: str, waits: list[float]) -> Api:
 
 def failed(address: str, waits: list[float]) -> RequestError:
     with api(address, waits) as client, pytest.raises(RequestError) as caught:
-        client.send(Request("POST", f"{address}/things", body={}))
+        client.send(HttpRequest("POST", f"{address}/things", body={}))
     assert not caught.value.maybe_done
     return caught.value
 
@@ -95,4 +95,4 @@ def test_the_next_step_helps_against_it(tmp_path: Path, waits: list[float], monk
     with TlsServer(tmp_path) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
         with api(server.url, waits) as client:
-            assert client.send(Request("GET", f"{server.url}/things")) == {"path": "/things"}
+            assert client.send(HttpRequest("GET", f"{server.url}/things")) == {"path": "/things"}

@@ -5,15 +5,11 @@ import string
 from collections.abc import Iterator
 
 import pytest
-from support.places import PLACES, Place
-from support.rest_server import Answers, Reply, RestServer
+from support.rest_server import Reply, RestServer
 
+from components.cloud.http import Api, HttpRequest, Patience, RequestError
 from pipeline.commands.shared import failure
 from pipeline.runners.submit.credentials import Credentials
-from pipeline.runners.submit.follow import follow
-from pipeline.runners.submit.http import Api, Patience, Request, RequestError
-from pipeline.runners.submit.options import Options
-from pipeline.runners.submit.submission import submit
 
 ALPHABET = string.ascii_letters + string.digits
 LONG, MIDDLE, SHORT = (ALPHABET * 13)[:803], (ALPHABET * 2)[:75], "abcdefgh"
@@ -33,7 +29,7 @@ def shown(server: RestServer, token: str, reply: Reply) -> str:
     """All that a user sees of a failure, with --debug."""
     server.fails(".*", reply, times=99)
     with Api(server.url, Credentials(lambda: token), {}, QUICK) as api, pytest.raises(RequestError) as caught:
-        api.send(Request("POST", f"{server.url}/things", body={}))
+        api.send(HttpRequest("POST", f"{server.url}/things", body={}))
     return failure(caught.value, debug=True)
 
 
@@ -84,30 +80,5 @@ def test_a_token_in_a_header_that_is_none(server: RestServer) -> None:
 def test_a_word_as_a_token_changes_no_answer(server: RestServer) -> None:
     server.fails(".*", Reply(200, {"things": [{"name": "things-1"}]}))
     with Api(server.url, Credentials(lambda: "things"), {}, QUICK) as api:
-        found = api.every(Request("GET", f"{server.url}/list"), "things", token=("page", "next"))
+        found = api.every(HttpRequest("GET", f"{server.url}/list"), "things", token=("page", "next"))
     assert found == [{"name": "things-1"}]
-
-
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    with PLACES[request.param](monkeypatch) as place:
-        monkeypatch.setenv("KUBEFLOW_TOKEN", LONG)
-        monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", LONG)
-        place.server.accepts = LONG
-        yield place
-
-
-def test_a_token_in_the_errors_of_a_run_and_its_steps(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    run = submit(place.target, place.compiled, Options(run_name="first"), QUICK)
-    error = {"error": {"message": f"the proxy refused: Authorization: Bearer {LONG}"}}
-    kubeflow = {"display_name": "Trainer", "state": "FAILED"} | error
-    vertex = {"taskName": "Trainer", "state": "FAILED"} | error
-    details = {"run_details": {"task_details": [kubeflow]}, "jobDetail": {"taskDetails": [vertex]}}
-    states = {"state": "FAILED"} if "apis" in place.create_run else {"state": "PIPELINE_STATE_FAILED"}
-    place.server.progress = Answers({"state": f"Bearer {LONG}"}, states | details, states | error)
-    for step in ("Trainer: ", ""):
-        outcome = follow(place.target, place.compiled, run, lambda *_: None, patience=QUICK)
-        assert outcome.reason.startswith(f"{step}the proxy refused: Authorization: Bearer [token]")
-        assert_hidden(LONG, outcome.reason)
-    assert_hidden(LONG, caplog.text)
-    assert "a state Bearer [token]" in caplog.text

@@ -1,33 +1,41 @@
-"""What ExampleGen says about its work: `ingest.json` beside the splits of the Examples artifact."""
+"""What ExampleGen says about its work: `ingest.json` beside the splits of the Examples artifact, and `quarantine/`."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from components.example_gen.block import FeatureType
-
-REPORT_FILE = "ingest.json"
+INGEST_FILE = "ingest.json"
+"""An `IngestReport`."""
 QUARANTINE_FOLDER = "quarantine"
-SHOWN_BAD_ROWS = 20
-"""So many bad rows are described one by one; all of them are counted, and in quarantine all of them are kept."""
+"""The rows that became no examples, as they stand in their files."""
+
+FeatureType = Literal["int64", "double", "string"]
+"""What a column is to tf.Example: INT, FLOAT (stored as float32) or BYTES."""
 
 
 class FileReport(BaseModel):
     """One source file.
 
-    `digest` is the sum of its rows' hashes: the same for the same rows in another order, compression or format.
+    Attributes:
+      file: its path or URL.
+      input: the input that it belongs to: a split's name, or `all`.
+      rows: those that became examples.
+      bad_rows: those that could not.
+      unlabeled_rows: those without a label.
+      digest: the sum of the hashes of its rows, 16 hexadecimal digits: the same for the same rows in another order,
+        compression or format.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     file: str
     input: str
-    rows: int = 0
-    bad_rows: int = 0
+    rows: int
+    bad_rows: int
     unlabeled_rows: int = 0
-    digest: str = "0" * 16
+    digest: str
 
     def plus(self, other: FileReport) -> Self:
         """The same file's report with another part of it."""
@@ -45,7 +53,7 @@ class FileReport(BaseModel):
 class BadRowReport(BaseModel):
     """One row that can't become an example: where it stands and why."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     file: str
     place: int
@@ -63,7 +71,7 @@ class IngestReport(BaseModel):
       left_out: columns that no example has, and why.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     rows: dict[str, int]
     files: tuple[FileReport, ...]

@@ -1,0 +1,93 @@
+"""The design patterns of docs/patterns.md that are about who calls what; contracts on imports can't hold those."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import models
+
+ROOT = Path(models.__file__).parents[1]
+HYPERPARAMETERS = ("keras.layers.", "keras.optimizers.", "keras.losses.", "keras.regularizers.", "keras.callbacks.")
+
+
+def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every source file of some packages, parsed."""
+    for package in packages:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            yield str(file.relative_to(ROOT)), ast.parse(file.read_bytes())
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` of a name or of an attribute of anything: what is not a name becomes `?`."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Every call, by the name that is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield dotted(node.func), node
+
+
+def files_that_call(*ends: str) -> set[str]:
+    """The source files with a call of a name that ends so."""
+    return {
+        file
+        for file, tree in modules("pipeline", "components", "preprocessing", "models")
+        if any(name.endswith(ends) for name, _ in calls(tree))
+    }
+
+
+def test_models_know_nothing_of_training() -> None:
+    names = {
+        (file, dotted(node))
+        for file, tree in modules("models")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+    }
+    training = ("keras.optimizers", "keras.losses", "keras.metrics", "keras.callbacks")
+    verbs = (".compile", ".fit", ".train_on_batch", ".save", ".export")
+    assert {(file, name) for file, name in names if name.startswith(training) or name.endswith(verbs)} == set()
+
+
+def test_batches_are_made_in_one_place() -> None:
+    datasets = ("Dataset", "from_tensor_slices", "from_tensors", "from_generator", "data.Dataset.range")
+    # The smoke test reads raw examples one by one, to ask them; no model is trained or measured on them.
+    assert files_that_call(*datasets) == {"preprocessing/input_pipeline.py", "components/smoke_test/bench/requests.py"}
+
+
+def test_one_function_wires_the_graph_and_every_runner_calls_it() -> None:
+    trees = dict(modules("pipeline", "components"))
+    makers = {file for file, tree in trees.items() if any(name == "Pipeline" for name, _ in calls(tree))}
+    assert makers == {"pipeline/graph.py"}
+    users = {file for file, tree in trees.items() if any(name == "build_pipeline" for name, _ in calls(tree))}
+    assert users == {"pipeline/run.py", "pipeline/runners/compile/compiler.py"}
+
+
+def test_no_hyperparameter_is_a_constant_in_the_code() -> None:
+    constants = [
+        f"{file}:{call.lineno}"
+        for file, tree in modules("models", "components/trainer")
+        for name, call in calls(tree)
+        if name.startswith(HYPERPARAMETERS)
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords))
+        for node in ast.walk(argument)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value not in (0, 1)
+    ]
+    assert constants == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "file"),
+    [
+        (("saved_model.save", "model.export", "model.save"), "components/trainer/export.py"),
+        (("model.fit", "train_on_batch"), "components/trainer/fit.py"),
+        (("model.compile",), "components/trainer/build.py"),
+    ],
+)
+def test_training_and_export_have_one_code_path(ends: tuple[str, ...], file: str) -> None:
+    assert files_that_call(*ends) == {file}
