@@ -84,6 +84,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     for name in filter(None, listed.stdout.split("\0")):
         source, copy = ROOT / name, folder / name
+        if not source.is_file():  # deleted, and not yet committed so
+            continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.stat().st_size > LINKED_ABOVE:
             copy.symlink_to(source)
