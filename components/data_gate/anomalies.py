@@ -8,7 +8,7 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
 from components.data_gate.kinds import UNEXPECTED_VALUES, hint
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 from components.data_gate.summary import Column, Summary
 from components.findings import Severity
 from preprocessing.text import listed, quoted
@@ -25,7 +25,7 @@ def schema_findings(
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
     config: DataGateConfig,
-) -> list[Finding]:
+) -> list[DataFinding]:
     """The anomalies of every split, those that several splits share as one.
 
     Args:
@@ -41,8 +41,8 @@ def schema_findings(
 
 
 def absent_columns(
-    train: Summary, columns: Columns, found: Sequence[Finding], config: DataGateConfig
-) -> Iterator[Finding]:
+    train: Summary, columns: Columns, found: Sequence[DataFinding], config: DataGateConfig
+) -> Iterator[DataFinding]:
     """Columns that the model needs and the training split lacks.
 
     TFDV misses only those whose presence the schema demands.
@@ -57,7 +57,7 @@ def absent_columns(
     said = {finding.feature for finding in found if finding.check == _MISSING}
     for name in (columns.label, *columns.inputs):
         if name not in train.columns and name not in said and severity != "off":
-            yield Finding(
+            yield DataFinding(
                 check=_MISSING,
                 split="train",
                 feature=name,
@@ -74,11 +74,11 @@ def _of_split(
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
     config: DataGateConfig,
-) -> Iterator[Finding]:
+) -> Iterator[DataFinding]:
     if anomalies.data_missing:
         severity = config.severity_of("NO_DATA_IN_SPAN")
         if severity != "off":
-            yield Finding(
+            yield DataFinding(
                 check="NO_DATA_IN_SPAN", split=split, expected="rows", received="none", severity=severity,
                 hint="check that the table is complete",
             )  # fmt: skip
@@ -99,7 +99,7 @@ def _of_split(
             severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
-            yield Finding(
+            yield DataFinding(
                 check=kind,
                 split=split,
                 feature=name,
@@ -259,9 +259,9 @@ def _text_first(value: str) -> int:
     return 0
 
 
-def _shared(findings: Sequence[Finding]) -> list[Finding]:
+def _shared(findings: Sequence[DataFinding]) -> list[DataFinding]:
     """Findings that differ in the split, and in what was seen there, as one."""
-    alike: dict[Finding, dict[str, list[str]]] = {}
+    alike: dict[DataFinding, dict[str, list[str]]] = {}
     for finding in findings:
         seen = alike.setdefault(finding.model_copy(update={"split": None, "received": ""}), {})
         seen.setdefault(finding.received, []).append(finding.split or "")

@@ -7,7 +7,7 @@ from typing import Literal
 from components.data_gate.columns import Columns
 from components.data_gate.config import Comparison, Shift
 from components.data_gate.distance import Distance, jensen_shannon, l_infinity, l_infinity_of_codes
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 from components.data_gate.summary import Column, Summary
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
@@ -50,7 +50,7 @@ def check_overrides(section: str, comparison: Comparison, known: Mapping[str, ob
             )
 
 
-def compare(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> Iterator[Finding]:
+def compare(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> Iterator[DataFinding]:
     """The model's inputs whose distribution moved further than allowed.
 
     Args:
@@ -85,7 +85,7 @@ _CATEGORIES = "shares of the values (L-infinity)"
 _NUMBERS = "distribution (Jensen-Shannon)"
 
 
-def compare_label(pair: Pair, shift: Shift, columns: Columns, chance: float) -> Iterator[Finding]:
+def compare_label(pair: Pair, shift: Shift, columns: Columns, chance: float) -> Iterator[DataFinding]:
     """Whether the label's balance moved.
 
     Args:
@@ -142,9 +142,9 @@ def _missing(before: Column, after: Column, chance: float) -> Distance:
 
 def _finding(
     pair: Pair, name: str, distance: Distance, limit: float, measure_name: str, severity: Literal["block", "warn"]
-) -> Finding:
+) -> DataFinding:
     beyond_chance = f" (chance alone: {distance.chance:.2g})" if distance.chance > limit else ""
-    return Finding(
+    return DataFinding(
         check=pair.check,
         split=pair.split,
         feature=name,

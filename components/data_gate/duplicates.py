@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from components.artifacts.splits import Split
 from components.data_gate.config import Duplicates
 from components.data_gate.examples import Rows
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 
 _PAIRS: tuple[tuple[Split, Split], ...] = (("eval", "train"), ("test", "train"), ("test", "eval"))
 
 
-def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[Finding]:
+def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[DataFinding]:
     """Splits that share more rows than a table like this one does by chance.
 
     When rows are drawn independently, a row of the test split is in the training split about as often as a row of the
@@ -40,7 +40,7 @@ def shared_rows(rows: Rows, config: Duplicates, chance: float) -> Iterator[Findi
         if shared - expected <= max(config.max_fraction, noise):
             continue
         about = "" if rows.sampled == 1 else f" (of a sample of {len(mine)})"
-        yield Finding(
+        yield DataFinding(
             check="duplicates",
             split=split,
             expected=f"at most {100 * (expected + max(config.max_fraction, noise)):.3g} % of the rows to be in {other} "

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from components.artifacts.ingest import FileReport
 from components.data_gate.config import DuplicateFiles
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 
 
-def duplicate_files(files: Iterable[FileReport], config: DuplicateFiles) -> list[Finding]:
+def duplicate_files(files: Iterable[FileReport], config: DuplicateFiles) -> list[DataFinding]:
     """Files with the same rows as an earlier one. A file of a single row may well be like another."""
     if config.severity == "off":
         return []
@@ -17,7 +17,7 @@ def duplicate_files(files: Iterable[FileReport], config: DuplicateFiles) -> list
         if each.rows > 1:
             same[each.rows, each.digest].append(each.file)
     return [
-        Finding(
+        DataFinding(
             check="duplicate_files",
             expected="every file to have rows of its own",
             received=f"the same {rows} rows in {', '.join(names)}",

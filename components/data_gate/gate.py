@@ -18,7 +18,7 @@ from components.data_gate.files import duplicate_files
 from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
-from components.data_gate.report import CheckRun, Finding, Verdict
+from components.data_gate.report import CheckRun, DataFinding, Verdict
 from components.data_gate.sizes import few_rows
 from components.data_gate.summary import Summary
 
@@ -64,10 +64,10 @@ class _Log:
     """Findings and checks as they come."""
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[DataFinding] = []
         self.checks: list[CheckRun] = []
 
-    def run(self, name: str, check: Callable[[], Iterable[Finding]], *, off: bool, skip: str = "") -> None:
+    def run(self, name: str, check: Callable[[], Iterable[DataFinding]], *, off: bool, skip: str = "") -> None:
         """Runs a check, unless it is off or has nothing to work on."""
         if off or skip:
             self.checks.append(CheckRun(name=name, state="off" if off else "skipped", reason="" if off else skip))
@@ -113,7 +113,7 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
     return verdict, proposal
 
 
-def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[Finding]:
+def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[DataFinding]:
     found = [
         finding
         for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
@@ -178,11 +178,11 @@ def _renamed(pair: Pair, check: str) -> Pair:
     return Pair(check, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
 
 
-def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Finding]:
+def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[DataFinding]:
     """Inputs that the sample of serving data lacks."""
     for name in columns.inputs:
         if name in pair.base.columns and name not in pair.other.columns and config.serving.severity != "off":
-            yield Finding(
+            yield DataFinding(
                 check=pair.check,
                 feature=name,
                 expected=f"a column {name!r} in the sample",
@@ -205,11 +205,11 @@ def _look_at_rows(log: _Log, evidence: Evidence, columns: Columns, config: DataG
     empty = "" if any(summary.rows for summary in evidence.summaries.values()) else "there are no rows"
     rows: list[Rows] = []
 
-    def duplicates() -> Iterable[Finding]:
+    def duplicates() -> Iterable[DataFinding]:
         rows.append(evidence.rows())
         return shared_rows(rows[0], config.duplicates, config.chance)
 
-    def leakage() -> Iterable[Finding]:
+    def leakage() -> Iterable[DataFinding]:
         sample = (rows[0] if rows else evidence.rows()).sample
         return leaking(evidence.decode(sample), columns, config.leakage) if sample else ()
 

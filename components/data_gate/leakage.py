@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from components.data_gate.columns import Columns
 from components.data_gate.config import Leakage
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 
 _BIN_ROWS = 20
 """An interval has so many rows at least: fewer say little about the mean of a label."""
@@ -41,7 +41,7 @@ class Values:
     missing: NDArray[np.bool_]
 
 
-def leaking(sample: Mapping[str, Values], columns: Columns, config: Leakage) -> Iterator[Finding]:
+def leaking(sample: Mapping[str, Values], columns: Columns, config: Leakage) -> Iterator[DataFinding]:
     """The inputs whose score reaches the threshold.
 
     Args:
@@ -69,7 +69,7 @@ def leaking(sample: Mapping[str, Values], columns: Columns, config: Leakage) -> 
             continue
         gone = explained(Values(np.zeros(len(column.missing)), column.missing), target, as_numbers=False)
         how = "whether it is missing" if gone >= config.threshold else "its value"
-        yield Finding(
+        yield DataFinding(
             check="leakage",
             split="train",
             feature=name,

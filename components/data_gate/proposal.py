@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 from components.data_gate.schema_text import Block, Key, rewrite
 from components.data_gate.summary import Summary, from_statistics
 
 _NEW = "SCHEMA_NEW_COLUMN"
 
 
-def proposed_features(findings: Iterable[Finding]) -> frozenset[str]:
+def proposed_features(findings: Iterable[DataFinding]) -> frozenset[str]:
     """The columns that a proposal is about: those with a blocking schema anomaly, and new ones.
 
     A new column that only warns is declared too: a renamed one is a missing and a new one.

@@ -14,7 +14,7 @@ from components.artifacts.reports import REPORT_FILE
 from preprocessing.text import counted, sentences
 
 
-class Finding(findings.Finding):
+class DataFinding(findings.Finding):
     """One thing about the data that is not as it should be."""
 
     check: str
@@ -53,7 +53,7 @@ class Verdict(BaseModel):
 
     blessed: bool
     """No finding blocks."""
-    findings: tuple[Finding, ...]
+    findings: tuple[DataFinding, ...]
     """Those that block first."""
     checks: tuple[CheckRun, ...]
     seconds: float
@@ -62,7 +62,7 @@ class Verdict(BaseModel):
 
     @classmethod
     def of(
-        cls, findings: Sequence[Finding], checks: Sequence[CheckRun], *, seconds: float, proposal: bool = False
+        cls, findings: Sequence[DataFinding], checks: Sequence[CheckRun], *, seconds: float, proposal: bool = False
     ) -> Self:
         """The verdict on these findings: blessed when none of them blocks."""
         ordered = sorted(findings, key=lambda finding: finding.severity != "block")
@@ -74,11 +74,11 @@ class Verdict(BaseModel):
             proposal=proposal,
         )
 
-    def blocking(self) -> tuple[Finding, ...]:
+    def blocking(self) -> tuple[DataFinding, ...]:
         """The findings that decided against the data."""
         return tuple(finding for finding in self.findings if finding.severity == "block")
 
-    def warnings(self) -> tuple[Finding, ...]:
+    def warnings(self) -> tuple[DataFinding, ...]:
         """The findings that do not stop the run."""
         return tuple(finding for finding in self.findings if finding.severity == "warn")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from components.data_gate.config import MinRows
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 
 
-def few_rows(rows: Mapping[str, int], config: MinRows) -> Iterator[Finding]:
+def few_rows(rows: Mapping[str, int], config: MinRows) -> Iterator[DataFinding]:
     """Splits with fewer rows than `data_gate.min_rows` asks for.
 
     Args:
@@ -18,7 +18,7 @@ def few_rows(rows: Mapping[str, int], config: MinRows) -> Iterator[Finding]:
     for split, found in rows.items():
         least: int = getattr(config, split)
         if found < least:
-            yield Finding(
+            yield DataFinding(
                 check="min_rows",
                 split=split,
                 expected=f"at least {least} rows",

@@ -26,7 +26,7 @@ from components.example_gen.columns.facts import ColumnFacts, merge, survey
 from components.example_gen.columns.use import resolve_types
 from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
-from components.example_gen.ingest import Ingestion, Source, Table, Unit, UnitResult, groups, units
+from components.example_gen.ingest import Ingestion, Reading, Source, Unit, UnitResult, groups, units
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from components.example_gen.progress import progress
 from components.example_gen.sources import list_files
@@ -76,7 +76,7 @@ class Executor(BaseBeamExecutor):
 
     def _write(self, job: IngestJob, sources: Sequence[Source], folder: str) -> None:
         """Runs the Beam pipeline. It leaves shards and their description in `folder`."""
-        table = Table.of(job, [source.file for source in sources])
+        table = Reading.of(job, [source.file for source in sources])
         total = float(sum(source.size for source in sources))
         work = list(enumerate(groups(sources, job.data.block_mb << 20)))
         try:
@@ -143,11 +143,11 @@ class Kept(beam.DoFn):
             raise
 
 
-def _plan(numbered: tuple[int, list[Source]], table: Table, total: float) -> Iterator[Unit]:
+def _plan(numbered: tuple[int, list[Source]], table: Reading, total: float) -> Iterator[Unit]:
     return units(table.reader, *numbered, total)
 
 
-def _decision(parts: beam.PCollection, table: Table, folder: str) -> Any:
+def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
     """The `Decision`, as it is or as a side input for what has to be found from all of the table."""
     if table.job.types is not None:
         return table.job.types, {}
@@ -159,7 +159,7 @@ def _decision(parts: beam.PCollection, table: Table, folder: str) -> Any:
     )
 
 
-def _survey(unit: Unit, table: Table) -> Iterator[Facts]:
+def _survey(unit: Unit, table: Reading) -> Iterator[Facts]:
     blocks = [block for _, block, _ in unit.blocks]
     yield _all_facts(survey(rows, table.null_words) for block in blocks for rows in table.reader.read(block))
 
@@ -172,7 +172,7 @@ def _types(facts: Facts, job: IngestJob) -> Iterator[Decision]:
     yield resolve_types(facts, job.uses)
 
 
-def _assigner(parts: beam.PCollection, table: Table, decision: Any, folder: str) -> Any:
+def _assigner(parts: beam.PCollection, table: Reading, decision: Any, folder: str) -> Any:
     """The rule that divides rows, as it is or as a side input where it depends on all of the table."""
     if table.job.data.inputs is not None:
         return None
@@ -187,7 +187,7 @@ def _assigner(parts: beam.PCollection, table: Table, decision: Any, folder: str)
     )
 
 
-def _count(unit: Unit, table: Table, decision: Decision, rule: SplitRule) -> Iterator[Counts]:
+def _count(unit: Unit, table: Reading, decision: Decision, rule: SplitRule) -> Iterator[Counts]:
     ingestion = Ingestion(table, decision[0], None, "")
     examples = (rows for _, block, _ in unit.blocks for rows in ingestion.examples(block))
     yield rule.merged(rule.count(rows.batch, row_hash(rows.batch)) for rows in examples)
@@ -197,5 +197,7 @@ def _resolved(counts: Counts, rule: SplitRule) -> Iterator[Assigner]:
     yield rule.resolve(counts)
 
 
-def _ingest(unit: Unit, table: Table, decision: Decision, split: Assigner | None, folder: str) -> Iterator[UnitResult]:
+def _ingest(
+    unit: Unit, table: Reading, decision: Decision, split: Assigner | None, folder: str
+) -> Iterator[UnitResult]:
     yield Ingestion(table, decision[0], split, folder).run(unit)

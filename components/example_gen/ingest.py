@@ -120,7 +120,7 @@ def _bytes(source: Source, blocks: Sequence[Block], block: Block) -> float:
 
 
 @dataclass(frozen=True)
-class Table:
+class Reading:
     """How the sources are read.
 
     Attributes:
@@ -162,7 +162,7 @@ class Ingestion:
       folder: where temporary files go.
     """
 
-    table: Table
+    table: Reading
     types: Mapping[str, FeatureType]
     assigner: Assigner | None
     folder: str

@@ -13,7 +13,7 @@ from preprocessing.settings import Settings
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
-class Schedule(Settings):
+class LearningRateSchedule(Settings):
     """How the learning rate moves over the run."""
 
     name: Literal["constant", "cosine", "exponential"] = "constant"
@@ -48,7 +48,7 @@ class TrainConfig(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     """Clips the gradients' global norm."""
-    schedule: Schedule = Schedule()
+    schedule: LearningRateSchedule = LearningRateSchedule()
     early_stopping: EarlyStopping | None = EarlyStopping()
     """None trains all epochs. The weights of the best epoch are restored either way."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

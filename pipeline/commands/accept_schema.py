@@ -17,7 +17,7 @@ _AGAIN = "run the pipeline again, and accept what that run proposes"
 
 
 @dataclass(frozen=True)
-class Proposal:
+class SchemaProposal:
     """A schema that one run proposes.
 
     Attributes:
@@ -61,7 +61,7 @@ class Proposal:
             raise UserError(f"{shown(self.target)}: the schema has changed since the run", hint=_AGAIN)
 
 
-def read_proposal(run: Path) -> Proposal:
+def read_proposal(run: Path) -> SchemaProposal:
     """What a run proposes.
 
     Args:
@@ -89,7 +89,7 @@ def read_proposal(run: Path) -> Proposal:
         raise UserError(f"{error.filename}: this file of the run is gone", hint=_AGAIN) from None
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{run}: not the records of a run of this version", hint=_AGAIN) from None
-    return Proposal(text, diff, target, replaces, config)
+    return SchemaProposal(text, diff, target, replaces, config)
 
 
 def _check_refused(run: Path, result: dict[str, Any]) -> None:

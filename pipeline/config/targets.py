@@ -126,7 +126,7 @@ class Beam(Settings):
     """More of Beam's pipeline options, such as `--flink_master=flink:8081` or `--max_num_workers=8`."""
 
 
-class Schedule(Settings):
+class RunSchedule(Settings):
     """When runs begin by themselves: `lockgate submit --schedule` hands this to the target."""
 
     cron: Annotated[str, matching(r"^(\S+\s+){4}\S+$", "five words such as 0 3 * * 1")]
@@ -171,7 +171,7 @@ class Target(Settings):
     """The experiment that the runs belong to; None is the target's default."""
     labels: dict[str, str] = Field(default_factory=dict)
     """On Kubeflow the labels of every pod, on Vertex those of the pipeline job."""
-    schedule: Schedule | None = None
+    schedule: RunSchedule | None = None
     beam: Beam = Beam()
 
 

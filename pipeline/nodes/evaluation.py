@@ -112,7 +112,7 @@ def _bounds(threshold: Threshold) -> config_pb2.MetricThreshold:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EvaluatorVerdict:
     """What the Evaluator said.
 
     Attributes:
@@ -128,10 +128,10 @@ class Verdict:
     champion: dict[str, float]
 
 
-def read_verdict(evaluation_uri: str, blessed: bool) -> Verdict:
+def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     """Reads the Evaluator's output folder."""
     result = tfma.load_validation_result(evaluation_uri)
-    return Verdict(
+    return EvaluatorVerdict(
         blessed=blessed,
         metrics=_overall(evaluation_uri, CANDIDATE),
         failures=tuple(_failures(result)),

@@ -12,7 +12,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format
-from pipeline.preflight.table_profile import Table, profile_file
+from pipeline.preflight.table_profile import TableProfile, profile_file
 from preprocessing.errors import UserError
 
 
@@ -86,7 +86,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
 
 
 def _check(
-    table: Table, config: PipelineConfig, used: Mapping[str, Role], declared: Mapping[str, FeatureType]
+    table: TableProfile, config: PipelineConfig, used: Mapping[str, Role], declared: Mapping[str, FeatureType]
 ) -> tuple[str, ...]:
     """Holds the table against the rules; gives what is worth a warning."""
     features = config.features
@@ -100,7 +100,7 @@ def _check(
     return tuple(rules.check_patterns(table, used))
 
 
-def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table:
+def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> TableProfile:
     files = table_files(config.data, base)
     reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
     first: tuple[Path, list[str]] | None = None
@@ -113,7 +113,7 @@ def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table
             else:
                 rules.check_same_columns(first, (file, names))
     looked_at = watch(config)
-    table = Table(
+    table = TableProfile(
         reader,
         {split: tuple(profile_file(file, reader, looked_at) for file in paths) for split, paths in files.items()},
     )

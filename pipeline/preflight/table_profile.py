@@ -131,7 +131,7 @@ class FileProfile:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableProfile:
     """A table as it was read: every file's profile, by split ("all" where the pipeline makes the splits).
 
     Attributes:

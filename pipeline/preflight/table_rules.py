@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import NUMBERS, Role, is_boolean, is_temporal, not_a_feature
-from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, Table
+from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, TableProfile
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
@@ -56,7 +56,7 @@ def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[st
         )
 
 
-def check_rows(table: Table, label: str) -> None:
+def check_rows(table: TableProfile, label: str) -> None:
     """Every split must have rows, and a table that is split by hash enough of them that have a label.
 
     Raises:
@@ -79,7 +79,7 @@ def check_rows(table: Table, label: str) -> None:
             )
 
 
-def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, FeatureType]) -> None:
+def check_kinds(table: TableProfile, used: Mapping[str, Role], declared: Mapping[str, FeatureType]) -> None:
     """Every used column must hold what its group says, and the same kind in every file.
 
     Raises:
@@ -105,7 +105,7 @@ def check_kinds(table: Table, used: Mapping[str, Role], declared: Mapping[str, F
             _check_kind_of(table, name, role, declared.get(name))
 
 
-def _check_kind_of(table: Table, name: str, role: Role, declared: FeatureType | None) -> None:
+def _check_kind_of(table: TableProfile, name: str, role: Role, declared: FeatureType | None) -> None:
     files = [profile for profile in table.files if name in profile.columns]
     numbers = [profile for profile in files if profile.columns[name].cells.kind == "number"]
     texts = [profile for profile in files if profile.columns[name].cells.first_text is not None]
@@ -140,7 +140,7 @@ def _check_kind_of(table: Table, name: str, role: Role, declared: FeatureType | 
         )
 
 
-def check_label(table: Table, label: Label) -> None:
+def check_label(table: TableProfile, label: Label) -> None:
     """The label must be there, vary, and be what the task predicts.
 
     Raises:
@@ -168,7 +168,7 @@ def check_label(table: Table, label: Label) -> None:
     _check_classes(table, label, column)
 
 
-def _check_scale(table: Table, label: Label, column: ColumnProfile) -> None:
+def _check_scale(table: TableProfile, label: Label, column: ColumnProfile) -> None:
     lowest = {"log": 0.0, "log1p": -1.0}.get(label.transform)
     if lowest is not None and column.minimum is not None and column.minimum <= lowest:
         place, cell = table.place(label.column, lambda text: text != "" and float(text) <= lowest)
@@ -179,7 +179,7 @@ def _check_scale(table: Table, label: Label, column: ColumnProfile) -> None:
         )
 
 
-def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
+def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> None:
     if label.classes is None:
         if label.task == "binary" and len(column.counts) != 2:
             shown = ", ".join(repr(value) for value in sorted(column.counts)[:10])
@@ -203,7 +203,7 @@ def _check_classes(table: Table, label: Label, column: ColumnProfile) -> None:
     )
 
 
-def _check_learnt_classes(table: Table, name: str) -> None:
+def _check_learnt_classes(table: TableProfile, name: str) -> None:
     """Classes that are not named are learnt from the training split: it must have them all."""
     if "train" not in table.splits:
         return  # split by hash: see pipeline.preflight.split_check
@@ -219,7 +219,7 @@ def _check_learnt_classes(table: Table, name: str) -> None:
             )
 
 
-def check_weight(table: Table, name: str) -> None:
+def check_weight(table: TableProfile, name: str) -> None:
     """Example weights must be there and not negative, and not all 0.
 
     Raises:
@@ -236,7 +236,7 @@ def check_weight(table: Table, name: str) -> None:
         raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; mend it, or take it out")
 
 
-def check_split_columns(table: Table, names: Iterable[str]) -> None:
+def check_split_columns(table: TableProfile, names: Iterable[str]) -> None:
     """The columns that decide on a row's split must be there in every row.
 
     Raises:
@@ -251,7 +251,7 @@ def check_split_columns(table: Table, names: Iterable[str]) -> None:
             )
 
 
-def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:
+def check_patterns(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
     """Yields a warning for every date or boolean column of which some values can't be read.
 
     Raises:
@@ -275,14 +275,14 @@ def check_patterns(table: Table, used: Mapping[str, Role]) -> Iterator[str]:
         )
 
 
-def empty_files(table: Table) -> Iterator[str]:
+def empty_files(table: TableProfile) -> Iterator[str]:
     """Yields a warning for every file that has columns and no rows."""
     for profile in table.files:
         if profile.rows == 0:
             yield f"{profile.file} has no rows"
 
 
-def rare_classes(table: Table, label: Label) -> Iterator[str]:
+def rare_classes(table: TableProfile, label: Label) -> Iterator[str]:
     """Yields a warning for every class that has few rows or none."""
     if label.task == "regression":
         return

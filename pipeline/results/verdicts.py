@@ -12,7 +12,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, FOLDER_PREFIX, split_folder
 from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
-from pipeline.nodes.evaluation import Verdict, read_verdict
+from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.runners.local import NodeResult
 from preprocessing.text import sentences
@@ -36,7 +36,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     by_name = {result.name: result for result in results}
     gates: list[Gate] = []
     data: data_report.Verdict | None = None
-    verdict: Verdict | None = None
+    verdict: EvaluatorVerdict | None = None
     report: smoke_report.Report | None = None
     if outputs := by_name["DataGate"].outputs:
         uri = outputs["verdict"][0].uri
@@ -89,7 +89,7 @@ def _blessed(artifact: Artifact) -> bool:
     return artifact.get_int_custom_property("blessed") == 1
 
 
-def _evaluator(verdict: Verdict) -> Gate:
+def _evaluator(verdict: EvaluatorVerdict) -> Gate:
     if verdict.blessed:
         against = (
             " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"

@@ -31,7 +31,7 @@ _SIGMAS = 4.0
 
 
 @dataclass(frozen=True)
-class Threshold:
+class ProposedThreshold:
     """The metric that gates, its upper bound, and the largest loss against the champion."""
 
     metric: str
@@ -57,7 +57,7 @@ class LabelProposal:
     classes: tuple[str, ...] | None
     transform: str
     reasons: tuple[str, ...]
-    threshold: Threshold
+    threshold: ProposedThreshold
     notes: tuple[str, ...]
 
 
@@ -140,7 +140,7 @@ def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ..
     return tuple(sorted(counts, key=float if is_number else str))
 
 
-def _log_loss_threshold(counts: Counter[str]) -> Threshold:
+def _log_loss_threshold(counts: Counter[str]) -> ProposedThreshold:
     rows = np.array(list(counts.values()), dtype=float)
     shares = rows / rows.sum()
     entropy = float(-(shares * np.log(shares)).sum())
@@ -148,7 +148,7 @@ def _log_loss_threshold(counts: Counter[str]) -> Threshold:
     deviation = math.sqrt(max(float((shares * np.log(shares) ** 2).sum()) - entropy**2, 0.0))
     chance = _SIGMAS * max(deviation, _LEAST_DEVIATION) / math.sqrt(_test_rows(rows.sum()))
     reason = f"always answering with the shares of the classes gives {entropy:.3g}"
-    return Threshold("log_loss", _up(_SLACK * entropy + chance + 0.02), _up(0.1 * entropy + chance), reason)
+    return ProposedThreshold("log_loss", _up(_SLACK * entropy + chance + 0.02), _up(0.1 * entropy + chance), reason)
 
 
 def _regression(column: Column, notes: list[str]) -> LabelProposal:
@@ -168,7 +168,7 @@ def _regression(column: Column, notes: list[str]) -> LabelProposal:
     return LabelProposal("regression", None, transform, tuple(reasons), threshold, tuple(notes))
 
 
-def _error_threshold(values: NDArray[np.float64], transform: str, rows: int) -> Threshold:
+def _error_threshold(values: NDArray[np.float64], transform: str, rows: int) -> ProposedThreshold:
     """The error of the best constant, on the scale that the model learns on."""
     metric, what = "rmse", "always answering with the mean"
     errors = (values - values.mean()) ** 2
@@ -181,7 +181,7 @@ def _error_threshold(values: NDArray[np.float64], transform: str, rows: int) -> 
     error = math.sqrt(errors.mean())
     chance = _SIGMAS * float(errors.std()) / math.sqrt(_test_rows(rows))
     bound = _SLACK * math.sqrt(errors.mean() + chance)
-    return Threshold(metric, _up(bound), _up(bound - error), f"{what} gives {error:.3g}")
+    return ProposedThreshold(metric, _up(bound), _up(bound - error), f"{what} gives {error:.3g}")
 
 
 def _test_rows(rows: float) -> float:

@@ -14,7 +14,7 @@ from components.example_gen.columns.convert import first_as_text
 from components.example_gen.columns.use import is_boolean, is_temporal
 from components.example_gen.config import CsvOptions, DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
-from pipeline.preflight.table_profile import ColumnProfile, Table, Watch, profile_file
+from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
 from pipeline.scaffold.sniff import sniff
 from preprocessing.errors import UserError
@@ -168,7 +168,7 @@ def survey(data: Path, label: str) -> Survey:
     return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
 
 
-def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> Table:
+def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> TableProfile:
     reader = TableReader(fmt, DataConfig(path=str(data), csv=csv))
     looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
     if fmt not in LOOSE:
@@ -176,12 +176,12 @@ def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path,
         check_names({label: "class"}, first, str(files[0]))
         for file in files[1:]:
             check_same_columns((files[0], first), (file, reader.columns(file)))
-    table = Table(reader, {"all": tuple(profile_file(file, reader, looked_at) for file in files)})
+    table = TableProfile(reader, {"all": tuple(profile_file(file, reader, looked_at) for file in files)})
     check_names({label: "class"}, list(table.names), str(files[0]))
     return table
 
 
-def _null_words(table: Table, label: str) -> dict[str, str]:
+def _null_words(table: TableProfile, label: str) -> dict[str, str]:
     """Words such as "-" that stand in for missing numbers, with the column in which each was found."""
     found: dict[str, str] = {}
     if table.reader.format != "csv":
@@ -200,7 +200,7 @@ def _null_words(table: Table, label: str) -> dict[str, str]:
     return {word: name for word, name in found.items() if word not in table.column(label).counts}
 
 
-def _label_null_words(table: Table, csv: CsvOptions, label: str) -> tuple[str, ...]:
+def _label_null_words(table: TableProfile, csv: CsvOptions, label: str) -> tuple[str, ...]:
     """The words for missing, without those that are classes of the label.
 
     "None" is a class more often than it is a missing label; so is any word without which one class is left.

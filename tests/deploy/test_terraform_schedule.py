@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from support.deploy import DEPLOY, ROOT, fenced
 from support.terraform import read_module
 
-from pipeline.config.targets import Schedule, VertexTarget
+from pipeline.config.targets import RunSchedule, VertexTarget
 from pipeline.runners.compile.compiled import Compiled
 from pipeline.runners.submit.vertex.requests import Requests
 
@@ -87,7 +87,7 @@ def test_the_request_is_the_one_of_lockgates_own_schedule(folder):
         service_account=RUNNER,
         encryption_key=KEY,
         labels=labels,
-        schedule=Schedule(cron="0 3 * * 1"),
+        schedule=RunSchedule(cron="0 3 * * 1"),
     )
     request = Requests(target, compiled, compiled.parameters | parameters).create_schedule()
     assert request.body is not None

@@ -39,7 +39,7 @@ Case = Literal["not allowed", "unknown", "saver", "attribute"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class OpFinding:
     """One operation that may not be where it is.
 
     Attributes:
@@ -65,7 +65,7 @@ def allowed_ops() -> frozenset[str]:
 def check_ops(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult]:
     """Reads the operations of every meta graph: one result per kind of fault, or one that passes."""
     allowed = allowed_ops() | set(config.ops.allow)
-    findings: dict[Case, list[Finding]] = {}
+    findings: dict[Case, list[OpFinding]] = {}
     kinds: Counter[str] = Counter()
     for meta_graph in export.proto.meta_graphs:
         graph = export.graph if meta_graph is export.meta_graph else Graph(meta_graph)
@@ -79,7 +79,7 @@ def check_ops(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult]:
         )
 
 
-def _findings(meta_graph: Any, graph: Graph, allowed: frozenset[str], kinds: Counter[str]) -> Iterator[Finding]:
+def _findings(meta_graph: Any, graph: Graph, allowed: frozenset[str], kinds: Counter[str]) -> Iterator[OpFinding]:
     saver = _Saver(meta_graph, graph)
     # From the message, not from the index: a name that stands there twice must not hide the first one.
     bodies = [(MAIN, meta_graph.graph_def.node)]
@@ -95,7 +95,7 @@ def _findings(meta_graph: Any, graph: Graph, allowed: frozenset[str], kinds: Cou
             elif why := _attribute(node):
                 fault = ("attribute", why)
             if fault is not None:
-                yield Finding(fault[0], node.op, Place(function, node.name), graph, meta_graph, fault[1])
+                yield OpFinding(fault[0], node.op, Place(function, node.name), graph, meta_graph, fault[1])
 
 
 def _refused(op: str, graph: Graph) -> tuple[Case, str] | None:
@@ -193,7 +193,7 @@ def _names(info: Any) -> Iterator[str]:
             yield from _names(component)
 
 
-def _failure(group: list[Finding]) -> CheckResult:
+def _failure(group: list[OpFinding]) -> CheckResult:
     first = group[0]
     reached: dict[str, Reached] = {
         name: first.graph.reached(tensors) for name, tensors in sorted(roots(first.meta_graph).items())

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pipeline.runners.compile.compiled import EXIT_HANDLER
 
-RunState = Literal["running", "succeeded", "failed", "cancelled", "paused"]
+ServiceRunState = Literal["running", "succeeded", "failed", "cancelled", "paused"]
 TaskState = Literal["waiting", "running", "done", "cached", "failed", "skipped", "cancelled"]
 
 DATA_STOP = "DataStop"
@@ -44,7 +44,7 @@ class RunStatus:
       unknown: states in the answer that this program doesn't know; they count as running.
     """
 
-    state: RunState
+    state: ServiceRunState
     tasks: Mapping[str, TaskStatus]
     error: str = ""
     unknown: tuple[str, ...] = ()

@@ -11,11 +11,11 @@ from support.gated import Run, orders, schema_of, serialized, sound, statistics_
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate.columns import Columns
-from components.data_gate.report import Finding, Verdict, read
+from components.data_gate.report import DataFinding, Verdict, read
 from preprocessing.errors import UserError
 
 
-def _found(verdict: Verdict, rule: str, feature: str | None = None) -> list[Finding]:
+def _found(verdict: Verdict, rule: str, feature: str | None = None) -> list[DataFinding]:
     return [each for each in verdict.findings if each.check == rule and feature in (None, each.feature)]
 
 

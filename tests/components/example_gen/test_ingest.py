@@ -23,7 +23,7 @@ from components.example_gen.columns.facts import merge, survey
 from components.example_gen.columns.use import resolve_types
 from components.example_gen.config import DataConfig
 from components.example_gen.formats.parquet import ParquetReader
-from components.example_gen.ingest import Ingestion, Source, Table, UnitResult, groups, units
+from components.example_gen.ingest import Ingestion, Reading, Source, UnitResult, groups, units
 from components.example_gen.job import IngestJob
 from components.example_gen.splits import split_rule
 
@@ -33,7 +33,7 @@ def ingested(
 ) -> tuple[dict[str, list[bytes]], list[UnitResult]]:
     """The serialized examples by split, made without Beam in blocks of this size."""
     data = DataConfig.model_validate_json(f'{{"path": "t.parquet", "split": {split_json(split)}}}')
-    table = Table(IngestJob(data=data), ParquetReader(block_bytes), None)
+    table = Reading(IngestJob(data=data), ParquetReader(block_bytes), None)
     sources = [Source("all", str(file), file.stat().st_size) for file in files]
     work = [
         unit

@@ -10,7 +10,7 @@ import pytest
 
 from components.artifacts.reports import DIFF_FILE
 from components.artifacts.schema import SCHEMA_FILE
-from components.data_gate.report import Finding, Verdict
+from components.data_gate.report import DataFinding, Verdict
 from pipeline.commands.accept_schema import read_proposal
 from pipeline.config.loader import load
 from pipeline.results.runs import Gate, RunRecord, RunResult
@@ -40,7 +40,7 @@ class Project:
         record = RunRecord(self.folder / "output", load(self.config))
         self.run = record.folder
         severity = "warn" if blessed else "block"
-        finding = Finding(check="SCHEMA_NEW_COLUMN", expected="a", received="b", severity=severity)
+        finding = DataFinding(check="SCHEMA_NEW_COLUMN", expected="a", received="b", severity=severity)
         verdict = Verdict.of([finding], [], seconds=0, proposal=proposal)
         (self.run / "data_gate").mkdir()
         if proposal:

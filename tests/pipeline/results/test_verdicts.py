@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
-from components.data_gate.report import Finding, Verdict
+from components.data_gate.report import DataFinding, Verdict
 from components.smoke_test.report import CheckResult, Report
 from pipeline.results.runs import Gate
 from pipeline.results.verdicts import collect
@@ -72,7 +72,7 @@ def test_without_the_data_gate_anomalies_are_notes_that_refuse_nothing(collected
 def _data_gate(folder, *severities):
     """The gate's artifact, with a finding of each severity."""
     findings = [
-        Finding(
+        DataFinding(
             check="drift", feature=f"c{n}", split="train", expected="at most 0.1", received="0.9", severity=severity
         )
         for n, severity in enumerate(severities)

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from components.artifacts.reports import REPORT_FILE
-from components.data_gate.report import Finding, Verdict
+from components.data_gate.report import DataFinding, Verdict
 from pipeline.runners.container_entrypoint import main, prepare, with_urls
 
 COMMAND = [sys.executable, "-m", "pipeline.runners.container_entrypoint"]
@@ -142,7 +142,7 @@ def _arguments(tmp_path, executor: str, artifacts: dict, **properties) -> list[s
 
 
 def _verdict(tmp_path, *, blessed: float) -> dict:
-    finding = Finding(
+    finding = DataFinding(
         check="min_rows", expected="at least 10 rows", received="3 rows", severity="block", hint="add rows"
     )
     report = Verdict(blessed=bool(blessed), findings=() if blessed else (finding,), checks=(), seconds=1.0)

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from components.data_gate.report import CheckRun, Finding, Verdict
+from components.data_gate.report import CheckRun, DataFinding, Verdict
 from pipeline.screen import data_verdict
 
 
-def _finding(**changes: Any) -> Finding:
+def _finding(**changes: Any) -> DataFinding:
     content: dict[str, Any] = {
         "check": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
         "split": "train",
@@ -21,7 +21,7 @@ def _finding(**changes: Any) -> Finding:
         "severity": "block",
         "hint": "correct the values, or accept the proposed schema",
     }
-    return Finding(**content | changes)
+    return DataFinding(**content | changes)
 
 
 def test_what_could_not_be_checked_is_said() -> None:

@@ -12,14 +12,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from components import findings
-from components.data_gate.report import Finding
+from components.data_gate.report import DataFinding
 from components.smoke_test.report import CheckResult
 from pipeline.screen import findings_table
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def _finding(**changes: Any) -> Finding:
+def _finding(**changes: Any) -> DataFinding:
     content: dict[str, Any] = {
         "check": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
         "split": "train",
@@ -29,7 +29,7 @@ def _finding(**changes: Any) -> Finding:
         "severity": "block",
         "hint": "correct the values, or accept the proposed schema",
     }
-    return Finding(**content | changes)
+    return DataFinding(**content | changes)
 
 
 def _rendered(found: Sequence[findings.Finding], width: int) -> str:

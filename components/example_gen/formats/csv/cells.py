@@ -21,7 +21,7 @@ _NUL_REASON = (
 
 
 @dataclass(frozen=True)
-class Table:
+class CsvFile:
     """The rows of one file.
 
     Attributes:

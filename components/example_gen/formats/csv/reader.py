@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from components.example_gen.block import Block, FeatureType, Rows
 from components.example_gen.config import CsvOptions
 from components.example_gen.formats import io
-from components.example_gen.formats.csv.cells import Table
+from components.example_gen.formats.csv.cells import CsvFile
 from components.example_gen.formats.csv.rows import count_lines
 from components.example_gen.formats.csv.text import Piece, TextSource, codec, header, is_divisible, pieces
 from preprocessing.errors import UserError
@@ -75,7 +75,7 @@ class CsvReader:
             head = header(source, self.csv)
             names = self._names(block.file, head)
             _refuse_lacking(block.file, names, types)
-            table = Table(block.file, tuple(names), self.csv, types)
+            table = CsvFile(block.file, tuple(names), self.csv, types)
             if block.end >= 0:
                 yield table.rows(Piece(block.start, block.first, io.read_part(block.file, block.start, block.end)))
                 return

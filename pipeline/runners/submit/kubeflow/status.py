@@ -8,10 +8,10 @@ no state. There is no error text and no artifact's metadata.
 from typing import Any
 
 from components.cloud.answers import error_text, fields, objects, text_of
-from pipeline.runners.submit.outcome import RunState, RunStatus, TaskState, TaskStatus
+from pipeline.runners.submit.outcome import RunStatus, ServiceRunState, TaskState, TaskStatus
 from pipeline.runners.submit.times import seconds_between
 
-_RUN_STATES: dict[str, RunState] = {
+_RUN_STATES: dict[str, ServiceRunState] = {
     "": "running",
     "RUNTIME_STATE_UNSPECIFIED": "running",
     "PENDING": "running",

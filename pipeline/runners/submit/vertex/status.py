@@ -3,10 +3,10 @@
 from typing import Any
 
 from components.cloud.answers import error_text, fields, objects, text_of
-from pipeline.runners.submit.outcome import RunState, RunStatus, TaskState, TaskStatus
+from pipeline.runners.submit.outcome import RunStatus, ServiceRunState, TaskState, TaskStatus
 from pipeline.runners.submit.times import seconds_between
 
-_RUN_STATES: dict[str, RunState] = {
+_RUN_STATES: dict[str, ServiceRunState] = {
     "": "running",
     "PIPELINE_STATE_UNSPECIFIED": "running",
     "PIPELINE_STATE_QUEUED": "running",
