@@ -55,10 +55,7 @@ def run(
     with terminable():
         loaded = load(config, overrides)
         selection = Selection(first, last, use_cache=not no_cache)
-        curated = loaded.config.data.schema_file is not None
-        compared = loaded.config.data_gate.drift.baseline != "none"
-        validated = loaded.config.smoke_test.infra_validator is not None
-        if mistake := selection.mistake(curated_schema=curated, baseline=compared, infra_validator=validated):
+        if mistake := selection.mistake(loaded.config):
             raise click.UsageError(mistake)
         with contextlib.closing(Screen(sys.stderr if as_json else sys.stdout)) as screen:
             result = run_pipeline(loaded, screen, selection)

@@ -4,45 +4,30 @@ Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from tfx.components.pusher.component import Pusher
-from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
-from tfx.types import standard_artifacts
-from tfx.types.channel import BaseChannel, Channel
+from tfx.proto import trainer_pb2, transform_pb2
+from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
 from components.evaluator.component import Evaluator
-from components.pusher import executor as pusher_executor
-from components.smoke_test.checks.ops import ALLOWED_OPS
 from components.smoke_test.component import SmokeTest
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.config.targets import Cluster, VertexTarget
-from pipeline.nodes.champion import LatestBlessedByAllStrategy
-from pipeline.nodes.cluster import champion_lookup, checkpoints, cluster_pusher
+from pipeline.config.targets import Cluster
+from pipeline.nodes.cluster import ClusterWiring
 from pipeline.nodes.data_stage import DataStage, Places, data_stage
 from pipeline.nodes.evaluation import eval_config
 from pipeline.nodes.infra_validator import infra_validator_node
+from pipeline.nodes.local import LocalWiring
+from pipeline.nodes.wiring import Wiring
 from preprocessing.transform import FEATURES_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"
 _RUN_FN = "components.trainer.run_fn.run_fn"
-METADATA_FILE = "metadata.sqlite"
-"""The local runner's metadata store, in the root."""
-_WORKER = tuple(
-    f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")
-)
-"""They import each other as top-level modules, which a fingerprint doesn't follow."""
 
 
 def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | None = None) -> Pipeline:
@@ -56,30 +41,28 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
     Returns:
       The pipeline, for any runner of the target.
     """
-    lookup = None if target is None else champion_lookup(target, places.serving)
-    data = data_stage(config, places, lookup)
-    champion = _champion() if lookup is None else lookup
-    training = _training_stage(config, data, champion, target)
-    gates = _gate_stage(config, data, training, champion)
-    pusher = _pusher(places, data, training, gates, target)
-    store = sqlite_metadata_connection_config(str(Path(places.root) / METADATA_FILE)) if target is None else None
+    wiring: Wiring = (
+        LocalWiring(places.root, places.serving)
+        if target is None
+        else ClusterWiring(target, config.name, places.serving)
+    )
+    data = data_stage(config, places, wiring)
+    training = _training_stage(config, data, wiring)
+    gates = _gate_stage(config, data, training, wiring.champion)
+    pusher = wiring.pusher(
+        model=training.model,
+        model_blessing=gates.model_blessing,
+        infra_blessing=gates.infra_blessing,
+        statistics=data.statistics,
+    )
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(places.root),
-        metadata_connection_config=store,
-        components=[*data.nodes, champion, *training.nodes, *gates.nodes, pusher],
+        metadata_connection_config=wiring.metadata,
+        components=[*data.nodes, wiring.champion, *training.nodes, *gates.nodes, pusher],
         enable_cache=True,
         beam_pipeline_args=list(config.beam_args),
     )
-
-
-def _champion() -> Resolver:
-    return Resolver(
-        strategy_class=LatestBlessedByAllStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
-    ).with_id("Champion")
 
 
 @dataclass(frozen=True)
@@ -89,9 +72,7 @@ class _TrainingStage:
     model: BaseChannel
 
 
-def _training_stage(
-    config: PipelineConfig, data: DataStage, champion: BaseNode, target: Cluster | None
-) -> _TrainingStage:
+def _training_stage(config: PipelineConfig, data: DataStage, wiring: Wiring) -> _TrainingStage:
     """Preprocessing and training."""
     own_fn = config.features.preprocessing_fn
     transform = Transform(
@@ -118,31 +99,17 @@ def _training_stage(
         golden_split=config.smoke_test.split,
     )
     own_model = config.model.family if "." in config.model.family else None
-    trainer = _trainer(
-        target,
+    trainer = wiring.trainer(
         run_fn=_RUN_FN,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        base_model=champion.outputs["model"] if config.train.warm_start else None,
+        base_model=wiring.champion.outputs["model"] if config.train.warm_start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # The smoke test's rows are the trainer's too, for their predictions only: see components.trainer.export.
         eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", config.smoke_test.split} - {"train"})),
-        custom_config={
-            JOB_KEY: job.to_json(),
-            FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model),
-            **({} if target is None else checkpoints(config.name, target)),
-        },
+        custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model)},
     )
     return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
-
-
-def _trainer(target: Cluster | None, **arguments: Any) -> BaseNode:
-    """TFX's Trainer in its own step, or as a custom job of Vertex."""
-    if isinstance(target, VertexTarget) and target.trainer is not None:
-        from pipeline.nodes.vertex import vertex_trainer
-
-        return vertex_trainer(target, target.step("Trainer").image or target.image, **arguments)
-    return Trainer(**arguments)
 
 
 @dataclass(frozen=True)
@@ -161,7 +128,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         eval_config=eval_config(config.evaluate, config.features),
         example_splits=["test"],
         schema=data.schema,
-        code_fingerprint=fingerprint(["components.evaluator.executor", "components.evaluator.metrics"]),
+        code_fingerprint=fingerprint(Evaluator.CODE),
     )
     wanted = config.smoke_test.infra_validator
     infra_validator = (
@@ -175,30 +142,10 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         champion=champion.outputs["model"],
         infra_blessing=infra_validator.outputs["blessing"] if infra_validator else None,
         config=config.smoke_test,
-        code_fingerprint=fingerprint(["components.smoke_test.executor", *_WORKER], [ALLOWED_OPS]),
+        code_fingerprint=fingerprint(SmokeTest.CODE, SmokeTest.CODE_FILES),
     )
     nodes = [evaluator, *([infra_validator] if infra_validator else []), smoke_test]
     return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
-
-
-def _pusher(
-    places: Places, data: DataStage, training: _TrainingStage, gates: _GateStage, target: Cluster | None
-) -> BaseNode:
-    """The push, which waits for both gates."""
-    inputs = {
-        "model": training.model,
-        "model_blessing": gates.model_blessing,
-        "infra_blessing": gates.infra_blessing,
-    }
-    if target is not None:
-        return cluster_pusher(target, places.serving, **inputs, statistics=data.statistics)
-    return Pusher(
-        **inputs,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=places.serving)
-        ),
-        custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
-    )
 
 
 def _code_behind(ours: str, own: str | None) -> str:

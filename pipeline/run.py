@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,6 @@ from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
-from pipeline.preflight.staging import StagedData, stage
 from pipeline.preflight.table_check import check_table
 from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
 
     from components.example_gen.block import FeatureType
+    from pipeline.nodes.data_stage import Places
     from pipeline.runners.local import NodeResult
 
 
@@ -125,24 +125,19 @@ class _Run:
         finally:
             self._screen.step(name, state, time.monotonic() - began)
 
-    def table(self) -> tuple[Mapping[str, FeatureType] | None, StagedData | None]:
-        """Looks at the whole table. Where TFX's own reader would misread it and is to read it, converts it.
+    def table(self) -> Mapping[str, FeatureType] | None:
+        """Looks at the whole table.
 
         Returns:
-          The types of its columns; None for a table that only the graph can reach, or that may have bad rows. And the
-          table for TFX's own reader.
+          The types of its columns; None for a table that only the graph can reach.
         """
-        data = self._loaded.config.data
-        staged = None
         with self._step("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
-            if facts is not None and data.reader == "tfx":
-                staged = stage(self._loaded.config, facts, self._root)
-        for reason in staged.reasons if staged else ():
-            self._screen.say(f"   converted to Parquet first: {reason}", "dim")
-        for warning in (*(facts.warnings if facts else ()), *(staged.warnings if staged else ())):
+        if facts is None:
+            return None
+        for warning in facts.warnings:
             self._screen.say(f" ! {warning}", "yellow")
-        return (facts.types if facts else None), staged
+        return facts.types
 
     def _read(self, examples: Artifact, *, looked_at: bool) -> None:
         """Says which span ExampleGen read, and which rows are not among the examples; from the cache too."""
@@ -153,36 +148,16 @@ class _Run:
             self._screen.say(f" ! {printable(warning)}", "yellow")
 
     def graph(self, selection: Selection) -> RunResult:
-        """Builds the graph and runs it."""
-        types, staged = self.table()
+        """Looks at the table, builds the graph and runs it."""
+        types = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
-            from components.artifacts.splits import SPLITS
             from pipeline.graph import build_pipeline
-            from pipeline.nodes.data_stage import Places
-            from pipeline.preflight.split_check import check_splits
             from pipeline.results.verdicts import collect
             from pipeline.runners import local
 
-            config = self._loaded.config
-            places = Places(
-                root=self._root,
-                base=self._loaded.base,
-                schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
-                serving=config.push.destination(self._root),
-                types=types,
-                staged=staged,
-            )
-            graph = build_pipeline(config, places)
-
-        def listen(node: NodeResult) -> None:
-            self._nodes[node.name] = node
-            self._screen.step(node.name, node.state, node.seconds)
-            if node.name == "ExampleGen" and node.outputs:
-                self._read(node.outputs["examples"][0], looked_at=types is not None)
-            if node.name == "StatisticsGen" and node.outputs:
-                check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, config.features.label)
-
+            graph = build_pipeline(self._loaded.config, self._places(types))
+            listen = self._listener(looked_at=types is not None)
         # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
         # that somebody has deleted meanwhile.
         results = local.run(
@@ -190,8 +165,40 @@ class _Run:
             self._record.run_id,
             selection,
             listen,
-            seed=config.seed,
+            seed=self._loaded.config.seed,
             uncached=["Pusher"],
             stops={"DataGate": "verdict"},
         )
         return collect(results, self._record.folder)
+
+    def _places(self, types: Mapping[str, FeatureType] | None) -> Places:
+        """Where the graph reads and writes."""
+        from pipeline.nodes.data_stage import Places
+
+        config = self._loaded.config
+        return Places(
+            root=self._root,
+            base=self._loaded.base,
+            schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
+            serving=config.push.destination(self._root),
+            types=types,
+        )
+
+    def _listener(self, *, looked_at: bool) -> Callable[[NodeResult], None]:
+        """What is done whenever a node begins or ends.
+
+        Args:
+          looked_at: whether the whole table was read before the run.
+        """
+        from components.artifacts.splits import SPLITS
+        from pipeline.preflight.split_check import check_splits
+
+        def listen(node: NodeResult) -> None:
+            self._nodes[node.name] = node
+            self._screen.step(node.name, node.state, node.seconds)
+            if node.name == "ExampleGen" and node.outputs:
+                self._read(node.outputs["examples"][0], looked_at=looked_at)
+            if node.name == "StatisticsGen" and node.outputs:
+                check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, self._loaded.config.features.label)
+
+        return listen

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.config.pipeline_config import PipelineConfig
 from preprocessing.nearest import nearest
 
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
@@ -29,6 +30,16 @@ COMPONENTS = (
 """The ids in `pipeline.graph`; none depends on a later one."""
 
 
+def components(config: PipelineConfig) -> tuple[str, ...]:
+    """The ids in the graph of a configuration, in the order of `COMPONENTS`."""
+    absent = {INFERRED_SCHEMA if config.data.schema_file is not None else CURATED_SCHEMA}
+    if config.data_gate.drift.baseline == "none":
+        absent.add(BASELINE)
+    if config.smoke_test.infra_validator is None:
+        absent.add(INFRA_VALIDATOR)
+    return tuple(name for name in COMPONENTS if name not in absent)
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which part of the graph runs.
@@ -43,17 +54,9 @@ class Selection:
     last: str | None = None
     use_cache: bool = True
 
-    def mistake(self, *, curated_schema: bool, baseline: bool, infra_validator: bool) -> str:
-        """What is wrong with the names, or "".
-
-        Args:
-          curated_schema: whether the configuration names a schema file.
-          baseline: whether drift is measured.
-          infra_validator: whether TFX's InfraValidator is configured.
-        """
-        absent = {INFERRED_SCHEMA if curated_schema else CURATED_SCHEMA}
-        absent |= {name for name, there in ((BASELINE, baseline), (INFRA_VALIDATOR, infra_validator)) if not there}
-        names = [name for name in COMPONENTS if name not in absent]
+    def mistake(self, config: PipelineConfig) -> str:
+        """What is wrong with the names for the graph of a configuration, or ""."""
+        names = components(config)
         for option, name in (("--from", self.first), ("--to", self.last)):
             if name is not None and name not in names:
                 close = nearest(name, names)

@@ -33,6 +33,8 @@ class ChampionLookup(BaseComponent):
 
     SPEC_CLASS = ChampionLookupSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+    CODE = ("components.champion.executor",)
+    """What the results depend on: these modules and what they import."""
 
     def __init__(
         self,

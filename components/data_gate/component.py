@@ -57,6 +57,8 @@ class DataGate(BaseComponent):
 
     SPEC_CLASS = DataGateSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+    CODE = ("components.data_gate.executor",)
+    """What the results depend on: these modules and what they import."""
 
     def __init__(
         self,

@@ -30,6 +30,8 @@ class Evaluator(BaseBeamComponent):
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+    CODE = ("components.evaluator.executor", "components.evaluator.metrics")
+    """What the results depend on: these modules and what they import."""
 
     def __init__(
         self,

@@ -34,6 +34,8 @@ class ArrowExampleGen(FileBasedExampleGen):
     SPEC_CLASS = ArrowExampleGenSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver
+    CODE = ("components.example_gen.executor", "components.example_gen.driver")
+    """What the results depend on: these modules and what they import."""
 
     def __init__(self, *, input_base: str, inputs: dict[str, str], job: IngestJob, code_fingerprint: str) -> None:
         """Wires the component.

@@ -1,5 +1,6 @@
 """The `data:` section: where the table is, how it is read and how it is split."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
@@ -289,7 +290,8 @@ class DataConfig(Settings):
     sql: SqlOptions | None = None
     bigquery: BigQueryOptions | None = None
     reader: Literal["arrow", "tfx"] = "arrow"
-    """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span."""
+    """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
+    what it would misread is refused where headers and first rows show it, and else is the choice of who sets it."""
     format: Format | None = None
     """None takes it from the files' names."""
     split: Split = Field(default=HashSplit())
@@ -392,3 +394,17 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
     if data.csv.quote != CsvOptions().quote:
         message = f"{reader} knows double quotes only"
         yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)
+    if data.csv.delimiter != CsvOptions().delimiter:
+        message = f"{reader} knows commas only"
+        yield broken_rule(message, field=("csv", "delimiter"), received=data.csv.delimiter, hint=fix)
+    if not _within_utf8(data.csv.encoding):
+        message = f"{reader} reads UTF-8 only"
+        yield broken_rule(message, field=("csv", "encoding"), received=data.csv.encoding, hint=fix)
+
+
+def _within_utf8(encoding: str) -> bool:
+    """Whether text in this encoding is UTF-8 too; also True for a name that nobody knows, which the reader refuses."""
+    try:
+        return codecs.lookup(encoding).name in ("utf-8", "ascii")
+    except LookupError:
+        return True

@@ -32,6 +32,8 @@ class Pusher(BaseComponent):
 
     SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+    CODE = ("components.pusher.executor",)
+    """What the results depend on: these modules and what they import."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.smoke_test.checks.ops import ALLOWED_OPS
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.executor import Executor
 
@@ -50,6 +51,14 @@ class SmokeTest(BaseComponent):
 
     SPEC_CLASS = SmokeTestSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+    CODE = (
+        "components.smoke_test.executor",
+        # The worker's modules import each other as top-level modules, which reading their imports doesn't follow.
+        *(f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")),
+    )
+    """What the results depend on: these modules and what they import."""
+    CODE_FILES = (ALLOWED_OPS,)
+    """The data that this code reads."""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ Found by lineage, not by run: an artifact that comes from the cache belongs to s
 
 import logging
 from collections.abc import Collection, Iterable
-from typing import Any, Literal
+from typing import Any
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -15,9 +15,10 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel, Channel
 
+from pipeline.nodes.wiring import BASELINE_KEY, BaselineKind
+
 logger = logging.getLogger("lockgate")
 
-BASELINE_KEY = "baseline_statistics"
 _VERDICT_TYPE = "components.DataVerdict"
 _IN = (metadata_store_pb2.Event.INPUT,)
 _OUT = (metadata_store_pb2.Event.OUTPUT,)
@@ -25,7 +26,7 @@ _OUT = (metadata_store_pb2.Event.OUTPUT,)
 Artifacts = dict[str, list[Artifact]]
 
 
-def baseline(kind: Literal["last_push", "previous_span", "none"], statistics: BaseChannel) -> Resolver | None:
+def baseline(kind: BaselineKind, statistics: BaseChannel) -> Resolver | None:
     """The node that finds the baseline.
 
     Args:

@@ -3,14 +3,26 @@
 import logging
 
 import ml_metadata as mlmd
-from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
+from tfx.types.channel import Channel
 
 logger = logging.getLogger("lockgate")
 
 _BLESSED = "blessed"
 _MODEL_ID = "current_model_id"
+
+
+def latest_blessed() -> Resolver:
+    """The node that finds the champion; its output `model` holds one Model or none."""
+    return Resolver(
+        strategy_class=LatestBlessedByAllStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
+    ).with_id("Champion")
 
 
 class LatestBlessedByAllStrategy(ResolverStrategy):

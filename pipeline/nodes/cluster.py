@@ -1,36 +1,109 @@
-"""The nodes of the graph that are others on a cluster, where no component can ask a metadata store."""
+"""The nodes of the graph as they are on a cluster, where no component can ask a metadata store."""
 
 import json
 import posixpath
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
 
 from components.champion.component import ChampionLookup
+from components.data_gate.stop import DataStop
 from components.pusher.component import Pusher
 from components.trainer.config import CHECKPOINTS_KEY
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget
+from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
 
 
-def champion_lookup(target: Cluster, serving: str) -> ChampionLookup:
-    """The component that finds the champion and the statistics that it was trained on.
+@dataclass(frozen=True)
+class ClusterWiring:
+    """The `Wiring` of a cluster.
 
-    Args:
-      target: says where it is looked up; a Vertex endpoint keeps none that could be copied.
-      serving: the serving folder that is pushed to.
+    Attributes:
+      target: which one, and what is where on it.
+      pipeline: the pipeline's name.
+      serving: the serving folder that is pushed to, as the steps see it.
     """
+
+    target: Cluster
+    pipeline: str
+    serving: str
+
+    @property
+    def metadata(self) -> None:
+        """The cluster has its own."""
+
+    @cached_property
+    def champion(self) -> BaseNode:
+        """Looked up where the target says; it also finds the statistics that the champion was trained on."""
+        return _champion_lookup(self.target, self.serving)
+
+    def baseline(self, kind: BaselineKind, statistics: BaseChannel) -> Baseline:  # noqa: ARG002 - no span is looked up
+        """The statistics of the last push, which lie beside the champion."""
+        return Baseline([], None if kind == "none" else self.champion.outputs[BASELINE_KEY])
+
+    def data_stop(self, gate: BaseNode) -> BaseNode:
+        """A node that fails: the cluster's runners know failed and done only."""
+        return DataStop(gate.outputs["verdict"])
+
+    def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
+        """TFX's Trainer in its own step, or as a custom job of Vertex."""
+        target = self.target
+        custom_config = custom_config | _checkpoints(self.pipeline, target)
+        if isinstance(target, VertexTarget) and target.trainer is not None:
+            from pipeline.nodes.vertex import vertex_trainer
+
+            image = target.step("Trainer").image or target.image
+            return vertex_trainer(target, image, custom_config=custom_config, **arguments)
+        return Trainer(custom_config=custom_config, **arguments)
+
+    def pusher(
+        self,
+        *,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        statistics: BaseChannel,
+    ) -> BaseNode:
+        """Pushes into the serving folder with all that the next lookup of the champion needs, or to an endpoint."""
+        target = self.target
+        if isinstance(target, VertexTarget) and target.endpoint is not None:
+            from pipeline.nodes.vertex import vertex_pusher
+
+            return vertex_pusher(target, model=model, model_blessing=model_blessing, infra_blessing=infra_blessing)
+        registry = ""
+        if isinstance(target, VertexTarget) and target.registry is not None:
+            registry = json.dumps(target.registry.model_dump(mode="json") | _google(target), sort_keys=True)
+        return Pusher(
+            model=model,
+            model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
+            statistics=statistics,
+            push_destination=pusher_pb2.PushDestination(
+                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.serving)
+            ),
+            registry=registry,
+            code_fingerprint=fingerprint(Pusher.CODE),
+        )
+
+
+def _champion_lookup(target: Cluster, serving: str) -> ChampionLookup:
+    # A Vertex endpoint keeps no model that could be copied.
     deployed = isinstance(target, VertexTarget) and target.endpoint is not None
     source = target.champion or ("" if deployed else serving)
     return ChampionLookup(
         source=source,
         **_google(target if isinstance(target, VertexTarget) and REGISTRY_ENTRY.fullmatch(source) else None),
-        code_fingerprint=fingerprint(["components.champion.executor"]),
+        code_fingerprint=fingerprint(ChampionLookup.CODE),
     ).with_id("Champion")
 
 
-def checkpoints(pipeline: str, target: Cluster) -> dict[str, str]:
+def _checkpoints(pipeline: str, target: Cluster) -> dict[str, str]:
     """What the Trainer is told of the place for its state, where its own disk does not outlive it.
 
     On Vertex the place is beside the outputs, whose URL the Trainer sees; Kubeflow's launcher shows it folders.
@@ -38,45 +111,6 @@ def checkpoints(pipeline: str, target: Cluster) -> dict[str, str]:
     if not isinstance(target, KubeflowTarget) or target.checkpoint_directory is None:
         return {}
     return {CHECKPOINTS_KEY: posixpath.join(target.checkpoint_directory, pipeline)}
-
-
-def cluster_pusher(
-    target: Cluster,
-    serving: str,
-    *,
-    model: BaseChannel,
-    model_blessing: BaseChannel,
-    infra_blessing: BaseChannel,
-    statistics: BaseChannel,
-) -> BaseNode:
-    """The node that pushes: into the serving folder with all that the next champion lookup needs, or to an endpoint.
-
-    Args:
-      target: may name an endpoint, or a model in the registry.
-      serving: the serving folder.
-      model: the candidate.
-      model_blessing: the Evaluator's.
-      infra_blessing: the smoke test's.
-      statistics: of the examples that the candidate was trained on.
-    """
-    if isinstance(target, VertexTarget) and target.endpoint is not None:
-        from pipeline.nodes.vertex import vertex_pusher
-
-        return vertex_pusher(target, model=model, model_blessing=model_blessing, infra_blessing=infra_blessing)
-    registry = ""
-    if isinstance(target, VertexTarget) and target.registry is not None:
-        registry = json.dumps(target.registry.model_dump(mode="json") | _google(target), sort_keys=True)
-    return Pusher(
-        model=model,
-        model_blessing=model_blessing,
-        infra_blessing=infra_blessing,
-        statistics=statistics,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
-        ),
-        registry=registry,
-        code_fingerprint=fingerprint(["components.pusher.executor"]),
-    )
 
 
 def _google(target: VertexTarget | None) -> dict[str, str]:

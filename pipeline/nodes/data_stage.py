@@ -1,7 +1,6 @@
 """The first stage of the graph: from the table to examples, their statistics, schema and anomalies, and the verdict."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +18,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
-from components.champion.component import ChampionLookup
 from components.data_gate.component import DataGate
-from components.data_gate.stop import DataStop
 from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import schema_types
@@ -32,9 +29,9 @@ from components.example_gen.sources import located, relative
 from components.schema_import.component import SchemaImport
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.nodes.baseline import BASELINE_KEY, baseline
+from pipeline.nodes.wiring import Wiring
 from pipeline.preflight.column_roles import uses
-from pipeline.preflight.staging import StagedData
+from pipeline.preflight.stock_reader import stock_input
 from pipeline.selection import CURATED_SCHEMA
 
 
@@ -48,7 +45,6 @@ class Places:
       schema: the curated schema; None infers it.
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
-      staged: the table as the stock ExampleGen reads it, for `data.reader: tfx`.
     """
 
     root: Path | str
@@ -56,7 +52,6 @@ class Places:
     schema: Path | None
     serving: str
     types: Mapping[str, FeatureType] | None = None
-    staged: StagedData | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +73,13 @@ class DataStage:
     gate: BaseNode
 
 
-def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | None) -> DataStage:
+def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataStage:
     """Wires ExampleGen to DataGate.
 
     Args:
       config: the validated configuration.
       places: the paths.
-      lookup: on a cluster, what finds the statistics of the last push; None asks the metadata store.
+      wiring: finds what drift is measured against, and stops the run where the gate refuses.
     """
     example_gen = _example_gen(config, places)
     examples = example_gen.outputs["examples"]
@@ -97,8 +92,7 @@ def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | 
         schema_gen = SchemaImport(places.schema.read_text(encoding="utf-8")).with_id(CURATED_SCHEMA)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
-    resolver = baseline(config.data_gate.drift.baseline, statistics) if lookup is None else None
-    before = resolver if lookup is None or config.data_gate.drift.baseline == "none" else lookup
+    before = wiring.baseline(config.data_gate.drift.baseline, statistics)
     serving = config.data_gate.serving.sample
     sample = "" if serving is None else located(serving, str(places.base.absolute()))
     gate = DataGate(
@@ -106,18 +100,17 @@ def data_stage(config: PipelineConfig, places: Places, lookup: ChampionLookup | 
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         examples=examples,
-        baseline_statistics=None if before is None else before.outputs[BASELINE_KEY],
+        baseline_statistics=before.statistics,
         config=config.data_gate,
         features=config.features,
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
         on_refusal="record",
-        code_fingerprint=fingerprint(["components.data_gate.executor"]),
+        code_fingerprint=fingerprint(DataGate.CODE),
     )
-    nodes = [example_gen, statistics_gen, schema_gen, validator, *([] if resolver is None else [resolver]), gate]
-    # The local runner reads the verdict; the others know failed and done only.
-    stop = gate if lookup is None else DataStop(gate.outputs["verdict"])
+    nodes = [example_gen, statistics_gen, schema_gen, validator, *before.nodes, gate]
+    stop = wiring.data_stop(gate)
     return DataStage([*nodes, *([] if stop is gate else [stop])], examples, statistics, schema, stop)
 
 
@@ -125,8 +118,8 @@ def _example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     data = config.data
     if data.bigquery is not None and isinstance(data.split, HashSplit):
         component = bigquery_example_gen(data.bigquery, data.split)
-    elif places.staged is not None:
-        component = _stock_example_gen(data, places.staged)
+    elif data.reader == "tfx":
+        component = _stock_example_gen(data, places.base)
     else:
         component = _arrow_example_gen(config, places)
     return component.with_id("ExampleGen")
@@ -153,7 +146,7 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
         input_base=base,
         inputs=patterns or {"all": ""},
         job=job,
-        code_fingerprint=fingerprint(["components.example_gen.executor", "components.example_gen.driver"]),
+        code_fingerprint=fingerprint(ArrowExampleGen.CODE),
     )
 
 
@@ -166,14 +159,11 @@ def _digest(file: str) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
-def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
-    # Files or globs, and no folder above one holds a character of a glob: see
-    # `pipeline.preflight.table_check.stock_pattern`.
-    base = os.path.commonpath([Path(source).parent for source in staged.sources.values()])
-    splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=os.path.relpath(source, base))
-        for name, source in staged.sources.items()
-    ]
+def _stock_example_gen(data: DataConfig, folder: Path) -> BaseComponent:
+    """TFX's own, on the user's files as they are."""
+    given = stock_input(data, folder)
+    base, patterns = relative(given.patterns)
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
     output = None
     if data.inputs is None and isinstance(data.split, HashSplit):
         proportions = [(split, getattr(data.split, split)) for split in SPLITS]
@@ -185,6 +175,6 @@ def _stock_example_gen(data: DataConfig, staged: StagedData) -> BaseComponent:
             )
         )
     files = {"input_base": base, "input_config": example_gen_pb2.Input(splits=splits), "output_config": output}
-    if staged.format == "csv":
+    if given.format == "csv":
         return CsvExampleGen(**files)
     return FileBasedExampleGen(**files, custom_executor_spec=BeamExecutorSpec(parquet_executor.Executor))

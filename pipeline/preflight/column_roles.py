@@ -6,19 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.cells import CellType
-from components.example_gen.columns.facts import ColumnFacts
 from components.example_gen.columns.use import ColumnUse, Role, digits_only
 from components.example_gen.config import TimeSplit
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_profile import Watch
 from preprocessing.config import DatetimeFeature, FeaturesConfig
-
-STOCK: Mapping[FeatureType, CellType] = {
-    "int64": CellType.INT,
-    "double": CellType.FLOAT,
-    "string": CellType.STRING,
-}
 
 
 def roles(config: PipelineConfig) -> dict[str, Role]:
@@ -91,16 +83,3 @@ def date_pattern(feature: DatetimeFeature) -> str:
     # Integers count the time since 1970, unless the format itself is nothing but digits.
     count = "" if digits_only(feature.format) else r"|-?\d{1,19}"
     return rf"(?s:\s*{body}(?:\D.*)?{count})"
-
-
-def read_as_is(column: ColumnFacts) -> bool:
-    """Whether the stock Parquet reader takes every type that the column has in its files."""
-    import pyarrow as pa
-
-    return all(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        for kind in column.types
-    )

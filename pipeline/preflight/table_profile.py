@@ -13,7 +13,6 @@ from components.example_gen.columns.convert import cells_as_text, elements, is_b
 from components.example_gen.columns.facts import ColumnFacts, Present
 from components.example_gen.columns.use import Role
 from pipeline.preflight.table_files import TableReader
-from pipeline.preflight.table_text import TextFacts, scan_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,15 +41,13 @@ class ColumnProfile(ColumnFacts):
     """What one column of one file (or of several, merged) holds: the facts, and what a preflight also looks at.
 
     Attributes:
-      null_words: cells such as "NA" that mean missing and that the stock TFX reader takes for text.
-      zeros: a Parquet column holds 0, which the stock TFX reader takes for missing.
+      null_words: whether there are cells such as "NA" that mean missing.
       minimum, maximum: of the numbers, where wanted; NaN and text left out.
       counts: rows by value as text, where wanted; incomplete beyond `MAX_CLASSES` values.
       unmatched: present rows that do not match the expected pattern, and the first of those texts.
     """
 
     null_words: bool = False
-    zeros: bool = False
     minimum: float | None = None
     maximum: float | None = None
     counts: Counter[str] = field(default_factory=Counter)
@@ -72,7 +69,6 @@ class ColumnProfile(ColumnFacts):
         """Adds what the same column holds in another file."""
         self.merge(other)
         self.null_words = self.null_words or other.null_words
-        self.zeros = self.zeros or other.zeros
         self._widen(other.minimum, other.maximum)
         self.counts.update(other.counts)
         self.unmatched += other.unmatched
@@ -96,7 +92,6 @@ class ColumnProfile(ColumnFacts):
     def _look_at_numbers(self, numbers: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow.compute as pc
 
-        self.zeros = self.zeros or pc.any(pc.equal(numbers, 0)).as_py() is True
         if name in watch.ranged:
             self._widen(*_range(numbers))
         if len(numbers) and (name in watch.counted or name in watch.patterns):
@@ -127,19 +122,12 @@ class FileProfile:
       names: its columns in order; the nameless ones are "".
       rows: data rows.
       columns: by name, the nameless ones left out.
-      text: for CSV that the stock TFX reader is to read, what it looks like as text.
     """
 
     file: Path
     names: tuple[str, ...]
     rows: int
     columns: Mapping[str, ColumnProfile]
-    text: TextFacts | None = None
-
-    @property
-    def irregular(self) -> bool:
-        """Whether the stock TFX reader would split the text into other rows than we do."""
-        return self.text is not None and (self.text.records != self.rows or not self.text.balanced)
 
 
 @dataclass(frozen=True)
@@ -227,8 +215,7 @@ def profile_file(file: Path, reader: TableReader, watch: Watch) -> FileProfile:
     for profile in columns.values():
         profile.missing += rows - profile.rows
         profile.rows = rows
-    text = scan_text(file, reader.data.csv) if reader.format == "csv" and reader.data.reader == "tfx" else None
-    return FileProfile(file, (*names, *(name for name in columns if name not in names)), rows, columns, text)
+    return FileProfile(file, (*names, *(name for name in columns if name not in names)), rows, columns)
 
 
 def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str], bool]) -> tuple[str, str] | None:

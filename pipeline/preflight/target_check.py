@@ -262,7 +262,9 @@ class _Checks:
 
     def _graph(self) -> Iterator[Problem]:
         if self._config.data.reader == "tfx":
-            message = "tfx reads a copy of the table that only this machine can make"
+            message = (
+                "the place of the table is a parameter of a compiled pipeline, and the stock ExampleGen takes none"
+            )
             yield self._problem(("data", "reader"), message, hint="use reader: arrow")
         if self._config.data_gate.drift.baseline == "previous_span":
             message = f"there is no metadata store to find the previous span in on {self._name}"

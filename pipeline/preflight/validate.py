@@ -17,8 +17,9 @@ from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief, shown
-from pipeline.preflight.column_roles import roles
+from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
+from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
@@ -145,6 +146,8 @@ class _Checks:
             self._report(("data", "reader"), message, hint="use reader: arrow")
             return
         if fmt in LOOSE or self._headers(sources, fmt):
+            if data.reader == "tfx":
+                self._stock_files(place, sources, fmt)
             for field, parts in spans.items():
                 # Of a window of spans each has to have rows.
                 for files in parts:
@@ -186,6 +189,13 @@ class _Checks:
                 difference = _difference(columns, names)
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
         return columns
+
+    def _stock_files(self, place: FieldPath, sources: Mapping[FieldPath, Sequence[Path]], fmt: Format) -> None:
+        """Whether TFX's own readers find the files and read them as meant, as far as their beginnings tell."""
+        self._tried(place, partial(stock_input, self._config.data, self._loaded.base))
+        reader = TableReader(fmt, self._config.data)
+        for field, files in sources.items():
+            self._tried(field, partial(check_stock_files, files[:MAX_FILES], reader))
 
     def _same_columns(self, headers: Mapping[FieldPath, Sequence[str]]) -> bool:
         """Whether the splits of a table have the same columns."""
@@ -236,10 +246,13 @@ class _Checks:
 
     def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
+        formats = date_formats(self._config.features)
         for column, role in roles(self._config).items():
             if column not in rows.column_names:
                 continue  # JSON Lines and TFRecord: it may begin later
             reason = mismatch(rows.column(column), role, reader.null_words or ())
+            if reason is None and self._config.data.reader == "tfx":
+                reason = stock_mismatch(rows.column(column), role, reader.null_words, formats.get(column))
             # A single cell that is wrong is a bad row, which is no error where those are skipped.
             if reason is not None and (reason.value is None or self._config.data.on_bad_row == "fail"):
                 message = f"{column!r}: {reason.message} (in {shown(file)})"

@@ -237,6 +237,14 @@ def test_tfrecords_are_the_same_rows_and_with_keys_in_the_same_splits(
 # TFX's own readers
 
 
+def test_a_table_that_tfx_would_misread_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    write(tmp_path / "t.csv", table().assign(price=1.5), na_rep="NA")
+    error, hint = error_of(lockgate_run(project(tmp_path, path="t.csv", reader="tfx")))
+    assert "holds a word for missing, which reader: tfx reads as a value" in error
+    assert "data.reader: arrow" in hint
+    assert not (tmp_path / "root").exists()
+
+
 def test_tfx_reads_csv_and_the_gate_says_what_it_could_not_check(tmp_path: Path) -> None:
     frame = table()
     write(tmp_path / "t.csv", frame)
@@ -251,7 +259,8 @@ def test_tfx_reads_csv_and_the_gate_says_what_it_could_not_check(tmp_path: Path)
 
 
 def test_tfx_reads_parquet_and_leaves_nothing_outside_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = table()
+    # A number that is 0 would be missing to TFX's Parquet reader.
+    frame = table(first=1).assign(items=lambda each: each["items"] + 1)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     ingested(project(tmp_path, reader="tfx", **parquet(tmp_path, frame)))

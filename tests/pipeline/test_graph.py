@@ -8,7 +8,6 @@ from pipeline.code.importable import find_module
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.graph import build_pipeline
 from pipeline.nodes.data_stage import Places, relative
-from pipeline.preflight.staging import StagedData
 
 CONFIG = {
     "name": "toy",
@@ -20,10 +19,10 @@ CONFIG = {
 
 @pytest.fixture
 def build(tmp_path):
-    def _build(changes=None, *, schema=None, staged=None, types=None):
+    def _build(changes=None, *, schema=None, types=None):
         config = PipelineConfig.model_validate_json(json.dumps(CONFIG | (changes or {})))
         root = tmp_path / "root"
-        places = Places(root, tmp_path, schema, config.push.destination(root), types, staged)
+        places = Places(root, tmp_path, schema, config.push.destination(root), types)
         pipeline = build_pipeline(config, places)
         return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
 
@@ -136,13 +135,10 @@ def test_a_change_of_one_section_changes_the_cache_key_of_what_reads_it(build, c
 @pytest.mark.parametrize("reader", ["arrow", "tfx"])
 def test_files_and_patterns_of_each_split_are_relative_to_their_common_folder(build, tmp_path, reader):
     inputs = {"train": "parts/train/*.parquet", "eval": "parts/eval/*.parquet", "test": "parts/last.parquet"}
-    data = {"inputs": inputs}
-    if reader == "tfx":
-        sources = {name: str(tmp_path / pattern) for name, pattern in inputs.items()}
-        nodes = build({"data": data | {"reader": "tfx"}}, staged=StagedData(sources, "parquet", (), ()))
-    else:
-        nodes = build({"data": data})
-    parameters = nodes["ExampleGen"].parameters.parameters
+    for name in ("train/1", "train/2", "eval/1", "eval/2", "last"):
+        (tmp_path / "parts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "parts" / f"{name}.parquet").touch()
+    parameters = build({"data": {"inputs": inputs, "reader": reader}})["ExampleGen"].parameters.parameters
     assert Path(parameters["input_base"].field_value.string_value) == tmp_path / "parts"
     splits = json.loads(parameters["input_config"].field_value.string_value)["splits"]
     assert {split["name"]: split["pattern"] for split in splits} == {

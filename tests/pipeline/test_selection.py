@@ -1,8 +1,30 @@
+import itertools
 import json
 
 import pytest
 
-from pipeline.selection import BASELINE, COMPONENTS, CURATED_SCHEMA, INFERRED_SCHEMA, INFRA_VALIDATOR, Selection
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.selection import (
+    BASELINE,
+    COMPONENTS,
+    CURATED_SCHEMA,
+    INFERRED_SCHEMA,
+    INFRA_VALIDATOR,
+    Selection,
+    components,
+)
+
+
+def config(schema=None, baseline="last_push", validator=None):
+    content = {
+        "name": "toy",
+        "data": {"path": "t.csv", "schema": schema},
+        "data_gate": {"drift": {"baseline": baseline}},
+        "smoke_test": {"infra_validator": validator},
+        "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
+        "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
+    }
+    return PipelineConfig.model_validate_json(json.dumps(content))
 
 
 @pytest.mark.slow
@@ -19,25 +41,18 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(
 ):
     from tfx.dsl.compiler.compiler import Compiler
 
-    from pipeline.config.pipeline_config import PipelineConfig
     from pipeline.graph import build_pipeline
     from pipeline.nodes.data_stage import Places
 
-    config = {
-        "name": "toy",
-        "data": {"path": "t.csv"},
-        "data_gate": {"drift": {"baseline": baseline}},
-        "smoke_test": {"infra_validator": validator},
-        "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
-        "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
-    }
+    settings = config(schema, baseline, validator)
     if schema is not None:
         schema = tmp_path / schema
         schema.write_text('feature { name: "x" type: FLOAT }')
     places = Places(tmp_path, tmp_path, schema, str(tmp_path / "s"))
-    graph = Compiler().compile(build_pipeline(PipelineConfig.model_validate_json(json.dumps(config)), places))
+    graph = Compiler().compile(build_pipeline(settings, places))
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in graph.nodes}
-    names = [name for name in COMPONENTS if name not in absent]
+    names = components(settings)
+    assert names == tuple(name for name in COMPONENTS if name not in absent)
     assert set(nodes) == set(names)
     for name, node in nodes.items():
         for above in node.upstream_nodes:
@@ -49,27 +64,22 @@ def test_the_names_are_those_of_the_graph_and_none_depends_on_a_later_one(
     [Selection(), Selection("Trainer", "Trainer"), Selection("Transform", "Evaluator"), Selection(last="Pusher")],
 )
 def test_what_the_graph_has_is_no_mistake(selection):
-    assert {
-        selection.mistake(curated_schema=curated, baseline=baseline, infra_validator=validator)
-        for curated in (True, False)
-        for baseline in (True, False)
-        for validator in (True, False)
-    } == {""}
+    shapes = itertools.product((None, "s.pbtxt"), ("last_push", "none"), (None, {"platform": "docker"}))
+    assert {selection.mistake(config(*shape)) for shape in shapes} == {""}
 
 
 def test_the_schema_component_is_the_one_that_applies():
-    assert Selection(INFERRED_SCHEMA).mistake(curated_schema=False, baseline=True, infra_validator=False) == ""
-    assert Selection(CURATED_SCHEMA).mistake(curated_schema=True, baseline=True, infra_validator=False) == ""
-    assert "did you mean ImportSchemaGen?" in Selection(INFERRED_SCHEMA).mistake(
-        curated_schema=True, baseline=True, infra_validator=False
-    )
-    assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(
-        curated_schema=False, baseline=True, infra_validator=False
-    )
+    assert Selection(INFERRED_SCHEMA).mistake(config()) == ""
+    assert Selection(CURATED_SCHEMA).mistake(config("s.pbtxt")) == ""
+    assert "did you mean ImportSchemaGen?" in Selection(INFERRED_SCHEMA).mistake(config("s.pbtxt"))
+    assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(config())
 
 
 def test_the_baseline_is_there_where_drift_is_measured():
-    assert Selection(BASELINE).mistake(curated_schema=True, baseline=True, infra_validator=False) == ""
-    assert "no component 'Baseline'" in Selection(BASELINE).mistake(
-        curated_schema=True, baseline=False, infra_validator=False
-    )
+    assert Selection(BASELINE).mistake(config()) == ""
+    assert "no component 'Baseline'" in Selection(BASELINE).mistake(config(baseline="none"))
+
+
+def test_the_infra_validator_is_there_where_it_is_configured():
+    assert Selection(INFRA_VALIDATOR).mistake(config(validator={"platform": "docker"})) == ""
+    assert "no component 'InfraValidator'" in Selection(INFRA_VALIDATOR).mistake(config())

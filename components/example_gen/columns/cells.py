@@ -24,7 +24,6 @@ _PLAIN_INTEGER = r"^(?:0|-?[1-9][0-9]{0,17})$"
 _LONG_INTEGER = r"^-?[1-9][0-9]{18}$"
 # What a column that the schema declares as INT may hold: blanks around it and a sign mean nothing, leading zeros may.
 _INTEGER = r"^[ \t]*[+-]?(?:0|[1-9][0-9]{0,18})[ \t]*$"
-_PLAIN_FLOAT = r"^-?[0-9]+\.[0-9]+$"
 # What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
 _NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
 _BLANK = r"^[ \t]+$"
@@ -68,7 +67,6 @@ class CellFacts:
     """What is known of some cells, none of them missing.
 
     Attributes:
-      stock: what the stock TFX reader takes the column for.
       integers: every cell is an integer of 64 bits in plain decimal form: no sign "+", no leading zeros.
       leading_zeros: a number begins with zeros that mean something, as in postal codes.
       any_number: there is a number among the cells.
@@ -76,7 +74,6 @@ class CellFacts:
       first_fraction: the first cell that is no integer of 64 bits (see `is_integer`).
     """
 
-    stock: CellType = CellType.EMPTY
     integers: bool = True
     leading_zeros: bool = False
     any_number: bool = False
@@ -94,16 +91,14 @@ class CellFacts:
         """Adds an array of distinct, present cells of type string."""
         import pyarrow.compute as pc
 
-        if len(cells) == 0 or (self.kind == "mixed" and self.stock is CellType.STRING):
+        if len(cells) == 0 or self.kind == "mixed":
             return
         rest = cells.filter(pc.invert(_is_plain_integer(cells)))
         if len(rest) < len(cells):
             self.any_number = True
-            self.stock = max(self.stock, CellType.INT)
         blank = pc.match_substring_regex(rest, _BLANK)
         if pc.any(blank).as_py():
-            # Among numbers a missing one, see `convert`; TFX's own reader takes it for text.
-            self.stock = CellType.STRING
+            # Among numbers a missing one, see `convert`.
             rest = rest.filter(pc.invert(blank))
         if len(rest) == 0:
             return
@@ -123,19 +118,9 @@ class CellFacts:
         if len(numbers):
             self.any_number = True
             self.leading_zeros = self.leading_zeros or pc.any(pc.match_substring_regex(numbers, _LEADING_ZERO)).as_py()
-        # Texts can be numbers to Python's int() and float() alone ("1_000"), so the rule itself decides on them.
-        floats = pc.match_substring_regex(numbers, _PLAIN_FLOAT)
-        if pc.any(floats).as_py():
-            self.stock = max(self.stock, CellType.FLOAT)
-        for unusual in (texts, numbers.filter(pc.invert(floats))):
-            for cell in unusual:
-                if self.stock is CellType.STRING:
-                    return
-                self.stock = max(self.stock, stock_type(cell.as_py()))
 
     def merge(self, other: CellFacts) -> None:
         """Adds what is known of other cells of the same column."""
-        self.stock = max(self.stock, other.stock)
         self.integers = self.integers and other.integers
         self.leading_zeros = self.leading_zeros or other.leading_zeros
         self.any_number = self.any_number or other.any_number

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from components.example_gen.block import Rows
-from components.example_gen.columns.cells import CellFacts, CellType
+from components.example_gen.columns.cells import CellFacts
 from components.example_gen.columns.convert import (
     EXACT_INTEGERS,
     bytes_as_text,
@@ -131,8 +131,6 @@ class ColumnFacts:
         words = values.filter(pc.invert(there)).drop_null()
         values, counts = values.filter(there), counts.filter(there)
         self.cells.update(values)
-        if null_words is None and len(values):
-            self.cells.stock = CellType.STRING
         return Present(values, counts, pc.any(pc.not_equal(words, "")).as_py() is True)
 
     def _add_numbers(self, array: pa.Array) -> Present:
@@ -144,7 +142,6 @@ class ColumnFacts:
         if len(array) == 0:
             return Present(array, None)
         self.cells.any_number = True
-        self.cells.stock = max(self.cells.stock, CellType.INT if pa.types.is_integer(exact.type) else CellType.FLOAT)
         if not is_whole_type:
             self._add_fractions(array, exact)
         return Present(array, None)

@@ -149,6 +149,8 @@ def test_a_range_of_dates_in_days() -> None:
         ({"split": {"keys": ["a", "b"]}}, "splits by one column only"),
         ({"on_bad_row": "skip"}, "on_bad_row: "),
         ({"csv": {"quote": "'"}}, "csv.quote: "),
+        ({"csv": {"delimiter": ";"}}, "csv.delimiter: "),
+        ({"csv": {"encoding": "cp1252"}}, "csv.encoding: "),
     ],
 )
 def test_what_the_stock_components_can_not_do(source: dict[str, Any], fields: dict[str, Any], message: str) -> None:

@@ -59,17 +59,12 @@ def test_the_rule_is_the_one_in_tfx_bsl() -> None:
     same()
 
 
-@given(st.lists(CELLS, min_size=1, max_size=8))
-def test_an_array_has_the_highest_type_of_its_cells(cells: list[str]) -> None:
-    assert facts_of(cells).stock == max(stock_type(cell) for cell in cells)
-
-
 @given(st.lists(CELLS, max_size=5), st.lists(CELLS, max_size=5))
 def test_merging_is_as_reading_at_once(left: list[str], right: list[str]) -> None:
     merged = facts_of(left)
     merged.merge(facts_of(right))
     at_once = facts_of(left + right)
-    assert (merged.stock, merged.kind, merged.integers) == (at_once.stock, at_once.kind, at_once.integers)
+    assert (merged.kind, merged.integers) == (at_once.kind, at_once.integers)
     assert (merged.first_text, merged.first_fraction) == (at_once.first_text, at_once.first_fraction)
 
 

@@ -1,0 +1,78 @@
+"""The nodes of the graph as they are on this machine, where resolvers ask a metadata store."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components.pusher.component import Pusher
+from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.proto import pusher_pb2
+from tfx.types.channel import BaseChannel
+
+from components.pusher import executor as pusher_executor
+from pipeline.nodes.baseline import baseline
+from pipeline.nodes.champion import latest_blessed
+from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
+
+METADATA_FILE = "metadata.sqlite"
+"""The metadata store, in the root."""
+
+
+@dataclass(frozen=True)
+class LocalWiring:
+    """The `Wiring` of this machine.
+
+    Attributes:
+      root: the folder that holds everything that the pipeline writes.
+      serving: the folder of the pushed versions, or its URL.
+    """
+
+    root: Path | str
+    serving: str
+
+    @property
+    def metadata(self) -> metadata_store_pb2.ConnectionConfig:
+        """A file of SQLite."""
+        return sqlite_metadata_connection_config(str(Path(self.root) / METADATA_FILE))
+
+    @cached_property
+    def champion(self) -> BaseNode:
+        """A resolver: the newest model that every gate blessed."""
+        return latest_blessed()
+
+    def baseline(self, kind: BaselineKind, statistics: BaseChannel) -> Baseline:
+        """A resolver of its own."""
+        resolver = baseline(kind, statistics)
+        return Baseline([], None) if resolver is None else Baseline([resolver], resolver.outputs[BASELINE_KEY])
+
+    def data_stop(self, gate: BaseNode) -> BaseNode:
+        """The gate itself: the runner reads its verdict."""
+        return gate
+
+    def trainer(self, **arguments: Any) -> BaseNode:
+        """TFX's Trainer."""
+        return Trainer(**arguments)
+
+    def pusher(
+        self,
+        *,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        statistics: BaseChannel,  # noqa: ARG002 - the metadata store knows them
+    ) -> BaseNode:
+        """TFX's Pusher with our executor."""
+        return Pusher(
+            model=model,
+            model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
+            push_destination=pusher_pb2.PushDestination(
+                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.serving)
+            ),
+            custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
+        )

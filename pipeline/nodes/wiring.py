@@ -1,0 +1,73 @@
+"""What of the graph is one thing on this machine and another on a cluster: chosen once, in `pipeline.graph`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types.channel import BaseChannel
+
+BASELINE_KEY = "baseline_statistics"
+"""The output that holds them, of whichever node finds them."""
+BaselineKind = Literal["last_push", "previous_span", "none"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What drift is measured against.
+
+    Attributes:
+      nodes: those that find it and nothing else.
+      statistics: holds one ExampleStatistics, or none; None where drift is not measured.
+    """
+
+    nodes: list[BaseNode]
+    statistics: BaseChannel | None
+
+
+class Wiring(Protocol):
+    """The nodes of one pipeline that depend on where it runs."""
+
+    @property
+    def metadata(self) -> metadata_store_pb2.ConnectionConfig | None:
+        """Where the runner keeps its records; None leaves it to the cluster."""
+
+    @property
+    def champion(self) -> BaseNode:
+        """The node "Champion", whose output `model` holds the last pushed model, or none."""
+
+    def baseline(self, kind: BaselineKind, statistics: BaseChannel) -> Baseline:
+        """Finds the statistics that those of this run are compared with.
+
+        Args:
+          kind: as the configuration has it.
+          statistics: of this run's examples.
+        """
+
+    def data_stop(self, gate: BaseNode) -> BaseNode:
+        """The node that the training waits for, so that a refusal of the data gate ends the run."""
+
+    def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
+        """The node "Trainer".
+
+        Args:
+          custom_config: what `run_fn` gets.
+          arguments: the rest of what TFX's Trainer takes.
+        """
+
+    def pusher(
+        self,
+        *,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        statistics: BaseChannel,
+    ) -> BaseNode:
+        """The node "Pusher".
+
+        Args:
+          model: the candidate.
+          model_blessing: the Evaluator's.
+          infra_blessing: the smoke test's.
+          statistics: of the examples that the candidate was trained on.
+        """
