@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: position(_file(item.nodeid)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(_file(item.nodeid))))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_determinism_left() -> Iterator[None]:
+    """Undoes what a training of this process has set for good: other files draw random numbers without a seed."""
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()
 
 
 def _file(nodeid: str) -> str:
