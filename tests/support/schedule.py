@@ -20,7 +20,7 @@ LONGEST = (
     "tests/components/example_gen/test_executor.py",
     "tests/components/trainer/test_trainer_export.py",
 )
-"""Longest first: one of these that began last would run on alone. `make test` prints the ten slowest with their seconds."""
+"""Longest first: one of these that began last would run on alone. `make test` prints the slowest with their seconds."""
 
 TOGETHER = {
     # They share the run of penguins, and go on in its root.
