@@ -95,3 +95,13 @@ BUILT = {
 def _joined(path: Path) -> str:
     """A source file with string literals that follow each other joined."""
     return re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
+
+
+def test_the_walk_through_the_code_names_the_lines_of_today():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    stops = re.findall(r"^\| \d+ \| `([^:`]+):(\d+)` \| `([^`]+)` \|", text, flags=re.MULTILINE)
+    assert len(stops) > 10
+    for file, number, line in stops:
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        now = [found for found, each in enumerate(lines, 1) if line in each]
+        assert int(number) in now, f"{file}: {line!r} is not in line {number} any more, but in {now}"
