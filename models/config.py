@@ -49,7 +49,7 @@ class DcnParams(DeepParams):
     low_rank: Annotated[int, Field(ge=1)] | None = None
     """Factorises each cross layer's matrix to this rank; none keeps the full matrix."""
     structure: Literal["parallel", "stacked"] = "parallel"
-    """Whether the dense layers stand beside the cross layers, or on top of them."""
+    """Whether the dense layers are beside the cross layers, or on top of them."""
 
 
 class MlpModel(Settings):
@@ -78,7 +78,7 @@ class CustomModel(Settings):
 
     family: DottedPath
     params: dict[str, JsonValue] = Field(default_factory=dict)
-    """Handed to your function as they are."""
+    """Passed to your function unchanged."""
 
 
 def _family_tag(value: Any) -> str | None:

@@ -83,7 +83,7 @@ def build_model(config: ModelConfig, inputs: tuple[ModelInput, ...], head: Head)
     """
     if not inputs:
         raise UserError(
-            "features: preprocessing delivers no model input",
+            "features: preprocessing produces no model input",
             hint="declare a column under numeric, categorical, boolean or datetime, or return one from "
             "preprocessing_fn",
         )

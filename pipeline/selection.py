@@ -45,9 +45,9 @@ class Selection:
     """Which part of the graph runs.
 
     Attributes:
-      first: this node and what depends on it run anew; what comes before is taken from the cache.
+      first: this node and all that depend on it run again; what comes before is taken from the cache.
       last: what this node doesn't need is left out.
-      use_cache: False runs everything anew.
+      use_cache: False runs everything again.
     """
 
     first: str | None = None

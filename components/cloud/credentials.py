@@ -26,7 +26,7 @@ class Credentials:
         """The token; None where the server is to be asked without one.
 
         Raises:
-          UserError: there is none, and the server wants one; it is no token.
+          UserError: there is none, and the server wants one; it is not a token.
         """
         if not self._fetched:
             token = self._fetch()

@@ -174,7 +174,7 @@ class Api:
 
         Raises:
           RequestError: see there.
-          UserError: an answer is no page of a list, or the pages have no end.
+          UserError: an answer is not a page of a list, or the pages have no end.
         """
         found: list[dict[str, Any]] = []
         page, pages = request, set[str]()

@@ -63,7 +63,7 @@ class DataStopSpec(ComponentSpec):
 
 
 class DataStop(BaseComponent):
-    """Fails when the data gate said no; make Transform wait for it instead of for the gate."""
+    """Fails when the data gate refused the data; make Transform wait for it instead of for the gate."""
 
     SPEC_CLASS = DataStopSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)

@@ -22,7 +22,7 @@ class Progress:
         self._said = 0.0
 
     def restart(self) -> None:
-        """Begins to count anew, for the next run in this process."""
+        """Starts counting again, for the next run in this process."""
         with self._lock:
             self._rows, self._bytes, self._said = 0, 0.0, 0.0
 

@@ -22,7 +22,7 @@ class FinalStateSpec(ComponentSpec):
 class FinalState(BaseComponent):
     """Reports how the run ended, whether it succeeded, failed or was cancelled; see `components.final_state.executor`.
 
-    It is no node of the pipeline: `KubeflowV2DagRunner.set_exit_handler` takes it.
+    It is not a node of the pipeline: `KubeflowV2DagRunner.set_exit_handler` takes it.
     """
 
     SPEC_CLASS = FinalStateSpec

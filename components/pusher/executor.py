@@ -43,7 +43,7 @@ class Executor(stock.Executor):
             RegistryUpload as JSON, or nothing.
 
         Raises:
-          UserError: the registry says no (the model is pushed all the same, and the next try registers it), or it
+          UserError: the registry refuses (the model is pushed all the same, and the next try registers it), or it
             can't be given what is pushed to this serving folder.
           NotImplementedError: another destination or versioning.
           OSError: the serving folder cannot be written (tensorflow.errors.OpError for a remote one).

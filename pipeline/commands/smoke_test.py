@@ -145,7 +145,7 @@ def read_schema(path: Path) -> Any:
         raise UserError(f"{name}: is a folder", hint="give the schema.pbtxt in it") from error
     except (UnicodeDecodeError, text_format.ParseError) as error:
         raise UserError(
-            f"{name} can't be read as a TFX schema (text protobuf): {error}", hint="mend the file"
+            f"{name} can't be read as a TFX schema (text protobuf): {error}", hint="correct the file"
         ) from error
 
 

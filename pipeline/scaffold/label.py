@@ -73,7 +73,7 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
       UserError: the column can't be the label of that task, or of any.
     """
     if not survey.rows:
-        raise UserError("the table has a header and no rows", hint="write the table again, with its rows")
+        raise UserError("the table has a header but no rows", hint="write the table again, with its rows")
     column = survey.columns[name]
     if column.profile.present == 0:
         raise UserError(f"the label {name!r} is empty in every row", hint="choose another column as the label")
@@ -108,8 +108,8 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
         )
     if len(counts) > min(MAX_CLASSES, column.profile.present // 2):
         raise UserError(
-            f"the label {column.name!r} has {len(counts)} or more different values in {column.profile.present} rows; "
-            "these are no classes",
+            f"the label {column.name!r} has {len(counts)} or more different values in {column.profile.present} rows, "
+            "too many for classes",
             hint="choose another label" + (", or use --task regression" if column.is_number else ""),
         )
     classes = _ordered(counts, task, column.is_number)
@@ -123,7 +123,9 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
         share = counts[classes[1]] / sum(counts.values())
         reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]
         if share < 0.2 or share > 0.8:
-            reasons.append("no class weights: they would bend the probabilities; choose a decision threshold instead")
+            reasons.append(
+                "no class weights: they would distort the probabilities; choose a decision threshold instead"
+            )
     return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts), tuple(notes))
 
 

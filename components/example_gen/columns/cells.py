@@ -71,7 +71,7 @@ class CellFacts:
       leading_zeros: a number begins with zeros that mean something, as in postal codes.
       any_number: there is a number among the cells.
       first_text: the first cell that is not a number.
-      first_fraction: the first cell that is no integer of 64 bits (see `is_integer`).
+      first_fraction: the first cell that is not an integer of 64 bits (see `is_integer`).
     """
 
     integers: bool = True

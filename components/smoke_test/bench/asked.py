@@ -71,7 +71,7 @@ class Asked:
 
     @cached_property
     def one_at_a_time(self) -> str:
-        """Why there is no batch to speak of; empty when there is."""
+        """Why no batch can be asked; empty when one is."""
         if not takes_batches(self.signature):
             return "the signature takes one example at a time"
         return "" if self.by_row else "no output has a value for each row"

@@ -33,7 +33,7 @@ class FeatureEffect:
       column: its name.
       varies: whether the rows have different values of it.
       shuffled: the mean absolute change of the predictions over rows and classes when it is shuffled, the mean of a few
-        shuffles; 0 where it can't be told which output is the prediction.
+        shuffles; 0 where it is not known which output is the prediction.
       largest: the largest such change by whatever was tried.
       changed: whether anything that was tried changed any output of any row.
     """
@@ -52,7 +52,7 @@ class Effects:
     Attributes:
       features: those that were tried.
       columns: all columns that reach the signature; None when it can't be told.
-      deviation: of the predictions for the rows, the mean over classes; None where it can't be told which output is the
+      deviation: of the predictions for the rows, the mean over classes; None where it is not known which output is the
         prediction.
     """
 

@@ -102,7 +102,7 @@ def _read_proto(folder: Path) -> tuple[Path, Any]:
         raise ExportError(f"{file} can't be read: {error.strerror}") from error
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise ExportError(
-            f"{file} is not a SavedModel: {error}; it is damaged or was not written to its end"
+            f"{file} is not a SavedModel: {error}; it is damaged or was not completely written"
         ) from error
     return file, proto
 

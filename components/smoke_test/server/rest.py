@@ -102,7 +102,7 @@ class RestClient(Closing):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswerError(f"{self._shown} was not reached: {one_line(error)}") from error
         try:
-            # Strings of the model come as they are: bytes that are no UTF-8 have to survive.
+            # Strings of the model come as they are: bytes that are not UTF-8 have to survive.
             reply = json.loads(content.decode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             reply = None
@@ -125,7 +125,7 @@ class RestClient(Closing):
 def unsupported(signature: Signature) -> str:
     """Why a signature can't be asked over REST; empty when it can."""
     if not signature.inputs:
-        return "REST cannot ask a signature that has no inputs"
+        return "REST can't call a signature that has no inputs"
     for name, spec in [*signature.inputs.items(), *signature.outputs.items()]:
         if spec.dtype not in DTYPES:
             return f"REST cannot carry {spec.dtype}, the type of {name}"

@@ -24,7 +24,7 @@ class Kubeflow:
         self.address = target.host
         self.hints = {
             401: f"put a fresh token into the environment variable {target.token_env}",
-            403: "ask for the right to do this in the namespace, and check targets.kubeflow.namespace",
+            403: "ask for the permission to do this in the namespace, and check targets.kubeflow.namespace",
             404: "check targets.kubeflow.host: the address of the API, such as https://kubeflow.example.com/pipeline",
         }
         self._requests = Requests(target, compiled, {**compiled.parameters, **options.parameters})
