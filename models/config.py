@@ -35,14 +35,14 @@ class DeepParams(EncoderParams):
 
 
 class WideDeepParams(DeepParams):
-    """Options of `wide_deep`."""
+    """Options of the family `wide_deep`."""
 
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
     """L2 penalty on the weights of the linear part."""
 
 
 class DcnParams(DeepParams):
-    """Options of `dcn`."""
+    """Options of the family `dcn`."""
 
     cross_layers: Annotated[int, Field(ge=1, le=16)] = 2
     """Each layer raises the degree of the feature interactions by one."""

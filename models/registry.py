@@ -1,4 +1,4 @@
-"""From the name of a family to a model that keeps the contract, ours or the user's."""
+"""Builds the model of a family by its name, ours or the user's, and holds it to the contract."""
 
 import importlib
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from preprocessing.nearest import nearest
 
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
-"""Of these two the graph has the second when the configuration names a schema file, else the first."""
+"""The nodes of the schema: the graph has the second when the configuration names a schema file, else the first."""
 BASELINE = "Baseline"
 """In the graph unless `data_gate.drift.baseline` is `none`."""
 INFRA_VALIDATOR = "InfraValidator"

@@ -200,7 +200,7 @@ class FeaturesConfig(Settings):
         return tuple(column for _, column in self.mentions())
 
     def mentions(self) -> Iterator[tuple[FieldPath, str]]:
-        """As `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
+        """The columns of `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
         kinds: dict[str, tuple[NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature, ...]] = {
             "numeric": self.numeric,
             "categorical": self.categorical,

@@ -51,7 +51,7 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A whole answer.
+    """A server's whole answer.
 
     Attributes:
       status: HTTP's.

@@ -44,7 +44,7 @@ class Credentials:
         return tokens.removed(text, self._token)
 
     def removed_from_data(self, content: str) -> str:
-        """The same for data that is read on."""
+        """Removes the token from data that is processed further. See `components.cloud.tokens`."""
         return tokens.removed_from_data(content, self._token)
 
 

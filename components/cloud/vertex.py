@@ -37,7 +37,7 @@ class VertexProject:
 
     @property
     def address(self) -> str:
-        """The server's."""
+        """The address of the server's API."""
         return (self.api_endpoint or f"https://{self.region}-aiplatform.googleapis.com").rstrip("/")
 
     @property

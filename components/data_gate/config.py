@@ -52,9 +52,10 @@ class Drift(Comparison):
     """`last_push`: the data of the last run that pushed a model; `previous_span`: of the last run on an earlier span;
     `none` turns the comparison off."""
     categorical: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     numeric: Share = 0.1
-    """As for `split_skew`. A column that always moves (a year, a counter) needs a limit of its own, or `off`."""
+    """The limit, as described for `split_skew`. A column that always moves (a year, a counter) needs a limit of
+    its own, or `off`."""
     severity: Severity = "block"
 
 
@@ -64,9 +65,9 @@ class Serving(Comparison):
     sample: Annotated[str, Field(min_length=1)] | None = None
     """A CSV, Parquet or TFRecord (tf.Example) file of rows as in requests; the label is not needed."""
     categorical: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     numeric: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     severity: Severity = "block"
 
 
@@ -100,8 +101,8 @@ class Duplicates(Settings):
     """Rows of eval and test that train has too: the model has seen them, so its metrics are too good."""
 
     max_fraction: Share = 0.01
-    """Of a split's rows, beyond what a table with few distinct rows has by chance: the share of train's rows that have
-    a twin in train itself."""
+    """The share of a split's rows, beyond what a table with few distinct rows has by chance: the share of train's rows
+    that have a twin in train itself."""
     severity: Severity = "block"
 
 

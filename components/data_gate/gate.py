@@ -78,7 +78,7 @@ class _Log:
 
 
 def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple[Verdict, str | None]:
-    """Runs every check.
+    """Runs every check and gives the verdict.
 
     Args:
       evidence: the data.

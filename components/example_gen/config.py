@@ -56,7 +56,7 @@ class TimeSplit(Settings):
     column: ColumnName
     """Dates or times, none missing. Integers are seconds since 1970-01-01 UTC, or digits in `format`."""
     format: str | None = None
-    """Of text, also of the cut-offs: `%Y %m %d %H %M %S` and literal characters. None is ISO
+    """The format of text, also of the cut-offs: `%Y %m %d %H %M %S` and literal characters. None is ISO
     (`2013-10-01`, `2013-10-01 12:00:00`, with a zone or in UTC)."""
     eval_from: Path | None = None
     """The first time of `eval`: every earlier row is for `train`."""
@@ -220,7 +220,7 @@ class CsvOptions(Settings):
     quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
-    """As Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
+    """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""
 
@@ -261,7 +261,7 @@ class SqlOptions(Settings):
         return self
 
     def located(self, base: str) -> Self:
-        """The same with a relative SQLite path below the folder `base`: where it starts from is the YAML's folder."""
+        """Puts a relative SQLite path below the folder `base`, the YAML's folder."""
         found = SQLITE_FILE.fullmatch(self.url or "")
         if found is None or not base:
             return self
@@ -303,7 +303,7 @@ class DataConfig(Settings):
     block_mb: Annotated[int, Field(ge=1, le=1024)] = 16
     """Megabytes of a file that one worker reads at once: bounds the memory."""
     gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
-    """Of the examples that are written: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
+    """Compression of the written examples: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
     csv: CsvOptions = CsvOptions()
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""

@@ -40,7 +40,7 @@ _QUERY = "data.sql.query"
 
 @dataclass(frozen=True)
 class Source:
-    """One file.
+    """A file that is read.
 
     Attributes:
       input: the split that it belongs to, or "all".

@@ -44,7 +44,7 @@ class Progress:
         self.say(total)
 
     def say(self, total: float) -> None:
-        """Says it now.
+        """Logs the progress now.
 
         Args:
           total: as for `add`.
@@ -56,4 +56,4 @@ class Progress:
 
 
 progress = Progress()
-"""Of this process."""
+"""The progress of this process."""

@@ -84,7 +84,7 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
 
 
 def resolve_spans(data: DataConfig, base: str) -> Resolved:
-    """As `resolve_sources`, for the sources of a configuration.
+    """Does what `resolve_sources` does, for the sources of a configuration.
 
     Args:
       data: the configuration.

@@ -29,7 +29,7 @@ class FinalState(BaseComponent):
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
     def __init__(self, *, pipeline: str, final_status: FinalStatusStr) -> None:
-        """Wires the component.
+        """Wires FinalState into a pipeline.
 
         Args:
           pipeline: its name.

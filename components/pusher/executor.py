@@ -29,7 +29,8 @@ _log = logging.getLogger("lockgate")
 
 
 class Executor(stock.Executor):
-    """For the stock Pusher's `custom_executor_spec`, and for ours. Blessings are checked as the stock executor does."""
+    """The executor of our Pusher; fits the stock one's `custom_executor_spec` too. Blessings are checked as the stock
+    executor does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """Pushes a blessed model as the newest version, or marks it as not pushed.

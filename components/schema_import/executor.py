@@ -23,7 +23,7 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `schema`.
+        """Writes the schema's text into the artifact `schema`.
 
         Args:
           input_dict: nothing.

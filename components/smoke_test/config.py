@@ -138,7 +138,7 @@ class Server(Settings):
     rest: str | None = None
     """The address of a server that serves this very export, for example `http://models:8501`."""
     grpc: str | None = None
-    """The same server's gRPC address, for example `models:8500`."""
+    """The gRPC address of that server, for example `models:8500`."""
     model_name: str = "model"
     """The name under which that server serves it."""
     start_seconds: Seconds = 60.0

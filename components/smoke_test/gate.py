@@ -57,7 +57,7 @@ _UNSAFE: tuple[CheckName, ...] = ("ops", "paths")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tested.
+    """What the gate tests.
 
     Attributes:
       saved_model: the export, a local folder.

@@ -54,7 +54,7 @@ class Tested:
 
 
 def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, config: Path | None) -> Tested:
-    """Tests one SavedModel.
+    """Tests one SavedModel, from any project.
 
     Args:
       folder: the SavedModel, a TFX Model artifact, or a server's folder of versions.

@@ -162,7 +162,7 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
 
 
 def _number(name: str, digits: str) -> int:
-    """A parameter's value.
+    """A parameter's value as a number.
 
     Raises:
       UserError: it is too large.

@@ -119,7 +119,7 @@ class KubeflowStep(Step):
 
 
 class Beam(Settings):
-    """Where Beam runs."""
+    """Where the steps run Beam."""
 
     runner: Literal["direct", "dataflow", "flink"] = "direct"
     """`direct`: in the step's own container, in memory. The others' options follow from the target's where they can."""
@@ -159,7 +159,8 @@ class Target(Settings):
     """The table as the steps see it, in place of `data.path`: a URL, or a path in a mounted volume. Also the default
     of the parameter `data_path`."""
     data_inputs: SplitInputs | None = None
-    """The same for `data.inputs`; the parameters are `data_train`, `data_eval` and `data_test`."""
+    """The tables as the steps see them, in place of `data.inputs`; the parameters are `data_train`, `data_eval` and
+    `data_test`."""
     push_directory: NonEmpty | None = None
     """The serving folder as the steps see it, in place of `push.directory`; the default of the parameter of that
     name. None: `push.directory`, which is below the root unless it is a URL or an absolute path."""
@@ -281,7 +282,7 @@ class ModelRegistry(Settings):
 
 
 class VertexTarget(Target):
-    """Vertex AI Pipelines."""
+    """Vertex AI Pipelines in a Google Cloud project."""
 
     project: NonEmpty
     """The Google Cloud project's ID."""

@@ -1,4 +1,4 @@
-"""For `data.reader: tfx`: which files TFX's own readers are given, and what they would misread that shows at once.
+"""Checks `data.reader: tfx`: which files TFX's own readers are given, and what they would visibly misread.
 
 What only the whole table would tell (a word for missing after the first rows, quotation marks within a cell) is left to
 who chooses that reader.

@@ -1,4 +1,4 @@
-"""What of a valid configuration can't run on a target, and how to fix it. Answers at once, without TFX."""
+"""Finds what can't run on a target in a valid configuration, and how to fix it. Answers at once, without TFX."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from preprocessing.errors import FieldPath, UserError
 
 _TABLE: frozenset[FieldPath] = frozenset({("data", "path"), ("data", "inputs"), ("data", "prepare")})
 _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
-"""Of the root: what the launcher knows."""
+"""URL schemes of the root: what the launcher supports."""
 _READABLE = ("gs",)
-"""Of tables and models: what Beam and TensorFlow read and write here."""
+"""URL schemes of tables and models: what Beam and TensorFlow read and write here."""
 _REFERENCE = re.compile(
     r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][\w.-]{0,127})?",
     re.ASCII,
@@ -35,7 +35,7 @@ _SECRET = re.compile(r"--\w*(passw|secret|token|credential|api_?key|access_?key|
 
 
 def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
-    """The target's section.
+    """The target's section of the configuration.
 
     Raises:
       UserError: the configuration has none.

@@ -121,7 +121,7 @@ class RunRecord:
         self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded), indent=1))
 
     def finish(self, result: RunResult) -> None:
-        """Writes result.json."""
+        """Writes the result to result.json."""
         self._write(RESULT_FILE, result.to_json())
 
     def fail(

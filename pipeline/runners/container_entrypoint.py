@@ -43,7 +43,7 @@ _LAUNCHERS_OWN = "executor-logs"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one step.
+    """Runs one step of a compiled pipeline.
 
     Args:
       arguments: as `pipeline.runners.compile.compiler` writes them; unknown ones are Beam's.

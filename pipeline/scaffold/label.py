@@ -25,7 +25,8 @@ _SKEWED = 1.0
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
 _LEAST_DEVIATION = 0.3
-"""Of the log loss per row. With even classes that of the constant answer is 0; that of a trained model is not."""
+"""Standard deviation of the log loss per row, at least. With even classes that of the constant answer is 0; that of a
+trained model is not."""
 _SIGMAS = 4.0
 """How many standard deviations of chance in the test split are allowed for."""
 
@@ -130,7 +131,7 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
 
 
 def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ...]:
-    """For binary the negative class first: by its word, by its number, else the more frequent one."""
+    """Orders the classes, for binary the negative first: by its word, by its number, else the more frequent one."""
     if task == "binary":
         first, second = sorted(counts, key=lambda value: (-counts[value], value))
         words = first.lower(), second.lower()

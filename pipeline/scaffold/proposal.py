@@ -1,4 +1,4 @@
-"""From a table to a folder that runs: `propose` decides, `write` puts it down."""
+"""Turns a table into a folder that runs: `propose` decides, `write` writes it."""
 
 from __future__ import annotations
 

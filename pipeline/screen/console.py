@@ -40,7 +40,7 @@ _SYMBOLS = {
 }
 _NAME_WIDTH = 17
 _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
-"""Of a run that this gate refused, and of one that went on."""
+"""How many findings and warnings are shown, of a run that this gate refused and of one that went on."""
 
 
 class Screen:

@@ -138,7 +138,7 @@ def _is_plain_integer(cells: pa.Array) -> pa.BooleanArray:
 
 
 def _that_fit(cells: pa.Array, integers: pa.BooleanArray, longer_than: int) -> pa.BooleanArray:
-    """Of the cells that are integers, those that int64 can hold; only long ones are looked at one by one."""
+    """Finds the integer cells that int64 can hold; only long ones are looked at one by one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -192,7 +192,7 @@ def _strange(each: Taken, values: Values) -> list[Values]:
 
 
 def _all(value: Array, what: bytes | float) -> Array:
-    """As many values of the same type, all of them this one."""
+    """Replaces every value by this one, with the type kept."""
     return strings([what] * len(value)) if isinstance(what, bytes) else _far(value, what)
 
 

@@ -103,7 +103,7 @@ def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
 
 
 def _repeatable(asked: Asked) -> CheckResult:
-    """The same request again, and once more after another one."""
+    """Sends the same request again, and once more after another one."""
     check: CheckName = "repeatable"
     repeats = asked.bench.config.batches.repeats
     same = np.arange(asked.most_rows(repeats + 1))

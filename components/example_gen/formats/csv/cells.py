@@ -1,4 +1,4 @@
-"""From some rows of CSV text to Arrow columns, and to the rows that can't be read."""
+"""Turns rows of CSV text into Arrow columns, and finds the rows that can't be read."""
 
 from __future__ import annotations
 

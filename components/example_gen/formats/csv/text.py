@@ -35,7 +35,7 @@ codecs.register_error(_MARKED, _mark_undecodable)
 
 @dataclass(frozen=True)
 class Piece:
-    """Some whole rows.
+    """A piece of text with whole rows.
 
     Attributes:
       start: where they begin in the text.

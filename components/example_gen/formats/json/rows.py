@@ -1,4 +1,4 @@
-"""From lines of JSON to Arrow columns: by Arrow where that is exact, line by line where it is not."""
+"""Turns lines of JSON into Arrow columns: by Arrow where that is exact, line by line where it is not."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _one_by_one(lines: Sequence[Line], file: str, types: Mapping[str, FeatureTyp
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    """One line.
+    """Parses one line as an object.
 
     Raises:
       ValueError: it is not a JSON object with keys of its own and text that is text; says why.
