@@ -2,7 +2,7 @@
 
 # Debian slim with CPython 3.11. For a release name it by digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
-# Where Dataflow's harness comes from. Of the very Beam in requirements.lock: the two speak with each other.
+# Where Dataflow's harness comes from: the same version of Beam as in requirements.lock, as the two talk to each other.
 ARG BEAM_SDK=apache/beam_python3.11_sdk:2.77.0
 # cpu, or gpu, which adds CUDA's libraries to the same image and changes nothing else.
 ARG VARIANT=cpu
@@ -15,7 +15,7 @@ FROM ${BEAM_SDK} AS beam
 FROM ${BASE} AS packages-cpu
 ARG VENV
 ARG BUILD
-# Byte code at install time: without it every step compiles TFX anew, 35 s instead of 9 s.
+# Byte code at install time: without it every step compiles TFX again, 35 s instead of 9 s.
 ENV UV_COMPILE_BYTECODE=1
 # The cache is mounted from another file system.
 ARG UV_LINK_MODE=copy

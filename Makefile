@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-# Byte code at install time: without it every process compiles TFX anew, 35 s instead of 9 s.
+# Byte code at install time: without it every process compiles TFX again, 35 s instead of 9 s.
 export UV_COMPILE_BYTECODE := 1
 export UV_LINK_MODE ?= hardlink
 # make check, make test: how many processes run tests.
@@ -95,7 +95,7 @@ image: ## Builds the container image of every step: make image IMAGE=lockgate:de
 		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		$(if $(BASE),--build-arg BASE="$(BASE)") $(if $(SOURCE),--build-arg SOURCE="$(SOURCE)") .
 
-# Resolves anew. Only uv reads the overrides in pyproject.toml; the locks need none. An override of tensorflow would drop
+# Resolves again. Only uv reads the overrides in pyproject.toml; the locks need none. An override of tensorflow would drop
 # its extra, so what CUDA adds is resolved with the lock as overrides, but for that one, and written without the lock's packages.
 LOCKED = sed -n 's/^\([a-z0-9.-]*\)==\([^ ]*\) .*/$(1)/p' requirements.lock
 lock:

@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def main(prepare: Callable[[Path], list[Path]]) -> None:
     """Runs a script's `prepare` in the script's own folder and prints what it wrote.
 
-    Exits with 1 and the error's text when the person has something to mend.
+    Exits with 1 and the error's text when the person has something to fix.
     """
     folder = Path(sys.argv[0]).resolve().parent
     try:

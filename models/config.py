@@ -35,21 +35,21 @@ class DeepParams(EncoderParams):
 
 
 class WideDeepParams(DeepParams):
-    """Options of `wide_deep`."""
+    """Options of the family `wide_deep`."""
 
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
     """L2 penalty on the weights of the linear part."""
 
 
 class DcnParams(DeepParams):
-    """Options of `dcn`."""
+    """Options of the family `dcn`."""
 
     cross_layers: Annotated[int, Field(ge=1, le=16)] = 2
     """Each layer raises the degree of the feature interactions by one."""
     low_rank: Annotated[int, Field(ge=1)] | None = None
     """Factorises each cross layer's matrix to this rank; none keeps the full matrix."""
     structure: Literal["parallel", "stacked"] = "parallel"
-    """Whether the dense layers stand beside the cross layers, or on top of them."""
+    """Whether the dense layers are beside the cross layers, or on top of them."""
 
 
 class MlpModel(Settings):
@@ -78,7 +78,7 @@ class CustomModel(Settings):
 
     family: DottedPath
     params: dict[str, JsonValue] = Field(default_factory=dict)
-    """Handed to your function as they are."""
+    """Passed to your function unchanged."""
 
 
 def _family_tag(value: Any) -> str | None:

@@ -53,7 +53,7 @@ class CrossLayer(keras.layers.Layer):
     def compute_output_shape(
         self, x0_shape: tuple[int | None, int], x_shape: tuple[int | None, int]
     ) -> tuple[int | None, int]:
-        """[batch, d]."""
+        """The output's shape, [batch, d]."""
         del x0_shape
         return x_shape
 

@@ -1,4 +1,4 @@
-"""From the batch's dictionary to tensors that layers can multiply: the entrance of every family.
+"""Turns the batch's dictionary into tensors that layers can multiply: the entrance of every family.
 
 A batch is `dict[str, tensor]` with one entry for each `preprocessing.features.ModelInput`: `dense` inputs are
 float32 of shape [batch, size], `categorical` inputs are int64 ids of shape [batch, 1], each in [0, size).
@@ -129,7 +129,7 @@ class FeatureEncoder(BatchLayer):
         return ops.one_hot(ids, item.size, dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Mapping[str, Any]) -> tuple[int | None, int]:
-        """[batch, width]."""
+        """The output's shape, [batch, width]."""
         return (input_shape[self.model_inputs[0].name][0], self.width)
 
     def get_config(self) -> dict[str, Any]:

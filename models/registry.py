@@ -1,4 +1,4 @@
-"""From the name of a family to a model that keeps the contract, ours or the user's."""
+"""Builds the model of a family by its name, ours or the user's, and holds it to the contract."""
 
 import importlib
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def build_model(config: ModelConfig, inputs: tuple[ModelInput, ...], head: Head)
     """
     if not inputs:
         raise UserError(
-            "features: preprocessing delivers no model input",
+            "features: preprocessing produces no model input",
             hint="declare a column under numeric, categorical, boolean or datetime, or return one from "
             "preprocessing_fn",
         )

@@ -50,7 +50,7 @@ class WideLinear(BatchLayer):
         return ops.take(matrix, clipped_ids(values, item.size), axis=0)
 
     def compute_output_shape(self, input_shape: Mapping[str, Any]) -> tuple[int | None, int]:
-        """[batch, units]."""
+        """The output's shape, [batch, units]."""
         return (input_shape[self.model_inputs[0].name][0], self.units)
 
     def get_config(self) -> dict[str, Any]:

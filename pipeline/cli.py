@@ -35,9 +35,9 @@ def main() -> None:
 @main.command()
 @config_argument
 @set_option
-@click.option("--from", "first", metavar="COMPONENT", help="Runs this component and what depends on it anew.")
+@click.option("--from", "first", metavar="COMPONENT", help="Runs this component and all that depend on it again.")
 @click.option("--to", "last", metavar="COMPONENT", help="Stops after this component.")
-@click.option("--no-cache", is_flag=True, help="Runs every component anew.")
+@click.option("--no-cache", is_flag=True, help="Runs every component again.")
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr.")
 @explains_failures
 def run(
@@ -100,10 +100,14 @@ main.add_command(target_commands.submit_command)
 )
 @click.option("--schema", type=click.Path(path_type=Path), help="Their TFX schema, as text (schema.pbtxt).")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="A YAML file with a smoke_test section, or with what it holds."
+    "--config",
+    type=click.Path(path_type=Path),
+    help="A YAML file with a smoke_test section, or with the fields of one.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Writes the report to this file.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Writes it as a page for people.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path), help="Writes the report as an HTML page to this file."
+)
 @explains_failures
 def smoke_test(
     model_dir: Path,
@@ -195,7 +199,7 @@ def accept_schema(run: Path, yes: bool) -> None:
 
 
 def _confirmed(question: str) -> bool:
-    """Whether a person says yes. The end of the input says no, and so does a closed one."""
+    """Whether a person says yes. The end of the input, or a closed one, means no."""
     try:
         return click.confirm(question, err=True)
     except click.Abort:

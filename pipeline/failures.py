@@ -23,8 +23,8 @@ _WORDS: dict[int, tuple[str, str, str]] = {
     errno.EACCES: ("no permission", f"give yourself the permission, or {_FOLDER}", "give yourself the permission"),
     errno.EPERM: ("not permitted", f"give yourself the permission, or {_FOLDER}", "give yourself the permission"),
     errno.EROFS: ("the file system is read-only", _FOLDER, "make it writable, or choose another folder"),
-    errno.ENOTDIR: ("a file stands where a folder is needed", "set root to a folder", ""),
-    errno.EEXIST: ("a file stands where a folder is needed", "set root to a folder", ""),
+    errno.ENOTDIR: ("there is a file where a folder is needed", "set root to a folder", ""),
+    errno.EEXIST: ("there is a file where a folder is needed", "set root to a folder", ""),
 }
 _SQLITE_TEXTS = {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS}
 _SYSTEM_TEXTS = {

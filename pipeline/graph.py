@@ -73,7 +73,7 @@ class _TrainingStage:
 
 
 def _training_stage(config: PipelineConfig, data: DataStage, wiring: Wiring) -> _TrainingStage:
-    """Preprocessing and training."""
+    """The nodes of preprocessing and training."""
     own_fn = config.features.preprocessing_fn
     transform = Transform(
         examples=data.examples,

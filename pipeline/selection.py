@@ -6,7 +6,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from preprocessing.nearest import nearest
 
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
-"""Of these two the graph has the second when the configuration names a schema file, else the first."""
+"""The nodes of the schema: the graph has the second when the configuration names a schema file, else the first."""
 BASELINE = "Baseline"
 """In the graph unless `data_gate.drift.baseline` is `none`."""
 INFRA_VALIDATOR = "InfraValidator"
@@ -45,9 +45,9 @@ class Selection:
     """Which part of the graph runs.
 
     Attributes:
-      first: this node and what depends on it run anew; what comes before is taken from the cache.
+      first: this node and all that depend on it run again; what comes before is taken from the cache.
       last: what this node doesn't need is left out.
-      use_cache: False runs everything anew.
+      use_cache: False runs everything again.
     """
 
     first: str | None = None

@@ -78,7 +78,7 @@ class CategoricalFeature(Settings):
     hash_buckets: Annotated[int, Field(ge=2)] | None = None
     """Hashes every value into this many ids instead of keeping a vocabulary."""
     fill: str | None = None
-    """The value that stands in for a missing one; none makes missing a category of its own."""
+    """The value that replaces a missing one; none makes missing a category of its own."""
     indicator: bool = False
     """Adds a 0/1 input that says that the value was missing."""
 
@@ -177,7 +177,7 @@ class Label(Settings):
 
 
 class FeaturesConfig(Settings):
-    """Which columns the model sees, by kind. A column stands in one group; the rest are ignored."""
+    """Which columns the model sees, by kind. A column belongs to one group; columns in none are ignored."""
 
     label: Label
     numeric: tuple[NumericFeature, ...] = ()
@@ -191,7 +191,7 @@ class FeaturesConfig(Settings):
     """Your own tf.Transform function, `f(inputs, custom_config) -> dict`: what it returns is added to
     the declared model inputs (see docs/preprocessing.md)."""
     preprocessing_params: dict[str, Parameter | tuple[Parameter, ...]] = Field(default_factory=dict)
-    """Handed to `preprocessing_fn` as `custom_config`."""
+    """Passed to `preprocessing_fn` as `custom_config`."""
     preprocessing_columns: tuple[ColumnName, ...] = ()
     """Columns that only `preprocessing_fn` reads. They become serving inputs too."""
 
@@ -200,7 +200,7 @@ class FeaturesConfig(Settings):
         return tuple(column for _, column in self.mentions())
 
     def mentions(self) -> Iterator[tuple[FieldPath, str]]:
-        """As `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
+        """The columns of `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
         kinds: dict[str, tuple[NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature, ...]] = {
             "numeric": self.numeric,
             "categorical": self.categorical,

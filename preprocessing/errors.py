@@ -63,4 +63,4 @@ class UserError(Exception):
 
 
 class RefusedError(UserError):
-    """A gate's no, where a step has to fail to say it: a result that was asked for, not a mistake."""
+    """A gate's refusal, where a step has to fail to say it: a result that was asked for, not a mistake."""

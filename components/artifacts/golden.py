@@ -10,7 +10,7 @@ from preprocessing.config import Task
 
 FOLDER = "golden"
 CONTRACT_FILE = "contract.json"
-"""A `GoldenContract`."""
+"""The file of the `GoldenContract`."""
 PREDICTIONS_FILE = "predictions.npz"
 """Two arrays: `ROW_KEYS` and the one that `prediction_name` gives."""
 CONTRACT = posixpath.join(FOLDER, CONTRACT_FILE)
@@ -49,7 +49,7 @@ class TransformedInput(BaseModel):
     argument: str
     dtype: Literal["float32", "int64"]
     shape: tuple[int, ...]
-    """Of one row. The transform signature may give the same numbers in another shape, [batch] for [batch, 1]."""
+    """Shape of one row. The transform signature may give the same numbers in another shape, [batch] for [batch, 1]."""
 
 
 class GoldenContract(BaseModel):
@@ -76,8 +76,8 @@ class GoldenContract(BaseModel):
     columns: dict[str, Dtype] = Field(default_factory=dict)
     """The raw columns that `transform_features` reads: the inputs, the label, and the weight if there is one."""
     importance: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
-    """By raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the column is
-    shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""
+    """Importances by raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the
+    column is shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 INGEST_FILE = "ingest.json"
-"""An `IngestReport`."""
+"""The file of the `IngestReport`."""
 QUARANTINE_FOLDER = "quarantine"
 """The rows that became no examples, as they stand in their files."""
 
@@ -16,7 +16,7 @@ FeatureType = Literal["int64", "double", "string"]
 
 
 class FileReport(BaseModel):
-    """One source file.
+    """What reading one source file gave.
 
     Attributes:
       file: its path or URL.
@@ -38,7 +38,7 @@ class FileReport(BaseModel):
     digest: str
 
     def plus(self, other: FileReport) -> Self:
-        """The same file's report with another part of it."""
+        """Adds the report of another part of the same file."""
         digest = (int(self.digest, 16) + int(other.digest, 16)) % 2**64
         return self.model_copy(
             update={

@@ -28,14 +28,14 @@ class Place(NamedTuple):
 
 
 CONTRACT = Place(posixpath.join(FOLDER, golden.CONTRACT_FILE), golden.CONTRACT)
-"""Of the Model artifact: what the Evaluator compares champion and candidate by."""
+"""A file of the Model artifact: what the Evaluator compares champion and candidate by."""
 TRAINING = Place(posixpath.join(FOLDER, model.TRAINING_FOLDER), model.TRAINING_FOLDER)
-"""Of the Model artifact: a folder, with the weights and the architecture for a warm start."""
+"""A folder of the Model artifact, with the weights and the architecture for a warm start."""
 STATISTICS = Place(
     posixpath.join(FOLDER, splits.STATISTICS_FILE),
     posixpath.join(splits.split_folder("train"), splits.STATISTICS_FILE),
 )
-"""Of the ExampleStatistics artifact: what drift is measured against."""
+"""The ExampleStatistics artifact: what drift is measured against."""
 
 
 def is_part_of_model(name: str) -> bool:

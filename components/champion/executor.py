@@ -40,7 +40,7 @@ class Executor(BaseExecutor):
             `api_endpoint` for the registry.
 
         Raises:
-          UserError: the source is neither, or the registry says no.
+          UserError: the source is neither, or the registry refuses.
           OSError, tensorflow.errors.OpError: the files can't be read or written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)

@@ -24,7 +24,7 @@ def registered_version(entry: str, api: VertexApi) -> str | None:
       The folder that was registered; None where the registry has no such model or alias.
 
     Raises:
-      UserError: the entry is not of that form, the registry says no, or the folder has no SavedModel.
+      UserError: the entry is not of that form, the registry refuses, or the folder has no SavedModel.
     """
     named = _ENTRY.fullmatch(entry)
     if named is None:
@@ -35,7 +35,7 @@ def registered_version(entry: str, api: VertexApi) -> str | None:
     folder = str(model.get("artifactUri", "")).rstrip("/")
     if not folder or not fileio.exists(posixpath.join(folder, SAVED_MODEL)):
         raise UserError(
-            f"champion: {entry} stands at {folder or 'a model without files'}, which has no {SAVED_MODEL}",
+            f"champion: {entry} points to {folder or 'a model without files'}, which has no {SAVED_MODEL}",
             hint="move the alias to a version whose files are there, or remove it to go on without a champion",
         )
     return folder

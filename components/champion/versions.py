@@ -42,7 +42,7 @@ def newest_version(serving: str) -> str | None:
         version = posixpath.join(serving, name)
         if fileio.exists(posixpath.join(version, SAVED_MODEL)):
             return version
-        _log.warning("champion: %s has no %s and is passed over: its push has not ended", version, SAVED_MODEL)
+        _log.warning("champion: %s has no %s and is skipped: its push has not finished", version, SAVED_MODEL)
     return None
 
 

@@ -17,7 +17,7 @@ def check(address: str, *, token: bool) -> None:
       token: whether a token would be sent along.
 
     Raises:
-      UserError: it is no URL, it holds a user or a password, or the token would go over the network in the clear.
+      UserError: it is not a URL, it holds a user or a password, or the token would go over the network in the clear.
     """
     try:
         parts = urlsplit(address)
@@ -28,11 +28,11 @@ def check(address: str, *, token: bool) -> None:
     except (ValueError, httpx.InvalidURL):
         host = port = None
     if not host or port == 0 or re.search(r"\s", address):
-        raise UserError(f"the address {_without_user(address)!r} is no URL", hint="write it as https://HOST/PATH")
+        raise UserError(f"the address {_without_user(address)!r} is not a URL", hint="write it as https://HOST/PATH")
     if parts.username is not None:
         raise UserError(
             f"the address {_without_user(address)} holds a user or a password",
-            hint="take it out; a token is read from the environment",
+            hint="remove it; a token is read from the environment",
         )
     if token and parts.scheme != "https" and not _loopback(address):
         raise UserError(

@@ -51,7 +51,7 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A whole answer.
+    """A server's whole answer.
 
     Attributes:
       status: HTTP's.
@@ -86,7 +86,7 @@ class HttpAnswer:
             self._fail(f"a page in HTML instead of JSON: {_LOGIN}")
         answer = _parsed(self.content or "{}")
         if not isinstance(answer, dict):
-            self._fail(f"no JSON object: {self._said(self.content, 60)!r}", passing=True)
+            self._fail(f"not a JSON object: {self._said(self.content, 60)!r}", passing=True)
         return answer
 
     def _fail(self, what: str, *, passing: bool | None = None) -> NoReturn:

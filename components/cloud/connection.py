@@ -35,7 +35,7 @@ def client(address: str, timeout: httpx.Timeout) -> httpx.Client:
             raise
         reason = error.strerror or str(error)
         raise UserError(
-            f"{names}: expected certificates as PEM, received what can't be read: {reason}",
+            f"{names}: expected certificates as PEM, received something that can't be read: {reason}",
             hint=f"correct or unset {names}",
         ) from None
     except (ImportError, ValueError, httpx.InvalidURL):
@@ -50,7 +50,7 @@ def client(address: str, timeout: httpx.Timeout) -> httpx.Client:
 
 
 def next_step(error: httpx.HTTPError) -> str:
-    """What to do about a connection that fails each time anew; empty where it may stand the next time."""
+    """What to do about a connection that fails each time; empty where the next try may succeed."""
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
         return (
             "check the address; where the certificate is your organisation's own, set SSL_CERT_FILE to a file with the "

@@ -26,7 +26,7 @@ class Credentials:
         """The token; None where the server is to be asked without one.
 
         Raises:
-          UserError: there is none, and the server wants one; it is no token.
+          UserError: there is none, and the server wants one; it is not a token.
         """
         if not self._fetched:
             token = self._fetch()
@@ -44,7 +44,7 @@ class Credentials:
         return tokens.removed(text, self._token)
 
     def removed_from_data(self, content: str) -> str:
-        """The same for data that is read on."""
+        """Removes the token from data that is processed further. See `components.cloud.tokens`."""
         return tokens.removed_from_data(content, self._token)
 
 

@@ -20,7 +20,8 @@ from preprocessing.errors import UserError
 
 _LARGEST_ANSWER = 64 << 20
 _MOST_PAGES = 1000
-"""Of a list. What is looked for has a name: a server that has more pages of it than this doesn't heed the filter."""
+"""Pages of one list, at most. What is looked for has a name: a server that has more pages of it than this ignores
+the filter."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Api:
 
         Raises:
           RequestError: see there.
-          UserError: an answer is no page of a list, or the pages have no end.
+          UserError: an answer is not a page of a list, or the pages have no end.
         """
         found: list[dict[str, Any]] = []
         page, pages = request, set[str]()

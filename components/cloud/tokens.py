@@ -36,7 +36,7 @@ def removed(text: str, token: str | None) -> str:
 
 
 def removed_from_data(content: str, token: str | None) -> str:
-    """The same for data that is read on; there a token that is too short to be a secret stays."""
+    """Removes the token from data that is processed further; one that is too short to be a secret stays."""
     return removed(content, token) if token and len(token) >= _SHORTEST_IN_DATA else content
 
 

@@ -15,7 +15,7 @@ from preprocessing.errors import UserError
 Json = dict[str, Any]
 
 _LOG_IN = f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}"
-_LOOK = "look in the console whether it was done; where it was not, run the step again"
+_LOOK = "check in the console whether it was done; if it was not, run the step again"
 _PATIENCE = Patience(first_wait=2)
 """Nobody sits in front of a step, and its retry costs a new pod."""
 _POLL_SECONDS = 5.0
@@ -37,7 +37,7 @@ class VertexProject:
 
     @property
     def address(self) -> str:
-        """The server's."""
+        """The address of the server's API."""
         return (self.api_endpoint or f"https://{self.region}-aiplatform.googleapis.com").rstrip("/")
 
     @property
@@ -107,7 +107,7 @@ class VertexApi(Api):
           The operation's response.
 
         Raises:
-          UserError: it failed, it has not ended in time, or it is no operation.
+          UserError: it failed, it has not ended in time, or it is not an operation.
         """
         deadline = time.monotonic() + seconds
         state, name = operation, str(operation.get("name") or "")

@@ -128,7 +128,7 @@ def _unexpected(
     schema: schema_pb2.Schema,
     config: DataGateConfig,
 ) -> float | None:
-    """For the kinds that are counted: the share of the values that break the schema; 0 where chance explains them.
+    """The share of the values that break the schema, for kinds that are counted; 0 where chance explains them.
 
     Args:
       kind: the anomaly's.

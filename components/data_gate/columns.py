@@ -27,7 +27,7 @@ class Columns(Settings):
     label: ColumnName
     task: Task
     inputs: dict[ColumnName, Kind]
-    """By column. A column of the table that is not here is not used by the model."""
+    """Inputs by column. A column of the table that is not here is not used by the model."""
     divided_by: tuple[ColumnName, ...] = ()
     """The columns that decide each row's split, where the schema knows their values from the training split alone:
     that the other splits have others is what they are for."""

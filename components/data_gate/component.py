@@ -76,7 +76,7 @@ class DataGate(BaseComponent):
         on_refusal: Literal["record", "fail"] = "fail",
         code_fingerprint: str,
     ) -> None:
-        """Wires the component.
+        """Wires DataGate into a pipeline.
 
         Args:
           statistics: of every split (StatisticsGen).

@@ -18,7 +18,7 @@ class UnexpectedValues(Settings):
     """Strings that the schema's domain of a column does not list, and values missing beyond its `min_fraction`."""
 
     block_above: Share = 0.05
-    """The share of a split's values above which they block; below, they warn: a few are no reason to stop, and an
+    """The share of a split's values above which they block; below, they warn: a few don't justify a stop, and an
     inferred schema knows only what the training split happens to have. 0 blocks on the first one."""
 
 
@@ -52,9 +52,10 @@ class Drift(Comparison):
     """`last_push`: the data of the last run that pushed a model; `previous_span`: of the last run on an earlier span;
     `none` turns the comparison off."""
     categorical: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     numeric: Share = 0.1
-    """As for `split_skew`. A column that moves on by nature (a year, a counter) needs a limit of its own, or `off`."""
+    """The limit, as described for `split_skew`. A column that always moves (a year, a counter) needs a limit of
+    its own, or `off`."""
     severity: Severity = "block"
 
 
@@ -62,11 +63,11 @@ class Serving(Comparison):
     """The training split against a sample of the requests."""
 
     sample: Annotated[str, Field(min_length=1)] | None = None
-    """A CSV, Parquet or TFRecord (tf.Example) file of rows as the model is asked for them, the label not needed."""
+    """A CSV, Parquet or TFRecord (tf.Example) file of rows as in requests; the label is not needed."""
     categorical: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     numeric: Share = 0.2
-    """As for `split_skew`."""
+    """The limit, as described for `split_skew`."""
     severity: Severity = "block"
 
 
@@ -97,11 +98,11 @@ class LabelShift(Settings):
 
 
 class Duplicates(Settings):
-    """Rows of eval and test that train has too: the model has seen them, so that its metrics are too good."""
+    """Rows of eval and test that train has too: the model has seen them, so its metrics are too good."""
 
     max_fraction: Share = 0.01
-    """Of a split's rows, beyond what a table with few distinct rows has by chance: the share of train's rows that have
-    a twin in train itself."""
+    """The share of a split's rows, beyond what a table with few distinct rows has by chance: the share of train's rows
+    that have a twin in train itself."""
     severity: Severity = "block"
 
 
@@ -112,23 +113,23 @@ class DuplicateFiles(Settings):
 
 
 class Leakage(Settings):
-    """An input that predicts the label nearly alone: known only after the fact, or the label in disguise."""
+    """An input that predicts the label nearly alone: known only after the fact, or a copy of the label."""
 
     threshold: Share = 0.95
     """The share of the label's variance (regression) or entropy (classes) in held-out rows that the column explains."""
     sample_rows: Annotated[int, Field(ge=100)] = 50_000
-    """Rows of the training split that are looked at, at most."""
+    """The most rows of the training split that are looked at."""
     sample_mb: Annotated[int, Field(ge=1)] = 128
-    """And MiB: rows of thousands of columns are large."""
+    """The most MiB of these rows: rows of thousands of columns are large."""
     severity: Severity = "warn"
 
 
 class DataGateConfig(Settings):
-    """The gate between the data and the training. `block` stops the run, `warn` reports, `off` does not look."""
+    """The gate between the data and the training. `block` stops the run, `warn` only reports, `off` skips the check."""
 
     anomalies: dict[str, Severity] = Field(default_factory=dict)
     """Severity by kind of schema anomaly, as TFDV names them (`SCHEMA_NEW_COLUMN: block`). Unless named here, every
-    kind blocks, but for SCHEMA_NEW_COLUMN, SEMANTIC_DOMAIN_UPDATE, STATS_NOT_AVAILABLE,
+    kind blocks except SCHEMA_NEW_COLUMN, SEMANTIC_DOMAIN_UPDATE, STATS_NOT_AVAILABLE,
     COMPARATOR_CONTROL_DATA_MISSING and COMPARATOR_TREATMENT_DATA_MISSING, which warn, and
     ENUM_TYPE_UNEXPECTED_STRING_VALUES and FEATURE_TYPE_LOW_FRACTION_PRESENT: see `unexpected_values`."""
     unexpected_values: UnexpectedValues = UnexpectedValues()
@@ -142,8 +143,8 @@ class DataGateConfig(Settings):
     duplicate_files: DuplicateFiles = DuplicateFiles()
     leakage: Leakage = Leakage()
     chance: Annotated[float, Field(gt=0, le=0.1)] = 0.001
-    """Small splits differ by chance. A comparison is a finding when it exceeds its limit and also what two samples of
-    these sizes exceed with this probability only."""
+    """Small splits differ by chance. A comparison is a finding when it exceeds its limit and also the distance that two
+    samples of these sizes exceed with only this probability."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -17,7 +17,7 @@ _LEAST_ROWS = 5
 
 @dataclass(frozen=True)
 class Distance:
-    """A measured distance.
+    """A distance, as it was measured.
 
     Attributes:
       value: 0 (the same) to 1 (nothing in common).
@@ -158,7 +158,7 @@ def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
 
 
 def chi_square_quantile(degrees: int, probability: float) -> float:
-    """By Wilson and Hilferty's cube (within 1 % from 3 degrees on, above for fewer)."""
+    """Approximates the quantile by Wilson and Hilferty's cube (within 1 % from 3 degrees on, above for fewer)."""
     if degrees < 1:
         return 0.0
     z = NormalDist().inv_cdf(probability)

@@ -135,7 +135,7 @@ def _ingest(examples: Artifact) -> IngestReport | None:
     except pydantic.ValidationError as error:
         raise UserError(
             f"{posixpath.join(examples.uri, INGEST_FILE)}: not what ExampleGen writes: {error.errors()[0]['msg']}",
-            hint="run again: ExampleGen makes it anew once its folder is deleted",
+            hint="run again: ExampleGen writes it again once its folder is deleted",
         ) from error
 
 

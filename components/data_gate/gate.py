@@ -27,7 +27,7 @@ _DRIFT_HINT = (
     "find out what changed in the source (a unit, a filter, a default); if the change is real, raise the limit in "
     "data_gate.drift, or the column's in data_gate.drift.features"
 )
-_SERVING_HINT = "the model would be asked other rows than it learns from; data_gate.serving has the limits"
+_SERVING_HINT = "requests hold other rows than those that the model learns from; data_gate.serving has the limits"
 _LABEL_HINT = "check how the label is made and how the splits are cut; data_gate.label_shift has the limits"
 
 
@@ -78,7 +78,7 @@ class _Log:
 
 
 def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple[Verdict, str | None]:
-    """Runs every check.
+    """Runs every check and gives the verdict.
 
     Args:
       evidence: the data.
@@ -188,7 +188,7 @@ def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Da
                 expected=f"a column {name!r} in the sample",
                 received="no such column",
                 severity=config.serving.severity,
-                hint="an input that is not there when the model is asked can't be one: take it out of features:",
+                hint="a column that requests don't have can't be an input: remove it from features:",
             )
 
 

@@ -126,8 +126,8 @@ _WARNING = [
 ]
 
 DEFAULTS: dict[str, Severity] = {**dict.fromkeys(_BLOCKING, "block"), **dict.fromkeys(_WARNING, "warn")}
-"""By the kind's name. A kind warns when the run can do its work in spite of it (a column that nothing reads; a
-check that could not be made) and blocks otherwise."""
+"""Severities by the kind's name. A kind warns when the run can do its work in spite of it (a column that nothing reads;
+a check that could not be made) and blocks otherwise."""
 
 
 def hint(kind: str) -> str:

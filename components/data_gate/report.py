@@ -38,7 +38,7 @@ class CheckRun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
-    """As in the `data_gate:` section."""
+    """The check's name in the `data_gate:` section."""
     state: Literal["ran", "skipped", "off"]
     """`skipped`: it had nothing to work on; `off`: the configuration turned it off."""
     reason: str = ""

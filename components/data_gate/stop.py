@@ -1,4 +1,4 @@
-"""Ends the run where the data gate's verdict is no, on runners that know only failed and done.
+"""Ends the run where the data gate refuses the data, on runners that know only failed and done.
 
 A step of its own, because Kubeflow keeps the outputs of steps that succeed only: the gate records its verdict and
 succeeds, so that its report can be read, and this one fails.
@@ -34,7 +34,7 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Reads the verdict.
+        """Reads the verdict, and fails if it refuses the data.
 
         Args:
           input_dict: `verdict` (DataVerdict).
@@ -42,7 +42,7 @@ class Executor(BaseExecutor):
           exec_properties: nothing.
 
         Raises:
-          RefusedError: the verdict is no.
+          RefusedError: the verdict refuses the data.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         verdict = artifact_utils.get_single_instance(input_dict["verdict"])
@@ -55,7 +55,7 @@ class Executor(BaseExecutor):
 
 
 class DataStopSpec(ComponentSpec):
-    """What goes in."""
+    """DataStop's inputs, outputs and parameters."""
 
     PARAMETERS: dict[str, Any] = {}  # noqa: RUF012 - TFX reads plain class attributes
     INPUTS = {"verdict": ChannelParameter(type=DataVerdict)}  # noqa: RUF012
@@ -63,13 +63,13 @@ class DataStopSpec(ComponentSpec):
 
 
 class DataStop(BaseComponent):
-    """Fails when the data gate said no; make Transform wait for it instead of for the gate."""
+    """Fails when the data gate refused the data; make Transform wait for it instead of for the gate."""
 
     SPEC_CLASS = DataStopSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
     def __init__(self, verdict: BaseChannel) -> None:
-        """Wires the component.
+        """Wires DataStop into a pipeline.
 
         Args:
           verdict: the output of a DataGate with `on_refusal="record"`.

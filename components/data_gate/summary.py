@@ -134,7 +134,7 @@ def _column(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> Column 
 
 
 def _cdf(histograms: Iterable[statistics_pb2.Histogram]) -> Cdf | None:
-    """Both histograms are known points of one curve.
+    """The curve that both histograms have points of.
 
     Equal widths alone say nothing about the bulk once there is an outlier; quantiles alone don't say how many rows a
     frequent value has.

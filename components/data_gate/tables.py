@@ -61,7 +61,7 @@ def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
         raise UserError(
             f"no such file: {path}",
             field=("data_gate", "serving", "sample"),
-            hint="correct the path, or take the setting out",
+            hint="correct the path, or remove the setting",
         )
     types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
     base = posixpath.basename(path).removesuffix(".gz")
@@ -88,7 +88,7 @@ def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
         raise UserError(
             f"{path} has no rows",
             field=("data_gate", "serving", "sample"),
-            hint="give it some, or take the setting out",
+            hint="add some, or remove the setting",
         )
     return Summary(rows, columns)
 

@@ -42,7 +42,7 @@ def why_incomparable(champion: Artifact, candidate: Artifact, schema: Artifact) 
 
 
 def obstacle(champion: GoldenContract, candidate: GoldenContract, columns: Mapping[str, str]) -> str | None:
-    """As `why_incomparable`, on contracts and today's columns with their dtypes.
+    """Does what `why_incomparable` does, on contracts and today's columns with their dtypes.
 
     The champion may read other columns than the candidate: comparing features is what a champion is for.
     """

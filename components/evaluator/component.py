@@ -23,7 +23,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
 
 
 class Evaluator(BaseBeamComponent):
-    """As `tfx.components.Evaluator`; see the executor for what differs in its verdict.
+    """Does what `tfx.components.Evaluator` does; see the executor for what differs in its verdict.
 
     Not a subclass of the stock component: that one's constructor makes a spec without the fingerprint.
     """
@@ -44,7 +44,7 @@ class Evaluator(BaseBeamComponent):
         example_splits: Sequence[str],
         code_fingerprint: str,
     ) -> None:
-        """Wires the component.
+        """Wires Evaluator into a pipeline.
 
         Args:
           examples: the raw Examples.

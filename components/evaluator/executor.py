@@ -28,7 +28,7 @@ class Executor(stock.Executor):
     """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """See `tfx.components.evaluator.executor.Executor.Do`."""
+        """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`)."""
         super().Do(_with_comparable_champion(input_dict), output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY

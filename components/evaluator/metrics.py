@@ -23,7 +23,7 @@ Scores = dict[str, float]
 Scoring = Callable[[NDArray[Any], NDArray[Any]], Scores]
 """(label, prediction) of one row, each of shape [1] or, for the probabilities of several classes, [classes]."""
 Sums = dict[str, tuple[float, float]]
-"""By score: the sum of weight * score, and that of the weights."""
+"""Sums by score: that of weight * score, and that of the weights."""
 
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are moved into [this, 1 - this] before their logarithm is taken, as Keras does."""
@@ -79,7 +79,7 @@ class WeightedSums(beam.CombineFn):
         self._eval_config = eval_config
 
     def create_accumulator(self) -> Sums:
-        """No row yet."""
+        """Starts with no row."""
         return {}
 
     def add_input(self, accumulator: Sums, element: metric_types.StandardMetricInputs) -> Sums:
@@ -100,7 +100,7 @@ class WeightedSums(beam.CombineFn):
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
-        """Adds them up."""
+        """Adds up several accumulators."""
         merged: Sums = {}
         for accumulator in accumulators:
             _add(merged, accumulator)
@@ -217,7 +217,8 @@ class BinaryLogLoss(_Mean):
 
 
 class MulticlassLogLoss(_Mean):
-    """As BinaryLogLoss, for labels that are class ids; an unknown class counts as one of probability 1e-7."""
+    """The log loss (see BinaryLogLoss) for labels that are class ids; an unknown class counts as one of probability
+    1e-7."""
 
     def __init__(self, name: str = "log_loss") -> None:
         super().__init__(name, multiclass_scores, "log_loss")

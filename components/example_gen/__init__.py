@@ -1,1 +1,1 @@
-"""How tables come in: the `data:` section."""
+"""Reads tables into examples: the `data:` section."""

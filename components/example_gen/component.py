@@ -38,7 +38,7 @@ class ArrowExampleGen(FileBasedExampleGen):
     """What the results depend on: these modules and what they import."""
 
     def __init__(self, *, input_base: str, inputs: dict[str, str], job: IngestJob, code_fingerprint: str) -> None:
-        """Wires the component.
+        """Wires ExampleGen into a pipeline.
 
         Args:
           input_base: the folder or URL that the patterns start from.

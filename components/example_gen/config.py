@@ -56,7 +56,7 @@ class TimeSplit(Settings):
     column: ColumnName
     """Dates or times, none missing. Integers are seconds since 1970-01-01 UTC, or digits in `format`."""
     format: str | None = None
-    """Of text, also of the cut-offs: `%Y %m %d %H %M %S` and literal characters. None is ISO
+    """The format of text, also of the cut-offs: `%Y %m %d %H %M %S` and literal characters. None is ISO
     (`2013-10-01`, `2013-10-01 12:00:00`, with a zone or in UTC)."""
     eval_from: Path | None = None
     """The first time of `eval`: every earlier row is for `train`."""
@@ -92,7 +92,7 @@ class TimeSplit(Settings):
         """`eval_from` and `test_from` in seconds since 1970-01-01 UTC; None where shares are given.
 
         Raises:
-          ValueError: a broken rule: one of them is no time in the format, or they are out of order.
+          ValueError: a broken rule: one of them is not a time in the format, or they are out of order.
         """
         if self.eval_from is None or self.test_from is None:
             return None
@@ -186,7 +186,7 @@ class Spans(Settings):
         bounds = self.range()
         if bounds is not None and bounds[1] < bounds[0]:
             message = f"is before first_span ({self.first_span})"
-            raise broken_rule(message, field=("last_span",), received=self.last_span, hint="exchange the two")
+            raise broken_rule(message, field=("last_span",), received=self.last_span, hint="swap the two")
         return self
 
     @property
@@ -220,7 +220,7 @@ class CsvOptions(Settings):
     quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
-    """As Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
+    """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""
 
@@ -239,7 +239,7 @@ class SqlOptions(Settings):
     url_env: EnvironmentVariable | None = None
     """The environment variable that holds the URL, where it has a password."""
     query: Path
-    """What to read, for example `SELECT * FROM orders`; nothing can be changed by it."""
+    """What to read, for example `SELECT * FROM orders`; it can't change anything."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -261,7 +261,7 @@ class SqlOptions(Settings):
         return self
 
     def located(self, base: str) -> Self:
-        """The same with a relative SQLite path below the folder `base`: where it starts from is the YAML's folder."""
+        """Puts a relative SQLite path below the folder `base`, the YAML's folder."""
         found = SQLITE_FILE.fullmatch(self.url or "")
         if found is None or not base:
             return self
@@ -285,13 +285,13 @@ class DataConfig(Settings):
 
     path: Path | None = None
     """A file, a folder or a glob; several files must have the same columns. `{SPAN}` (a number) or `{DATE}`
-    (`2013-10-01` or `20131001`) stands for the span, `{VERSION}` for the version within it."""
+    (`2013-10-01` or `20131001`) marks the span, `{VERSION}` the version within it."""
     inputs: SplitInputs | None = None
     sql: SqlOptions | None = None
     bigquery: BigQueryOptions | None = None
     reader: Literal["arrow", "tfx"] = "arrow"
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
-    what it would misread is refused where headers and first rows show it, and else is the choice of who sets it."""
+    what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
     """None takes it from the files' names."""
     split: Split = Field(default=HashSplit())
@@ -303,12 +303,12 @@ class DataConfig(Settings):
     block_mb: Annotated[int, Field(ge=1, le=1024)] = 16
     """Megabytes of a file that one worker reads at once: bounds the memory."""
     gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
-    """Of the examples that are written: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
+    """Compression of the written examples: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
     csv: CsvOptions = CsvOptions()
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""
     prepare: Path | None = None
-    """The script that makes the table; named in the error when the table is not there."""
+    """The script that makes the table; named in the error when the table is missing."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -338,7 +338,7 @@ class DataConfig(Settings):
         used = self.placeholders()
         if self.spans != Spans() and not used:
             hint = "put one into the path, or remove spans"
-            raise broken_rule("no {SPAN} or {DATE} stands in the path", field=("spans",), hint=hint)
+            raise broken_rule("the path contains no {SPAN} or {DATE}", field=("spans",), hint=hint)
         bounds = [self.spans.first_span, self.spans.last_span]
         if isinstance(self.spans.first_span, str) and "SPAN" in used:
             raise broken_rule(field=("spans",), expected="numbers for {SPAN}", received=bounds)
@@ -346,7 +346,7 @@ class DataConfig(Settings):
             raise broken_rule(field=("spans",), expected="dates (2013-10-01) for {DATE}", received=bounds)
 
     def placeholders(self) -> tuple[str, ...]:
-        """Which of SPAN, VERSION, DATE, YYYY, MM and DD stand in the paths."""
+        """Which of SPAN, VERSION, DATE, YYYY, MM and DD are in the paths."""
         return next((placeholders(source) for source in self.sources().values()), ())
 
     def sources(self) -> dict[str, str]:
@@ -392,10 +392,10 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
     if data.on_bad_row != "fail":
         yield broken_rule(f"{reader} can't leave out a row", field=("on_bad_row",), received=data.on_bad_row, hint=fix)
     if data.csv.quote != CsvOptions().quote:
-        message = f"{reader} knows double quotes only"
+        message = f"{reader} supports double quotes only"
         yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)
     if data.csv.delimiter != CsvOptions().delimiter:
-        message = f"{reader} knows commas only"
+        message = f"{reader} supports commas only"
         yield broken_rule(message, field=("csv", "delimiter"), received=data.csv.delimiter, hint=fix)
     if not _within_utf8(data.csv.encoding):
         message = f"{reader} reads UTF-8 only"

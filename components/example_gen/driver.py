@@ -100,7 +100,7 @@ def _pattern(source: str, files: Sequence[str]) -> str:
 
 
 def _query_fingerprint(options: SqlOptions) -> str:
-    """Of a SQLite file its size and time. Another database can't tell whether it has changed: never from the cache."""
+    """A SQLite file's size and time. Another database can't tell whether it has changed: never from the cache."""
     file = options.url.removeprefix(_SQLITE) if options.url is not None and options.url.startswith(_SQLITE) else ""
     if Path(file).is_file():
         # What was committed since the last checkpoint stands in the write-ahead log.

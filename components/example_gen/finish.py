@@ -115,7 +115,7 @@ def _judge(job: IngestJob, report: IngestReport) -> None:
         raise UserError(
             f"{report.bad:,} of {report.read:,} rows are bad ({fraction:.2%}); data.max_bad_fraction allows "
             f"{job.data.max_bad_fraction:.2%}. The first: {first}",
-            hint="mend the source, or raise data.max_bad_fraction",
+            hint="correct the source, or raise data.max_bad_fraction",
         )
 
 

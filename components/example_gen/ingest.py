@@ -40,7 +40,7 @@ _QUERY = "data.sql.query"
 
 @dataclass(frozen=True)
 class Source:
-    """One file.
+    """A file that is read.
 
     Attributes:
       input: the split that it belongs to, or "all".
@@ -297,12 +297,12 @@ def bad_row_error(row: BadRow, configured: Format | None) -> UserError:
     """
     return UserError(
         f"{registry.place_text(row.file, row.place, configured)}: {row.reason}",
-        hint="mend the row, or set data.on_bad_row to skip or quarantine to go on without such rows",
+        hint="correct the row, or set data.on_bad_row to skip or quarantine to go on without such rows",
     )
 
 
 def quarantined(row: BadRow) -> bytes:
-    """One bad row as a line of JSON; bytes that are no UTF-8 are kept as latin-1 under another name."""
+    """One bad row as a line of JSON; bytes that are not UTF-8 are kept as latin-1 under another name."""
     content = {"file": row.file, "place": row.place, "reason": row.reason}
     try:
         content["row"] = row.text.decode()

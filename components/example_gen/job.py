@@ -25,4 +25,4 @@ class IngestJob(Settings):
     """The types of all columns, where something has looked at the whole table already; columns that are not in it
     are left out. None has the executor look."""
     required: tuple[ColumnName, ...] = ()
-    """Rows that miss one of these are no examples: the label."""
+    """Rows that miss one of these are not examples: the label."""

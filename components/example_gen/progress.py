@@ -22,7 +22,7 @@ class Progress:
         self._said = 0.0
 
     def restart(self) -> None:
-        """Begins to count anew, for the next run in this process."""
+        """Starts counting again, for the next run in this process."""
         with self._lock:
             self._rows, self._bytes, self._said = 0, 0.0, 0.0
 
@@ -44,7 +44,7 @@ class Progress:
         self.say(total)
 
     def say(self, total: float) -> None:
-        """Says it now.
+        """Logs the progress now.
 
         Args:
           total: as for `add`.
@@ -56,4 +56,4 @@ class Progress:
 
 
 progress = Progress()
-"""Of this process."""
+"""The progress of this process."""

@@ -84,7 +84,7 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
 
 
 def resolve_spans(data: DataConfig, base: str) -> Resolved:
-    """As `resolve_sources`, for the sources of a configuration.
+    """Does what `resolve_sources` does, for the sources of a configuration.
 
     Args:
       data: the configuration.
@@ -216,7 +216,7 @@ def _folders(source: str) -> list[str]:
 def _parsed(source: str, paths: Iterable[str]) -> Iterator[tuple[str, int, int | None, str]]:
     """The paths that belong to a source: each with its span and version, and the source with these filled in.
 
-    Where the date's parts stand in several folders, those before the last one say no span yet.
+    Where the date's parts stand in several folders, those before the last one name no span yet.
     """
     names = placeholders(source)
     if not {"SPAN", "DATE", "DD"}.intersection(names) or ("DD" in names and not {"YYYY", "MM"} <= set(names)):
@@ -269,7 +269,7 @@ def _number(tokens: Mapping[str, str], path: str) -> int:
         return span_number(text)
     except ValueError:
         raise UserError(
-            f"{path}: {text!r} is no date; expected one as 2013-10-01 or 20131001",
+            f"{path}: {text!r} is not a date; expected one as 2013-10-01 or 20131001",
             hint="rename the file or folder, or keep it elsewhere",
         ) from None
 
@@ -279,7 +279,7 @@ def _chosen(wanted: Spans, found: Mapping[int, _Found], source: str) -> tuple[in
     names = placeholders(source)
     bounds = wanted.range()
     if not found:
-        raise UserError(f"{source}: no span is there: no file matches", hint=_HINT)
+        raise UserError(f"{source}: no span found: no file matches", hint=_HINT)
     if bounds is None:
         chosen = sorted(found)[-(wanted.last or 1) :]
     else:

@@ -39,7 +39,7 @@ def check_placeholders(field: FieldPath, source: str) -> None:
     if used.count("VERSION") > 1:
         raise broken_rule(field=field, expected="one {VERSION} only", received=_in_braces(used))
     if "VERSION" in used and not spans:
-        message = "{VERSION} is the version of a span: {SPAN} or {DATE} must stand there too"
+        message = "{VERSION} is the version of a span: {SPAN} or {DATE} must be there too"
         raise broken_rule(message, field=field, received=source)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SplitIndex = npt.NDArray[np.int8]
-"""Of shape [rows]: a position in `SPLITS`, -1 for a row that belongs to none."""
+"""An array of shape [rows]: a position in `SPLITS`, -1 for a row that belongs to none."""
 
 TIME_STEPS = (1, 60, 3600, 86_400)
 """Seconds, minutes, hours, days: how exactly shares in time order are cut."""
@@ -31,7 +31,7 @@ MAX_TIMES = 100_000
 HASH_STEPS = (1, 1 << 44, 1 << 48, 1 << 52)
 """All 64 bits of a row's hash, or the first 20, 16 or 12."""
 MAX_HASHES = 4096
-"""Of one class. The cut is at most one 4096th of the class away from its share."""
+"""Most hashes of one class that are kept. The cut is at most one 4096th of the class away from its share."""
 MAX_CLASSES = 10_000
 
 
@@ -109,7 +109,7 @@ class SplitRule:
         return reduce(_plus, parts, Counts())
 
     def resolve(self, counts: Counts | None) -> Assigner:
-        """The assigner.
+        """Makes the assigner of this rule.
 
         Args:
           counts: of the whole table; None where `needs_counts` is false.
@@ -147,7 +147,7 @@ def split_rule(split: Split, required: Sequence[str]) -> SplitRule:
 
 @dataclass(frozen=True)
 class HashAssigner:
-    """By the hash of the row, or of its key columns.
+    """Assigns by the hash of the row, or of its key columns.
 
     Attributes:
       cuts: the first hashes of eval and of test.
@@ -171,7 +171,7 @@ class HashAssigner:
 
 @dataclass(frozen=True)
 class StratifiedAssigner:
-    """By the hash of the row, each class of the label with cuts of its own.
+    """Assigns by the hash of the row, each class of the label with cuts of its own.
 
     Attributes:
       label: the label's column.
@@ -193,7 +193,7 @@ class StratifiedAssigner:
 
 @dataclass(frozen=True)
 class TimeAssigner:
-    """By time.
+    """Assigns by the row's time.
 
     Attributes:
       column: the times.
@@ -221,7 +221,7 @@ class TimeAssigner:
 
 @dataclass(frozen=True)
 class ColumnAssigner:
-    """By a column's values.
+    """Assigns by a column's values.
 
     Attributes:
       split: the configuration.
@@ -289,7 +289,7 @@ def _time_cuts(split: TimeSplit, counts: Counts) -> tuple[int, int]:
 
 
 def _plus(one: Counts, other: Counts) -> Counts:
-    """Both together. What is too much for one part is too much for the whole."""
+    """Adds two counts. What is too much for one part is too much for the whole."""
     keys = one.tallies.keys() | other.tallies.keys()
     if one.too_many or other.too_many or len(keys) > MAX_CLASSES:
         return Counts(too_many=True)

@@ -63,7 +63,7 @@ class Tally:
 
 
 def tally(numbers: Integers, steps: tuple[int, ...], limit: int) -> Tally:
-    """Counts numbers."""
+    """Counts how often numbers occur."""
     values, counts = np.unique(numbers, return_counts=True)
     return _bounded(values, counts.astype(np.int64), steps, limit, 0)
 

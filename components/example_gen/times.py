@@ -23,7 +23,7 @@ def parse_time(text: str, time_format: str | None) -> int:
       time_format: of `datetime.strptime`, or None.
 
     Raises:
-      ValueError: the text is no such time.
+      ValueError: the text is not such a time.
     """
     text = text.strip()
     if time_format is None and re.fullmatch(r"-?[0-9]{9,12}", text):

@@ -22,14 +22,14 @@ class FinalStateSpec(ComponentSpec):
 class FinalState(BaseComponent):
     """Reports how the run ended, whether it succeeded, failed or was cancelled; see `components.final_state.executor`.
 
-    It is no node of the pipeline: `KubeflowV2DagRunner.set_exit_handler` takes it.
+    It is not a node of the pipeline: `KubeflowV2DagRunner.set_exit_handler` takes it.
     """
 
     SPEC_CLASS = FinalStateSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
     def __init__(self, *, pipeline: str, final_status: FinalStatusStr) -> None:
-        """Wires the component.
+        """Wires FinalState into a pipeline.
 
         Args:
           pipeline: its name.

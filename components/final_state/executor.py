@@ -48,7 +48,7 @@ def final_state(pipeline: str, status: str | Struct) -> dict[str, str]:
     error = fields.get("error")
     message = error.get("message") if isinstance(error, dict) else error
     if not fields:
-        message = f"the status is no JSON object: {status}"
+        message = f"the status is not a JSON object: {status}"
     job = _text(fields.get("pipelineJobResourceName")).rpartition("/")[2]
     return {
         "lockgate": "final_state",

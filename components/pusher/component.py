@@ -25,7 +25,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
 
 class Pusher(BaseComponent):
-    """As `tfx.components.Pusher`; see the executor for what a version holds besides the model.
+    """Does what `tfx.components.Pusher` does; see the executor for what a version holds besides the model.
 
     Not a subclass of the stock component: that one's constructor makes a spec without the statistics.
     """
@@ -46,7 +46,7 @@ class Pusher(BaseComponent):
         registry: str = "",
         code_fingerprint: str,
     ) -> None:
-        """Wires the component.
+        """Wires Pusher into a pipeline.
 
         Args:
           model: the Trainer's Model.

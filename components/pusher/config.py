@@ -35,7 +35,7 @@ class RegistryUpload(Settings):
     """The entry of Vertex AI's Model Registry that each pushed version becomes a version of; made by the graph."""
 
     model: str
-    """Its ID."""
+    """The model's ID in the registry."""
     alias: str
     """Moves to the new version."""
     serving_image: str

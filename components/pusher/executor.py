@@ -29,7 +29,8 @@ _log = logging.getLogger("lockgate")
 
 
 class Executor(stock.Executor):
-    """For the stock Pusher's `custom_executor_spec`, and for ours. Blessings are checked as the stock executor does."""
+    """The executor of our Pusher; fits the stock one's `custom_executor_spec` too. Blessings are checked as the stock
+    executor does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """Pushes a blessed model as the newest version, or marks it as not pushed.
@@ -43,7 +44,7 @@ class Executor(stock.Executor):
             RegistryUpload as JSON, or nothing.
 
         Raises:
-          UserError: the registry says no (the model is pushed all the same, and the next try registers it), or it
+          UserError: the registry refuses (the model is pushed all the same, and the next try registers it), or it
             can't be given what is pushed to this serving folder.
           NotImplementedError: another destination or versioning.
           OSError: the serving folder cannot be written (tensorflow.errors.OpError for a remote one).

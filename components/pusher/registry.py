@@ -35,7 +35,7 @@ def register(version: str, upload: RegistryUpload, api: VertexApi) -> bool:
       Whether it was uploaded now.
 
     Raises:
-      UserError: the registry says no, or the upload failed or has not ended after ten minutes.
+      UserError: the registry refuses, or the upload failed or has not ended after ten minutes.
     """
     name = f"{api.location}/models/{upload.model}"
     known = api.get(f"{name}@{upload.alias}")

@@ -18,13 +18,13 @@ class SchemaImportSpec(ComponentSpec):
 
 
 class SchemaImport(BaseComponent):
-    """As TFX's ImportSchemaGen. The text in the parameter also makes the cache see every edit."""
+    """Does what TFX's ImportSchemaGen does. The text in the parameter also makes the cache see every edit."""
 
     SPEC_CLASS = SchemaImportSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
     def __init__(self, schema_text: str) -> None:
-        """Wires the component.
+        """Wires SchemaImport into a pipeline.
 
         Args:
           schema_text: a tensorflow_metadata Schema as text.

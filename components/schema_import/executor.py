@@ -23,7 +23,7 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `schema`.
+        """Writes the schema's text into the artifact `schema`.
 
         Args:
           input_dict: nothing.
@@ -31,7 +31,7 @@ class Executor(BaseExecutor):
           exec_properties: `schema_text`.
 
         Raises:
-          google.protobuf.text_format.ParseError: the text is no schema; the configuration's check comes before.
+          google.protobuf.text_format.ParseError: the text is not a schema; the configuration's check comes before.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         text = exec_properties["schema_text"]

@@ -10,7 +10,7 @@ class Closing(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases everything that is held."""
 
     def __enter__(self) -> Self:
         return self

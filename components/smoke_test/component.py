@@ -72,7 +72,7 @@ class SmokeTest(BaseComponent):
         config: SmokeTestConfig = ELSEWHERE,
         code_fingerprint: str = "",
     ) -> None:
-        """Wires the component.
+        """Wires SmokeTest into a pipeline.
 
         Args:
           model: the Trainer's Model, with its golden files where the trainer is Lockgate's.

@@ -37,14 +37,14 @@ class Process(Settings):
 
 
 class Expect(Settings):
-    """What the model promises, for a model that no Lockgate trainer has made.
+    """What the model promises, for a model that was not made by Lockgate's Trainer.
 
     A Lockgate trainer stores the promise beside the model (golden/contract.json); then nothing is needed here, and
     what stands here replaces it.
     """
 
     task: Literal["binary", "multiclass", "regression"] | None = None
-    """Without one, nothing is known of the outputs but that they are finite and consistent."""
+    """Without one, the outputs are only checked to be finite and consistent."""
     prediction: str | None = None
     """The output that holds the probabilities or values; none: the only numeric output, or `probabilities`, `value`,
     `scores`, `predictions`, `output_0`, whichever is there."""
@@ -57,14 +57,14 @@ class Expect(Settings):
 
 
 class Batches(Settings):
-    """The same rows in other batches."""
+    """How the same rows are sent again: in other batches, and from several clients."""
 
     sizes: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2, 7)
-    """Batch sizes to ask for, besides `max_rows`."""
+    """Batch sizes to send, besides `max_rows`."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 256
     """The largest batch that the server will send."""
     threads: Annotated[int, Field(ge=1, le=64)] = 8
-    """Clients that ask at the same time."""
+    """Clients that send requests at the same time."""
     repeats: Annotated[int, Field(ge=2, le=100)] = 3
     """How often the same request is sent."""
 
@@ -80,7 +80,7 @@ class Harm(Settings):
     random_examples: Annotated[int, Field(ge=1, le=1000)] = 8
     """How many runs of random bytes, and of truncated examples, are sent."""
     max_features: Annotated[int, Field(ge=1)] = 64
-    """So many features are tried one by one; of a wider model, those spread evenly over its inputs."""
+    """The most features that are tried one by one; of a wider model, that many, spread evenly over its inputs."""
 
     def outcome(self, case: HarmCase) -> HarmOutcome:
         """What is expected of a case."""
@@ -114,7 +114,7 @@ class Budgets(Settings):
     rows_per_second: Annotated[float, Field(ge=0)] = 50.0
     """Throughput in batches of `batches.max_rows`."""
     requests: Annotated[int, Field(ge=10, le=10_000)] = 100
-    """So many requests of one row are measured, and a tenth as many of the largest batch, of the candidate and the
+    """How many requests of one row are measured (and a tenth as many of the largest batch), of the candidate and the
     champion in turn."""
     max_slowdown: Factor = 2.0
     """Against the champion: how many times its median latency, or a fraction of its throughput."""
@@ -138,9 +138,9 @@ class Server(Settings):
     rest: str | None = None
     """The address of a server that serves this very export, for example `http://models:8501`."""
     grpc: str | None = None
-    """The same server's gRPC address, for example `models:8500`."""
+    """The gRPC address of that server, for example `models:8500`."""
     model_name: str = "model"
-    """The name under which that server has it."""
+    """The name under which that server serves it."""
     start_seconds: Seconds = 60.0
     """How long a started server may take until the model is available."""
 

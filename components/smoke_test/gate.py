@@ -57,7 +57,7 @@ _UNSAFE: tuple[CheckName, ...] = ("ops", "paths")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tested.
+    """What the gate tests.
 
     Attributes:
       saved_model: the export, a local folder.
@@ -176,7 +176,7 @@ def _run(
             recorder.record(family(bench))
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))
-            return "the model is too slow to be asked more"
+            return "the model is too slow to be tested further"
     recorder.record(check_process(session, config.process))
     if not bench.answering():
         hint = "look at the check `answers` for the model's own errors"

@@ -113,4 +113,4 @@ UNPROMISED_OUTCOMES: dict[str, HarmOutcome] = {
 }
 """What differs where nobody has promised an answer: the features of a model that no Lockgate trainer made, unless the
 case is what the signature itself puts in for a missing value. NaN makes NaN in every plain network, and a text that is
-no JPEG, or none of a closed list, may be refused."""
+not a JPEG, or not in a closed list, may be refused."""

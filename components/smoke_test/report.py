@@ -87,7 +87,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     version: Literal[3] = 3
-    """Of this form of the report."""
+    """The version of this form of the report."""
     blessed: bool
     """No check of severity `block` failed, and at least one passed."""
     checks: tuple[CheckResult, ...]

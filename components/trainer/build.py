@@ -49,7 +49,7 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
     with _precision(job.train), _distribution(job.train):
         model = build_model(job.model, data.schema.inputs, _head(label, data))
         if task.champion_dir is not None:
-            # Before there is an optimizer: it starts anew, at this run's step 0.
+            # Before there is an optimizer: it starts again, at this run's step 0.
             warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
         model.compile(
             optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),

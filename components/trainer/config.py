@@ -26,7 +26,7 @@ class LearningRateSchedule(Settings):
 
 
 class EarlyStopping(Settings):
-    """Stops when the eval split no longer gets better."""
+    """Stops when the monitored metric no longer improves."""
 
     monitor: Literal["val_loss", "val_accuracy", "val_auc", "val_rmse", "val_mae"] = "val_loss"
     patience: PositiveInt = 5
@@ -64,7 +64,7 @@ class TrainConfig(Settings):
     distribution: Literal["none", "mirrored"] = "none"
     """`mirrored` copies the model to every visible GPU."""
     warm_start: bool = False
-    """Begins with the champion's weights, when its architecture is the same."""
+    """Starts from the champion's weights, when its architecture is the same."""
     tensorboard: bool = True
     """Writes TensorBoard logs beside the model."""
 

@@ -139,7 +139,7 @@ def class_weights(config: TrainConfig, schema: TransformedData, summary: LabelSu
         raise UserError(
             f"the label has no class {unknown[0]!r}; its classes: {list(schema.classes)}",
             field=("train", "class_weights"),
-            hint="rename it as it stands in the data",
+            hint="write it as it is in the data",
         )
     return np.asarray([config.class_weights.get(name, 1.0) for name in schema.classes])
 

@@ -60,5 +60,5 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return ops.ones_like(after)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The constructor's arguments as plain data."""
         return dict(self._config)

@@ -59,7 +59,7 @@ class TrainingTask:
 
     @classmethod
     def parse(cls, fn_args: FnArgs, scratch: Path) -> Self:
-        """Reads TFX's arguments.
+        """Reads the arguments that TFX passes.
 
         Args:
           fn_args: as TFX hands them to `run_fn`.
@@ -97,7 +97,7 @@ class TrainingTask:
 
     @property
     def checkpoint_mirror(self) -> str | None:
-        """The same where it outlives this machine, for a restart on another one: a folder or a URL."""
+        """A copy of the state that outlives this machine, for a restart on another one: a folder or a URL."""
         if self.checkpoints is not None:
             # Other trainings have their folders beside this one.
             return posixpath.join(self.checkpoints, self._identity, "state")

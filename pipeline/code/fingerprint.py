@@ -76,7 +76,7 @@ def _library_folders() -> tuple[Path, ...]:
 
 
 def _imports(module: str, path: Path) -> Iterator[str]:
-    """Every name that a module might import; those that are no modules are dropped by the caller."""
+    """Every name that a module might import; those that are not modules are dropped by the caller."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     # The packages around a module run before it.
     parents = package.split(".")

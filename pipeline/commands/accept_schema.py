@@ -51,7 +51,7 @@ class SchemaProposal:
         if self.replaces is None:
             if self.target.exists():
                 raise UserError(
-                    f"{shown(self.target)}: this file is there already, and the run did not use it",
+                    f"{shown(self.target)}: this file already exists, and the run did not use it",
                     hint=f"name it in {shown(self.config)} (data.schema), or move it away; then {_AGAIN}",
                 )
             return
@@ -68,7 +68,7 @@ def read_proposal(run: Path) -> SchemaProposal:
       run: the run's folder, `<root>/runs/<id>`.
 
     Raises:
-      UserError: it is no run's folder, or the run proposes no schema.
+      UserError: it is not a run's folder, or the run proposes no schema.
     """
     if not run.is_dir():
         raise UserError(
@@ -98,7 +98,7 @@ def _check_refused(run: Path, result: dict[str, Any]) -> None:
         state = result.get("state", "unknown")
         raise UserError(
             f"{run}: expected a run that the data gate refused, received one that ended as {state}",
-            hint="nothing is to be accepted here",
+            hint="there is nothing to accept",
         )
     if verdict.get("proposal") is not True:
         raise UserError(

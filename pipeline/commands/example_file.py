@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from components.example_gen.columns.facts import ColumnFacts
 
 _TFX_NAME = re.compile(r"tfrecord", re.IGNORECASE)
-"""In the names that TFX gives, `data_tfrecord-00000-of-00001.gz`, it is no ending."""
+"""In the names that TFX gives, `data_tfrecord-00000-of-00001.gz`, it is not an ending."""
 
 
 def example_files(source: Path) -> tuple[list[Path], Format]:
@@ -123,7 +123,7 @@ def _refuse_bad(reader: TableReader, rows: Rows) -> None:
         row = min(rows.bad, key=lambda each: each.place)
         raise UserError(
             f"--examples: {reader.place(row.file, row.place)}: {row.reason}",
-            hint="mend the row, or the schema; without one a column has the type that the model's signatures take",
+            hint="correct the row, or the schema; without one a column has the type that the model's signatures take",
         )
 
 
@@ -138,5 +138,5 @@ def _records(files: list[Path]) -> Iterator[bytes]:
         except tf.errors.OpError as error:
             raise UserError(
                 f"--examples: {shown(file)} can't be read as TFRecord: {error.message}",
-                hint="write or copy the file again; a packed one must end in .gz",
+                hint="write or copy the file again; a compressed one must end in .gz",
             ) from error

@@ -54,7 +54,7 @@ class Tested:
 
 
 def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, config: Path | None) -> Tested:
-    """Tests one SavedModel.
+    """Tests one SavedModel, from any project.
 
     Args:
       folder: the SavedModel, a TFX Model artifact, or a server's folder of versions.
@@ -145,7 +145,7 @@ def read_schema(path: Path) -> Any:
         raise UserError(f"{name}: is a folder", hint="give the schema.pbtxt in it") from error
     except (UnicodeDecodeError, text_format.ParseError) as error:
         raise UserError(
-            f"{name} can't be read as a TFX schema (text protobuf): {error}", hint="mend the file"
+            f"{name} can't be read as a TFX schema (text protobuf): {error}", hint="correct the file"
         ) from error
 
 

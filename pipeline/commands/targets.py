@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LARGEST = 2**31 - 1
 """The largest number that a parameter can be: the trainer takes 32 bits."""
 _target_option = click.option(
-    "--target", type=click.Choice(TARGETS), required=True, help="Where it is to run, as configured under `targets`."
+    "--target", type=click.Choice(TARGETS), required=True, help="Where to run it, as configured under `targets`."
 )
 
 
@@ -74,7 +74,9 @@ def compile_command(config: Path, target: "TargetName", output: str | None, over
     metavar="NAME=VALUE",
     help="Sets a parameter of this run, e.g. epochs=5. See `lockgate compile` for their names.",
 )
-@click.option("--run-name", help="The run's name; must be new. Made of the pipeline's name and the time unless given.")
+@click.option(
+    "--run-name", help="The run's name; must be new. Made from the pipeline's name and the time unless given."
+)
 @click.option("--schedule", is_flag=True, help="Creates, or replaces, the target's schedule instead of one run.")
 @click.option("--wait", is_flag=True, help="Follows the run to its end, and exits as `lockgate run` does.")
 @click.option("--dry-run", is_flag=True, help="Prints every request that would be made, and makes none.")
@@ -92,7 +94,7 @@ def submit_command(
 ) -> None:
     """Compiles CONFIG and submits it to Kubeflow Pipelines v2 or Vertex AI.
 
-    Prints the run's link. With --wait it ends as `lockgate run` does: exit code 0 for a push, 3 for a gate's no.
+    Prints the run's link. With --wait it ends as `lockgate run` does: exit code 0 for a push, 3 for a gate's refusal.
     """
     if schedule and (wait or run_name):
         raise click.UsageError("--schedule creates no run: leave out --wait and --run-name")
@@ -160,7 +162,7 @@ def _parameters(settings: Sequence[str], compiled: "Compiled") -> dict[str, "Val
 
 
 def _number(name: str, digits: str) -> int:
-    """A parameter's value.
+    """A parameter's value as a number.
 
     Raises:
       UserError: it is too large.
@@ -182,7 +184,7 @@ def _check_text(option: str, value: str) -> None:
     """Checks what will be sent.
 
     Raises:
-      UserError: it has bytes that are no text in the terminal's encoding.
+      UserError: it has bytes that are not text in the terminal's encoding.
     """
     from preprocessing.errors import UserError
 

@@ -46,7 +46,8 @@ _KINDS: dict[FieldPath, tuple[str, str, str, tuple[str, ...], tuple[str, ...]]] 
     ),
     ("data", "split"): ("by", "by and what it needs", "unknown way to split", SPLIT_KINDS, ()),
 }
-"""By section: the field that names its kind, its form, the message, the kinds, and what else may stand there."""
+"""What each section says of its kind: the field that names it, its form, the message, the kinds, and what else may
+stand there."""
 
 _KEY = "[key]"
 """What pydantic adds to the place of a mapping's name that it refuses."""

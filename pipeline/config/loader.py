@@ -130,7 +130,7 @@ def _placed(node: Node | None, field: FieldPath, keys: list[str], value: Node) -
     if node is not None and isinstance(node.value, list):
         if not key.isdecimal() or int(key) >= len(node.value):
             allowed = tuple(str(position) for position in range(len(node.value)))
-            message = f"is a list of {len(node.value)}; {key!r} is no position in it"
+            message = f"is a list of {len(node.value)}; {key!r} is not a position in it"
             raise ConfigError([value.origin.problem(field, message, allowed=allowed)])
         items = list(node.value)
         items[int(key)] = _placed(items[int(key)], (*field, int(key)), rest, value)

@@ -52,7 +52,7 @@ class Threshold(Settings):
 
 
 class EvaluateConfig(Settings):
-    """The Evaluator's gate."""
+    """The Evaluator's gate: thresholds on the test split."""
 
     thresholds: tuple[Threshold, ...] = ()
     slices: tuple[Annotated[tuple[ColumnName, ...], Field(min_length=1)], ...] = ()

@@ -13,7 +13,7 @@ from preprocessing.text import listed, shortened
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake.
+    """One mistake in the configuration.
 
     Attributes:
       file: the file that states the field; None for an override on the command line.

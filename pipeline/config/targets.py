@@ -63,22 +63,22 @@ MountPath = Annotated[str, matching(r"^/[^/].*$", "an absolute path such as /mnt
 
 
 class Retries(Settings):
-    """How often a step that failed is tried again, and how long it waits before."""
+    """How often a failed step is tried again, and how long it waits before each retry."""
 
     count: Annotated[int, Field(ge=0, le=10)] = 2
     backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     """Before the first retry."""
     backoff_factor: Annotated[int, Field(ge=1, le=10)] = 2
-    """By which each wait is longer than the one before it."""
+    """The factor by which each wait is longer than the one before it."""
     max_backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = 600
-    """The longest wait. Vertex only: what Kubeflow has of that name is a deadline for all tries together."""
+    """The longest wait. Vertex only: what Kubeflow calls so is a deadline for all tries together."""
 
 
 class Accelerator(Settings):
     """GPUs or TPUs of one step."""
 
     type: NonEmpty
-    """In the target's own words: `nvidia.com/gpu` on Kubernetes, `NVIDIA_TESLA_T4` on Vertex."""
+    """In the target's own notation: `nvidia.com/gpu` on Kubernetes, `NVIDIA_TESLA_T4` on Vertex."""
     count: Annotated[int, Field(ge=1, le=16)] = 1
 
 
@@ -88,20 +88,21 @@ class Step(Settings):
     image: Image | None = None
     """Another image than the target's, for example the GPU variant."""
     cache: bool | None = None
-    """Whether an earlier result is used again. None: yes, but for the components that look at something that the
-    cache can't see (Champion, DataStop, Pusher). On Kubeflow ExampleGen is one of them, as no driver looks at its files
-    first, and what follows it finds nothing in the cache either: `true` there where a path never gets other files."""
+    """Whether an earlier result is used again. None: yes, except for the components that depend on something that the
+    cache can't see (Champion, DataStop, Pusher). On Kubeflow ExampleGen is one of them, because no driver looks at its
+    files first, and the steps after it find nothing in the cache either: set `true` there where the files at a path
+    never change."""
     retries: Retries | None = None
     timeout_seconds: Annotated[int, Field(ge=1)] | None = None
     cpu: Cpu | None = None
-    """Kubernetes' words: `2`, `500m`. Vertex takes whole or fractional cores."""
+    """In Kubernetes' notation: `2`, `500m`. Vertex takes whole or fractional cores."""
     memory: Memory | None = None
-    """Kubernetes' words: `4Gi`, `500M`."""
+    """In Kubernetes' notation: `4Gi`, `500M`."""
     accelerator: Accelerator | None = None
 
 
 class Toleration(Settings):
-    """A taint of nodes that a step's pod may run on all the same."""
+    """A taint of nodes on which a step's pod may still run."""
 
     key: str | None = None
     operator: Literal["Exists", "Equal"] = "Equal"
@@ -118,7 +119,7 @@ class KubeflowStep(Step):
 
 
 class Beam(Settings):
-    """Where Beam's work is done."""
+    """Where the steps run Beam."""
 
     runner: Literal["direct", "dataflow", "flink"] = "direct"
     """`direct`: in the step's own container, in memory. The others' options follow from the target's where they can."""
@@ -127,11 +128,11 @@ class Beam(Settings):
 
 
 class RunSchedule(Settings):
-    """When runs begin by themselves: `lockgate submit --schedule` hands this to the target."""
+    """When runs start automatically: `lockgate submit --schedule` sends this to the target."""
 
     cron: Annotated[str, matching(r"^(\S+\s+){4}\S+$", "five words such as 0 3 * * 1")]
     """Minute, hour, day of the month, month, day of the week: `0 3 * * 1`. In the time zone of the cluster; on Vertex
-    in UTC, or behind `TZ=Europe/Paris`, which is written in `timezone`."""
+    in UTC, or in the zone given in `timezone`."""
     timezone: NonEmpty | None = None
     """Vertex: an IANA name, such as `Europe/Paris`."""
     max_concurrent: Annotated[int, Field(ge=1, le=10)] = 1
@@ -148,7 +149,7 @@ class Target(Settings):
         ),
     ]
     """The URL below which artifacts are kept: `gs://bucket/folder`; on Kubeflow also `s3://` or `minio://`, whose
-    endpoint and region the cluster's kfp-launcher configuration says."""
+    endpoint and region come from the cluster's kfp-launcher configuration."""
     image: Image
     """The container image of every step, by digest (`registry/name@sha256:` and its 64 digits) or by a tag that never
     moves (`registry/name:1.0.3`)."""
@@ -158,7 +159,8 @@ class Target(Settings):
     """The table as the steps see it, in place of `data.path`: a URL, or a path in a mounted volume. Also the default
     of the parameter `data_path`."""
     data_inputs: SplitInputs | None = None
-    """The same for `data.inputs`; the parameters are `data_train`, `data_eval` and `data_test`."""
+    """The tables as the steps see them, in place of `data.inputs`; the parameters are `data_train`, `data_eval` and
+    `data_test`."""
     push_directory: NonEmpty | None = None
     """The serving folder as the steps see it, in place of `push.directory`; the default of the parameter of that
     name. None: `push.directory`, which is below the root unless it is a URL or an absolute path."""
@@ -176,13 +178,13 @@ class Target(Settings):
 
 
 class SecretEnvironment(Settings):
-    """A Kubernetes secret, by name, as environment variables of steps: secrets stand nowhere else."""
+    """A Kubernetes secret, by name, as environment variables of steps: the only place for secrets."""
 
     secret: NonEmpty
     env: Annotated[dict[EnvironmentVariable, NonEmpty], Field(min_length=1)]
     """The secret's key by the variable's name."""
     components: tuple[ComponentName, ...] = ()
-    """The components whose pods get it, such as `[ExampleGen]` for a database's password; all of them where empty."""
+    """The components whose pods get it, such as `[ExampleGen]` for a database's password; empty means all."""
 
     def is_for(self, component: str) -> bool:
         """Whether a component's pod gets it."""
@@ -207,7 +209,7 @@ class KubeflowTarget(Target):
     namespace: NonEmpty | None = None
     """The profile's namespace on a multi-user Kubeflow."""
     token_env: EnvironmentVariable = "KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable
-    """The environment variable that holds the bearer token; without one in it none is sent."""
+    """The environment variable that holds the bearer token; if it is not set, no token is sent."""
     defaults: KubeflowStep = KubeflowStep()
     components: dict[ComponentName, KubeflowStep] = Field(default_factory=dict)
     """Per component, what differs from `defaults`."""
@@ -215,8 +217,8 @@ class KubeflowTarget(Target):
     volumes: tuple[Volume, ...] = ()
     image_pull_secrets: tuple[NonEmpty, ...] = ()
     checkpoint_directory: NonEmpty | None = None
-    """Where an unfinished training keeps its state, so that a retry in another pod goes on with it: `gs://` or a path
-    in a mounted volume. None: the state is lost with the pod, and a retry begins anew."""
+    """Where an unfinished training keeps its state, so that a retry in another pod continues from it: `gs://` or a path
+    in a mounted volume. None: the state is lost with the pod, and a retry starts from the beginning."""
 
     def step(self, component: str) -> KubeflowStep:
         """What one component runs in, defaults filled in."""
@@ -241,7 +243,7 @@ class VertexEndpoint(Settings):
     """Deployment to a public Vertex endpoint by TFX's Vertex Pusher, instead of the push into a serving folder."""
 
     name: NonEmpty
-    """The endpoint's display name; made where there is none."""
+    """The endpoint's display name; created if it does not exist."""
     machine_type: NonEmpty = "n1-standard-2"
     min_replicas: Annotated[int, Field(ge=1)] = 1
     max_replicas: Annotated[int, Field(ge=1)] = 1
@@ -271,7 +273,7 @@ class ModelRegistry(Settings):
         str,
         matching(
             r"^[a-z][a-zA-Z0-9-]{0,125}[a-z0-9]$",
-            "2 to 127 letters, digits and dashes, the first a lower-case letter, the last one no dash",
+            "2 to 127 letters, digits and dashes, the first a lower-case letter, the last not a dash",
         ),
     ] = "champion"
     """Moves to each new version."""
@@ -280,7 +282,7 @@ class ModelRegistry(Settings):
 
 
 class VertexTarget(Target):
-    """Vertex AI Pipelines."""
+    """Vertex AI Pipelines in a Google Cloud project."""
 
     project: NonEmpty
     """The Google Cloud project's ID."""
@@ -320,7 +322,7 @@ Cluster = KubeflowTarget | VertexTarget
 
 
 class TargetsConfig(Settings):
-    """Where else than on this machine the pipeline runs."""
+    """Where the pipeline runs besides this machine."""
 
     kubeflow: KubeflowTarget | None = None
     vertex: VertexTarget | None = None

@@ -154,7 +154,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, origin: Origin) -> Problem:
     context = f"{error.context} from line {error.context_mark.line + 1}" if error.context_mark else error.context
     reason = ", ".join(part for part in (context, error.problem) if part)
     if "'\\t'" in reason:
-        reason = "a tab where only spaces may stand; indent with spaces"
+        reason = "a tab where only spaces are allowed; indent with spaces"
     column = f" (column {mark.column + 1})" if mark else ""
     return replace(origin, line=mark.line + 1 if mark else 1).problem((), f"not valid YAML{column}: {reason}")
 

@@ -80,15 +80,15 @@ class PreviousSpanStrategy(ResolverStrategy):
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
         """Compares the spans of the examples.
 
-        Of several statistics of one span (another version of the files) the newest count. A refused span is no
-        measure: the next good one would differ from it.
+        Of several statistics of one span (another version of the files) the newest count. A refused span is not
+        a measure: the next good one would differ from it.
 
         Args:
           store: knows the lineage.
           input_dict: this run's `statistics`, and every known ExampleStatistics as `baseline_statistics`.
 
         Returns:
-          Both; empty lists where there is no earlier span whose files are there.
+          The two keys of `input_dict`; empty lists where there is no earlier span whose files are there.
         """
         [current] = input_dict["statistics"]
         known = input_dict[BASELINE_KEY]
@@ -113,7 +113,7 @@ def _is_there(statistics: Artifact) -> bool:
 
 
 def _read(store: mlmd.MetadataStore, artifacts: Collection[int], key: str) -> dict[int, set[int]]:
-    """For each artifact, the artifacts that the execution which made it read under an input's name."""
+    """The artifacts that the execution which made an artifact read under an input's name, for each artifact."""
     makers: dict[int, set[int]] = {artifact: set() for artifact in artifacts}
     for event in _events(store.get_events_by_artifact_ids, artifacts, _OUT):
         makers[event.artifact_id].add(event.execution_id)
@@ -156,7 +156,7 @@ def _spans(store: mlmd.MetadataStore, statistics: list[Artifact]) -> dict[int, i
 
 
 def _refused(store: mlmd.MetadataStore, statistics: Collection[int]) -> set[int]:
-    """Those on which the data gate's last verdict was no."""
+    """The statistics that the data gate's last verdict refused."""
     readers: dict[int, set[int]] = {}
     for event in _events(store.get_events_by_artifact_ids, statistics, _IN):
         if event.path.steps[0].key == "statistics":

@@ -26,7 +26,7 @@ def latest_blessed() -> Resolver:
 
 
 class LatestBlessedByAllStrategy(ResolverStrategy):
-    """As TFX's LatestBlessedModelStrategy, but the smoke test's blessing counts too.
+    """Does what TFX's LatestBlessedModelStrategy does, but the smoke test's blessing counts too.
 
     With the stock strategy a model that the Evaluator liked and the smoke test refused would become the baseline
     of every later run, although it was never pushed. And a model whose files were removed is passed over.

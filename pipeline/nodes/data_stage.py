@@ -151,7 +151,7 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
 
 
 def _digest(file: str) -> str:
-    """Of a local file's content; a URL's can't be seen from here."""
+    """The digest of a local file's content; a URL's can't be seen from here."""
     path = Path(file)
     if not file or not path.is_file():
         return ""

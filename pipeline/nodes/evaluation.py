@@ -45,7 +45,7 @@ _WHY_NAN = {
 
 
 def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
-    """The Evaluator's configuration.
+    """The Evaluator's configuration, from ours.
 
     Classes are compared as ids, probability by probability; values in the label's own units.
     """

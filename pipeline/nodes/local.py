@@ -55,7 +55,7 @@ class LocalWiring:
         return gate
 
     def trainer(self, **arguments: Any) -> BaseNode:
-        """TFX's Trainer."""
+        """TFX's Trainer, as it is."""
         return Trainer(**arguments)
 
     def pusher(

@@ -48,7 +48,7 @@ class Wiring(Protocol):
         """The node that the training waits for, so that a refusal of the data gate ends the run."""
 
     def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
-        """The node "Trainer".
+        """Makes the node "Trainer".
 
         Args:
           custom_config: what `run_fn` gets.
@@ -63,7 +63,7 @@ class Wiring(Protocol):
         infra_blessing: BaseChannel,
         statistics: BaseChannel,
     ) -> BaseNode:
-        """The node "Pusher".
+        """Makes the node "Pusher".
 
         Args:
           model: the candidate.

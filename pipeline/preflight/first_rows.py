@@ -48,15 +48,15 @@ def mismatch(column: pa.ChunkedArray, role: Role, null_words: Sequence[str]) -> 
 
     kind = value_type(column.type)
     if is_list(column.type) and role != "own" and any(len(cells or ()) > 1 for cells in column.to_pylist()):
-        return Mismatch("has several values in one row", None, "write the table with one number or text a row there")
+        return Mismatch("has several values in one row", None, "write one number or one text per row into this column")
     if is_plain_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return None
     if is_boolean_or_time(kind):
         hint = "declare the column under features.datetime"
         return Mismatch(f"must be a number, not of the type {kind}", None, hint) if role in NUMBERS else None
     if not (is_string(kind) or is_bytes(kind)):
-        hint = "write the table with one number or text a row there"
-        return Mismatch(f"a column of the type {kind} can be no input", None, hint)
+        hint = "write one number or one text per row into this column"
+        return Mismatch(f"a column of the type {kind} can't be used as an input", None, hint)
     if role in NUMBERS:
         return _first_text(_texts(column), frozenset(null_words), is_label=role == "target")
     return None

@@ -13,7 +13,7 @@ _HINT = "give the table more rows, or the split more of them (data.split), or sp
 
 
 def check_splits(statistics: Path, splits: Iterable[str], label: Label) -> None:
-    """Reads StatisticsGen's output.
+    """Checks the splits by StatisticsGen's output.
 
     Args:
       statistics: the artifact's folder.

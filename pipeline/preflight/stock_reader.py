@@ -1,4 +1,4 @@
-"""For `data.reader: tfx`: which files TFX's own readers are given, and what they would misread that shows at once.
+"""Checks `data.reader: tfx`: which files TFX's own readers are given, and what they would visibly misread.
 
 What only the whole table would tell (a word for missing after the first rows, quotation marks within a cell) is left to
 who chooses that reader.
@@ -115,8 +115,8 @@ def check_stock_files(files: Sequence[Path], reader: TableReader) -> None:
 def _check_csv(file: Path, columns: list[str], first: list[str]) -> None:
     if (packing := compression(str(file))) is not None:
         raise UserError(
-            f"{file}: reader: tfx expected a CSV file as plain text, received one that is packed ({packing})",
-            hint=f"unpack it, or {_ARROW}",
+            f"{file}: reader: tfx expected a CSV file as plain text, received one that is compressed ({packing})",
+            hint=f"decompress it, or {_ARROW}",
         )
     with file.open("rb") as content:
         line = content.readline(_HEADER_BYTES)
@@ -234,7 +234,7 @@ def _csv_mismatch(
         return Mismatch(message, cell, f"write a plain number, or {_ARROW}")
     if role in _WHOLE and highest is CellType.FLOAT:
         message = f"expected text or integers, but reader: tfx reads row {row} as a number with a fraction"
-        return Mismatch(message, cell, f"write it otherwise, or {_ARROW}")
+        return Mismatch(message, cell, f"write it in another form, or {_ARROW}")
     return _integer_mismatch(cells, role, date_format) if highest is CellType.INT else None
 
 
@@ -247,7 +247,7 @@ def _integer_mismatch(cells: Sequence[tuple[int, str]], role: Role, date_format:
     for row, cell in cells:
         if cell != str(int(cell)):
             message = f"reader: tfx reads row {row} as the integer {int(cell)}"
-            return Mismatch(message, cell, f"write it otherwise, or {_ARROW}")
+            return Mismatch(message, cell, f"write it in another form, or {_ARROW}")
     return None
 
 

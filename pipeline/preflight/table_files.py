@@ -91,9 +91,9 @@ class TableReader:
     def refused(self, row: BadRow) -> UserError:
         """The error for a row that can't be read where none may be bad."""
         hint = (
-            "mend the row"
+            "correct the row"
             if self.data.reader == "tfx"
-            else ("mend the row, or set data.on_bad_row to skip or quarantine to go on without such rows")
+            else ("correct the row, or set data.on_bad_row to skip or quarantine to go on without such rows")
         )
         return UserError(f"{self.place(row.file, row.place)}: {row.reason}", hint=hint)
 

@@ -128,15 +128,15 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         why = "data.schema says that it holds numbers" if role not in NUMBERS else "it is declared as a number"
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
-            hint="mend the cell; or declare the column under categorical, boolean or datetime; or, if the word means "
-            "missing, add it to data.csv.null_values",
+            hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
+            "means missing, add it to data.csv.null_values",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:
         place, cell = table.place(name, partial(eq, fraction))
         raise UserError(
             f"{place}: column {name!r}: data.schema says INT, received {cell!r}",
-            hint="say `type: FLOAT` (or BYTES for codes such as 007) in the schema file, or mend the cell",
+            hint="set `type: FLOAT` (or BYTES for codes such as 007) in the schema file, or correct the cell",
         )
 
 
@@ -154,7 +154,7 @@ def check_label(table: TableProfile, label: Label) -> None:
         return
     if len(column.counts) > MAX_CLASSES:
         raise UserError(
-            f"the label {name!r} has more than {MAX_CLASSES} different values; these are no classes",
+            f"the label {name!r} has more than {MAX_CLASSES} different values, too many for classes",
             hint="set features.label.task to regression if it is a number, or choose another label",
         )
     for split in table.splits:
@@ -186,7 +186,7 @@ def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> 
             raise UserError(
                 f"the label {label.column!r} is binary by the configuration, and has {len(column.counts)} values: "
                 f"{shown}",
-                hint="set features.label.task to multiclass, or mend the values",
+                hint="set features.label.task to multiclass, or correct the values",
             )
         _check_learnt_classes(table, label.column)
         return
@@ -199,7 +199,7 @@ def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> 
     raise UserError(
         f"the label {label.column!r} has values that are not among features.label.classes "
         f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
-        hint=(f"did the table mean {close!r}? " if close else "") + "add the values to classes, or mend the rows",
+        hint=(f"did the table mean {close!r}? " if close else "") + "add the values to classes, or correct the rows",
     )
 
 
@@ -233,7 +233,7 @@ def check_weight(table: TableProfile, name: str) -> None:
         place, cell = table.place(name, lambda text: float(text) < 0)
         raise UserError(f"{place}: the weight {name!r} is {cell}", hint="give every row a weight of 0 or more")
     if column.maximum == 0:
-        raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; mend it, or take it out")
+        raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; correct it, or remove it")
 
 
 def check_split_columns(table: TableProfile, names: Iterable[str]) -> None:

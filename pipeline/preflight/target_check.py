@@ -1,4 +1,4 @@
-"""What of a valid configuration can't run on a target, and how to mend it. Answers at once, without TFX."""
+"""Finds what can't run on a target in a valid configuration, and how to fix it. Answers at once, without TFX."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from preprocessing.errors import FieldPath, UserError
 
 _TABLE: frozenset[FieldPath] = frozenset({("data", "path"), ("data", "inputs"), ("data", "prepare")})
 _SCHEMES = {"kubeflow": ("gs", "s3", "minio"), "vertex": ("gs",)}
-"""Of the root: what the launcher knows."""
+"""URL schemes of the root: what the launcher supports."""
 _READABLE = ("gs",)
-"""Of tables and models: what Beam and TensorFlow read and write here."""
+"""URL schemes of tables and models: what Beam and TensorFlow read and write here."""
 _REFERENCE = re.compile(
     r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][\w.-]{0,127})?",
     re.ASCII,
@@ -35,7 +35,7 @@ _SECRET = re.compile(r"--\w*(passw|secret|token|credential|api_?key|access_?key|
 
 
 def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
-    """The target's section.
+    """The target's section of the configuration.
 
     Raises:
       UserError: the configuration has none.
@@ -228,7 +228,7 @@ class _Checks:
             self._at("push_directory"),
             f"expected {where}; a relative path is below the root",
             received=brief(folder),
-            hint=f"give targets.{self._name}.push_directory such a place: TensorFlow writes to no other",
+            hint=f"give targets.{self._name}.push_directory such a place: TensorFlow can't write to others",
         )
 
     def _champion(self) -> Iterator[Problem]:
@@ -289,7 +289,7 @@ class _Checks:
             for argument in filter(_SECRET.match, arguments):
                 yield self._problem(
                     place,
-                    f"{argument.partition('=')[0]} would stand in the compiled file for everybody to read",
+                    f"{argument.partition('=')[0]} would be in the compiled file for everybody to read",
                     hint="give secrets in the environment: a Kubernetes secret in targets.kubeflow.secrets, or on "
                     "Google Cloud a service account",
                 )
@@ -304,7 +304,7 @@ class _Checks:
             if isinstance(self._target, KubeflowTarget):
                 needed = {"--project": "the Google Cloud project", "--region": "the region"}
         elif self._config.data.bigquery is not None and not self._target.root.startswith("gs://"):
-            needed = {"--temp_location": "gs://BUCKET/FOLDER, by way of which Beam reads BigQuery"}
+            needed = {"--temp_location": "gs://BUCKET/FOLDER, through which Beam reads BigQuery"}
         for flag, meaning in needed.items():
             if flag not in stated:
                 yield self._problem(field, f"expected {flag}={meaning}", hint=f"add {flag}=...")

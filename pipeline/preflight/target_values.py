@@ -50,7 +50,7 @@ CUSTOM_JOB_ACCELERATORS = (
 """What the installed client of Vertex knows, through which TFX makes the job; its import takes seconds."""
 _DAYS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
-"""Names of the machine's own database that are no time zones elsewhere."""
+"""Names of the machine's own database that are not time zones elsewhere."""
 _SECRET_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _MAX_VERTEX_LABELS = 64
 _LAUNCHERS = ("/gcs", "/s3", "/minio", "/tmp", "/kfp-launcher", "/opt/lockgate")  # noqa: S108 - where steps find theirs
@@ -179,7 +179,7 @@ def _step(fields: TargetFields, place: FieldPath, step: Step) -> Iterator[Proble
         yield from fields.matching((*place, "accelerator", "type"), step.accelerator.type, pattern, expected)
     for name, value in (("cpu", step.cpu), ("memory", step.memory)):
         if value is not None and quantity(value) == 0:
-            yield fields.problem((*place, name), "expected more than nothing", received=brief(value))
+            yield fields.problem((*place, name), "expected more than 0", received=brief(value))
     if isinstance(step, KubeflowStep):
         yield from _nodes(fields, place, step)
 

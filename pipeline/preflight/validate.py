@@ -81,7 +81,7 @@ class _Checks:
             )
         directory = config.push.directory
         if config.push.remote and not directory.startswith("gs://"):
-            message = "TensorFlow writes to no such URL; give a folder, or gs://BUCKET/FOLDER"
+            message = "TensorFlow can't write to such a URL; give a folder, or gs://BUCKET/FOLDER"
             self._report(("push", "directory"), message, received=brief(directory))
         elif Path(os.path.normpath(directory)).parts[:1] == ("..",):
             message = "leaves the root; give an absolute path to push elsewhere"
@@ -242,7 +242,7 @@ class _Checks:
             if rows.num_rows:
                 self._kinds(file, reader, rows)
                 return
-        raise UserError(f"{files[0]}: a header and no rows", hint="write the table again, with its rows")
+        raise UserError(f"{files[0]}: a header but no rows", hint="write the table again, with its rows")
 
     def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""

@@ -121,7 +121,7 @@ class RunRecord:
         self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded), indent=1))
 
     def finish(self, result: RunResult) -> None:
-        """Writes result.json."""
+        """Writes the result to result.json."""
         self._write(RESULT_FILE, result.to_json())
 
     def fail(
@@ -243,7 +243,7 @@ def only_run(root: Path) -> Iterator[str | None]:
             "command": " ".join(sys.argv),
         }
         holder_file.write_text(json.dumps(holder), encoding="utf-8")
-        yield f"took over the lock of a run that ended without giving it back: {_describe(left)}" if left else None
+        yield f"took over the lock of a run that ended without releasing it: {_describe(left)}" if left else None
     finally:
         holder_file.unlink(missing_ok=True)
         lock.release()
@@ -260,5 +260,5 @@ def _read_holder(path: Path) -> dict[str, Any]:
 
 def _describe(holder: dict[str, Any]) -> str:
     if not holder:
-        return "a process that has only just begun"
+        return "a process that has only just started"
     return f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')} ({holder.get('command')})"

@@ -1,4 +1,4 @@
-"""From the artifacts of a finished run to one result: the gates' verdicts with their reasons, metrics, push."""
+"""Reads the artifacts of a finished run into one result: the gates' verdicts with their reasons, metrics, push."""
 
 import shutil
 from collections.abc import Iterator, Sequence

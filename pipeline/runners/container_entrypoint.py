@@ -9,7 +9,7 @@
   marked as absent is left out, as a resolver that found nothing leaves it.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
 
-A person's mistake ends in a message and exit code 1, a gate's no in exit code 3, a bug in a stack trace.
+A person's mistake ends in a message and exit code 1, a gate's refusal in exit code 3, a bug in a stack trace.
 """
 
 import argparse
@@ -43,7 +43,7 @@ _LAUNCHERS_OWN = "executor-logs"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one step.
+    """Runs one step of a compiled pipeline.
 
     Args:
       arguments: as `pipeline.runners.compile.compiler` writes them; unknown ones are Beam's.
@@ -154,7 +154,7 @@ def _local(artifacts: dict[str, Any], mounts: str | None) -> dict[str, Any]:
 
 
 def _path(uri: str, mounts: str | None) -> str:
-    """gs://bucket/key as /gcs/bucket/key, the others likewise; what is no such URL stays."""
+    """gs://bucket/key as /gcs/bucket/key, the others likewise; anything else stays."""
     scheme, separator, rest = uri.partition("://")
     if mounts is None or not separator or scheme not in _SCHEMES:
         return uri

@@ -54,7 +54,7 @@ def run(
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
 
-    A gate that says no, now or in the run whose result it is cached from, ends the run in order: what comes after
+    A gate that refuses, now or in the run whose result it is cached from, ends the run in order: what comes after
     it in the graph is skipped, whether or not it depends on the gate.
 
     Args:

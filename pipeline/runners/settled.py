@@ -33,7 +33,7 @@ def _no_packages(beam_args: Sequence[str]) -> Iterator[None]:
     """Keeps TFX from packing itself for Beam's workers where these are on this machine and have it already.
 
     It would do so for every component that uses Beam: 1.5 seconds each time, and 50 MB that stay in the temporary
-    folder for ever.
+    folder forever.
     """
     runner = PipelineOptions(list(beam_args)).get_all_options()["runner"] or "DirectRunner"
     packing = dependency_utils.make_beam_dependency_flags

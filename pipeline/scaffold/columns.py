@@ -211,7 +211,7 @@ def _rounded(count: int) -> int:
 
 
 def _slip_among_numbers(column: Column) -> str | None:
-    """The first value that is no number, where nearly all the others are; None elsewhere."""
+    """The first value that is not a number, where nearly all the others are; None elsewhere."""
     if column.profile.cells.leading_zeros or column.is_number:
         return None
     slips = [value for value in column.counts if not _PLAIN_NUMBER.fullmatch(value)]

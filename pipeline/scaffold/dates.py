@@ -114,7 +114,8 @@ def _readable(values: list[str], date_format: str) -> Iterator[bool]:
 
 
 def _read(value: str, date_format: str) -> dt.datetime | None:
-    """As preprocessing reads it: one or two digits where two are usual, and a tail that begins with no digit."""
+    """Reads a date as preprocessing does: one or two digits where two are usual, and a tail that begins with no
+    digit."""
     pieces = _DIRECTIVE.split(date_format)
     pattern = "".join(_DIGITS.get(p, r"(\d{1,2})") if i % 2 else re.escape(p) for i, p in enumerate(pieces))
     match = re.fullmatch(rf"\s*{pattern}(?:\D.*)?", value, re.DOTALL | re.ASCII)

@@ -25,7 +25,8 @@ _SKEWED = 1.0
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
 _LEAST_DEVIATION = 0.3
-"""Of the log loss per row. With even classes that of the constant answer is 0; that of a trained model is not."""
+"""Standard deviation of the log loss per row, at least. With even classes that of the constant answer is 0; that of a
+trained model is not."""
 _SIGMAS = 4.0
 """How many standard deviations of chance in the test split are allowed for."""
 
@@ -73,7 +74,7 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
       UserError: the column can't be the label of that task, or of any.
     """
     if not survey.rows:
-        raise UserError("the table has a header and no rows", hint="write the table again, with its rows")
+        raise UserError("the table has a header but no rows", hint="write the table again, with its rows")
     column = survey.columns[name]
     if column.profile.present == 0:
         raise UserError(f"the label {name!r} is empty in every row", hint="choose another column as the label")
@@ -108,8 +109,8 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
         )
     if len(counts) > min(MAX_CLASSES, column.profile.present // 2):
         raise UserError(
-            f"the label {column.name!r} has {len(counts)} or more different values in {column.profile.present} rows; "
-            "these are no classes",
+            f"the label {column.name!r} has {len(counts)} or more different values in {column.profile.present} rows, "
+            "too many for classes",
             hint="choose another label" + (", or use --task regression" if column.is_number else ""),
         )
     classes = _ordered(counts, task, column.is_number)
@@ -123,12 +124,14 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
         share = counts[classes[1]] / sum(counts.values())
         reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]
         if share < 0.2 or share > 0.8:
-            reasons.append("no class weights: they would bend the probabilities; choose a decision threshold instead")
+            reasons.append(
+                "no class weights: they would distort the probabilities; choose a decision threshold instead"
+            )
     return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts), tuple(notes))
 
 
 def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ...]:
-    """For binary the negative class first: by its word, by its number, else the more frequent one."""
+    """Orders the classes, for binary the negative first: by its word, by its number, else the more frequent one."""
     if task == "binary":
         first, second = sorted(counts, key=lambda value: (-counts[value], value))
         words = first.lower(), second.lower()

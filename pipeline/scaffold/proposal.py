@@ -1,4 +1,4 @@
-"""From a table to a folder that runs: `propose` decides, `write` puts it down."""
+"""Turns a table into a folder that runs: `propose` decides, `write` writes it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Proposal:
             yield from (f"    {key}: {scalar(value)}" for key, value in csv.items())
         if table.csv.null_values != default.null_values:
             for word, column in table.null_words.items():
-                yield comment(f"{quoted(word)} stands among the numbers of {quoted(column)}.", 4)
+                yield comment(f"{quoted(word)} appears among the numbers of {quoted(column)}.", 4)
             classes = [word for word in default.null_values if word not in table.csv.null_values]
             if classes:
                 yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
@@ -135,8 +135,9 @@ class Proposal:
         yield "evaluate:"
         yield "  thresholds:"
         yield comment(
-            f"A starting point that only a broken model misses: {threshold.reason}, and chance in the test split comes "
-            "on top. Tighten it, and add the metrics that your use needs, once you know what a good model reaches.",
+            f"A starting point that only a broken model misses: {threshold.reason}, plus a margin for "
+            "chance in the test split. Tighten it, and add the metrics that your use needs, once you know what a good "
+            "model reaches.",
             4,
         )
         bounds = {"metric": threshold.metric, "max": threshold.bound, "max_regression": threshold.max_regression}

@@ -19,8 +19,8 @@ _MAX_DOMAIN = 20
 _DOMAIN_MASS = 0.9
 _MIN_PRESENCE = 0.05
 _SCHEMA_HEAD = f"""\
-# The TFX schema that `lockgate init` saw in the table: type and presence of every column.
-# No feature has a shape: a missing value is natural here.
+# The TFX schema that `lockgate init` derived from the table: type and presence of every column.
+# No feature has a shape: a missing value is normal here.
 # Except for the label, one value in ten may be unknown (min_domain_mass: {_DOMAIN_MASS}).
 """
 

@@ -33,7 +33,7 @@ def propose_training(rows: int, decisions: list[Decision]) -> Training:
     elif rows < 20_000:
         model, model_reason = (
             {"family": "mlp", "params": {"hidden": [64, 32], "dropout": 0.1}},
-            "a table of middle size",
+            "a medium-sized table",
         )
     elif has_categories:
         model = {"family": "wide_deep", "params": {"hidden": [128, 64], "dropout": 0.1}}

@@ -61,7 +61,7 @@ def whole(report: Report, width: int | None) -> Iterator[RenderableType]:
 
     Args:
       report: what the smoke test found.
-      width: columns of the screen; None where it is no terminal.
+      width: columns of the screen; None where it is not a terminal.
     """
     if failures := failed(report):
         yield Text(title(report), style="italic")

@@ -40,11 +40,11 @@ _SYMBOLS = {
 }
 _NAME_WIDTH = 17
 _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
-"""Of a run that this gate refused, and of one that went on."""
+"""How many findings and warnings are shown, of a run that this gate refused and of one that went on."""
 
 
 class Screen:
-    """Shows a run on a terminal, or line by line where the output is no terminal.
+    """Shows a run on a terminal, or line by line where the output is not a terminal.
 
     Everything else that writes to stdout or stderr (TensorFlow, absl, Beam) is sent to the run's log file by
     `captured`, below Python's level, so that C++ libraries are caught too.
@@ -155,7 +155,7 @@ class Screen:
         if skipped := data_verdict.unchecked(verdict):
             self._console.print(Text(f" {printable(skipped)}", style="dim"))
         if verdict.proposal and not verdict.blessed:
-            self._console.print(Text("Schema that would accept this, should the data be right", style="italic"))
+            self._console.print(Text("Schema that would accept this data, if the data is right", style="italic"))
             for line in data_verdict.diff((folder / DIFF_FILE).read_text(encoding="utf-8")):
                 # Never wrapped: a log's reader may want to copy it, a terminal's only to see it.
                 self._console.print(line, overflow="ellipsis" if self._terminal else "ignore", no_wrap=True)

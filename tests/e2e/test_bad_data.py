@@ -144,7 +144,7 @@ ERRORS: dict[str, tuple[Callable[[], Files], tuple[str, ...]]] = {
         ("/part-2.csv, line ", "0xf6", "utf-8", "data.csv.encoding"),
     ),
     "a NUL byte": (lambda: replaced("part-2.csv", b"north", b"no\0th", 1), ("/part-2.csv, line ", "NUL")),
-    "no rows": (lambda: headers(texts(parts(new_orders()))), ("/part-1.csv", "a header and no rows")),
+    "no rows": (lambda: headers(texts(parts(new_orders()))), ("/part-1.csv", "a header but no rows")),
     "no bytes": (
         lambda: {**texts(parts(new_orders())), "part-3.csv": b""},
         ("/part-3.csv: the file is empty",),
@@ -184,7 +184,7 @@ class TestAnEmptySpan:
         assert f"{tmp_path}/spans/2: span 2 is empty" in error
 
     @pytest.mark.parametrize("window", [1, 2])
-    @pytest.mark.parametrize(("content", "reason"), [(b"", "the file is empty"), (None, "a header and no rows")])
+    @pytest.mark.parametrize(("content", "reason"), [(b"", "the file is empty"), (None, "a header but no rows")])
     def test_of_files_without_rows(
         self, sound: Path, tmp_path: Path, content: bytes | None, reason: str, window: int
     ) -> None:

@@ -90,7 +90,7 @@ def test_too_many_bad_rows_end_the_run_in_one_line(tmp_path: Path) -> None:
     error, hint = error_of(ended)
     assert error.startswith("error: ExampleGen: 4 of 304 rows are bad (1.32%); data.max_bad_fraction allows 1.00%.")
     assert f"{tmp_path / 't.csv'}, line 302: expected 7 cells" in error
-    assert hint == "  next: mend the source, or raise data.max_bad_fraction"
+    assert hint == "  next: correct the source, or raise data.max_bad_fraction"
 
 
 def test_a_bad_row_of_a_query_is_named_by_the_query(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_killed_run_leaves_nothing_that_anybody_takes_for_examples(tmp_path: P
         ),
         ({"path": "t.jsonl", "reader": "tfx"}, "  reader:", "data.reader: tfx reads csv and parquet only"),
         ({"path": "x", "format": "jsonl", "reader": "tfx"}, "  format:", "data.format: reader: tfx reads csv and"),
-        ({"spans": {"last": 2}}, "  spans:", "data.spans: no {SPAN} or {DATE} stands in the path"),
+        ({"spans": {"last": 2}}, "  spans:", "data.spans: the path contains no {SPAN} or {DATE}"),
         (
             {"path": None, "sql": {"url": "postgresql://me:hunter2@host/db", "query": "SELECT 1"}},
             "    url:",

@@ -139,7 +139,7 @@ def test_custom_model_with_float16_outputs() -> None:
 
 
 def test_no_inputs() -> None:
-    with pytest.raises(UserError, match="features: preprocessing delivers no model input"):
+    with pytest.raises(UserError, match="features: preprocessing produces no model input"):
         build_model(MlpModel(family="mlp"), (), Head("binary", 2))
 
 

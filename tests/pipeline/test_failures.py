@@ -61,7 +61,7 @@ def test_errors_of_the_surroundings_name_the_file_and_a_next_step_that_fits_it(n
 @pytest.mark.parametrize("number", [errno.EEXIST, errno.ENOTDIR])
 def test_a_file_in_the_way_is_the_users_where_the_root_should_be_and_a_bug_elsewhere(number):
     assert explain(_os_error(number, "/data/out"), ROOT) == (
-        "/data/out: a file stands where a folder is needed\n  next: set root to a folder"
+        "/data/out: there is a file where a folder is needed\n  next: set root to a folder"
     )
     assert explain(_os_error(number, "/home/x"), ROOT) is None
     assert explain(_os_error(number, None), ROOT) is None

@@ -71,7 +71,7 @@ class CellFacts:
       leading_zeros: a number begins with zeros that mean something, as in postal codes.
       any_number: there is a number among the cells.
       first_text: the first cell that is not a number.
-      first_fraction: the first cell that is no integer of 64 bits (see `is_integer`).
+      first_fraction: the first cell that is not an integer of 64 bits (see `is_integer`).
     """
 
     integers: bool = True
@@ -138,7 +138,7 @@ def _is_plain_integer(cells: pa.Array) -> pa.BooleanArray:
 
 
 def _that_fit(cells: pa.Array, integers: pa.BooleanArray, longer_than: int) -> pa.BooleanArray:
-    """Of the cells that are integers, those that int64 can hold; only long ones are looked at one by one."""
+    """Finds the integer cells that int64 can hold; only long ones are looked at one by one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

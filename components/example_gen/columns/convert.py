@@ -247,7 +247,7 @@ def cells_as_text(array: pa.Array, date_format: str | None = None) -> pa.StringA
 
 
 def first_as_text(array: pa.Array) -> pa.StringArray:
-    """As `cells_as_text`; of lists the first element."""
+    """Gives what `cells_as_text` does, for lists of their first element."""
     import numpy as np
     import pyarrow as pa
 

@@ -67,7 +67,7 @@ class ColumnFacts:
         return self.rows - self.missing
 
     def add(self, array: pa.Array, null_words: Collection[str] | None) -> Present | None:
-        """Adds some rows.
+        """Adds some rows to the facts.
 
         Args:
           array: their cells.

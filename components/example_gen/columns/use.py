@@ -153,7 +153,7 @@ def schema_types(schema: Path | str | None) -> dict[str, FeatureType]:
         raise UserError(
             f"{shown} can't be read as a TFX schema: {error}",
             field=("data", "schema"),
-            hint="mend the file, or remove data.schema to have a schema inferred",
+            hint="correct the file, or remove data.schema to have a schema inferred",
         ) from error
     return {feature.name: names[feature.type] for feature in parsed.feature if feature.type in names}
 

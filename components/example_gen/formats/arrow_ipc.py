@@ -142,7 +142,8 @@ def _explained(file: str) -> Iterator[None]:
 
 
 def _refuse_unfinished(file: str) -> None:
-    """To Arrow a stream may end after any batch; writers that finish say so by a length of zero."""
+    """Refuses a stream without an end mark: Arrow accepts an end after any batch; finished writers add a length of
+    0."""
     with io.open_seekable(file) as raw:
         modern = raw.read(len(_CONTINUATION)) == _CONTINUATION
         end = (_CONTINUATION if modern else b"") + bytes(4)

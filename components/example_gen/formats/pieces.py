@@ -17,7 +17,7 @@ PIECE_ROWS = 8192
 
 
 def bounded(batches: Iterable[pa.RecordBatch], block_bytes: int, first: int) -> Iterator[Rows]:
-    """The same rows in pieces of at most `PIECE_ROWS` rows and about `block_bytes`; a piece has one row at least.
+    """Regroups rows into pieces of at most `PIECE_ROWS` rows and about `block_bytes`; a piece has one row at least.
 
     Args:
       batches: of one schema. Small ones are joined, large ones sliced.

@@ -78,8 +78,9 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
             )
         if PurePosixPath(file).suffix.lower() in COMPRESSIONS and found not in PACKED:
             raise UserError(
-                f"{file}: a {found} file can't be read while it is packed as a whole",
-                hint=f"unpack it; only {either(PACKED)} files may be packed, {found} packs its own columns",
+                f"{file}: a {found} file can't be read while it is compressed as a whole",
+                hint=f"decompress it; only {either(PACKED)} files may be compressed, "
+                f"{found} compresses its own columns",
             )
     if first is None:
         raise ValueError("expected at least one file")

@@ -70,7 +70,8 @@ class TfRecordReader:
           types: the wanted features; None gives those that the piece has.
 
         Raises:
-          UserError: the file is cut short, or a checksum does not fit. A record that is no tf.Example is a `BadRow`.
+          UserError: the file is cut short, or a checksum does not match. A record that is not a tf.Example is a
+            `BadRow`.
         """
         from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
@@ -110,13 +111,13 @@ def _record(raw: BinaryIO, file: str, number: int) -> bytes | None:
     if len(head) == _LENGTH.size:
         length, expected = _LENGTH.unpack(head)
         if _masked_crc(head[:8]) != expected:
-            what = "no TFRecord file" if number == 1 else "damaged"
-            raise _broken(file, number, f"{what}: the checksum of the record's length does not fit")
+            what = "not a TFRecord file" if number == 1 else "damaged"
+            raise _broken(file, number, f"{what}: the checksum of the record's length does not match")
         record = raw.read(length)
         tail = raw.read(_CHECKSUM.size)
         if len(tail) == _CHECKSUM.size:
             if _masked_crc(record) != _CHECKSUM.unpack(tail)[0]:
-                raise _broken(file, number, "damaged: the record's checksum does not fit")
+                raise _broken(file, number, "damaged: the record's checksum does not match")
             return record
     raise _broken(file, number, "the file is cut short within the record")
 
@@ -132,7 +133,7 @@ def _masked_crc(data: bytes) -> int:
 def _broken(file: str, number: int, reason: str) -> UserError:
     return UserError(
         f"{file}: record {number}: {reason}",
-        hint="write or copy the file again, or set data.format if it is no TFRecord",
+        hint="write or copy the file again, or set data.format if it is not a TFRecord file",
     )
 
 
@@ -177,7 +178,7 @@ def _runs(
 
 def _bad_row(file: str, place: int, record: bytes) -> BadRow:
     text = json.dumps({"record_base64": base64.b64encode(record).decode()}).encode()
-    return BadRow(file, place, f"expected a tf.Example, received {len(record):,} bytes that are none", text)
+    return BadRow(file, place, f"expected a tf.Example, received {len(record):,} bytes that are not one", text)
 
 
 def _selected(batch: pa.RecordBatch, types: Mapping[str, FeatureType]) -> pa.RecordBatch:

@@ -71,19 +71,19 @@ class Asked:
 
     @cached_property
     def one_at_a_time(self) -> str:
-        """Why there is no batch to speak of; empty when there is."""
+        """Why no batch can be asked; empty when one is."""
         if not takes_batches(self.signature):
             return "the signature takes one example at a time"
         return "" if self.by_row else "no output has a value for each row"
 
     @cached_property
     def bytes_per_row(self) -> float:
-        """Of the answer."""
+        """The answer's bytes per row."""
         return max(1.0, sum(array.nbytes for array in self.answer.outputs.values()) / self.rows)
 
     @cached_property
     def seconds_per_row(self) -> float:
-        """Of the model's own time, once it is warm."""
+        """The model's own time per row, once it is warm."""
         [again] = self.bench.session.ask([self.whole], phase="batches")
         return max(1e-9, min(again.seconds, self.answer.seconds) / self.rows)
 

@@ -113,7 +113,7 @@ class Bench:
         return None if array is None or array.dtype.kind not in "fiu" else np.asarray(array, np.float64)
 
     def batch(self, size: int) -> list[Row]:
-        """So many rows; the real ones again and again when there are fewer."""
+        """A batch of this size; the real rows repeat when there are fewer."""
         return [self.rows.rows[i % len(self.rows)] for i in range(size)]
 
     def tolerance(self, check: CheckName) -> float:

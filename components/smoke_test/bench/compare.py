@@ -95,7 +95,7 @@ def compare_output(
     like: Array | None = None,
     ignored_rows: NDArray[np.bool_] | None = None,
 ) -> Difference | None:
-    """As `difference`, for one output.
+    """Does what `difference` does, for one output.
 
     Args:
       name: of the output.

@@ -33,7 +33,7 @@ class FeatureEffect:
       column: its name.
       varies: whether the rows have different values of it.
       shuffled: the mean absolute change of the predictions over rows and classes when it is shuffled, the mean of a few
-        shuffles; 0 where it can't be told which output is the prediction.
+        shuffles; 0 where it is not known which output is the prediction.
       largest: the largest such change by whatever was tried.
       changed: whether anything that was tried changed any output of any row.
     """
@@ -52,7 +52,7 @@ class Effects:
     Attributes:
       features: those that were tried.
       columns: all columns that reach the signature; None when it can't be told.
-      deviation: of the predictions for the rows, the mean over classes; None where it can't be told which output is the
+      deviation: of the predictions for the rows, the mean over classes; None where it is not known which output is the
         prediction.
     """
 
@@ -192,7 +192,7 @@ def _strange(each: Taken, values: Values) -> list[Values]:
 
 
 def _all(value: Array, what: bytes | float) -> Array:
-    """As many values of the same type, all of them this one."""
+    """Replaces every value by this one, with the type kept."""
     return strings([what] * len(value)) if isinstance(what, bytes) else _far(value, what)
 
 

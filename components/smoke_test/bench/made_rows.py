@@ -15,7 +15,7 @@ _WORDS = ("a", "b", "c", "d")
 _INT64 = np.iinfo(np.int64)
 _FLOAT32 = float(np.finfo(np.float32).max)
 _KINDS: dict[str, Dtype] = {"int": "int64", "uint": "int64", "bool": "int64", "float": "float32", "bfloat": "float32"}
-"""By TensorFlow's names of types without their sizes."""
+"""Types by TensorFlow's names without their sizes."""
 
 
 def made_rows(contract: Contract, schema: Any | None, count: int) -> Sequence[Row]:

@@ -102,7 +102,8 @@ def takes_batches(signature: Signature) -> bool:
 def take(whole: Request, signature: Signature, places: Sequence[int] | NDArray[np.int64]) -> Request:
     """The request for some of the rows of a request, by place, in that order and as often as they are named.
 
-    What is no row's own stays as it is: scalar inputs, and the width that lists of different lengths are filled up to.
+    What does not belong to a row stays as it is: scalar inputs, and the width that lists of different lengths are
+    filled up to.
     """
     chosen = np.asarray(places, np.int64)
     inputs = {

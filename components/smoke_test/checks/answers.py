@@ -21,8 +21,8 @@ Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
 
 NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
-_NO_TASK = "nothing says what the model predicts: smoke_test.expect.task would"
-_NO_PREDICTION = "it can't be told which output holds the predictions: smoke_test.expect.prediction would say it"
+_NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
+_NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
 
 
 def check_answers(bench: Bench) -> Iterator[CheckResult]:
@@ -83,13 +83,13 @@ def _why(error: ModelError) -> str:
     if "required but could not be found" in message:
         return (
             "if it is the label: parse requests without it; if it is a feature: give its FixedLenFeature a default "
-            "value, or mend the rows"
+            "value, or correct the rows"
         )
     if "Data types don't match" in message:
         return "the rows hold values of another type than the signature parses: are they of the model's own schema?"
     if error.code in ("NotFound", "Unimplemented") or "No OpKernel" in message:
         return "an operation of the graph has no kernel in a stock server on a CPU"
-    return "ask the export the same where it was made: tf.saved_model.load(folder).signatures[name](...)"
+    return "send the same request where the export was made: tf.saved_model.load(folder).signatures[name](...)"
 
 
 def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
@@ -104,7 +104,7 @@ def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
     """No NaN, no infinity, in any output."""
     numeric = {name: array for name, array in sorted(answer.outputs.items()) if array.dtype.kind in "fc"}
     if not numeric:
-        return "the outputs hold no numbers that could be anything else"
+        return "the outputs hold no numbers that could be NaN or infinite"
     for name, array in numeric.items():
         bad = ~np.isfinite(array)
         if bad.any():
@@ -197,7 +197,7 @@ def _range(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
     if bench.contract.task != "regression":
         return "not a regression" if bench.contract.task else _NO_TASK
     if limits is None:
-        return "the range of the training labels is not known: smoke_test.expect.range would say it"
+        return "the range of the training labels is not known: set smoke_test.expect.range"
     numbers = _predictions(bench, answer, ("regression",))
     if isinstance(numbers, str):
         return numbers

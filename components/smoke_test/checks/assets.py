@@ -140,7 +140,7 @@ def _file_faults(assets: set[Place], graph: Graph, function: str, node: Any, pos
             yield f"{where} reads {', '.join(names) or 'a file without a name'}, a path of the training machine"
         else:
             kind = "an argument" if found is None else found.op
-            yield f"{where} takes the name of its file from {kind} {origin.name}, which is no asset"
+            yield f"{where} takes the name of its file from {kind} {origin.name}, which is not an asset"
 
 
 def _constant(node: Any) -> Any:

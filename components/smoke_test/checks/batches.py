@@ -92,7 +92,7 @@ def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
         copies = np.full(most - len(few), place)
         orders[f"among copies of row {asked.bench.rows.positions[place]}"] = np.concatenate([few, copies])
     answers = asked.ask(list(orders.values()), "order")
-    expected = "the same answers in any order and among any others"
+    expected = "the same answers in any order and beside any other rows"
     failed = False
     for (case, places), answer in zip(orders.items(), answers, strict=True):
         if (fault := asked.differs(check, places, answer)) is not None:
@@ -103,7 +103,7 @@ def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
 
 
 def _repeatable(asked: Asked) -> CheckResult:
-    """The same request again, and once more after another one."""
+    """Sends the same request again, and once more after another one."""
     check: CheckName = "repeatable"
     repeats = asked.bench.config.batches.repeats
     same = np.arange(asked.most_rows(repeats + 1))
@@ -137,7 +137,7 @@ def _threads(asked: Asked) -> CheckResult:
     requests = [asked.request(each) for each in places]
     turns = [i % _DIFFERENT for i in range(count)]
     answers = asked.bench.session.ask([requests[i] for i in turns], phase="threads", threads=clients)
-    expected = f"what one client alone is answered, for {clients} clients at once"
+    expected = f"the answer that one client alone gets, for {clients} clients at once"
     fault = None
     for i, answer in zip(turns, answers, strict=True):
         if asked.differs(check, places[i], answer) is None:
@@ -204,6 +204,7 @@ def _drift(answers: Sequence[Answer]) -> Fault | None:
         way = numbers[-1] - numbers[0]
         steps = [float(np.sum((each - numbers[0]) * way)) for each in numbers]
         if np.all(np.diff(steps) >= 0) and len(set(steps)) > _DRIFT_REPEATS // 2:
-            moved = f"it moves one way with each of {len(answers)} calls, {text(first[name])} to {text(last[name])}"
+            drift = f"{text(first[name])} to {text(last[name])}"
+            moved = f"it drifts in one direction with each of {len(answers)} calls, {drift}"
             return Fault(name, moved, None)
     return None

@@ -101,7 +101,7 @@ def _rival(champion: Champion | str, signature: Signature) -> Champion | None:
 
 
 def _measure(bench: Bench, signature: Signature, champion: Champion | None) -> tuple[Speed, Speed | None]:
-    """Both in turn, in short rounds.
+    """Measures candidate and champion in turn, in short rounds.
 
     A candidate that is far too slow is measured by a few requests: many would only end at the deadline of the phase.
 
@@ -159,7 +159,7 @@ class _Side:
         self.batch: list[float] = []
 
     def take(self, single: int, large: int, size: int) -> None:
-        """Measures one round."""
+        """Measures one round of requests."""
         self.single += self.measure(rows=1, requests=single)
         self.batch += self.measure(rows=size, requests=large)
 

@@ -17,7 +17,7 @@ from components.smoke_test.sandbox.session import Answer
 from preprocessing.text import listed, sentences
 
 _FEWEST_ROWS = 8
-"""With fewer rows, equal answers and small effects are no news."""
+"""With fewer rows, equal answers and small effects tell nothing."""
 _SAME = 1e-9
 _MOST_LABELS = 20
 _LABEL_ROWS = 16
@@ -53,9 +53,9 @@ _STATISTICS: tuple[CheckName, ...] = ("constant", "feature_effect", "ignored_fea
 
 def _no_statistics(bench: Bench, rows: Sequence[Row]) -> str:
     if bench.rows.made:
-        return "the rows are made up: what they change says nothing of real ones; give examples"
+        return "the rows are made up: what they change says nothing about real ones; give examples"
     if len(rows) < _FEWEST_ROWS:
-        return f"{len(rows)} rows; it takes at least {_FEWEST_ROWS}"
+        return f"{len(rows)} rows; at least {_FEWEST_ROWS} are needed"
     return ""
 
 
@@ -63,7 +63,7 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     """Whether different rows get different answers."""
     different = distinct(rows, signature, bench.contract)
     if different < _FEWEST_ROWS:
-        reason = f"{different} different rows among {len(rows)}; it takes at least {_FEWEST_ROWS}"
+        reason = f"{different} different rows among {len(rows)}; at least {_FEWEST_ROWS} are needed"
         return CheckResult.skips("constant", reason, signature=signature.name)
     values = _numbers_by_row(bench, bench.answers[signature.name])
     if not values.shape[1]:
@@ -105,7 +105,7 @@ def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> Che
     if importance is None:
         return CheckResult.skips("feature_effect", "the trainer left no importances of the features", signature=name)
     if effects.deviation is None:
-        return CheckResult.skips("feature_effect", "it can't be told which output is the prediction", signature=name)
+        return CheckResult.skips("feature_effect", "it is not known which output is the prediction", signature=name)
     least = limits.important * _deviation(bench, effects)
     mattered = {column: change for column, change in importance.items() if change > 0 and change >= least}
     tried = {each.column: each for each in effects.features}
@@ -123,9 +123,9 @@ def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> Che
         if not _is_enough(tried[column], mattered[column], effects.deviation, limits.min_effect):
             faults.append(f"{column}: {tried[column].shuffled:.3g}, for the trainer {mattered[column]:.3g}")
     if not faults:
-        received = f"so it is for {listed(varied, _NAMED)}"
+        received = f"true of {listed(varied, _NAMED)}"
         return CheckResult.passes("feature_effect", expected, received, signature=name)
-    hint = "the export drops the feature, or prepares it otherwise than training did: compare the two preprocessings"
+    hint = "the export drops the feature, or transforms it differently from training: compare the two preprocessings"
     return CheckResult.fails("feature_effect", expected, sentences(faults, _NAMED), signature=name, hint=hint)
 
 
@@ -154,7 +154,7 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     # A column of one single value was so in training too, most likely, and nothing could be learned from it.
     tried = [each for each in effects.features if each.varies]
     if not tried:
-        reason = "no feature is known to be taken that has different values in these rows"
+        reason = "no feature that is known to be an input has different values in these rows"
         return CheckResult.skips("ignored_features", reason, signature=signature.name)
     ignored = [each.column for each in tried if not each.changed]
     most = bench.config.effects.max_ignored
@@ -163,7 +163,7 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     if len(ignored) <= most * len(tried):
         return CheckResult.passes("ignored_features", expected, received, signature=signature.name)
     hint = (
-        "neither shuffling these columns, nor leaving them out, nor values far away change a single answer: are they "
+        "neither shuffling these columns, nor leaving them out, nor extreme values changes a single answer: are they "
         "lost in the exported preprocessing? If they are not meant to matter, raise smoke_test.effects.max_ignored"
     )
     return CheckResult.fails("ignored_features", expected, received, signature=signature.name, hint=hint)

@@ -20,7 +20,7 @@ def loaded(seconds: float) -> CheckResult:
 
 
 def load_failed(error: LoadError) -> CheckResult:
-    """The export doesn't."""
+    """The failed check of an export that does not load."""
     hint = "the files are incomplete or belong to another export: export again"
     return CheckResult.fails("loads", _LOADS, one_line(error, LONGEST_MESSAGE), hint=hint)
 

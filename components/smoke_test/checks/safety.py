@@ -90,7 +90,7 @@ def check_size(folder: Path, limit_mb: int) -> CheckResult:
 def check_fingerprint(folder: Path) -> CheckResult:
     """What TensorFlow wrote when it saved the model still describes the files."""
     expected = f"the files are those that {FINGERPRINT} was made from"
-    hint = "export the model again: its files were changed, mixed with another export's, or not written to their end"
+    hint = "export the model again: its files were changed, mixed with another export's, or not completely written"
     if not (folder / FINGERPRINT).is_file():
         return CheckResult.skips("fingerprint", f"there is no {FINGERPRINT}: TensorFlow before 2.12 writes none")
     if not (folder / SAVED_MODEL).is_file():

@@ -8,7 +8,7 @@ from components.artifacts.golden import Dtype
 from preprocessing.config import Task
 
 SCHEMA_DTYPES: Mapping[str, Dtype] = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
-"""By the schema's names."""
+"""Types by the schema's names."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _features(signatures: Iterable[Signature], golden: GoldenContract | None, sc
 
 
 def _detailed(feature: Feature, declared: Any | None) -> Feature:
-    """With the presence that the schema asks for: a column that may be missing in training may be so in serving."""
+    """Adds the presence that the schema asks for: a column that may be missing in training may be so in serving."""
     if declared is None or not declared.HasField("presence"):
         return feature
     required = feature.required or declared.presence.min_fraction >= 1

@@ -50,7 +50,7 @@ class Body:
 
     @cached_property
     def consumers(self) -> Mapping[str, list[tuple[Any, int]]]:
-        """By node or argument, the nodes that take it and at which input."""
+        """The nodes that take a node or argument, and at which input."""
         found: dict[str, list[tuple[Any, int]]] = defaultdict(list)
         for node in self.nodes.values():
             for position, tensor in enumerate(node.input):
@@ -127,7 +127,7 @@ class Graph:
 
     @cached_property
     def _assignments(self) -> Mapping[Place, list[tuple[str, str]]]:
-        """By variable, the tensors that are assigned to it and where."""
+        """The tensors that are assigned to each variable, and where."""
         found: dict[Place, list[tuple[str, str]]] = defaultdict(list)
         for body in self.bodies.values():
             for node in body.nodes.values():

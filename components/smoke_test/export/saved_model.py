@@ -87,7 +87,7 @@ def _read_proto(folder: Path) -> tuple[Path, Any]:
     proto = saved_model_pb2.SavedModel()
     try:
         status = file.stat()
-        # Anything but a file, a pipe for example, could keep the reader waiting for ever.
+        # Anything but a file, a pipe for example, could keep the reader waiting forever.
         if not stat.S_ISREG(status.st_mode):
             raise ExportError(f"{file} is not a file")
         if status.st_size > _LARGEST_PROTO:
@@ -102,7 +102,7 @@ def _read_proto(folder: Path) -> tuple[Path, Any]:
         raise ExportError(f"{file} can't be read: {error.strerror}") from error
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise ExportError(
-            f"{file} is not a SavedModel: {error}; it is damaged or was not written to its end"
+            f"{file} is not a SavedModel: {error}; it is damaged or was not completely written"
         ) from error
     return file, proto
 

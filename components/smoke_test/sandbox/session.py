@@ -60,7 +60,7 @@ class ModelError:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """What came back for a request.
 
     Attributes:
       outputs: by name, strings as object arrays of bytes; empty after an error.

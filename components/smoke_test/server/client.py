@@ -51,7 +51,7 @@ class Client(Protocol):
         """
 
     def ask(self, signature: Signature, inputs: Mapping[str, NDArray[Any]]) -> Answer:
-        """Sends one request.
+        """Sends one request to the model.
 
         Args:
           signature: the one to ask.

@@ -51,7 +51,7 @@ class GrpcClient(Closing):
         self._status = model_service_pb2_grpc.ModelServiceStub(self._channel).GetModelStatus
 
     def unavailable(self) -> str:
-        """See `Client`."""
+        """Why the server does not serve the model. See `Client`."""
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = self._model
         reply = self._call(self._status, request)
@@ -64,7 +64,7 @@ class GrpcClient(Closing):
         return f"the model's state is {', '.join(names) or 'unknown'}"
 
     def ask(self, signature: Signature, inputs: Mapping[str, NDArray[Any]]) -> Answer:
-        """See `Client`."""
+        """Sends one request to the model. See `Client`."""
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model
         request.model_spec.signature_name = signature.name
@@ -82,7 +82,7 @@ class GrpcClient(Closing):
         return Answer(outputs, dtypes)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection to the server."""
         self._channel.close()
 
     def _call(self, method: Any, request: Any) -> Any:

@@ -40,7 +40,7 @@ class StartError(Exception):
 
 
 class _PortTakenError(StartError):
-    """It ended, and somebody else has one of its ports."""
+    """The server ended, and somebody else has one of its ports."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class RestClient(Closing):
         self._http = httpx.Client(trust_env=False, follow_redirects=False)
 
     def unavailable(self) -> str:
-        """See `Client`."""
+        """Why the server does not serve the model. See `Client`."""
         status, reply = self._exchange("GET", self._url)
         if status != httpx.codes.OK:
             return str(reply["error"])
@@ -71,7 +71,7 @@ class RestClient(Closing):
         return "" if "AVAILABLE" in states else f"the model's state is {', '.join(map(str, states)) or 'unknown'}"
 
     def ask(self, signature: Signature, inputs: Mapping[str, NDArray[Any]]) -> Answer:
-        """See `Client`."""
+        """Sends one request to the model. See `Client`."""
         request = {
             "signature_name": signature.name,
             "inputs": {name: _as_json(array) for name, array in inputs.items()},
@@ -90,7 +90,7 @@ class RestClient(Closing):
         return Answer({name: _as_array(value, name, signature.outputs.get(name)) for name, value in outputs.items()})
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections to the server."""
         self._http.close()
 
     def _exchange(self, method: str, url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
@@ -102,7 +102,7 @@ class RestClient(Closing):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswerError(f"{self._shown} was not reached: {one_line(error)}") from error
         try:
-            # Strings of the model come as they are: bytes that are no UTF-8 have to survive.
+            # Strings of the model come as they are: bytes that are not UTF-8 have to survive.
             reply = json.loads(content.decode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             reply = None
@@ -125,7 +125,7 @@ class RestClient(Closing):
 def unsupported(signature: Signature) -> str:
     """Why a signature can't be asked over REST; empty when it can."""
     if not signature.inputs:
-        return "REST cannot ask a signature that has no inputs"
+        return "REST can't call a signature that has no inputs"
     for name, spec in [*signature.inputs.items(), *signature.outputs.items()]:
         if spec.dtype not in DTYPES:
             return f"REST cannot carry {spec.dtype}, the type of {name}"

@@ -52,7 +52,7 @@ class Compiled:
 
     @property
     def name(self) -> str:
-        """The pipeline's name."""
+        """The compiled pipeline's name."""
         name: str = self.spec["pipelineInfo"]["name"]
         return name
 

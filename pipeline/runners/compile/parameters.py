@@ -27,7 +27,7 @@ SPAN, DATA_PATH, EPOCHS, PUSH_DIRECTORY = "span", "data_path", "epochs", "push_d
 
 @dataclass(frozen=True)
 class Parameter:
-    """One runtime parameter.
+    """One parameter of a compiled pipeline.
 
     Attributes:
       name: as it is set at submission.

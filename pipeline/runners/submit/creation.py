@@ -28,7 +28,7 @@ def create_once(
 ) -> Object:
     """Creates something; after a failure that leaves open whether it worked, takes what is there.
 
-    It is never created anew: a first request that the server is still working on would make a second one.
+    It is never created again: a first request that the server is still working on would make a second one.
 
     Args:
       create: sends the request.
@@ -60,7 +60,7 @@ def create_once(
             return found
         raise UncertainError(
             f"{failure}; {what} was not found afterwards, so it was probably not created",
-            hint=f"look for it at {where}; where it is not there, submit again",
+            hint=f"look for it at {where}; if it is not there, submit again",
         )
 
 
@@ -88,6 +88,6 @@ def _looked_for(
     except UserError as error:
         raise UncertainError(
             f"{failure}; whether {what} was created is not known, as looking for it failed too: {error.message}",
-            hint=f"look for it at {where}; where it is not there, submit again",
+            hint=f"look for it at {where}; if it is not there, submit again",
         ) from error
     return found

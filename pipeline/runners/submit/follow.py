@@ -85,7 +85,7 @@ class _Poll:
             self._failures += 1
             if not error.passing or self._failures > _TOLERATED:
                 raise
-            _log.warning("%s; the run goes on, and is asked for again", error.message)
+            _log.warning("%s; the run goes on, and its state is asked for again", error.message)
             return None
         self._failures = 0
         return status
@@ -105,4 +105,4 @@ def _tell(run: RunStatus, steps: tuple[str, ...], said: dict[str, str], say: Lis
 def _warn(run: RunStatus, known: set[str]) -> None:
     for state in sorted({*run.unknown} - known):
         known.add(state)
-        _log.warning("the service speaks of a state %s, which is not known here; it is taken for running", state)
+        _log.warning("the service reports the state %s, which is not known here; the run is treated as running", state)

@@ -55,7 +55,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-      state: `refused` where a gate said no.
+      state: `refused` where a gate refused.
       reason: in one line: where to the model was pushed (empty where the service doesn't say), which gate refused
         and why, or what failed.
     """
@@ -95,7 +95,9 @@ def _refused_by_data_gate(run: RunStatus, link: str) -> Outcome | None:
     if blessed:
         return None
     if blessed is None:
-        return Outcome("refused", f"DataGate: it said no, or {DATA_STOP} itself failed; see their logs at {link}")
+        return Outcome(
+            "refused", f"DataGate: it refused the data, or {DATA_STOP} itself failed; see their logs at {link}"
+        )
     return Outcome("refused", f"DataGate: it refuses the data; see its report at {link}")
 
 

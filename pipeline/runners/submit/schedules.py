@@ -46,29 +46,29 @@ class ScheduleRequests(Protocol):
         """The field of a schedule that holds its ID."""
 
     def create(self) -> HttpRequest:
-        """Makes the new one, active."""
+        """Creates the new schedule, active."""
 
     def find(self) -> HttpRequest:
-        """Asks for the first page of those of the new one's name."""
+        """Asks for the first page of the schedules of the new one's name."""
 
     def existing(self, api: Api) -> list[Schedule]:
-        """All of the new one's name."""
+        """Lists all schedules of the new one's name."""
 
     def pause(self, schedule: str) -> HttpRequest:
-        """No more runs are started."""
+        """Pauses a schedule: it starts no more runs."""
 
     def resume(self, schedule: str) -> HttpRequest:
-        """Runs are started again."""
+        """Resumes a schedule: it starts runs again."""
 
     def delete(self, schedule: str) -> HttpRequest:
-        """Takes it away; the runs that it started stay."""
+        """Deletes a schedule; the runs that it started stay."""
 
     def link(self, schedule: str | None) -> str:
-        """The page that shows it; None: all of them."""
+        """The page that shows a schedule; None: all of them."""
 
 
 def plan(requests: ScheduleRequests) -> list[Planned]:
-    """What `replace` sends."""
+    """Plans the requests that `replace` sends."""
     old = "{old_schedule}"
     return [
         Planned(requests.find()),
@@ -80,7 +80,7 @@ def plan(requests: ScheduleRequests) -> list[Planned]:
 
 
 def replace(requests: ScheduleRequests, api: Api, patience: Patience) -> tuple[str, str]:
-    """Creates the schedule and takes the others of its name away.
+    """Creates the schedule and deletes the others of its name.
 
     Returns:
       The new one's ID, and what is left to say in one line, or nothing.

@@ -21,7 +21,7 @@ class Service(Protocol):
 
     @property
     def address(self) -> str:
-        """The server's."""
+        """The address of the server's API."""
 
     @property
     def hints(self) -> Mapping[int, str]:
@@ -41,7 +41,7 @@ class Service(Protocol):
 
 
 def service_of(target: KubeflowTarget | VertexTarget, compiled: Compiled, options: Options) -> Service:
-    """The target's service.
+    """Makes the service of the target.
 
     Raises:
       UserError: the options ask for a schedule, and the target has none; the service doesn't take the run's name.

@@ -1,4 +1,4 @@
-"""The services' times."""
+"""Reads the times that the services give."""
 
 import datetime
 

@@ -175,7 +175,7 @@ def test_a_remote_push_that_ended_half_way_is_passed_over(
     caplog.set_level(logging.WARNING)
     found = look_up(serving, tmp_path / "out")
     assert found.model.get_string_custom_property("source_uri") == first
-    assert f"{serving}/{newest} has no saved_model.pb and is passed over" in caplog.text
+    assert f"{serving}/{newest} has no saved_model.pb and is skipped" in caplog.text
 
 
 def test_what_an_earlier_try_left_in_the_output_goes(run: Trained, tmp_path: Path) -> None:

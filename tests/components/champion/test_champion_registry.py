@@ -64,7 +64,7 @@ def test_a_champion_whose_files_are_gone_is_said(
 ) -> None:
     use_folder_as_storage(tmp_path / "storage", monkeypatch)
     registry.add("orders", uri, "champion")
-    with pytest.raises(UserError, match=f"{ENTRY} stands at {uri or 'a model without files'}, .*\n.*move the alias"):
+    with pytest.raises(UserError, match=f"{ENTRY} points to {uri or 'a model without files'}, .*\n.*move the alias"):
         look_up(ENTRY, tmp_path / "out", **where)
 
 

@@ -110,9 +110,9 @@ def test_values_of_a_split_column(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"path": "t.csv", "spans": {"last": 1}}, "spans: no {SPAN} or {DATE} stands in the path"),
-        ({"sql": SQL, "spans": {"last": 2}}, "spans: no {SPAN} or {DATE} stands in the path"),
-        ({"path": "v{VERSION}/*.csv"}, "path: {VERSION} is the version of a span: {SPAN} or {DATE} must stand there"),
+        ({"path": "t.csv", "spans": {"last": 1}}, "spans: the path contains no {SPAN} or {DATE}"),
+        ({"sql": SQL, "spans": {"last": 2}}, "spans: the path contains no {SPAN} or {DATE}"),
+        ({"path": "v{VERSION}/*.csv"}, "path: {VERSION} is the version of a span: {SPAN} or {DATE} must be there"),
         ({"path": "{SPAN}/{SPAN}.csv"}, "path: expected one {SPAN}, one {DATE}, or one each"),
         ({"path": "{SPAN}/{DATE}.csv"}, "path: expected one {SPAN}, one {DATE}, or one each"),
         ({"path": "{YYYY}/{MM}.csv"}, "path: expected one {SPAN}, one {DATE}, or one each"),

@@ -130,7 +130,7 @@ def test_a_name_that_is_also_a_pattern_has_a_fingerprint(tmp_path: Path) -> None
         assert line.startswith("split:all,num_files:1,total_bytes:4,")
 
 
-def test_an_empty_span_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_an_empty_span_is_the_users_to_fix(tmp_path: Path) -> None:
     write(tmp_path, "1/a.csv")
     (tmp_path / "2").mkdir()
     with pytest.raises(UserError, match="span 2 is empty"):

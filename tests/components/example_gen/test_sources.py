@@ -144,7 +144,7 @@ def test_an_empty_version_is_not_passed_over(tmp_path: Path) -> None:
 
 
 def test_no_span_at_all(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no span is there: no file matches"):
+    with pytest.raises(UserError, match="no span found: no file matches"):
         resolved(f"{tmp_path}/{{SPAN}}/*.csv")
 
 

@@ -80,7 +80,7 @@ def test_what_is_missing_or_unknown_is_no_error(
 def test_a_status_that_is_no_object_is_shown(capsys: pytest.CaptureFixture[str], status: str) -> None:
     line = printed(capsys, status)
     assert (line["state"], line["job"]) == ("UNKNOWN", "")
-    assert line["error"] == f"the status is no JSON object: {status}".strip()
+    assert line["error"] == f"the status is not a JSON object: {status}".strip()
 
 
 def test_a_long_message_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,7 +133,7 @@ def test_a_refused_model_says_why_in_the_log(sound: Exported, tmp_path: Path, ca
     [warning] = [record.getMessage() for record in caplog.records if record.name == "lockgate"]
     assert warning.startswith("smoke test: not blessed: latency (p50, serve")
     # What is not asked of a model that is too slow is listed, with the reason.
-    assert only(report := verdict.report, "harm").received == "the model is too slow to be asked more"
+    assert only(report := verdict.report, "harm").received == "the model is too slow to be tested further"
     verify_artifacts(verdict.blessing)  # the model's fault: a result for the cache
     assert not report.process_failed()
 

@@ -154,7 +154,7 @@ def test_clip_norm_bounds_the_step(prepare: Prepare) -> None:
     assert np.linalg.norm(step) == pytest.approx(0.001, rel=1e-2)  # the gradient is far longer
 
 
-def test_a_loss_that_is_no_number_is_the_users_to_mend(prepare: Prepare) -> None:
+def test_a_loss_that_is_no_number_is_the_users_to_fix(prepare: Prepare) -> None:
     train = {"optimizer": "sgd", "learning_rate": 1e30, "epochs": 3}
     prepared = prepare("regression", train=train)
     with pytest.raises(UserError, match="the loss is not a number any more") as error:

@@ -102,9 +102,7 @@ def test_where_the_schema_was_inferred_it_becomes_a_file_beside_the_configuratio
     project.schema.write_text("of somebody else")
     done = project.accept("--yes")
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        "error: schema.pbtxt: this file is there already, and the run did not use it\n  next: "
-    )
+    assert done.stderr.startswith("error: schema.pbtxt: this file already exists, and the run did not use it\n  next: ")
     assert project.schema.read_text() == "of somebody else"
 
 

@@ -232,12 +232,12 @@ def test_the_last_override_wins() -> None:
         ("extends=a.yaml", "--set extends=a.yaml: extends is for files; give the other file instead"),
         (
             "features.numeric.2.log1p=true",
-            "--set features.numeric.2.log1p=true: features.numeric: is a list of 2; '2' is no position in it\n"
+            "--set features.numeric.2.log1p=true: features.numeric: is a list of 2; '2' is not a position in it\n"
             "  allowed: 0, 1",
         ),
         (
             "features.numeric.-1.log1p=true",
-            "--set features.numeric.-1.log1p=true: features.numeric: is a list of 2; '-1' is no position in it\n"
+            "--set features.numeric.-1.log1p=true: features.numeric: is a list of 2; '-1' is not a position in it\n"
             "  allowed: 0, 1",
         ),
         (

@@ -128,7 +128,7 @@ def test_a_packed_table(tmp_path: Path) -> None:
     import gzip
 
     write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode()))
-    assert "packed (.gz)" in only(tmp_path, {"path": "t.csv.gz"}).message
+    assert "compressed (.gz)" in only(tmp_path, {"path": "t.csv.gz"}).message
     assert found(tmp_path, {"path": "t.csv.gz", "reader": "arrow"}) == []
 
 

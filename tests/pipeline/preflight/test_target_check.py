@@ -96,8 +96,8 @@ def test_what_can_run_is_not_refused(target, override):
          r"components\.SchemaGen.*rename it ImportSchemaGen"),
         ("kubeflow", "targets.kubeflow.secrets=[{secret: s, env: {A: a}, components: [Pusher, SchemaGen]}]",
          r"secrets\.0\.components.*rename it ImportSchemaGen"),
-        ("vertex", "targets.vertex.defaults={cpu: '0'}", r"defaults\.cpu.*more than nothing"),
-        ("kubeflow", "targets.kubeflow.defaults={memory: 0Gi}", r"defaults\.memory.*more than nothing"),
+        ("vertex", "targets.vertex.defaults={cpu: '0'}", r"defaults\.cpu.*more than 0"),
+        ("kubeflow", "targets.kubeflow.defaults={memory: 0Gi}", r"defaults\.memory.*more than 0"),
         ("kubeflow", "targets.kubeflow.defaults={tolerations: [{operator: Exists, value: x}]}", r"takes no value"),
         ("kubeflow", "targets.kubeflow.volumes=[{claim: a, mount_path: /serving}, {claim: b, mount_path: /minio/x}]",
          r"volumes\.1\.mount_path.*their own files"),
@@ -160,7 +160,7 @@ def test_what_this_machine_lacks_of_the_table_does_not_matter_where_it_is_read_e
         (
             ("data.path=birds/{SPAN}/a.csv", "data.spans={last: 2}"),
             "targets.vertex.data_path",
-            "data.spans: no {SPAN} or {DATE} stands in the path",
+            "data.spans: the path contains no {SPAN} or {DATE}",
             "put one into the path, or remove spans",
         ),
         (

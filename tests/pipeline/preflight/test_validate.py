@@ -194,8 +194,8 @@ def test_only_the_first_of_many_columns_are_listed() -> None:
     ("table", "words", "hint"),
     [
         ("", "the file is empty", ""),
-        ("height,width,colour,w,y\n", "a header and no rows", ""),
-        ("height,width,colour,w,y", "a header and no rows", ""),
+        ("height,width,colour,w,y\n", "a header but no rows", ""),
+        ("height,width,colour,w,y", "a header but no rows", ""),
         (TABLE.replace(",", ";"), "one column only", "set data.csv.delimiter to ';'"),
         (TABLE.replace(",", "\t"), "one column only", 'set data.csv.delimiter to "\\t"'),
         (TABLE.replace(",", "|"), "one column only", "set data.csv.delimiter to '|'"),

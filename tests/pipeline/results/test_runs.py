@@ -89,7 +89,7 @@ def test_a_metric_that_is_not_finite_is_null_in_json():
     result = RunResult("refused", metrics={"auc": 0.5, "log_loss": math.nan}, champion={"log_loss": math.inf})
 
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     content = json.loads(result.to_json(), parse_constant=refuse)
     assert content["metrics"] == {"auc": 0.5, "log_loss": None}

@@ -1,4 +1,4 @@
-"""A graph run by TFX's launcher, with a gate that says no."""
+"""A graph run by TFX's launcher, with a gate that refuses."""
 
 import pytest
 from support.toy_graph import graph

@@ -101,7 +101,7 @@ class TestLabels:
             (["a", "a"], None, "'a' in every row"),
             (["a", "b", "c"], "binary", "has 3 different values, a binary label has two"),
             (["a", "b", "c"], "regression", "regression needs numbers"),
-            ([f"k{i}" for i in range(ROWS)], None, "these are no classes"),
+            ([f"k{i}" for i in range(ROWS)], None, "too many for classes"),
         ],
     )
     def test_no_label(self, tmp_path: Path, values: list[Any], task: Any, message: str) -> None:

@@ -1,1 +1,1 @@
-"""CSV files."""
+"""Reads CSV files into Arrow columns."""

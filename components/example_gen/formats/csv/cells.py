@@ -1,4 +1,4 @@
-"""From some rows of CSV text to Arrow columns, and to the rows that can't be read."""
+"""Turns rows of CSV text into Arrow columns, and finds the rows that can't be read."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ class CsvFile:
 
         def skip(row: Any) -> str:
             reason = f"expected {row.expected_columns} cells as in the header, received {row.actual_columns}; a cell "
-            reason += f"that contains {self.csv.delimiter!r} must stand between {self.csv.quote} and {self.csv.quote}"
+            reason += (
+                f"that contains {self.csv.delimiter!r} must be enclosed between {self.csv.quote} and {self.csv.quote}"
+            )
             ragged.append((row.number, reason))
             return "skip"
 

@@ -102,7 +102,7 @@ class CsvReader:
         except csv_module.Error as error:
             raise UserError(
                 f"{file}, line {line}: the header can't be read: {error}",
-                hint="set data.format if this is no CSV file, or write the file again",
+                hint="set data.format if this is not a CSV file, or write the file again",
             ) from error
         self._check(file, names)
         return names

@@ -24,7 +24,7 @@ _MARKED = "lockgate-mark-undecodable"
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
-    """Every byte that is no text becomes a lone surrogate, which is no text in UTF-8 either, so its row is found."""
+    """Every byte that is not text becomes a lone surrogate, which is not text in UTF-8 either, so its row is found."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -35,7 +35,7 @@ codecs.register_error(_MARKED, _mark_undecodable)
 
 @dataclass(frozen=True)
 class Piece:
-    """Some whole rows.
+    """A piece of text with whole rows.
 
     Attributes:
       start: where they begin in the text.
@@ -84,7 +84,7 @@ def is_divisible(file: str, csv: CsvOptions) -> bool:
 
 
 def as_utf8(data: bytes, name: str) -> bytes:
-    """A piece as UTF-8; what is no text stays none. Text of other encodings was converted as it was read."""
+    """A piece as UTF-8; what is not text stays so. Text of other encodings was converted as it was read."""
     if name == "utf-8" or not is_ascii_based(name):
         return data
     return data.decode(name, "surrogateescape").encode("utf-8", "surrogatepass")
@@ -98,7 +98,7 @@ def as_stored(data: bytes, name: str) -> bytes:
 
 
 def stored_byte(data: bytes, position: int, name: str) -> int:
-    """The byte that is no text, of which `position` in the UTF-8 text is the first trace."""
+    """The byte that is not text, of which `position` in the UTF-8 text is the first trace."""
     if name == "utf-8":
         return data[position]
     return ord(data[position : position + 3].decode("utf-8", "surrogatepass")) - 0xDC00
@@ -168,7 +168,7 @@ def header(source: TextSource, csv: CsvOptions) -> bytes:
     """Reads the first row that is not blank, with the blank lines before it; empty when there is none.
 
     Raises:
-      UserError: a quotation mark is not closed, or there is no line break far and wide.
+      UserError: a quotation mark is not closed, or there is no line break within `MAX_ROW_BYTES`.
     """
     data, ended = b"", False
     while True:
@@ -203,7 +203,7 @@ def pieces(source: TextSource, csv: CsvOptions, block_bytes: int, start: int, fi
       first: the line that it stands on.
 
     Raises:
-      UserError: there is no line break far and wide.
+      UserError: there is no line break within `MAX_ROW_BYTES`.
     """
     pending = b""
     while True:

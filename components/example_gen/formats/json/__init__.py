@@ -1,1 +1,1 @@
-"""JSON Lines files."""
+"""Reads JSON Lines files into Arrow columns."""

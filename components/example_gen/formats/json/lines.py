@@ -46,7 +46,7 @@ class JsonLinesReader:
                     bad = first.bad[0]
                     raise UserError(
                         f"{file}, line {bad.place}: {bad.reason}",
-                        hint="set data.format if this is no JSON Lines file, or write the file again",
+                        hint="set data.format if this is not a JSON Lines file, or write the file again",
                     )
                 if data.strip():
                     raise UserError(

@@ -1,4 +1,4 @@
-"""From lines of JSON to Arrow columns: by Arrow where that is exact, line by line where it is not."""
+"""Turns lines of JSON into Arrow columns: by Arrow where that is exact, line by line where it is not."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _one_by_one(lines: Sequence[Line], file: str, types: Mapping[str, FeatureTyp
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    """One line.
+    """Parses one line as an object.
 
     Raises:
       ValueError: it is not a JSON object with keys of its own and text that is text; says why.
@@ -163,7 +163,7 @@ def _object(text: bytes) -> dict[str, Any]:
             f"the byte 0x{text[error.start]:02x} is not utf-8 text; write the file again as utf-8"
         ) from error
     except UnicodeEncodeError as error:
-        raise ValueError("half of a surrogate pair (\\ud800 to \\udfff), which is no character") from error
+        raise ValueError("half of a surrogate pair (\\ud800 to \\udfff), which is not a character") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"invalid JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
@@ -178,7 +178,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
     return found
 
 

@@ -30,7 +30,7 @@ _DAY_MICROSECONDS = 86_400_000_000
 def query(
     url: str, statement: str, where: str, block_bytes: int
 ) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-    """The rows that a query gives, in batches of about `block_bytes`; nothing can be changed by it.
+    """The rows that a query gives, in batches of about `block_bytes`; it can't change anything.
 
     Numbers, texts, booleans, bytea, dates, timestamps and arrays of these keep their types. numeric(p, s) is a
     decimal (int64 when s is 0 and p at most 18, NaN missing), numeric without a precision and money are float64;
@@ -55,7 +55,7 @@ def query(
         # The original would show what is kept back here.
         raise UserError(
             f"{where}: can't connect: {_reason(error, secrets)}",
-            hint="check the URL, that the server runs and is reached from here, and the user's rights",
+            hint="check the URL, that the server runs and is reachable from here, and the user's rights",
         ) from None
     with connection, connection.cursor() as cursor:
         try:
@@ -95,13 +95,13 @@ def _batches(rows: pa.RecordBatchReader, schema: pa.Schema, secrets: list[str]) 
 def _uri(url: str, where: str) -> tuple[str, list[str]]:
     """The URL as libpq takes it, and what must not be shown of it.
 
-    libpq's complaints about a URL quote from it; with user and password encoded anew there is nothing to complain of.
+    libpq's complaints about a URL quote from it; with user and password encoded again there is nothing to complain of.
     """
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if parts.fragment or "@" in parts.path or (not at and "@" in parts.query):
         raise UserError(
-            f"{where}: the URL can't be taken apart: expected postgresql://user:password@host:port/database",
+            f"{where}: the URL can't be parsed: expected postgresql://user:password@host:port/database",
             hint="write / ? # and @ in the password as %2F %3F %23 and %40",
         )
     name, colon, password = user.partition(":")

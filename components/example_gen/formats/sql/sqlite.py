@@ -131,7 +131,7 @@ def _batches(
             yield pa.RecordBatch.from_arrays([_array(cells, field.type) for field, cells in columns], schema=schema)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UserError(
-            f"the query gives other values each time it runs: {first_line(error)}",
+            f"the query gives different values each time it runs: {first_line(error)}",
             field=("data", "sql", "query"),
             hint="leave random() and the like out of it",
         ) from error

@@ -43,7 +43,7 @@ class Worker:
         self._transforms: dict[str, Any] = {}
 
     def load(self, command: Mapping[str, Any]) -> Facts:
-        """Loads the export."""
+        """Loads the export, and tells what it has."""
         from serving import FAILURES, Serving, error_text  # type: ignore[import-not-found]
 
         started = time.perf_counter()

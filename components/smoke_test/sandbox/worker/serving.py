@@ -45,10 +45,10 @@ class Answer(NamedTuple):
 
 
 class Serving:
-    """One loaded export."""
+    """A loaded export that answers requests."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """Loads it.
+        """Loads the export as a server does.
 
         Raises:
           FAILURES: it doesn't load.
@@ -61,7 +61,7 @@ class Serving:
         self._signatures = dict(meta_graph.signature_def)
 
     def ask(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
-        """One request."""
+        """Answers one request of a signature."""
         started = time.perf_counter()
         try:
             outputs, dtypes, seconds = self._run(signature, inputs)

@@ -13,7 +13,7 @@ from pipeline.runners.submit.schedules import Schedule
 _PAGES = ("page_token", "next_page_token")
 _PAGE = "100"
 _DEFAULT_EXPERIMENT = "Default"
-"""Kubeflow's own."""
+"""The experiment that Kubeflow itself uses."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Requests:
         return self._request("GET", "experiments", self._named(self.experiment) | self._namespace)
 
     def create_experiment(self) -> HttpRequest:
-        """Makes it."""
+        """Creates the target's experiment."""
         return self._request("POST", "experiments", body={"display_name": self.experiment} | self._namespace)
 
     def find_run(self, name: str, experiment: str) -> HttpRequest:
@@ -47,7 +47,7 @@ class Requests:
         return self._request("GET", "runs", self._named(name) | {"experiment_id": experiment})
 
     def create_run(self, name: str, experiment: str) -> HttpRequest:
-        """Starts a run."""
+        """Starts a run of the pipeline."""
         return self._request("POST", "runs", body={"display_name": name} | self._pipeline(experiment))
 
     def get_run(self, run: str) -> HttpRequest:
@@ -79,7 +79,7 @@ class Requests:
 
     @property
     def experiment(self) -> str:
-        """The experiment's name."""
+        """The name of the target's experiment."""
         return self.target.experiment or _DEFAULT_EXPERIMENT
 
     @property
@@ -116,15 +116,15 @@ class RecurringRuns:
     key: str = "recurring_run_id"
 
     def create(self) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Creates the recurring run, active."""
         return self.requests.create_schedule(self.experiment)
 
     def find(self) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Asks for the first page of the recurring runs of this name."""
         return self.requests.find_schedules()
 
     def existing(self, api: Api) -> list[Schedule]:
-        """See ScheduleRequests."""
+        """Lists all recurring runs of this name."""
         found = listed(api, self.find(), "recurringRuns", self.requests.compiled.name)
         return [
             Schedule(str(each[self.key]), each.get("status") != "DISABLED", str(each.get("created_at") or ""))
@@ -132,19 +132,19 @@ class RecurringRuns:
         ]
 
     def pause(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Pauses a recurring run."""
         return self.requests.schedule("POST", schedule, ":disable")
 
     def resume(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Resumes a recurring run."""
         return self.requests.schedule("POST", schedule, ":enable")
 
     def delete(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Deletes a recurring run; its runs stay."""
         return self.requests.schedule("DELETE", schedule)
 
     def link(self, schedule: str | None) -> str:
-        """See ScheduleRequests."""
+        """The page that shows a recurring run; None: all of them."""
         return self.requests.link("recurringruns" if schedule is None else f"recurringrun/details/{schedule}")
 
 

@@ -24,7 +24,7 @@ class Kubeflow:
         self.address = target.host
         self.hints = {
             401: f"put a fresh token into the environment variable {target.token_env}",
-            403: "ask for the right to do this in the namespace, and check targets.kubeflow.namespace",
+            403: "ask for the permission to do this in the namespace, and check targets.kubeflow.namespace",
             404: "check targets.kubeflow.host: the address of the API, such as https://kubeflow.example.com/pipeline",
         }
         self._requests = Requests(target, compiled, {**compiled.parameters, **options.parameters})
@@ -32,7 +32,7 @@ class Kubeflow:
         self._run_name = run_name
 
     def plan(self) -> list[Planned]:
-        """See Service."""
+        """Every request of `submit`, in order."""
         requests, experiment = self._requests, "{experiment_id}"
         sent = [
             Planned(requests.healthz()),
@@ -45,7 +45,7 @@ class Kubeflow:
         return [*sent, Planned(find), Planned(create)]
 
     def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
-        """See Service."""
+        """Creates one run, or the schedule. See `Service`."""
         api.send(self._requests.healthz())
         experiment = self._experiment(api, patience)
         if self._scheduled:
@@ -59,11 +59,11 @@ class Kubeflow:
         return submitted
 
     def status(self, api: Api, run: str) -> RunStatus:
-        """See Service."""
+        """How a run is going."""
         return read(api.send(self._requests.get_run(run)))
 
     def run_link(self, run: str) -> str:
-        """See Service."""
+        """The page that shows a run."""
         return self._requests.link(f"runs/details/{run}")
 
     def _experiment(self, api: Api, patience: Patience) -> str:

@@ -15,7 +15,7 @@ _LOOKS, _SECONDS = 60, 2.0
 
 
 def plan_experiment(requests: Requests) -> list[Planned]:
-    """What `prepare` sends."""
+    """Plans the requests that `prepare` sends."""
     return [
         Planned(requests.find_store()),
         Planned(requests.create_store(), "where the project has no metadata store yet"),
@@ -55,7 +55,7 @@ def prepare(requests: Requests, api: Api, patience: Patience) -> None:
 
 
 def plan_membership(requests: Requests, job: str) -> list[Planned]:
-    """What `add` sends."""
+    """Plans the requests that `add` sends."""
     return [
         Planned(requests.get_job(job), "until the run has a context"),
         Planned(requests.add_to_experiment("{pipeline_run_context}")),

@@ -32,7 +32,7 @@ class Requests:
 
     @property
     def address(self) -> str:
-        """The server's."""
+        """The address of the server's API."""
         return self._project.address
 
     def create_job(self, job: str) -> HttpRequest:
@@ -60,11 +60,11 @@ class Requests:
         return self._request("GET", name)
 
     def find_experiment(self) -> HttpRequest:
-        """The target's experiment."""
+        """Asks for the target's experiment."""
         return self._request("GET", self._experiment)
 
     def create_experiment(self) -> HttpRequest:
-        """Makes it."""
+        """Creates the target's experiment."""
         name = str(self.target.experiment)
         body = {"displayName": name} | _EXPERIMENT
         return self._request("POST", f"{self._store}/contexts", {"contextId": name}, body)
@@ -143,15 +143,15 @@ class Schedules:
     key: str = "name"
 
     def create(self) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Creates the schedule, active."""
         return self.requests.create_schedule()
 
     def find(self) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Asks for the first page of the schedules of this name."""
         return self.requests.find_schedules()
 
     def existing(self, api: Api) -> list[Schedule]:
-        """See ScheduleRequests."""
+        """Lists all schedules of this name."""
         found = api.every(self.find(), "schedules", token=_PAGES)
         # The name is looked at again: what is found here is deleted.
         mine = [each for each in found if each.get("displayName") == self.requests.compiled.name]
@@ -161,19 +161,19 @@ class Schedules:
         ]
 
     def pause(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Pauses a schedule: it starts no more runs."""
         return self._on(schedule, ":pause")
 
     def resume(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Resumes a schedule: it starts runs again."""
         return self._on(schedule, ":resume")
 
     def delete(self, schedule: str) -> HttpRequest:
-        """See ScheduleRequests."""
+        """Deletes a schedule; its runs stay."""
         return HttpRequest("DELETE", self.requests.get(schedule).url)
 
     def link(self, schedule: str | None) -> str:
-        """See ScheduleRequests."""
+        """The page that shows a schedule; None: all of them."""
         return self.requests.link("schedules" if schedule is None else f"schedules/{schedule.rpartition('/')[2]}")
 
     def _on(self, schedule: str, action: str) -> HttpRequest:

@@ -49,7 +49,7 @@ class Vertex:
         self._in_experiment = target.experiment is not None
 
     def plan(self) -> list[Planned]:
-        """See Service."""
+        """Every request of `submit`, in order."""
         requests = self._requests
         if self._scheduled:
             return schedules.plan(Schedules(requests))
@@ -61,7 +61,7 @@ class Vertex:
         return [*look, *experiment.plan_experiment(requests), create, *membership]
 
     def submit(self, api: Api, patience: Patience, made: Callable[[Submitted], None]) -> Submitted:
-        """See Service."""
+        """Creates one run, or the schedule. See `Service`."""
         if self._scheduled:
             scheduled = self._schedule(api, patience)
             made(scheduled)
@@ -73,11 +73,11 @@ class Vertex:
         return changed(submitted, note=experiment.add(self._requests, api, self._run_name, patience))
 
     def status(self, api: Api, run: str) -> RunStatus:
-        """See Service."""
+        """How a run is going."""
         return read(api.send(self._requests.get_job(run)))
 
     def run_link(self, run: str) -> str:
-        """See Service."""
+        """The page that shows a run."""
         return self._requests.link(f"runs/{run}")
 
     def _run(self, api: Api, patience: Patience) -> Submitted:

@@ -40,7 +40,7 @@ def test_the_format_is_stated_or_taken_from_the_names(files: list[str], configur
         (["a.gz"], "a.gz: the name does not say", "set data.format"),
         (["a.csv", "b.parquet"], "a.csv is csv and b.parquet is parquet; one table has one format", "a glob"),
         (["a.csv", "b"], "b: the name does not say", "set data.format"),
-        (["a.parquet.gz"], "a.parquet.gz: a parquet file can't be read while it is packed", "unpack it"),
+        (["a.parquet.gz"], "a.parquet.gz: a parquet file can't be read while it is compressed", "decompress it"),
     ],
 )
 def test_names_that_do_not_tell_are_refused(files: list[str], message: str, hint: str) -> None:

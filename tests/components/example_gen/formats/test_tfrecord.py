@@ -107,7 +107,7 @@ def test_a_record_that_is_no_example_is_a_bad_row(tmp_path: Path) -> None:
     (rows,) = READER.read(Block(file, 0, 0, -1, 1))
     assert (rows.batch.to_pydict(), rows.places.tolist()) == ({"x": [[1], [3]]}, [1, 3])
     (bad,) = rows.bad
-    assert (bad.file, bad.place, bad.reason) == (file, 2, "expected a tf.Example, received 7 bytes that are none")
+    assert (bad.file, bad.place, bad.reason) == (file, 2, "expected a tf.Example, received 7 bytes that are not one")
     assert bad.text == b'{"record_base64": "Z2FyYmFnZQ=="}'
 
 

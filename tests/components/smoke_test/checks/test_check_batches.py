@@ -139,7 +139,7 @@ def test_a_variable_that_changes_with_each_call(step: float) -> None:
     (found,) = of(run(of_x(lambda x: np.full(len(x), 2 + step * next(calls)))), "repeatable")
     assert found.status == "failed"
     assert "a variable changes" in found.hint
-    assert (step == 0.1) or "moves one way" in found.received
+    assert (step == 0.1) or "drifts in one direction" in found.received
 
 
 def test_an_answer_that_depends_on_what_was_asked_before() -> None:

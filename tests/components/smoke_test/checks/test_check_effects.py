@@ -207,7 +207,7 @@ def test_one_answer_to_everything(check: Check) -> None:
         assert result.status == "failed"
         assert "for every row" in result.received
     assert check("constant")["constant"].received.startswith("[0.5, 0.5]")
-    assert check("constant", ROWS[:3] * 10)["constant"].received == "3 different rows among 30; it takes at least 8"
+    assert check("constant", ROWS[:3] * 10)["constant"].received == "3 different rows among 30; at least 8 are needed"
 
 
 def test_rows_of_one_class_may_all_be_certain(check: Check) -> None:
@@ -235,7 +235,7 @@ def test_a_feature_with_one_value_in_these_rows_says_nothing(check: Check) -> No
     rows = [{**row, "size": np.array([1.0], np.float32)} for row in ROWS]
     result = check("drops_size", rows, importance=IMPORTANCE)["feature_effect"]
     assert result.status == "passed"
-    assert result.received == "so it is for count, colour, shape"
+    assert result.received == "true of count, colour, shape"
 
 
 def test_sorted_rows_in_which_a_shuffle_moves_little(check: Check) -> None:

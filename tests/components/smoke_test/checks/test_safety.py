@@ -332,7 +332,7 @@ def test_a_path_that_is_computed(bad: Path, tmp_path: Path) -> None:
                     node.input[1] = "joined:output:0"
 
     failed = run(edited(bad / "table", tmp_path / "computed", computed))
-    assert "takes the name of its file from StringJoin joined, which is no asset" in failed["assets"].received
+    assert "takes the name of its file from StringJoin joined, which is not an asset" in failed["assets"].received
 
 
 def test_a_missing_asset(bad: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_refused_by_the_data_gate() -> None:
     tasks = DONE | {"DataStop": "FAILED", "Trainer": "", "Evaluator": "", "SmokeTest": "", "Pusher": ""}
     outcome = on_kubeflow("FAILED", tasks)
     assert outcome.state == "refused"
-    assert outcome.reason == f"DataGate: it said no, or DataStop itself failed; see their logs at {LINK}"
+    assert outcome.reason == f"DataGate: it refused the data, or DataStop itself failed; see their logs at {LINK}"
     outcome = on_vertex("FAILED", tasks | {"Pusher": "NOT_TRIGGERED"}, DataGate=gives("verdict", blessed=0.0))
     assert outcome == Outcome("refused", f"DataGate: it refuses the data; see its report at {LINK}")
 

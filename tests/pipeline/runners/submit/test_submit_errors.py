@@ -108,7 +108,7 @@ def test_a_run_that_was_not_made_is_not_made_twice(place: Place, quick: Patience
     place.server.fails(place.create_run, fault, times=99)
     error = failure(place, quick)
     assert "the run first was not found afterwards, so it was probably not created" in error.message
-    assert "where it is not there, submit again" in error.hint
+    assert "if it is not there, submit again" in error.hint
     assert place.runs == []
 
 
