@@ -89,7 +89,11 @@ class FeatureEncoder(BatchLayer):
     """
 
     def __init__(
-        self, inputs: Sequence[ModelInput], one_hot_max: int = 16, embedding_dim: int | None = None, **kwargs: Any
+        self,
+        inputs: Sequence[ModelInput],
+        one_hot_max: int = EncoderParams().one_hot_max,
+        embedding_dim: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(inputs, **kwargs)
         self.one_hot_max = one_hot_max

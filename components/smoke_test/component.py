@@ -10,6 +10,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.smoke_test.checks.ops import ALLOWED_OPS
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.executor import Executor
+from components.smoke_test.page import TEMPLATE
 
 ELSEWHERE = SmokeTestConfig(golden="optional", split="eval")
 """The configuration for a model of another trainer: no stored predictions, and the splits that TFX makes by default."""
@@ -57,7 +58,7 @@ class SmokeTest(BaseComponent):
         *(f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")),
     )
     """What the results depend on: these modules and what they import."""
-    CODE_FILES = (ALLOWED_OPS,)
+    CODE_FILES = (ALLOWED_OPS, TEMPLATE)
     """The data that this code reads."""
 
     def __init__(

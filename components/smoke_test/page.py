@@ -12,7 +12,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, Report
 from preprocessing.text import printable
 
-_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 FAMILIES: dict[str, tuple[CheckName, ...]] = {
     "Files, before anything is executed": ("schema", "ops", "paths", "assets", "fingerprint", "size"),
@@ -44,7 +44,7 @@ def render(report: Report, *, title: str) -> str:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"printable": partial(printable, keep="\n"), "number": _number, "seconds": _seconds}
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         report=report,
         counts=_counts(report.checks),

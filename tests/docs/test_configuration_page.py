@@ -32,7 +32,9 @@ def test_every_command_is_in_the_documents(command):
     [(name, option) for name in ("run", "init") for each in main.commands[name].params for option in each.opts[:1]],
 )
 def test_every_option_of_a_run_and_of_init_is_in_the_documents(command, option):
-    assert not option.startswith("-") or any(option in page.text for page in DOCUMENTS), command
+    assert not option.startswith("-") or any(
+        re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", page.text) for page in DOCUMENTS
+    ), command
 
 
 def yaml_blocks() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -34,6 +34,12 @@ def test_every_path_that_is_named_is_there(page: Page):
 
 
 @EACH
+def test_every_test_that_is_named_is_there(page: Page):
+    for file, function in page.named_tests():
+        assert re.search(rf"^def {function}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), function
+
+
+@EACH
 def test_prose_fits_120_columns(page: Page):
     assert [line for line in page.prose.splitlines() if len(line) > 120] == []
 

@@ -7,6 +7,9 @@ environment and the folder that the command would have.
 import contextlib
 import json
 import os
+import select
+import shlex
+import signal
 import subprocess
 import sys
 import traceback
@@ -14,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+_SECONDS = 900.0
+"""No command of a test takes longer."""
 _STEP = ["python", "-m", "pipeline.runners.container_entrypoint"]
 
 
@@ -33,7 +38,12 @@ class ForkServer:
     def __init__(self) -> None:
         # Not this process: it may have threads, and a fork of it would lack them.
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            start_new_session=True,  # to end it with what it runs
         )
 
     def step(self, arguments: list[str], environment: Mapping[str, str], folder: Path, log: Path) -> int:
@@ -68,6 +78,10 @@ class ForkServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+        ready, _, _ = select.select([self._process.stdout], [], [], _SECONDS)
+        if not ready:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise TimeoutError(f"no end after {_SECONDS:.0f} s: {what} {shlex.join(arguments)}")
         answer = self._process.stdout.readline()
         assert answer, "the server has died"
         return int(answer)

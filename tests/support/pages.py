@@ -86,12 +86,17 @@ class Page:
         for paragraph in re.split(r"\n\s*\n|\n(?=[-#\d])", self.prose):
             yield from re.split(r"(?<=[.:;!?]) ", " ".join(paragraph.split()))
 
+    def named_tests(self) -> Iterator[tuple[str, str]]:
+        """The tests that it names: file and function."""
+        yield from re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", self.text)
+
     def named_paths(self) -> Iterator[str]:
         """What it names in backticks that begins with a folder of the repository."""
         folders = "pipeline|components|models|preprocessing|data|deploy|docs|tests"
         for span in re.findall(r"`([^`\n]+)`", _FENCE.sub("", self.text)):
-            if re.fullmatch(rf"(?:{folders})/[\w./*-]*", span) and "/output/" not in f"{span}/":
-                yield span
+            named = re.fullmatch(rf"((?:{folders})/[\w./*-]*)(?:::\w+)?", span)
+            if named and "/output/" not in f"{span}/":
+                yield named[1]
         for block in self.blocks:
             if block.language in SHELL:
                 yield from re.findall(rf"(?<![\w./-])(?:{folders})/[\w./-]+\.(?:py|yaml|csv|parquet)\b", block.code)
