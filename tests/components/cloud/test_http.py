@@ -149,7 +149,7 @@ def test_a_get_is_repeated_after_a_lost_answer(server: RestServer, waits: list[f
         (HTML, "HTTP 200, a page in HTML instead of JSON"),
         (Reply(201, "<p>Created"), "HTTP 201, a page in HTML instead of JSON"),
         (Reply(200, {"name": "a thing"}, cut=True), "the connection broke"),
-        (Reply(200, "[1]"), "no JSON object"),
+        (Reply(200, "[1]"), "not a JSON object"),
         ("drop", "the connection broke"),
         ("hang", "no answer within 0.5 s"),
     ],
@@ -293,7 +293,11 @@ def test_a_token_may_go_to_this_machine_or_encrypted(address: str) -> None:
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("https://me:secret@example.com", "user or a password"), ("https://", "no URL"), ("https://a:b:c", "no URL")],
+    [
+        ("https://me:secret@example.com", "user or a password"),
+        ("https://", "not a URL"),
+        ("https://a:b:c", "not a URL"),
+    ],
 )
 def test_an_address_that_can_not_be(address: str, words: str) -> None:
     with pytest.raises(UserError, match=words) as caught:

@@ -123,7 +123,7 @@ def test_dates_in_folders_of_their_own(tmp_path: Path) -> None:
 
 def test_no_such_date(tmp_path: Path) -> None:
     root = touch(tmp_path, "2013-02-30/a.csv")
-    with pytest.raises(UserError, match="'2013-02-30' is no date"):
+    with pytest.raises(UserError, match="'2013-02-30' is not a date"):
         resolved(root + "{DATE}/*.csv")
 
 

@@ -145,13 +145,13 @@ def test_every_changed_byte_is_found(tmp_path: Path) -> None:
         damaged[position] ^= 0x10
         Path(file).write_bytes(damaged)
         record = 1 if position < len(content) // 2 else 2
-        with pytest.raises(UserError, match=rf"t\.tfrecord: record {record}: .*checksum.* does not fit"):
+        with pytest.raises(UserError, match=rf"t\.tfrecord: record {record}: .*checksum.* does not match"):
             list(READER.read(Block(file, 0, 0, -1, 1)))
 
 
 def test_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.tfrecord").write_text("a,b\n1,2\n3,4\n5,6\n")
-    with pytest.raises(UserError, match=r"a\.tfrecord: record 1: no TFRecord file"):
+    with pytest.raises(UserError, match=r"a\.tfrecord: record 1: not a TFRecord file"):
         list(READER.plan(str(tmp_path / "a.tfrecord")))
 
 

@@ -85,7 +85,7 @@ class Model(tf.Module):
 
         @tf.function(input_signature=[BY_FEATURE])
         def by_feature(inputs: Tensors) -> Tensors:
-            # What is no row's own: two words, and a number.
+            # What does not belong to a row: two words, and a number.
             return {
                 "value": self.value(inputs) + 0.0 * inputs["factor"],
                 "names": tf.constant(["a", "b"]),

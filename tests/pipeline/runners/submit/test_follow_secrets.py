@@ -45,4 +45,4 @@ def test_a_token_in_the_errors_of_a_run_and_its_steps(place: Place, caplog: pyte
         assert outcome.reason.startswith(f"{step}the proxy refused: Authorization: Bearer [token]")
         assert_hidden(outcome.reason)
     assert_hidden(caplog.text)
-    assert "a state Bearer [token]" in caplog.text
+    assert "the state Bearer [token]" in caplog.text

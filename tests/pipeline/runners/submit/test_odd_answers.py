@@ -148,7 +148,7 @@ def test_unknown_states_may_be_numbers_beside_text(place: Place, caplog: pytest.
     running = of_run(place, "DREAMING", named(place, "Trainer", state=4))
     outcome = followed(place, running, of_run(place, 3.5, None), {"state": failed(place)})
     assert outcome.state == "failed"
-    warned = [each.split("a state ")[1].split(",")[0] for each in caplog.messages]
+    warned = [each.split("the state ")[1].split(",")[0] for each in caplog.messages]
     assert warned == ["4", "DREAMING", "3.5"]
 
 

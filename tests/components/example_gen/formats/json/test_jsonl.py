@@ -136,7 +136,7 @@ BAD_LINES = [
     (b'{"a": Inf}', ["invalid JSON"]),
     (b"[1]", ["expected a JSON object, received a list"]),
     (b"17", ["expected a JSON object, received 17"]),
-    (b'{"a": 1, "a": 2}', ["'a' stands twice"]),
+    (b'{"a": 1, "a": 2}', ["'a' occurs twice"]),
     (b'{"a": "\0"}', ["NUL"]),
     (b'{"a": "\xfc"}', ["0xfc", "utf-8"]),
     (b'{"a": "\\ud800"}', ["surrogate"]),
