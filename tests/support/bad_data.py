@@ -141,7 +141,7 @@ class Ended:
         blocking = [each for each in self.result["data_gate"]["findings"] if each["severity"] == "block"]
         # The table ends after twelve; the report has them all.
         for finding, line in zip(blocking[:12], lines, strict=True):
-            assert line.startswith(f"  block {finding['rule']}")
+            assert line.startswith(f"  block {finding['check']}")
             assert (finding["feature"] or "") in line
             assert finding["hint"]
             assert finding["hint"] in line
