@@ -9,15 +9,16 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from preprocessing.errors import UserError
-from preprocessing.text import one_line, printable
+from preprocessing.text import one_line, printable, shortened
 
-_GIVEN_UP = frozenset({408, 499})
+GIVEN_UP = frozenset({408, 499})
 """The statuses of a server or proxy that waited no longer: for the request, or for whoever does the work."""
-_LASTING = frozenset({501, 505, 511})
+LASTING = frozenset({501, 505, 511})
 """The statuses of 500 and more that stay: no such method, no such version of HTTP, a network that wants a login."""
 _SLOWER = 429
 _LONGEST_MESSAGE = 300
 _LOGIN = "probably a login page"
+_NOT_THE_API = "check the address: it must be the service's API, not a login or proxy page"
 
 
 class AnswerError(Exception):
@@ -78,22 +79,22 @@ class HttpAnswer:
         if 300 <= self.status < 400:
             # Without the query, which may hold a ticket.
             place = re.split("[?#]", self.location)[0]
-            self._fail(f"a redirect to {self._said(place) or 'nowhere'}: {_LOGIN}")
+            self._fail(f"a redirect to {self._said(place) or 'nowhere'}: {_LOGIN}", hint=_NOT_THE_API)
         html = "html" in self.kind or self.content.lstrip()[:1] == "<"
         if not 200 <= self.status < 300:
             self._fail("a page in HTML" if html else self._message())
         if html:
-            self._fail(f"a page in HTML instead of JSON: {_LOGIN}")
+            self._fail(f"a page in HTML instead of JSON: {_LOGIN}", hint=_NOT_THE_API)
         answer = _parsed(self.content or "{}")
         if not isinstance(answer, dict):
             self._fail(f"not a JSON object: {self._said(self.content, 60)!r}", passing=True)
         return answer
 
-    def _fail(self, what: str, *, passing: bool | None = None) -> NoReturn:
+    def _fail(self, what: str, *, passing: bool | None = None, hint: str = "") -> NoReturn:
         status = self.status
-        failing = status >= 500 or status in _GIVEN_UP
+        failing = status >= 500 or status in GIVEN_UP
         if passing is None:
-            passing = (failing or status == _SLOWER) and status not in _LASTING
+            passing = (failing or status == _SLOWER) and status not in LASTING
         raise AnswerError(
             f"HTTP {status}, {what}",
             status=status,
@@ -102,6 +103,7 @@ class HttpAnswer:
             # server behind it.
             maybe_done=failing or 200 <= status < 300,
             wait=self.wait if passing else None,
+            hint=hint,
         )
 
     def _message(self) -> str:
@@ -171,7 +173,8 @@ def error_text(error: object) -> str:
 
 def said(text: str, longest: int = _LONGEST_MESSAGE) -> str:
     """Somebody else's text in one printable line, shortened to `longest` characters."""
-    return printable(one_line(text, longest))
+    # First escaped, then shortened: an escape is longer than what it stands for.
+    return shortened(printable(one_line(text)), longest)
 
 
 def retry_after(value: str, now: float) -> float | None:

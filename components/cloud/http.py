@@ -94,7 +94,13 @@ class Api:
     """One server's REST API. A context manager."""
 
     def __init__(
-        self, address: str, credentials: Credentials, hints: Mapping[int, str], patience: Patience | None = None
+        self,
+        address: str,
+        credentials: Credentials,
+        hints: Mapping[int, str],
+        patience: Patience | None = None,
+        *,
+        again: str = "",
     ) -> None:
         """Nothing is sent yet.
 
@@ -103,6 +109,8 @@ class Api:
           credentials: whose token is sent along.
           hints: the next step by HTTP status, where this server's differs from the usual; 0 is for no whole answer.
           patience: None is the usual.
+          again: what to do after the next step of a failure that has its own, for example "run the step again"; empty
+            where that goes without saying.
 
         Raises:
           UserError: the address holds a user or a password; the credentials have a token, and it would go over the
@@ -111,6 +119,7 @@ class Api:
         self._credentials = credentials
         self._hints = _HINTS | dict(hints)
         self._patience = patience or Patience()
+        self._again = f", then {again}" if again else ""
         check(address, token=credentials.token() is not None)
         timeout = httpx.Timeout(self._patience.read_seconds, connect=self._patience.connect_seconds)
         self._http = connection.client(address, timeout)
@@ -236,7 +245,7 @@ class Api:
         return content.decode("utf-8-sig", "replace")
 
     def _fail(self, request: HttpRequest, error: AnswerError, maybe_done: bool) -> NoReturn:
-        hint = error.hint or self._hints.get(error.status or 0, "")
+        hint = f"{error.hint}{self._again}" if error.hint else self._hints.get(error.status or 0, "")
         if not hint:
             hint = "see the server's message" if error.status and not error.passing else _LATER
         if error.wait:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.cloud.answers import error_text, said
+from components.cloud.answers import GIVEN_UP, LASTING, error_text, said
 from components.cloud.credentials import of_google
 from components.cloud.google_login import TOKEN_VARIABLE
 from components.cloud.http import Api, HttpRequest, Patience, RequestError
@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 _LOG_IN = f"run as a service account, or `gcloud auth application-default login`, or set {TOKEN_VARIABLE}"
 _LOOK = "check in the console whether it was done; if it was not, run the step again"
+_CORRECT = "correct what the message names, then run the step again"
 _PATIENCE = Patience(first_wait=2)
 """Nobody sits in front of a step, and its retry costs a new pod."""
 _POLL_SECONDS = 5.0
@@ -69,7 +70,9 @@ class VertexApi(Api):
         Raises:
           UserError: see Api.
         """
-        super().__init__(project.address, of_google(_LOG_IN), _hints(project.id), patience or _PATIENCE)
+        super().__init__(
+            project.address, of_google(_LOG_IN), _hints(project.id), patience or _PATIENCE, again="run the step again"
+        )
         self.location = project.location
         self._project = project
 
@@ -129,7 +132,7 @@ class VertexApi(Api):
         if state.get("error") is not None:
             raise UserError(
                 f"{what}: {error_text(state['error']) or 'failed without a message'}",
-                hint="correct what the message names, then run the step again",
+                hint=_CORRECT,
             )
         response: Json = state.get("response") or {}
         return response
@@ -137,14 +140,22 @@ class VertexApi(Api):
 
 def _hints(project: str) -> dict[int, str]:
     """The next step in a pipeline's step, by HTTP status."""
+    refused = dict.fromkeys(set(range(400, 500)) - GIVEN_UP, _CORRECT)
+    unknown = dict.fromkeys(LASTING, "check the region and api_endpoint, then run the step again")
+    given_up = dict.fromkeys(GIVEN_UP, "run the step again later")
     at_vertex = dict.fromkeys((500, 502, 503, 504), "the fault is at Vertex AI: run the step again later")
-    return at_vertex | {
-        0: "check the network, the region and api_endpoint, then run the step again",
-        400: "correct what the message names, then run the step again",
-        401: f"give the step a service account, or a token that has not expired ({TOKEN_VARIABLE})",
-        403: f"give the step's service account the role roles/aiplatform.user in the project {project}, and enable "
-        "aiplatform.googleapis.com there",
-        404: f"check the region, api_endpoint, and the project's ID: {project}",
-        409: "another run changed the same model at this moment: run the step again",
-        429: "the project's quota is used up: run the step again later, or ask for more",
-    }
+    return (
+        refused
+        | unknown
+        | given_up
+        | at_vertex
+        | {
+            0: "check the network, the region and api_endpoint, then run the step again",
+            401: f"give the step a service account, or a token that has not expired ({TOKEN_VARIABLE})",
+            403: f"give the step's service account the role roles/aiplatform.user in the project {project}, and enable "
+            "aiplatform.googleapis.com there",
+            404: f"check the region, api_endpoint, and the project's ID: {project}",
+            409: "another run changed the same model at this moment: run the step again",
+            429: "the project's quota is used up: run the step again later, or ask for more",
+        }
+    )

@@ -234,7 +234,15 @@ def test_a_login_page_is_named(server: RestServer, waits: list[float]) -> None:
     server.fails(".*", HTML)
     error = failure(api(server, waits), get(server))
     assert "HTTP 200, a page in HTML instead of JSON: probably a login page" in error.message
+    assert error.hint == "check the address: it must be the service's API, not a login or proxy page"
     assert (error.maybe_done, error.passing, waits) == (False, False, [])
+
+
+def test_what_the_server_says_is_as_short_as_promised(server: RestServer, waits: list[float]) -> None:
+    server.fails(".*", Reply(400, {"message": "\x1b" * 400}))
+    message = failure(api(server, waits), get(server)).message
+    assert len(message.partition("HTTP 400, ")[2]) == 300
+    assert message.isprintable()
 
 
 def test_a_redirect_is_not_followed(server: RestServer, waits: list[float]) -> None:

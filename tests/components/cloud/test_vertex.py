@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.environment import clear
+from support.proxy import refusing
 from support.rest_server import closed_port
 from support.vertex_registry import LOCATION, Registry, error, serving
 
@@ -63,9 +65,13 @@ def test_the_region_has_an_address_of_its_own() -> None:
         (401, 1, "a token that has not expired"),
         (403, 1, "roles/aiplatform.user in the project shop"),
         (400, 1, "correct what the message names"),
+        (408, 4, "run the step again later"),
         (409, 1, "run the step again"),
+        (413, 1, "correct what the message names, then run the step again"),
+        (422, 1, "correct what the message names, then run the step again"),
         (429, 4, "quota"),
         (500, 4, "the fault is at Vertex AI"),
+        (501, 1, "check the region and api_endpoint, then run the step again"),
         (503, 4, "the fault is at Vertex AI"),
     ],
 )
@@ -80,6 +86,27 @@ def test_a_no_is_one_line_with_the_next_step(
     assert "a-secret" not in str(caught.value)
     assert len(registry.asked) == times
     assert waits == [2, 4, 8][: times - 1]
+
+
+@pytest.mark.parametrize(("status", "words"), [(200, "a page in HTML instead of JSON"), (302, "a redirect to nowhere")])
+def test_a_login_page_is_told_from_the_api(registry: Registry, api: VertexApi, status: int, words: str) -> None:
+    registry.faults = [(status, "<html>Who are you?</html>")]
+    with pytest.raises(UserError) as caught:
+        api.get(MODEL)
+    assert caught.value.message.endswith(f"HTTP {status}, {words}: probably a login page")
+    assert caught.value.hint == (
+        "check the address: it must be the service's API, not a login or proxy page, then run the step again"
+    )
+
+
+def test_behind_a_proxys_refusal_too_the_step_is_run_again(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-secret")
+    with refusing(403) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+        with asking("https://example.com", waits) as api, pytest.raises(UserError) as caught:
+            api.get(MODEL)
+    assert caught.value.hint.endswith("or name the server in NO_PROXY, then run the step again")
 
 
 def test_what_passes_by_itself_is_asked_again(registry: Registry, api: VertexApi, waits: list[float]) -> None:
