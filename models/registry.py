@@ -13,6 +13,7 @@ from models.inputs import zero_batch
 from preprocessing.errors import UserError
 from preprocessing.features import ModelInput
 from preprocessing.nearest import nearest
+from preprocessing.text import named
 
 ModelBuilder = Callable[[tuple[ModelInput, ...], Head, Any], keras.Model]
 """`build_model(inputs, head, params) -> keras.Model`, uncompiled. `params` is the family's typed section for
@@ -54,7 +55,7 @@ def resolve(family: str) -> ModelBuilder:
         module = importlib.import_module(module_name)
     except Exception as error:  # importing runs the user's code, which may raise anything
         raise UserError(
-            f"{family!r} cannot be imported: {_one_line(error)}",
+            f"{family!r} cannot be imported: {named(error)}",
             field=("model", "family"),
             hint=f"check that `python -c 'import {module_name}'` works in this environment",
         ) from error
@@ -114,15 +115,9 @@ def _attempt(what: str, action: Callable[[], Any]) -> Any:
         raise
     except Exception as error:  # the user's code may raise anything
         raise UserError(
-            f"{what} raised {_one_line(error)}",
+            f"{what} raised {named(error)}",
             hint="check model.params; --debug shows where it was raised",
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    """The error's type and the first line of its message."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _describe(outputs: Any) -> str:

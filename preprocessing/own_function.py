@@ -10,6 +10,7 @@ import tensorflow as tf
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import RESERVED_SUFFIX
+from preprocessing.text import named
 
 Inputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
 Outputs: TypeAlias = dict[str, tf.Tensor]
@@ -51,7 +52,7 @@ def _imported(path: str) -> Callable[..., Any]:
         function = getattr(importlib.import_module(module), name)
     except Exception as error:  # importing runs the user's code, which may raise anything
         raise UserError(
-            f"{path!r} can't be imported: {_one_line(error)}",
+            f"{path!r} can't be imported: {named(error)}",
             field=("features", "preprocessing_fn"),
             hint=f"check that `python -c 'import {module}'` works in this environment; a package of yours is installed "
             "into it by `pip install -e .`",
@@ -76,16 +77,10 @@ def _explained(error: Exception, path: str, inputs: Inputs, features: FeaturesCo
             hint=f"add {missing!r} to features.preprocessing_columns, so that it becomes a serving input",
         )
     return UserError(
-        f"{path} raised {_one_line(error)}",
+        f"{path} raised {named(error)}",
         field=("features", "preprocessing_fn"),
         hint=f"it was given the columns {list(features.columns())}; --debug shows where it was raised",
     )
-
-
-def _one_line(error: Exception) -> str:
-    """The error's type and the first line of its message."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _check(key: object, tensor: object, path: str, inputs: Inputs) -> None:

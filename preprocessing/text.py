@@ -14,10 +14,10 @@ _CUT = "..."
 def shortened(text: str, most: int) -> str:
     """The text in at most `most` characters; what was cut off the end is replaced by three dots.
 
-    >>> shortened("abcdefgh", 6)
-    'abc...'
+    >>> shortened("abcdefgh", 6), shortened("abcdefgh", 2)
+    ('abc...', '..')
     """
-    return text if len(text) <= most else text[: most - len(_CUT)] + _CUT
+    return text if len(text) <= most else text[: max(0, most - len(_CUT))] + _CUT[:most]
 
 
 def one_line(text: object, most: int | None = None) -> str:
@@ -33,12 +33,26 @@ def one_line(text: object, most: int | None = None) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the error's type where it has no message.
+    """The first line of an error's message that is not blank, or the error's type where it has no message.
 
     >>> first_line(ValueError("no number" + chr(10) + "in line 3")), first_line(MemoryError())
     ('no number', 'MemoryError')
     """
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return _message(error) or type(error).__name__
+
+
+def named(error: BaseException) -> str:
+    """The error's type, and the first line of its message where it has one.
+
+    >>> named(ValueError("no number" + chr(10) + "in line 3")), named(MemoryError())
+    ('ValueError: no number', 'MemoryError')
+    """
+    message = _message(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "")
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -89,14 +103,19 @@ def listed(items: Sequence[_T], most: int = 30, form: Callable[[_T], str] = str)
     return ", ".join(map(form, items[:most])) + more
 
 
-def sentences(texts: Sequence[str], most: int) -> str:
+def sentences(items: Sequence[_T], most: int, form: Callable[[_T], str] = str) -> str:
     """The first of several statements in one line, and how many more there are.
+
+    Args:
+      items: statements, or what they are about.
+      most: how many of them are written out.
+      form: how one of them is written.
 
     >>> sentences(["x is 3", "y is missing", "z is text"], 2)
     'x is 3; y is missing (and 1 more)'
     """
-    more = f" (and {len(texts) - most} more)" if len(texts) > most else ""
-    return "; ".join(texts[:most]) + more
+    more = f" (and {len(items) - most} more)" if len(items) > most else ""
+    return "; ".join(map(form, items[:most])) + more
 
 
 def either(names: Iterable[str]) -> str:

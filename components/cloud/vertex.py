@@ -144,18 +144,16 @@ def _hints(project: str) -> dict[int, str]:
     unknown = dict.fromkeys(LASTING, "check the region and api_endpoint, then run the step again")
     given_up = dict.fromkeys(GIVEN_UP, "run the step again later")
     at_vertex = dict.fromkeys((500, 502, 503, 504), "the fault is at Vertex AI: run the step again later")
-    return (
-        refused
-        | unknown
-        | given_up
-        | at_vertex
-        | {
-            0: "check the network, the region and api_endpoint, then run the step again",
-            401: f"give the step a service account, or a token that has not expired ({TOKEN_VARIABLE})",
-            403: f"give the step's service account the role roles/aiplatform.user in the project {project}, and enable "
-            "aiplatform.googleapis.com there",
-            404: f"check the region, api_endpoint, and the project's ID: {project}",
-            409: "another run changed the same model at this moment: run the step again",
-            429: "the project's quota is used up: run the step again later, or ask for more",
-        }
-    )
+    return {
+        **refused,
+        **unknown,
+        **given_up,
+        **at_vertex,
+        0: "check the network, the region and api_endpoint, then run the step again",
+        401: f"give the step a service account, or a token that has not expired ({TOKEN_VARIABLE})",
+        403: f"give the step's service account the role roles/aiplatform.user in the project {project}, and enable "
+        "aiplatform.googleapis.com there",
+        404: f"check the region, api_endpoint, and the project's ID: {project}",
+        409: "another run changed the same model at this moment: run the step again",
+        429: "the project's quota is used up: run the step again later, or ask for more",
+    }

@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.artifacts.splits import STATISTICS_FILE, split_folder
 from preprocessing.config import Label
 from preprocessing.errors import UserError
+from preprocessing.text import listed
 
 _HINT = "give the table more rows, or the split more of them (data.split), or split it yourself (data.inputs)"
 
@@ -76,7 +77,6 @@ def _check_classes(
         unknown = [f"{value:g}" for value in extremes if not low <= value <= high]
     if unknown:
         raise UserError(
-            f"split {split!r}: the label {column!r} has a class that no training row has: "
-            f"{', '.join(map(repr, unknown[:5]))}" + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""),
+            f"split {split!r}: the label {column!r} has a class that no training row has: {listed(unknown, 5, repr)}",
             hint="name all classes in features.label.classes, or give the training split more rows (data.split)",
         )

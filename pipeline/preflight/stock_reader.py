@@ -23,6 +23,7 @@ from components.example_gen.sources import resolve_spans
 from pipeline.preflight.first_rows import Mismatch
 from pipeline.preflight.table_files import TableReader, source_files, table_format
 from preprocessing.errors import UserError
+from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +86,7 @@ def _pattern(source: str, files: Sequence[Path]) -> str:
         odd = "**" in pattern or "[[]" in pattern or (folder and _MAGIC.intersection(source))
         alone = not odd and matched == set(files)
     if not alone:
-        shown = ", ".join(file.name for file in files[:3]) + (", ..." if len(files) > 3 else "")
+        shown = listed([file.name for file in files], 3)
         raise UserError(
             f"{source}: reader: tfx finds files by one pattern; expected one that matches the table's files "
             f"({shown}) and no others, received {pattern}",
@@ -129,13 +130,13 @@ def _check_csv(file: Path, columns: list[str], first: list[str]) -> None:
     if read != columns or "" in read:
         raise UserError(
             f"{file}: reader: tfx splits the first line at every comma, quoted or not; expected the {len(columns)} "
-            f"columns {_listed(columns)}, received {_listed(read)}",
+            f"columns {_columns(columns)}, received {_columns(read)}",
             hint=f"give every column a name without quotation marks, or {_ARROW}",
         )
     if columns != first:
         raise UserError(
             f"{file}: reader: tfx needs the columns of all files in one order; expected that of the first file, "
-            f"{_listed(first)}, received {_listed(columns)}",
+            f"{_columns(first)}, received {_columns(columns)}",
             hint=f"write the files alike, or {_ARROW}",
         )
 
@@ -251,5 +252,5 @@ def _integer_mismatch(cells: Sequence[tuple[int, str]], role: Role, date_format:
     return None
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name[:40]) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+def _columns(names: Sequence[str]) -> str:
+    return listed(names, 6, lambda name: quoted(name, 40))

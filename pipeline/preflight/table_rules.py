@@ -13,6 +13,7 @@ from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, TablePr
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
+from preprocessing.text import listed, sentences
 
 MIN_ROWS = 10
 """A table with fewer rows can't be split into train, eval and test."""
@@ -32,9 +33,9 @@ def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> N
             continue
         what = {"class": "label column", "target": "label column", "weight": "weight column", "key": "column"}
         close = nearest(name, columns)
-        shown = ", ".join(repr(column) for column in columns[:20]) + (", ..." if len(columns) > 20 else "")
         raise UserError(
-            f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are {shown}",
+            f"{source}: {what.get(role, 'feature')} {name!r} is not in the table; its columns are "
+            f"{listed(columns, 20, repr)}",
             hint=f"did you mean {close!r}?" if close else "change the name in the configuration, or the table",
         )
 
@@ -48,10 +49,10 @@ def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[st
     lacking = [name for name in first[1] if name not in other[1]]
     extra = [name for name in other[1] if name not in first[1]]
     if lacking or extra:
-        differences = [f"it lacks {', '.join(map(repr, lacking))}"] if lacking else []
-        differences += [f"it also has {', '.join(map(repr, extra))}"] if extra else []
+        differences = [f"it lacks {listed(lacking, form=repr)}"] if lacking else []
+        differences += [f"it also has {listed(extra, form=repr)}"] if extra else []
         raise UserError(
-            f"{other[0]}: other columns than in {first[0]}: {'; '.join(differences)}",
+            f"{other[0]}: other columns than in {first[0]}: {sentences(differences, 2)}",
             hint="all files of a table, and all splits, need the same columns",
         )
 
@@ -64,7 +65,7 @@ def check_rows(table: TableProfile, label: str) -> None:
     """
     for split, profiles in table.splits.items():
         rows = table.rows(split)
-        where = ", ".join(str(profile.file) for profile in profiles[:3]) + (", ..." if len(profiles) > 3 else "")
+        where = listed([profile.file for profile in profiles], 3)
         if rows == 0:
             what = "the table" if split == "all" else f"the {split} split"
             raise UserError(
@@ -182,10 +183,9 @@ def _check_scale(table: TableProfile, label: Label, column: ColumnProfile) -> No
 def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> None:
     if label.classes is None:
         if label.task == "binary" and len(column.counts) != 2:
-            shown = ", ".join(repr(value) for value in sorted(column.counts)[:10])
             raise UserError(
                 f"the label {label.column!r} is binary by the configuration, and has {len(column.counts)} values: "
-                f"{shown}",
+                f"{listed(sorted(column.counts), 10, repr)}",
                 hint="set features.label.task to multiclass, or correct the values",
             )
         _check_learnt_classes(table, label.column)
@@ -193,12 +193,14 @@ def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> 
     unknown = [value for value in column.counts if value not in label.classes]
     if not unknown:
         return
-    places = [f"{table.place(label.column, partial(eq, value))[0]}: {value!r}" for value in unknown[:5]]
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+
+    def place(value: str) -> str:
+        return f"{table.place(label.column, partial(eq, value))[0]}: {value!r}"
+
     close = nearest(unknown[0], label.classes)
     raise UserError(
         f"the label {label.column!r} has values that are not among features.label.classes "
-        f"({', '.join(map(repr, label.classes))}): {'; '.join(places)}{more}",
+        f"({listed(label.classes, form=repr)}): {sentences(unknown, 5, place)}",
         hint=(f"did the table mean {close!r}? " if close else "") + "add the values to classes, or correct the rows",
     )
 

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing import text
-from preprocessing.text import either, first_line, listed, one_line, printable, quoted, sentences, shortened
+from preprocessing.text import either, first_line, listed, named, one_line, printable, quoted, sentences, shortened
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
     result = doctest.testmod(text)
-    assert (result.failed, result.attempted) == (0, 10)
+    assert (result.failed, result.attempted) == (0, 11)
 
 
-@given(st.text(), st.integers(3, 40))
+@given(st.text(), st.integers(0, 40))
 def test_a_shortened_text_is_its_beginning_and_never_too_long(whole: str, most: int) -> None:
     short = shortened(whole, most)
     assert len(short) <= most
-    assert short == whole or (len(whole) > most and short == whole[: most - 3] + "...")
+    assert short == whole or (len(whole) > most and short == whole[: max(0, most - 3)] + "..."[:most])
 
 
 @given(st.text())
@@ -63,6 +63,8 @@ def test_the_rest_of_a_list_is_counted_only_where_there_is_one() -> None:
 def test_an_error_without_a_message_says_its_type() -> None:
     assert first_line(ValueError()) == "ValueError"
     assert first_line(ValueError("a\nb")) == "a"
+    assert first_line(ValueError("\n \nb")) == named(ValueError("b")).removeprefix("ValueError: ") == "b"
+    assert named(ValueError("\n")) == first_line(ValueError("\n")) == "ValueError"
 
 
 def test_two_alternatives_have_no_comma() -> None:
