@@ -4,6 +4,8 @@ It lives in the lowest package because every layer raises it; only the command l
 without a stack trace and turns it into an exit code.
 """
 
+from preprocessing.text import without_passwords
+
 FieldPath = tuple[str | int, ...]
 """A field of the configuration by its keys and list positions."""
 
@@ -20,18 +22,19 @@ def sentence(message: str, *, field: FieldPath = (), expected: str = "", receive
       message: what is wrong.
       field: the field that is wrong.
       expected: what it may be, to be read after "expected".
-      received: the value, as plain data; None for none.
+      received: the value, as plain data; None for none. Passwords in it are hidden.
     """
     text = "; ".join(part for part in (message, f"expected {expected}" if expected else "") if part)
     if received is not None:
-        text += f", received {received!r}"
+        text = ", ".join(part for part in (text, f"received {without_passwords(repr(received))}") if part)
     return f"{dotted(field)}: {text}" if field else text
 
 
 class UserError(Exception):
     """A mistake in a configuration, a table or the surroundings, worded for the person who can fix it.
 
-    Whoever handles the error reads these attributes; the whole text is put together in `__str__` alone.
+    Whoever handles the error reads these attributes. The whole text is the exception's only argument: Beam makes a new
+    error of that alone, by which it says where in a pipeline the first one was raised.
 
     Attributes:
       message: what is wrong, and with which file. It names no field that `field` names.
@@ -50,16 +53,13 @@ class UserError(Exception):
         received: object = None,
         hint: str = "",
     ) -> None:
-        super().__init__(message)
+        text = sentence(message, field=field, expected=expected, received=received)
+        super().__init__(f"{text}\n  next: {hint}" if hint else text)
         self.message = message
         self.field = field
         self.expected = expected
         self.received = received
         self.hint = hint
-
-    def __str__(self) -> str:
-        text = sentence(self.message, field=self.field, expected=self.expected, received=self.received)
-        return f"{text}\n  next: {self.hint}" if self.hint else text
 
 
 class RefusedError(UserError):

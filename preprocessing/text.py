@@ -4,11 +4,15 @@ Names, values and messages come from data, models and servers, so they may be lo
 module imports nothing of ours and lies in preprocessing/ because every other folder may import that.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 _T = TypeVar("_T")
 _CUT = "..."
+# Also without a scheme, as in user:password@registry/image; not registry:NAME@ALIAS.
+_PASSWORD = re.compile(r"(//[^/@\s:\"]*:)[^/@\s\"]+@|([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)(?=[^\s\"]*[/.]|[^\s\"]*:)")
+"""A password in a URL, and what stands before it."""
 
 
 def shortened(text: str, most: int) -> str:
@@ -68,6 +72,15 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def without_passwords(text: str) -> str:
+    """The text with three asterisks in place of the password of every URL in it.
+
+    >>> without_passwords("postgresql://me:secret@host/db")
+    'postgresql://me:***@host/db'
+    """
+    return _PASSWORD.sub(r"\1\2***@", text)
 
 
 def decoded(value: bytes) -> str:

@@ -1,14 +1,13 @@
 """What is wrong with a configuration: each problem with its place, collected into one error."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import FieldPath, UserError, dotted
-from preprocessing.text import listed, shortened
+from preprocessing.text import listed, shortened, without_passwords
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Problem:
 
     def _place(self) -> str:
         if self.override:
-            return self.option or f"--set {self.override}"
+            return self.option or f"--set {without_passwords(self.override)}"
         if self.file is None:
             return ""
         return f"{shown(self.file)}:{self.line}" if self.line else shown(self.file)
@@ -84,7 +83,4 @@ def shown(path: Path) -> str:
 
 def brief(value: Any) -> str:
     """The value as one short line of JSON; without the password, where there is one in a URL."""
-    text = json.dumps(value, ensure_ascii=False)
-    # Also without a scheme, as in user:password@registry/image; not registry:NAME@ALIAS.
-    text = re.sub(r"([^/@\s:\"]*:)[^/@\s\"]+@(?!sha256:)(?=[^\s\"]*[/.]|[^\s\"]*:)", r"\1***@", text)
-    return shortened(text, 60)
+    return shortened(without_passwords(json.dumps(value, ensure_ascii=False)), 60)

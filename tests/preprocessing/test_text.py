@@ -7,12 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing import text
-from preprocessing.text import either, first_line, listed, named, one_line, printable, quoted, sentences, shortened
+from preprocessing.text import (
+    either,
+    first_line,
+    listed,
+    named,
+    one_line,
+    printable,
+    quoted,
+    sentences,
+    shortened,
+    without_passwords,
+)
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
     result = doctest.testmod(text)
-    assert (result.failed, result.attempted) == (0, 11)
+    assert (result.failed, result.attempted) == (0, 12)
 
 
 @given(st.text(), st.integers(0, 40))
@@ -58,6 +69,22 @@ def test_the_rest_of_a_list_is_counted_only_where_there_is_one() -> None:
     assert listed([str(n) for n in range(31)]).endswith("28, 29 and 1 more")
     assert sentences(["a", "b"], 2) == "a; b"
     assert sentences(["a", "b", "c"], 1) == "a (and 2 more)"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("{'a': ['gs://u:secret@h/x']}", "{'a': ['gs://u:***@h/x']}"),
+        ("u:secret@registry.example.com/image", "u:***@registry.example.com/image"),
+        ("{url: postgresql://u:secret@localhost}", "{url: postgresql://u:***@localhost}"),
+        ("{url: postgresql://u:secret@h/x, query: SELECT 1}", "{url: postgresql://u:***@h/x, query: SELECT 1}"),
+        ("registry:orders@champion", "registry:orders@champion"),
+        ("image:1.0@sha256:0123", "image:1.0@sha256:0123"),
+        ("https://h:80/a@b", "https://h:80/a@b"),
+    ],
+)
+def test_only_passwords_are_hidden(given: str, shown: str) -> None:
+    assert without_passwords(given) == shown
 
 
 def test_an_error_without_a_message_says_its_type() -> None:

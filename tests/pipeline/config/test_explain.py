@@ -7,7 +7,7 @@ import pytest
 from support.yaml_cases import edited, loaded, problem_of, problems_of, write
 
 from pipeline.config.loader import load
-from pipeline.config.problems import ConfigError
+from pipeline.config.problems import ConfigError, Problem
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -195,6 +195,13 @@ def test_a_password_in_the_wrong_field_is_not_shown(field: str) -> None:
     sql = f'sql: {{{field}: "postgresql://me:pa:s%40s@host/db", query: SELECT 1}}'
     (problem, *_) = [p for p in problems_of(edited("path: table.csv", sql)) if p.field == f"data.sql.{field}"]
     assert problem.received == '"postgresql://me:***@host/db"'
+
+
+def test_a_password_in_an_override_is_not_shown() -> None:
+    override = "data.sql={urll: postgresql://me:secret@localhost, query: SELECT 1}"
+    problem = Problem(None, None, ("data", "sql", "urll"), "unknown field", override=override)
+    shown = override.replace("secret", "***")
+    assert str(problem) == f"--set {shown}: data.sql.urll: unknown field"
 
 
 def test_the_text_of_an_error() -> None:
