@@ -132,7 +132,7 @@ class Asked:
         )
         if found is None:
             return None
-        return Fault(found.wanted, found.received, self.place_of(found, places))
+        return Fault(found.expected_in_words, found.received_in_words, self.place_of(found, places))
 
     def place_of(self, found: Difference, places: Places) -> int | None:
         """The row that a difference is in; None when it is not in one row."""

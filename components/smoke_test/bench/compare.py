@@ -27,7 +27,7 @@ class Difference:
     Attributes:
       output: the output's name.
       row: the row's place in the batch.
-      expected, actual: as texts.
+      expected, received: as texts.
       rows: how many rows differ.
       size: the largest difference of numbers in that output, in the measure of the tolerance; NaN for texts.
       whole: whether it is in no single row: the names or the shapes differ.
@@ -36,37 +36,37 @@ class Difference:
     output: str
     row: int
     expected: str
-    actual: str
+    received: str
     rows: int
     size: float
     whole: bool = False
 
     @property
-    def wanted(self) -> str:
+    def expected_in_words(self) -> str:
         """What was expected, with the output's name."""
         return f"{self.output} {self.expected}".strip()
 
     @property
-    def received(self) -> str:
+    def received_in_words(self) -> str:
         """What came back, how far off, and in how many rows more."""
         off = "" if np.isnan(self.size) else f", off by up to {self.size:.3g}"
         more = f" (and in {self.rows - 1} more rows)" if self.rows > 1 else ""
-        return f"{self.actual}{off}{more}"
+        return f"{self.received}{off}{more}"
 
 
 def difference(
-    expected: Answers, actual: Answers, *, tolerance: float, task: Task | None, like: Answers | None = None
+    expected: Answers, received: Answers, *, tolerance: float, task: Task | None, like: Answers | None = None
 ) -> Difference | None:
     """The first difference between two answers to the same rows, or None.
 
     Args:
-      expected, actual: the outputs by name, [batch, ...].
+      expected, received: the outputs by name, [batch, ...].
       tolerance: see `compare_output`.
       task: of the model, if that is known.
       like: an answer of the same model to more rows, which says better than a few rows what size is usual.
     """
-    if set(expected) != set(actual):
-        names = [", ".join(sorted(each)) or "no output" for each in (expected, actual)]
+    if set(expected) != set(received):
+        names = [", ".join(sorted(each)) or "no output" for each in (expected, received)]
         return Difference("", 0, f"the outputs {names[0]}", names[1], 1, float("nan"), whole=True)
     undecided = undecided_rows(expected, tolerance)
     # Numbers first: they say more than the label that follows from them.
@@ -74,7 +74,7 @@ def difference(
         found = compare_output(
             name,
             expected[name],
-            actual[name],
+            received[name],
             tolerance=tolerance,
             task=task,
             like=(like or expected).get(name),
@@ -88,7 +88,7 @@ def difference(
 def compare_output(
     name: str,
     expected: Array,
-    actual: Array,
+    received: Array,
     *,
     tolerance: float,
     task: Task | None,
@@ -99,39 +99,39 @@ def compare_output(
 
     Args:
       name: of the output.
-      expected, actual: [batch, ...], or a scalar.
+      expected, received: [batch, ...], or a scalar.
       tolerance: relative to the row's largest number, or to what is usual in this output where that is more; absolute
         for the probabilities of a classification. Texts and whole numbers must be equal.
       task: as for `difference`.
       like: the same output for more rows.
       ignored_rows: rows in which texts and whole numbers may differ, bool [batch].
     """
-    if expected.shape != actual.shape:
-        shapes = [f"shape {list(each.shape)}" for each in (expected, actual)]
+    if expected.shape != received.shape:
+        shapes = [f"shape {list(each.shape)}" for each in (expected, received)]
         return Difference(name, 0, shapes[0], shapes[1], 1, float("nan"), whole=True)
-    if np.array_equal(expected, actual):
+    if np.array_equal(expected, received):
         return None
-    if _inexact(expected, actual):
+    if _inexact(expected, received):
         usual = usual_size(expected if like is None else like, task)
-        sizes = _sizes(expected, actual, usual)
+        sizes = _sizes(expected, received, usual)
         # Half precision can't keep to less than its own rounding, which comes out differently in another batch.
-        failing = ~(sizes <= max(tolerance, *(4 * _half_rounding(each) for each in (expected, actual))))
+        failing = ~(sizes <= max(tolerance, *(4 * _half_rounding(each) for each in (expected, received))))
     else:
         sizes = np.full(len(_by_row(expected)), np.nan)
-        failing = np.asarray(_by_row(expected) != _by_row(actual)).any(axis=1)
+        failing = np.asarray(_by_row(expected) != _by_row(received)).any(axis=1)
         if ignored_rows is not None and len(ignored_rows) == len(failing):
             failing &= ~ignored_rows
     if not failing.any():
         return None
     row = int(np.argmax(failing))
-    shown = [text(_by_row(each)[row]) for each in (expected, actual)]
+    shown = [text(_by_row(each)[row]) for each in (expected, received)]
     size = float("nan") if np.isnan(sizes).all() else float(np.nanmax(sizes))
     return Difference(name, row, shown[0], shown[1], int(failing.sum()), size)
 
 
-def largest(expected: Array, actual: Array, *, task: Task | None) -> float:
+def largest(expected: Array, received: Array, *, task: Task | None) -> float:
     """The largest difference of two numeric outputs of the same shape, in the measure of the tolerance."""
-    return float(_sizes(expected, actual, usual_size(expected, task)).max(initial=0.0))
+    return float(_sizes(expected, received, usual_size(expected, task)).max(initial=0.0))
 
 
 def usual_size(values: Array, task: Task | None) -> float:
@@ -176,8 +176,8 @@ def undecided_rows(outputs: Answers, tolerance: float) -> NDArray[np.bool_] | No
     return found
 
 
-def _inexact(expected: Array, actual: Array) -> bool:
-    kinds = {expected.dtype.kind, actual.dtype.kind}
+def _inexact(expected: Array, received: Array) -> bool:
+    kinds = {expected.dtype.kind, received.dtype.kind}
     return kinds <= set("fciub") and bool(kinds & set("fc"))
 
 
@@ -185,23 +185,23 @@ def _half_rounding(values: Array) -> float:
     return float(np.finfo(values.dtype).eps) if values.dtype == np.float16 else 0.0
 
 
-def _sizes(expected: Array, actual: Array, usual: float) -> Array:
+def _sizes(expected: Array, received: Array, usual: float) -> Array:
     """The largest difference in each row; infinite where only one of the two is a number."""
-    expected, actual = _by_row(expected), _by_row(actual)
+    expected, received = _by_row(expected), _by_row(received)
     sizes = np.zeros(len(expected))
     step = max(1, _AT_ONCE // max(1, expected.shape[1]))
     for start in range(0, len(expected), step):
         rows = slice(start, start + step)
-        sizes[rows] = _sizes_of(expected[rows], actual[rows], usual)
+        sizes[rows] = _sizes_of(expected[rows], received[rows], usual)
     return sizes
 
 
-def _sizes_of(expected: Array, actual: Array, usual: float) -> Array:
-    wide = np.complex128 if "c" in (expected.dtype.kind, actual.dtype.kind) else np.float64
-    expected, actual = expected.astype(wide), actual.astype(wide)
+def _sizes_of(expected: Array, received: Array, usual: float) -> Array:
+    wide = np.complex128 if "c" in (expected.dtype.kind, received.dtype.kind) else np.float64
+    expected, received = expected.astype(wide), received.astype(wide)
     with np.errstate(invalid="ignore", over="ignore"):
-        sizes = np.abs(expected - actual)
-        same = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
+        sizes = np.abs(expected - received)
+        same = (expected == received) | (np.isnan(expected) & np.isnan(received))
         sizes = np.where(same, 0.0, np.where(np.isnan(sizes), np.inf, sizes))
         largest = np.where(np.isfinite(expected), np.abs(expected), 0.0).max(axis=1, initial=0.0)
     worst: Array = sizes.max(axis=1, initial=0.0) / np.maximum(largest, usual)

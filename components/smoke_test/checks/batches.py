@@ -176,7 +176,7 @@ def _first_change(asked: Asked, check: CheckName, places: Places, answers: Seque
             like=asked.answer.outputs,
         )
         if found is not None:
-            return Fault(found.wanted, found.received, asked.place_of(found, places))
+            return Fault(found.expected_in_words, found.received_in_words, asked.place_of(found, places))
     return None
 
 

@@ -245,7 +245,7 @@ def _label_fault(bench: Bench, signature: Signature, label: str, labels: Sequenc
         tolerance, task = bench.tolerance("label_ignored"), bench.contract.task
         if found := difference(plain.outputs, answer.outputs, tolerance=tolerance, task=task):
             return (
-                f"with {text(value)}: {found.output} {found.actual}, without a label {found.expected} "
+                f"with {text(value)}: {found.output} {found.received}, without a label {found.expected} "
                 f"({found.rows} of {len(batch.rows)} rows)"
             )
     return ""

@@ -157,7 +157,7 @@ class _Interview:
 
     def _difference(self, answer: Answer, tolerance: float) -> str:
         found = difference(self.reference.outputs, answer.outputs, tolerance=tolerance, task=self.bench.contract.task)
-        return f"{found.output} {found.actual}, before it was {found.expected}" if found is not None else ""
+        return f"{found.output} {found.received}, before it was {found.expected}" if found is not None else ""
 
     def _fault(self, harmful: Harmful, answer: Answer) -> str:
         """What is wrong with an answer; empty when nothing is."""

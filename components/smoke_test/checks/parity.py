@@ -292,8 +292,8 @@ def _against_signature(bench: Bench, reference: str, name: str, expected: Output
 def _differs(bench: Bench, check: CheckName, found: Difference, **more: Any) -> CheckResult:
     return CheckResult.fails(
         check,
-        found.wanted,
-        found.received,
+        found.expected_in_words,
+        found.received_in_words,
         row=None if found.whole or found.row >= len(bench.rows) else bench.rows.positions[found.row],
         tolerance=bench.tolerance(check),
         **more,

@@ -120,7 +120,7 @@ class Judge:
             return self._passed(question, _EXPECTED["same"], "the same")
         place = f"{found.output} " if found.output else ""
         more = f" (and {found.rows - 1} more rows)" if found.rows > 1 else ""
-        failed = self._failed(question, f"{place}{found.expected}", f"{found.actual}{more}", question.hint)
+        failed = self._failed(question, f"{place}{found.expected}", f"{found.received}{more}", question.hint)
         return failed.model_copy(update={"row": None if found.whole else self.positions[found.row]})
 
     def _passed(self, question: Question, expected: str, received: str, _hint: str = "") -> CheckResult:

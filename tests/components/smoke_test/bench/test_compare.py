@@ -21,7 +21,7 @@ def test_values_are_compared_relative_to_their_own_size() -> None:
     # 1 % of 1000 is 10, of 200 is 2.
     assert differs([1000, 200, 200], [1009, 200, 201]) is None
     found = differs([1000, 200, 200], [1000, 200, 203])
-    assert (found.row, found.rows, found.expected, found.actual) == (2, 1, "[200]", "[203]")
+    assert (found.row, found.rows, found.expected, found.received) == (2, 1, "[200]", "[203]")
     assert found.size == pytest.approx(0.015)
 
 
@@ -83,7 +83,7 @@ def test_whole_numbers_must_be_equal_to_the_last_digit() -> None:
     key = np.array([2**60, 7], np.int64)
     assert compare_output("key", key, key.copy(), tolerance=0.1, task=None) is None
     found = compare_output("key", key, key + np.array([1, 0]), tolerance=0.1, task=None)
-    assert (found.row, found.expected, found.actual) == (0, "[1152921504606846976]", "[1152921504606846977]")
+    assert (found.row, found.expected, found.received) == (0, "[1152921504606846976]", "[1152921504606846977]")
     assert np.isnan(found.size)
 
 
@@ -97,7 +97,7 @@ def test_texts_must_be_equal_unless_two_classes_are_equally_probable() -> None:
     close = {"probabilities": floats([0.5, 0.50001], [0.9, 0.1]), "label": texts(["no", "no"])}
     assert difference(close, close | {"label": texts(["yes", "no"])}, tolerance=1e-4, task="binary") is None
     found = difference(close, close | {"label": texts(["no", "yes"])}, tolerance=1e-4, task="binary")
-    assert (found.output, found.row, found.expected, found.actual) == ("label", 1, "['no']", "['yes']")
+    assert (found.output, found.row, found.expected, found.received) == ("label", 1, "['no']", "['yes']")
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_numbers_are_named_before_the_label_that_follows_from_them() -> None:
 
 def test_names_and_shapes_differ_as_a_whole() -> None:
     names = difference({"a": floats(1)}, {"b": floats(1)}, tolerance=0.1, task=None)
-    assert (names.whole, names.wanted, names.actual) == (True, "the outputs a", "b")
+    assert (names.whole, names.expected_in_words, names.received) == (True, "the outputs a", "b")
     shapes = difference({"a": floats(1, 2)}, {"a": floats([1], [2])}, tolerance=0.1, task=None)
-    assert (shapes.whole, shapes.wanted, shapes.received) == (True, "a shape [2]", "shape [2, 1]")
+    assert (shapes.whole, shapes.expected_in_words, shapes.received_in_words) == (True, "a shape [2]", "shape [2, 1]")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_empty_ones_and_scalars_equal_themselves(array: Any) -> None:
 
 def test_a_scalar_differs_as_one_row() -> None:
     found = compare_output("a", np.array(1.0), np.array(2.0), tolerance=1e-4, task=None)
-    assert (found.row, found.rows, found.expected, found.received) == (0, 1, "[1]", "[2], off by up to 1")
+    assert (found.row, found.rows, found.expected, found.received_in_words) == (0, 1, "[1]", "[2], off by up to 1")
 
 
 def test_more_numbers_than_are_compared_at_a_time() -> None:
