@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from preprocessing.errors import FieldPath, dotted
-from preprocessing.rules import broken_rule
+from preprocessing.rules import broken_rule, check_named_once
 from preprocessing.settings import ColumnName, DottedPath, Settings
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -136,8 +136,7 @@ class DatetimeFeature(Settings):
         if not directives or not set(directives) <= set("YmdHMS") or len(set(directives)) < len(directives):
             expected = "some of %Y %m %d %H %M %S, each once, and literal characters"
             raise broken_rule(field=("format",), expected=expected, received=self.format)
-        if len(set(self.parts)) < len(self.parts):
-            raise broken_rule("each must be named once", field=("parts",), received=list(self.parts))
+        check_named_once(self.parts, ("parts",))
         return self
 
 
@@ -164,8 +163,7 @@ class Label(Settings):
         if self.classes is not None:
             if self.task == "regression":
                 raise broken_rule("a regression label has none", field=("classes",), hint="remove it")
-            if len(set(self.classes)) < len(self.classes):
-                raise broken_rule("each must be named once", field=("classes",), received=list(self.classes))
+            check_named_once(self.classes, ("classes",))
             if self.task == "binary" and len(self.classes) != 2:
                 hint = "name the negative and the positive one, or set task to multiclass"
                 message = "a binary label has two"

@@ -106,11 +106,15 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     Raises:
       UserError: two of them would have the same name, or a raw column has a name that is reserved for them.
     """
-    for column in (*features.columns(), features.label.column, features.weight):
+    for field, column in (
+        *features.mentions(),
+        (("label", "column"), features.label.column),
+        (("weight",), features.weight),
+    ):
         if column is not None and column.endswith(RESERVED_SUFFIX):
             raise UserError(
                 f"a column has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for transformed features",
-                field=("features",),
+                field=("features", *field),
                 received=column,
                 hint="rename the column in the table",
             )

@@ -4,6 +4,7 @@ A validator raises `broken_rule(...)`, a text's pattern is declared by `matching
 pydantic's `ctx`; nobody takes a sentence apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,23 @@ def broken_rule(
         "text": "; ".join((text, *(part for part in more if part))),
     }
     return PydanticCustomError(BROKEN_RULE, "{text}", context)
+
+
+def check_named_once(names: Sequence[str], field: FieldPath) -> None:
+    """Refuses a list that names something a second time.
+
+    Args:
+      names: the list.
+      field: the list's, below the section that is validated.
+
+    Raises:
+      PydanticCustomError: a broken rule, of the second of the two.
+    """
+    seen = set[str]()
+    for position, name in enumerate(names):
+        if name in seen:
+            raise broken_rule("each must be named once", field=(*field, position), received=name)
+        seen.add(name)
 
 
 @dataclass(frozen=True)

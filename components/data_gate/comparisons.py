@@ -45,7 +45,9 @@ def check_overrides(section: str, comparison: Comparison, known: Mapping[str, ob
             close = nearest(column, known)
             question = f"did you mean {close!r}? " if close else ""
             raise UserError(
-                f"data_gate.{section}.features: the schema has no column {column!r}",
+                "the schema has no such column",
+                field=("data_gate", section, "features"),
+                received=column,
                 hint=f"{question}name a column of the schema",
             )
 

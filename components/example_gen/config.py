@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.times import parse_time
-from preprocessing.rules import broken_rule, matching
+from preprocessing.rules import broken_rule, check_named_once, matching
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
@@ -44,8 +44,7 @@ class HashSplit(Settings):
         if self.stratify and self.keys:
             message = "rows can't be divided by class and stay together by keys"
             raise broken_rule(message, field=("stratify",), hint="give one of them")
-        if len(set(self.keys)) < len(self.keys):
-            raise broken_rule("a column is named twice", field=("keys",), received=list(self.keys))
+        check_named_once(self.keys, ("keys",))
         return self
 
 
@@ -244,7 +243,8 @@ class SqlOptions(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.url is None) == (self.url_env is None):
-            raise broken_rule(f"give either url or url_env, received {'neither' if self.url is None else 'both'}")
+            given = [name for name in ("url", "url_env") if getattr(self, name) is not None]
+            raise broken_rule("give either url or url_env", received=given)
         if self.url is None:
             return self
         # The URL itself stays out of the errors: it may hold the secret.
@@ -314,9 +314,8 @@ class DataConfig(Settings):
     def _check(self) -> Self:
         given = [name for name in ("path", "inputs", "sql", "bigquery") if getattr(self, name) is not None]
         if len(given) != 1:
-            received = " and ".join(given) or "none"
-            message = f"give exactly one of path, inputs (one per split), sql and bigquery, received {received}"
-            raise broken_rule(message)
+            message = "give exactly one of path, inputs (one per split), sql and bigquery"
+            raise broken_rule(message, received=given)
         if self.inputs is not None and self.split != HashSplit():
             message = "is for one table; inputs are already split"
             raise broken_rule(message, field=("split",), hint="remove it")

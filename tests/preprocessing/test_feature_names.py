@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from preprocessing.config import FeaturesConfig
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError
 from preprocessing.features import ModelInput, PlannedInput, model_inputs, planned_inputs, safe_name, source_columns
 
 columns = st.text(min_size=1, max_size=300)
@@ -111,17 +111,18 @@ def test_vocabularies_add_to_the_size() -> None:
 
 
 @pytest.mark.parametrize(
-    "section",
+    ("section", "field"),
     [
-        {"label": {"column": "x_number_xf", "task": "regression"}},  # beside a numeric x
-        {"weight": "weight_xf"},
-        {"categorical": [{"columns": ["store", "store_id_xf"]}]},
-        {"preprocessing_fn": "own.function", "preprocessing_columns": ["own_xf"]},
+        ({"label": {"column": "x_number_xf", "task": "regression"}}, ("label", "column")),  # beside a numeric x
+        ({"weight": "weight_xf"}, ("weight",)),
+        ({"categorical": [{"columns": ["store", "store_id_xf"]}]}, ("categorical", 0, "columns", 1)),
+        ({"preprocessing_fn": "own.function", "preprocessing_columns": ["own_xf"]}, ("preprocessing_columns", 0)),
     ],
 )
-def test_a_column_named_as_a_transformed_feature_is_refused(section: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"_xf.* reserved for transformed features"):
+def test_a_column_named_as_a_transformed_feature_is_refused(section: dict[str, Any], field: FieldPath) -> None:
+    with pytest.raises(UserError, match=r"_xf.* reserved for transformed features") as caught:
         planned_inputs(parse(**{"numeric": [{"columns": ["x"]}]} | section))
+    assert caught.value.field == ("features", *field)
 
 
 def test_no_transformed_name_is_one_that_a_column_may_have() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from components.example_gen.block import Block, FeatureType, Rows
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError
 from preprocessing.text import listed
 
 if TYPE_CHECKING:
@@ -38,19 +38,28 @@ def bounded(batches: Iterable[pa.RecordBatch], block_bytes: int, first: int) -> 
         yield _numbered(waiting, first)
 
 
-def distinct(file: str, names: Sequence[str]) -> list[str]:
-    """The names as a list.
+def distinct(file: str, names: Sequence[str], *, field: FieldPath = ()) -> list[str]:
+    """The names of columns as a list.
+
+    Args:
+      file: has them; empty where a query gives them.
+      names: in order.
+      field: the field with the query.
 
     Raises:
       UserError: there are none, or one stands there twice.
     """
+    where = f"{file}: " if file else ""
     if not names:
-        raise UserError(f"{file}: expected columns, found none", hint="write the table again, with its columns")
+        raise UserError(
+            f"{where}expected columns, found none", field=field, hint="write the table again, with its columns"
+        )
     seen: dict[str, int] = {}
     for position, name in enumerate(names):
         if name in seen:
             raise UserError(
-                f"{file}: duplicate column {name!r} (columns {seen[name] + 1} and {position + 1})",
+                f"{where}duplicate column {name!r} (columns {seen[name] + 1} and {position + 1})",
+                field=field,
                 hint="rename one of them; every column needs its own name",
             )
         seen[name] = position

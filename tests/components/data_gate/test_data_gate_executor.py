@@ -218,7 +218,8 @@ def test_overrides_for_one_column(sound_run: Run, tmp_path: Path) -> None:
     assert drift({"limit": 0.5}) == []
     assert drift({"severity": "warn"}) == ["warn"]
     assert drift({"severity": "off"}) == []
-    with pytest.raises(UserError, match=r"drift\.features: the schema has no column 'contry'") as error:
+    message = r"^data_gate\.drift\.features: the schema has no such column, received 'contry'"
+    with pytest.raises(UserError, match=message) as error:
         run.judge({"drift": {"features": {"contry": {"limit": 0.5}}}})
     assert "did you mean 'country'?" in error.value.hint
 

@@ -57,12 +57,12 @@ def test_what_others_ask_for() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "give exactly one of path, inputs (one per split), sql and bigquery, received none"),
-        ({"path": "t.csv", "sql": SQL}, "received path and sql"),
+        ({}, "give exactly one of path, inputs (one per split), sql and bigquery, received []"),
+        ({"path": "t.csv", "sql": SQL}, "received ['path', 'sql']"),
         ({"inputs": INPUTS, "split": {"train": 8}}, "split: is for one table; inputs are already split"),
         ({"inputs": INPUTS, "split": CUTS}, "split: is for one table"),
         ({"path": "t.csv", "split": {"stratify": True, "keys": ["a"]}}, "stratify: rows can't be divided by class"),
-        ({"path": "t.csv", "split": {"keys": ["a", "a"]}}, "keys: a column is named twice"),
+        ({"path": "t.csv", "split": {"keys": ["a", "a"]}}, "keys.1: each must be named once, received 'a'"),
         ({"sql": SQL, "format": "csv"}, "format: is for files, not for sql"),
         ({"path": "t.csv", "csv": {"delimiter": "'", "quote": "'"}}, "delimiter: must not be the quote"),
     ],
@@ -194,8 +194,8 @@ def test_a_password_does_not_stand_in_the_file(url: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "give either url or url_env, received neither"),
-        ({"url": "sqlite:///a.db", "url_env": "URL"}, "give either url or url_env, received both"),
+        ({}, "give either url or url_env, received []"),
+        ({"url": "sqlite:///a.db", "url_env": "URL"}, "give either url or url_env, received ['url', 'url_env']"),
         ({"url": "orders.db"}, "url: expected a database URL"),
         ({"url_env": "MY-URL"}, "expected the name of an environment variable: letters, digits and _"),
     ],

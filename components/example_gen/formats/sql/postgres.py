@@ -67,7 +67,7 @@ def query(
                     field=("data", "sql", "query"),
                     hint="for example SELECT * FROM orders",
                 )
-            distinct("data.sql.query", described.names)
+            distinct("", described.names, field=("data", "sql", "query"))
             cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(block_bytes)})
             columns = ", ".join(_column(field) for field in described)
             cursor.execute(f"SELECT {columns} FROM (\n{body}\n) AS lockgate_rows")  # noqa: S608 - a read-only query

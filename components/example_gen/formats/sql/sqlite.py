@@ -75,7 +75,7 @@ def _columns(cursor: sqlite3.Cursor, block_bytes: int) -> tuple[list[str], list[
             field=("data", "sql", "query"),
             hint="for example SELECT * FROM orders WHERE paid",
         )
-    names = distinct("data.sql.query", [column[0] for column in cursor.description])
+    names = distinct("", [column[0] for column in cursor.description], field=("data", "sql", "query"))
     kinds: list[set[type]] = [set() for _ in names]
     for rows in _pieces(cursor, block_bytes):
         for seen, column in zip(kinds, zip(*rows, strict=True), strict=True):

@@ -90,6 +90,7 @@ def test_a_query_without_rows_keeps_its_columns(orders: str, tmp_path: Path) -> 
 def test_sqlite_statements_that_fail_are_one_line(orders: str, tmp_path: Path, query: str, message: str) -> None:
     with pytest.raises(UserError, match=rf"data\.sql\.query: .*{message}") as caught:
         rows_of(tmp_path, query, url=orders)
+    assert caught.value.field == ("data", "sql", "query")
     assert "\n" not in caught.value.message
     assert caught.value.hint
     assert not list(tmp_path.glob("spool/*"))
@@ -225,6 +226,7 @@ def test_postgresql_statements_that_fail_are_one_line(
 ) -> None:
     with pytest.raises(UserError, match=rf"data\.sql\.query: .*({message})") as caught:
         rows_of(tmp_path, query, **url)
+    assert caught.value.field == ("data", "sql", "query")
     assert "\n" not in caught.value.message
     assert caught.value.hint
     assert not list(tmp_path.glob("spool/*"))
