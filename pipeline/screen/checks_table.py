@@ -15,7 +15,7 @@ from rich.text import Text
 from components.smoke_test.report import PROCESS_CHECK, CheckResult, Report
 from pipeline.screen import findings_table
 from pipeline.screen.findings_table import cut
-from preprocessing.text import counted, printable
+from preprocessing.text import printable
 
 _NAMES = 18
 """Characters of the longest name of a check."""
@@ -26,10 +26,8 @@ _PROCESS = (PROCESS_CHECK, "stdout", "loads")
 
 def title(report: Report) -> str:
     """How many checks refuse the model, and how many only warn."""
-    refusing, warned = len(report.failures()), len(report.warnings())
-    parts = [f"{counted(refusing, 'check')} {'refuses' if refusing == 1 else 'refuse'} this model"] if refusing else []
-    parts += [counted(warned, "warning")] if warned else []
-    return f"Smoke test: {', '.join(parts) or report.reason()}"
+    counts = len(report.failures()), len(report.warnings())
+    return findings_table.title("Smoke test", *counts, noun="check", verb="refuse", refused="this model")
 
 
 def failed(report: Report) -> tuple[CheckResult, ...]:

@@ -1,17 +1,15 @@
 """The screen of a run: one line per component, the training's progress, and the tables at the end."""
 
 import contextlib
-import errno
 import io
 import logging
 import math
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -26,10 +24,8 @@ from pipeline.config.pipeline_config import PipelineConfig, Threshold
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
+from pipeline.screen.capture import UntilReaderLeaves, output_to, records_to
 from preprocessing.text import printable
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 _SYMBOLS = {
     "running": ("▸", "cyan"),
@@ -52,7 +48,7 @@ class Screen:
 
     def __init__(self, stream: IO[str]) -> None:
         # A duplicate: the stream's own descriptor will point to the log.
-        raw = io.BufferedWriter(_UntilReaderLeaves(os.dup(stream.fileno()), "w"))
+        raw = io.BufferedWriter(UntilReaderLeaves(os.dup(stream.fileno()), "w"))
         copy = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True)
         self._console = Console(file=copy, highlight=False, soft_wrap=not stream.isatty())
         # FORCE_COLOR makes a pipe a terminal to Rich; moving the cursor needs a real one.
@@ -71,7 +67,7 @@ class Screen:
     @contextlib.contextmanager
     def captured(self, log: Path) -> Iterator[None]:
         """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""
-        with _messages_shown(self), _output_to(log), _records_to(log), self._alive():
+        with _messages_shown(self), output_to(log), records_to(log), self._alive():
             yield
 
     @contextlib.contextmanager
@@ -181,69 +177,6 @@ class Screen:
         left = len(findings) - len(first)
         more = f" and {left} more;" if left else ""
         self._console.print(Text(f"{more} full report: {shown(report)}", style="dim"), soft_wrap=True)
-
-
-class _UntilReaderLeaves(io.FileIO):
-    """A descriptor whose reader may leave (`lockgate run | head`, a closed terminal): the rest goes nowhere.
-
-    A run of hours does not end because nobody looks at it any more.
-    """
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):
-                raise
-            return memoryview(data).nbytes
-
-
-@contextlib.contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Points the process's stdout and stderr to the log, below Python's level."""
-    streams = {1: sys.stdout, 2: sys.stderr}
-    for stream in streams.values():
-        stream.flush()
-    saved = {descriptor: os.dup(descriptor) for descriptor in streams}
-    try:
-        with log.open("ab") as file:
-            for descriptor in streams:
-                os.dup2(file.fileno(), descriptor)
-        yield
-    finally:
-        for descriptor, stream in streams.items():
-            _flush_or_drop(descriptor, stream)
-            os.dup2(saved[descriptor], descriptor)
-            os.close(saved[descriptor])
-
-
-def _flush_or_drop(descriptor: int, stream: IO[str]) -> None:
-    """Empties a stream's buffer: what a full disk keeps from the log must not turn up on the screen later."""
-    try:
-        stream.flush()
-    except OSError:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)
-        with contextlib.suppress(OSError):
-            stream.flush()
-
-
-@contextlib.contextmanager
-def _records_to(log: Path) -> Iterator[None]:
-    """Writes Python's log records of every library to the log."""
-    root = logging.getLogger()
-    level = root.level
-    handler = logging.FileHandler(log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
-        with contextlib.suppress(OSError):  # it flushes once more, and the disk may be full
-            handler.close()
 
 
 class _ToScreen(logging.Handler):

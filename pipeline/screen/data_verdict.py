@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from components.data_gate.report import Verdict
-from preprocessing.text import counted, printable
+from pipeline.screen import findings_table
+from preprocessing.text import printable
 
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _DIFF_LINES = 24
@@ -13,10 +14,8 @@ _DIFF_LINES = 24
 
 def title(verdict: Verdict) -> str:
     """How many findings stop the run, and how many do not."""
-    blocking, warnings = len(verdict.blocking()), len(verdict.warnings())
-    parts = [f"{counted(blocking, 'finding')} {'stops' if blocking == 1 else 'stop'} this run"] if blocking else []
-    parts += [counted(warnings, "warning")] if warnings else []
-    return f"Data gate: {', '.join(parts)}"
+    counts = len(verdict.blocking()), len(verdict.warnings())
+    return findings_table.title("Data gate", *counts, noun="finding", verb="stop", refused="this run")
 
 
 def unchecked(verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.findings import Finding
-from preprocessing.text import one_line, printable
+from preprocessing.text import counted, one_line, printable
 
 _STYLES = {"block": "bold red", "warn": "yellow"}
 _INDENT, _GAP = 1, 2
@@ -20,6 +20,22 @@ _SEVERITY = 5
 _NAMES = 24
 """Characters of a line in the column of the checks."""
 _CHARACTERS = 400
+
+
+def title(gate: str, refusing: int, warning: int, *, noun: str, verb: str, refused: str) -> str:
+    """How many findings refuse what the gate looked at, and how many only warn.
+
+    Args:
+      gate: its name on the screen.
+      refusing: how many refuse.
+      warning: how many warn.
+      noun: what a finding is called there.
+      verb: what those that refuse do, in the plural.
+      refused: to what.
+    """
+    parts = [f"{counted(refusing, noun)} {verb}{'s' if refusing == 1 else ''} {refused}"] if refusing else []
+    parts += [counted(warning, "warning")] if warning else []
+    return f"{gate}: {', '.join(parts)}"
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[Text]:

@@ -5,23 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from components.data_gate.report import CheckRun, DataFinding, Verdict
+from support.data_findings import finding
+
+from components.data_gate.report import CheckRun, Verdict
 from pipeline.screen import data_verdict
-
-
-def _finding(**changes: Any) -> DataFinding:
-    content: dict[str, Any] = {
-        "check": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
-        "split": "train",
-        "feature": "carrier",
-        "expected": "one of AA, B6, DL and 13 more",
-        "received": "ZZ in 40.0 % of the rows",
-        "severity": "block",
-        "hint": "correct the values, or accept the proposed schema",
-    }
-    return DataFinding(**content | changes)
 
 
 def test_what_could_not_be_checked_is_said() -> None:
@@ -35,9 +23,9 @@ def test_what_could_not_be_checked_is_said() -> None:
 
 
 def test_the_title_counts_what_stops_and_what_does_not() -> None:
-    one = Verdict.of([_finding()], [], seconds=0)
+    one = Verdict.of([finding()], [], seconds=0)
     assert data_verdict.title(one) == "Data gate: 1 finding stops this run"
-    both = Verdict.of([_finding(), _finding(severity="warn")] * 2, [], seconds=0)
+    both = Verdict.of([finding(), finding(severity="warn")] * 2, [], seconds=0)
     assert data_verdict.title(both) == "Data gate: 2 findings stop this run, 2 warnings"
 
 
@@ -71,8 +59,8 @@ def _in_a_pipe(verdict: Verdict, run: Path) -> list[str]:
 
 
 def test_a_pipe_gets_one_line_for_each_finding_and_the_way_to_accept_them(tmp_path: Path) -> None:
-    findings = [_finding(feature=f"c{n}", received="[bold]\x1b[2J") for n in range(30)]
-    verdict = Verdict.of([*findings, _finding(severity="warn")], [], seconds=0, proposal=True)
+    findings = [finding(feature=f"c{n}", received="[bold]\x1b[2J") for n in range(30)]
+    verdict = Verdict.of([*findings, finding(severity="warn")], [], seconds=0, proposal=True)
     (tmp_path / "data_gate").mkdir()
     (tmp_path / "data_gate" / "schema.diff").write_text("".join(f"+ value {n} {'long ' * 60}\n" for n in range(100)))
     lines = _in_a_pipe(verdict, tmp_path)
@@ -94,7 +82,7 @@ def test_a_pipe_gets_one_line_for_each_finding_and_the_way_to_accept_them(tmp_pa
 
 
 def test_warnings_are_shown_in_short_and_offer_no_schema(tmp_path: Path) -> None:
-    lines = _in_a_pipe(Verdict.of([_finding(severity="warn")] * 9, [], seconds=0), tmp_path)
+    lines = _in_a_pipe(Verdict.of([finding(severity="warn")] * 9, [], seconds=0), tmp_path)
     assert "Data gate: 9 warnings" in lines
     assert sum(line.startswith("  warn ") for line in lines) == 5
     assert any(line.startswith(" and 4 more; full report: ") for line in lines)

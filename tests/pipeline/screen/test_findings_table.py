@@ -3,33 +3,19 @@
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from support.data_findings import finding
 
 from components import findings
-from components.data_gate.report import DataFinding
 from components.smoke_test.report import CheckResult
 from pipeline.screen import findings_table
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def _finding(**changes: Any) -> DataFinding:
-    content: dict[str, Any] = {
-        "check": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
-        "split": "train",
-        "feature": "carrier",
-        "expected": "one of AA, B6, DL and 13 more",
-        "received": "ZZ in 40.0 % of the rows",
-        "severity": "block",
-        "hint": "correct the values, or accept the proposed schema",
-    }
-    return DataFinding(**content | changes)
 
 
 def _rendered(found: Sequence[findings.Finding], width: int) -> str:
@@ -43,9 +29,9 @@ def _rendered(found: Sequence[findings.Finding], width: int) -> str:
 def test_every_width_shows_everything_and_nothing_wider(width: int) -> None:
     check = CheckResult.fails("parity", "the same", "another", signature="serve_features", row=3)
     found = [
-        _finding(),
-        _finding(feature="日本" * 40, received="#" * 150),
-        _finding(severity="warn", feature=None),
+        finding(),
+        finding(feature="日本" * 40, received="#" * 150),
+        finding(severity="warn", feature=None),
         check,
     ]
     text = COLOUR.sub("", _rendered(found, width))
@@ -60,7 +46,7 @@ def test_every_width_shows_everything_and_nothing_wider(width: int) -> None:
 
 
 def test_severities_have_colours() -> None:
-    text = _rendered([_finding(), _finding(severity="warn")], 80)
+    text = _rendered([finding(), finding(severity="warn")], 80)
     assert re.search(r"\x1b\[1;31m block", text)
     assert re.search(r"\x1b\[33m warn", text)
 
@@ -69,7 +55,7 @@ def test_severities_have_colours() -> None:
 @given(hostile=st.text(min_size=1, max_size=40), width=st.sampled_from([60, 80, 160]))
 def test_no_value_reaches_the_terminal_as_a_command(hostile: str, width: int) -> None:
     hostile += "\x1b[2J\x9b1m\x07\u202e[red][/]\r\n"
-    found = [_finding(feature=hostile, expected=hostile, received=hostile, hint=hostile, check=hostile)]
+    found = [finding(feature=hostile, expected=hostile, received=hostile, hint=hostile, check=hostile)]
     lines = [line.plain for line in findings_table.lines(found)]
     for text in (*_rendered(found, width).split("\n"), *lines):
         rest = COLOUR.sub("", text)
@@ -80,14 +66,14 @@ def test_no_value_reaches_the_terminal_as_a_command(hostile: str, width: int) ->
 
 
 def test_a_value_of_megabytes_is_cut() -> None:
-    text = _rendered([_finding(received="ä" * 10_000_000)], 80)
+    text = _rendered([finding(received="ä" * 10_000_000)], 80)
     assert len(text) < 5000
     assert "..." in text
 
 
 def test_both_gates_say_the_same_things_in_the_same_words() -> None:
     check = CheckResult.fails("parity", "a", "b", signature="serve_features", row=3, hint="look", case="batch")
-    drift = _finding(check="drift", expected="a", received="b", hint="ask")
+    drift = finding(check="drift", expected="a", received="b", hint="ask")
     lines = [line.plain for line in findings_table.lines([drift, check])]
     assert lines == [
         "  block drift (carrier, split train): expected a, received b; next: ask",
@@ -96,7 +82,7 @@ def test_both_gates_say_the_same_things_in_the_same_words() -> None:
 
 
 def test_values_that_differ_in_a_space_are_shown_as_they_are() -> None:
-    found = _finding(expected="one of 'New York'", received="'New  York'\n  in 3 rows")
+    found = finding(expected="one of 'New York'", received="'New  York'\n  in 3 rows")
     assert "'New  York' in 3 rows" in COLOUR.sub("", _rendered([found], 120))
     [line] = findings_table.lines([found])
     assert "received 'New  York' in 3 rows;" in line.plain
