@@ -43,12 +43,19 @@ class BadRow:
       place: its line (text formats) or its row, from 1.
       reason: what was expected and what was received, in one line.
       text: the row as it stands in the file (text formats), or as one line of JSON.
+      hint: the next step, where it is another than to correct the row; or empty.
     """
 
     file: str
     place: int
     reason: str
     text: bytes
+    hint: str = ""
+
+    @property
+    def explained(self) -> str:
+        """The reason and the next step, for a list of such rows."""
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason
 
 
 @dataclass(frozen=True)

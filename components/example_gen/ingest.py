@@ -244,7 +244,7 @@ class _UnitWriter:
             if policy == "fail":
                 raise bad_row_error(row, self._ingestion.table.job.data.format)
             if len(self._result.bad) < SHOWN_BAD_ROWS:
-                self._result.bad.append(BadRowReport(file=row.file, place=row.place, reason=row.reason))
+                self._result.bad.append(BadRowReport(file=row.file, place=row.place, reason=row.explained))
             if policy == "quarantine":
                 self._bad.append(row)
 
@@ -297,13 +297,13 @@ def bad_row_error(row: BadRow, configured: Format | None) -> UserError:
     """
     return UserError(
         f"{registry.place_text(row.file, row.place, configured)}: {row.reason}",
-        hint="correct the row, or set data.on_bad_row to skip or quarantine to go on without such rows",
+        hint=row.hint or "correct the row, or set data.on_bad_row to skip or quarantine to go on without such rows",
     )
 
 
 def quarantined(row: BadRow) -> bytes:
     """One bad row as a line of JSON; bytes that are not UTF-8 are kept as latin-1 under another name."""
-    content = {"file": row.file, "place": row.place, "reason": row.reason}
+    content = {"file": row.file, "place": row.place, "reason": row.explained}
     try:
         content["row"] = row.text.decode()
     except UnicodeDecodeError:

@@ -95,7 +95,7 @@ class TableReader:
             if self.data.reader == "tfx"
             else ("correct the row, or set data.on_bad_row to skip or quarantine to go on without such rows")
         )
-        return UserError(f"{self.place(row.file, row.place)}: {row.reason}", hint=hint)
+        return UserError(f"{self.place(row.file, row.place)}: {row.reason}", hint=row.hint or hint)
 
 
 def _as_table(batch: pa.RecordBatch) -> pa.Table:

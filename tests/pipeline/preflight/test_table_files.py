@@ -94,6 +94,25 @@ class TestRows:
         assert rows.batch.to_pydict() == {"a": ["1", "4"], "b": ["2", "5"]}
         assert [row.place for row in rows.bad] == [4, 6]
 
+    @pytest.mark.parametrize(
+        ("content", "reason", "hint"),
+        [
+            ("a,b\n1,é\n".encode("latin-1"), "line 2: the byte 0xe9 is not utf-8 text", "set data.csv.encoding to"),
+            (b"a,b\n1,\0\n", "line 2: a NUL character; this is not plain text", "set data.csv.encoding to utf-16"),
+            (b'a,b\n1,"x\n', "line 2: a quotation mark that opens on line 2 is never closed", "close it"),
+        ],
+    )
+    def test_where_the_row_is_not_at_fault_there_is_one_next_step(
+        self, tmp_path: Path, content: bytes, reason: str, hint: str
+    ) -> None:
+        path = written(tmp_path, "t.csv", content)
+        with pytest.raises(UserError) as caught:
+            list(reader().rows(path))
+        assert caught.value.message.endswith(reason)
+        assert caught.value.hint.startswith(hint)
+        (rows,) = reader(on_bad_row="skip").rows(path)
+        assert rows.bad[0].explained.startswith(f"{reason.partition(': ')[2]}; {hint}")
+
     def test_the_stock_readers_can_not_skip(self, tmp_path: Path) -> None:
         path = written(tmp_path, "t.csv", "a,b\n1\n")
         with pytest.raises(UserError) as caught:

@@ -14,9 +14,12 @@ from components.example_gen.formats.csv.text import Piece, as_stored, as_utf8, c
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NUL_REASON = (
-    "a NUL character; this is not plain text: set data.csv.encoding to utf-16 if the file was saved so, "
-    "or write the file again"
+_Reason = tuple[str, str]
+"""Why a row can't be read, and the next step where that is another than to correct the row."""
+_OTHER_ENCODING = "set data.csv.encoding to the one that the file was saved in, for example latin-1 or cp1252"
+_NUL: _Reason = (
+    "a NUL character; this is not plain text",
+    "set data.csv.encoding to utf-16 if the file was saved so, or write the file again",
 )
 
 
@@ -52,14 +55,14 @@ class CsvFile:
             return Rows(batch, places)
         found = found or bounds(text, self.csv.quote, self.csv.delimiter)
         parsed = np.setdiff1d(np.arange(len(found.starts)), list(reasons))
-        reasons |= {int(parsed[number - 1]): reason for number, reason in ragged}
+        reasons |= {int(parsed[number - 1]): (reason, "") for number, reason in ragged}
         kept = np.setdiff1d(parsed, list(reasons))
         if len(kept) != batch.num_rows:
             raise RuntimeError(f"{self.file}, line {piece.first}: {len(kept)} rows counted, {batch.num_rows} parsed")
         bad = tuple(self._bad(text, found, row, piece.first, reasons[row]) for row in sorted(reasons))
         return Rows(batch, found.lines[kept] + piece.first, bad)
 
-    def _unreadable(self, text: bytes, first: int) -> tuple[Bounds | None, dict[int, str]]:
+    def _unreadable(self, text: bytes, first: int) -> tuple[Bounds | None, dict[int, _Reason]]:
         """The rows that Arrow must not see: the bounds of all rows if there are such, and by row the reason."""
         import numpy as np
 
@@ -68,38 +71,38 @@ class CsvFile:
         if not nul and valid and opening is None:
             return None, {}
         found = bounds(text, self.csv.quote, self.csv.delimiter)
-        reasons = {}
+        reasons: dict[int, _Reason] = {}
         if not valid:
             reasons = dict(self._undecodable(text, found))
         if nul:
             places = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
             rows = np.unique(np.searchsorted(found.ends, places, side="right")).tolist()
-            reasons |= {row: _NUL_REASON for row in rows if row not in reasons}
+            reasons |= {row: _NUL for row in rows if row not in reasons}
         if opening is not None:
             line = first + count_lines(text[:opening])
             reasons.setdefault(
                 len(found.starts) - 1,
-                f"a quotation mark that opens on line {line} is never closed; close it, or write it twice if it is "
-                "a character of a quoted cell",
+                (
+                    f"a quotation mark that opens on line {line} is never closed",
+                    "close it, or write it twice if it is a character of a quoted cell",
+                ),
             )
         return found, reasons
 
-    def _undecodable(self, text: bytes, found: Bounds) -> Iterator[tuple[int, str]]:
+    def _undecodable(self, text: bytes, found: Bounds) -> Iterator[tuple[int, _Reason]]:
         view = memoryview(text)
         for row, (start, end) in enumerate(zip(found.starts.tolist(), found.ends.tolist(), strict=True)):
             try:
                 str(view[start:end], "utf-8")
             except UnicodeDecodeError as error:
                 byte = stored_byte(text, start + error.start, codec(self.csv))
-                yield (
-                    row,
-                    f"the byte 0x{byte:02x} is not {self.csv.encoding} text; set data.csv.encoding to the one "
-                    "that the file was saved in, for example latin-1 or cp1252",
-                )
+                reason = f"the byte 0x{byte:02x} is not {self.csv.encoding} text"
+                yield row, (reason, _OTHER_ENCODING)
 
-    def _bad(self, text: bytes, found: Bounds, row: int, first: int, reason: str) -> BadRow:
+    def _bad(self, text: bytes, found: Bounds, row: int, first: int, reason: _Reason) -> BadRow:
         line = text[found.starts[row] : found.ends[row]].rstrip(b"\r\n")
-        return BadRow(self.file, first + int(found.lines[row]), reason, as_stored(line, codec(self.csv)))
+        why, hint = reason
+        return BadRow(self.file, first + int(found.lines[row]), why, as_stored(line, codec(self.csv)), hint)
 
     def _parsed(self, text: bytes) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
         """The well-formed rows, and the numbers (from 1, blank lines left out) of the others with the reason."""

@@ -51,7 +51,7 @@ def test_one_bad_row_costs_no_other(
     good, (bad,) = read(written(tmp_path, content), size)
     assert (bad.place, bad.text) == (line, text)
     for part in parts:
-        assert part in bad.reason
+        assert part in bad.explained
     assert len(good) == len(read(written(tmp_path, content.replace(text, b"9,9", 1)), size)[0]) - 1
 
 
