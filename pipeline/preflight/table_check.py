@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,21 +21,11 @@ class TableFacts:
     """What the preflight found.
 
     Attributes:
-      files: the user's files by split; one split "all" where the pipeline splits by hash.
-      rows: data rows by split.
-      class_counts: rows by class and split; empty for regression.
-      missing_labels: rows without a label, by split.
       types: the type that each column gets, without those that are left out.
-      left_out: columns that our examples do not have, and why.
       warnings: what the user should know and what does not stop a run.
     """
 
-    files: Mapping[str, tuple[Path, ...]]
-    rows: Mapping[str, int]
-    class_counts: Mapping[str, Mapping[str, int]]
-    missing_labels: Mapping[str, int]
     types: Mapping[str, FeatureType]
-    left_out: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
@@ -61,25 +51,20 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
     label = config.features.label
     unreadable = _check(table, config, used, declared)
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
-    missing_labels = {split: table.column(label.column, split).missing for split in table.splits}
+    unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
-    if stock and any(missing_labels.values()):
+    if stock and unlabelled:
         raise UserError(
-            f"{sum(missing_labels.values())} rows have no label ({label.column!r}); reader: tfx keeps such rows",
+            f"{unlabelled} rows have no label ({label.column!r}); reader: tfx keeps such rows",
             hint="fill or remove them, or set data.reader: arrow",
         )
     return TableFacts(
-        files={split: tuple(profile.file for profile in profiles) for split, profiles in table.splits.items()},
-        rows={split: table.rows(split) for split in table.splits},
-        class_counts={split: dict(table.column(label.column, split).counts) for split in table.splits},
-        missing_labels=missing_labels,
         types=types,
-        left_out=left_out,
         warnings=(
             *rules.empty_files(table),
             *unreadable,
             *rules.rare_classes(table, label),
-            *_label_warning(label.column, missing_labels),
+            *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
         ),
     )
@@ -119,8 +104,3 @@ def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> Table
     )
     rules.check_names(used, list(table.names), str(table.files[0].file))
     return table
-
-
-def _label_warning(name: str, missing: Mapping[str, int]) -> Iterator[str]:
-    if any(missing.values()):
-        yield f"{sum(missing.values())} rows have no label ({name!r}) and are left out"

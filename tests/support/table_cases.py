@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.preflight.table_check import TableFacts, check_table
+from pipeline.preflight.column_roles import roles
+from pipeline.preflight.table_check import TableFacts, _read, check_table
+from pipeline.preflight.table_profile import TableProfile
 from preprocessing.errors import UserError
 
 GOOD = "a,b,c,y\n" + "".join(f"{i},{i / 2},k{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(1, 21))
@@ -42,6 +44,17 @@ def looked_at(settings: PipelineConfig, folder: Path) -> TableFacts:
     facts = check_table(settings, folder)
     assert facts is not None
     return facts
+
+
+def profiled(settings: PipelineConfig, folder: Path) -> TableProfile:
+    """A table as the preflight reads it."""
+    return _read(settings, folder, roles(settings))
+
+
+def rows(settings: PipelineConfig, folder: Path) -> dict[str, int]:
+    """How many rows the preflight reads, by split."""
+    table = profiled(settings, folder)
+    return {split: table.rows(split) for split in table.splits}
 
 
 def check(

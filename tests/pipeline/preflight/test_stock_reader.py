@@ -213,7 +213,7 @@ def test_a_row_without_a_label_is_refused_wherever_it_is(tmp_path: Path) -> None
     write(tmp_path / "t.csv", content)
     assert found(tmp_path) == []
     refused(tmp_path, content, "1 rows have no label ('y')", data=STOCK)
-    assert check(tmp_path, content).missing_labels == {"all": 1}
+    assert check(tmp_path, content).warnings == ("1 rows have no label ('y') and are left out",)
 
 
 # Parquet

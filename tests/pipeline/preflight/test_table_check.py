@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
-from support.table_cases import GOOD, STOCK, check, check_parquet, config, looked_at, refused, with_line
+from support.table_cases import GOOD, STOCK, check, check_parquet, config, looked_at, profiled, refused, rows, with_line
 
 from pipeline.preflight.table_check import check_table
 from preprocessing.errors import UserError
@@ -16,12 +16,11 @@ from preprocessing.errors import UserError
 
 def test_a_good_table_is_read_as_it_is(tmp_path: Path) -> None:
     facts = check(tmp_path)
-    assert facts.rows == {"all": 20}
-    assert facts.class_counts == {"all": {"yes": 10, "no": 10}}
-    assert facts.missing_labels == {"all": 0}
     assert facts.types == {"a": "int64", "b": "double", "c": "string", "y": "string"}
-    assert facts.files == {"all": (tmp_path / "t.csv",)}
     assert facts.warnings == ()
+    table = profiled(config(), tmp_path)
+    assert (table.rows("all"), [profile.file for profile in table.files]) == (20, [tmp_path / "t.csv"])
+    assert (table.column("y").counts, table.column("y").missing) == ({"yes": 10, "no": 10}, 0)
 
 
 @pytest.mark.parametrize("data", [None, STOCK], ids=["arrow", "tfx"])
@@ -65,8 +64,9 @@ class TestSplits:
         return {"inputs": {split: f"{split}.csv" for split in ("train", "eval", "test")}}
 
     def test_good_splits(self, tmp_path: Path) -> None:
-        facts = looked_at(config(self.splits(tmp_path)), tmp_path)
-        assert facts.rows == {"train": 20, "eval": 20, "test": 20}
+        settings = config(self.splits(tmp_path))
+        assert looked_at(settings, tmp_path).warnings == ()
+        assert rows(settings, tmp_path) == {"train": 20, "eval": 20, "test": 20}
 
     @pytest.mark.parametrize(
         ("content", "parts"),
@@ -175,7 +175,6 @@ class TestParquet:
     def test_nested_columns_are_left_out_unless_used(self, tmp_path: Path) -> None:
         table = {"a": [1.5] * 20, "u": [{"x": 1}] * 20, "y": self.Y}
         facts = check_parquet(tmp_path, table, **self.GROUPS)
-        assert "struct" in facts.left_out["u"]
         assert "u" not in facts.types
         assert any("column 'u' is left out: its type is struct" in warning for warning in facts.warnings)
         with pytest.raises(UserError, match="column 'u' is of type struct"):
@@ -191,14 +190,15 @@ class TestParquet:
 
     def test_whole_floats_are_integer_categories(self, tmp_path: Path) -> None:
         table = {"a": pa.array([1.0, 2.0, None, 3.0] * 5), "y": [1.0, 2.0] * 10}
-        facts = check_parquet(tmp_path, table, numeric=None, categorical=[{"columns": ["a"]}])
-        assert facts.types == {"a": "int64", "y": "int64"}
-        assert facts.class_counts == {"all": {"1": 10, "2": 10}}
+        groups: dict[str, Any] = {"numeric": None, "categorical": [{"columns": ["a"]}]}
+        assert check_parquet(tmp_path, table, **groups).types == {"a": "int64", "y": "int64"}
+        read = profiled(config({"path": "t.parquet"}, **groups), tmp_path)
+        assert read.column("y").counts == {"1": 10, "2": 10}
 
     def test_a_nan_label_is_a_missing_one(self, tmp_path: Path) -> None:
         table = {"a": [1.5] * 20, "y": [float("nan"), *(float(i) for i in range(1, 20))]}
         facts = check_parquet(tmp_path, table, label={"column": "y", "task": "regression"}, **self.GROUPS)
-        assert facts.missing_labels == {"all": 1}
+        assert facts.warnings == ("1 rows have no label ('y') and are left out",)
 
 
 def test_a_split_column_must_be_there_in_every_row(tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ class TestBadRowsThatAreSkipped:
         lines = GOOD.splitlines()
         lines[4], lines[6] = "1,2,3", "one,2.5,k,yes"
         facts = self.skipped(tmp_path, "\n".join(lines), policy)
-        assert facts.rows == {"all": 19}
         assert facts.types["a"] == "double"
+        assert rows(config({"path": "t.csv", "on_bad_row": policy}), tmp_path) == {"all": 19}
 
     def test_cells_that_do_not_fit_the_schema(self, tmp_path: Path, policy: str) -> None:
         (tmp_path / "s.pbtxt").write_text('feature { name: "a" type: INT }')
@@ -234,7 +234,8 @@ class TestBadRowsThatAreSkipped:
 
     def test_rows_without_a_split_key(self, tmp_path: Path, policy: str) -> None:
         data = {"path": "t.csv", "split": {"keys": ["c"]}, "on_bad_row": policy}
-        assert check(tmp_path, with_line(5, "1,2,,yes"), data=data).rows == {"all": 20}
+        assert check(tmp_path, with_line(5, "1,2,,yes"), data=data).types["c"] == "string"
+        assert rows(config(data), tmp_path) == {"all": 20}
 
 
 @pytest.mark.parametrize(
@@ -254,8 +255,10 @@ def test_of_spans_those_that_a_run_reads_are_looked_at(tmp_path: Path) -> None:
     for span in (1, 2, 3):
         (tmp_path / f"d{span}").mkdir()
         (tmp_path / f"d{span}" / "t.csv").write_text("broken" if span == 1 else GOOD)
-    assert looked_at(config({"path": "d{SPAN}/*.csv"}), tmp_path).rows == {"all": 20}
-    assert looked_at(config({"path": "d{SPAN}/*.csv", "spans": {"last": 2}}), tmp_path).rows == {"all": 40}
+    for data, expected in (({}, 20), ({"spans": {"last": 2}}, 40)):
+        settings = config({"path": "d{SPAN}/*.csv", **data})
+        assert looked_at(settings, tmp_path).warnings == ()
+        assert rows(settings, tmp_path) == {"all": expected}
     with pytest.raises(UserError, match=r"span 7 .* is not there"):
         check_table(config({"path": "d{SPAN}/*.csv", "spans": {"first_span": 7, "last_span": 8}}), tmp_path)
 
@@ -272,9 +275,9 @@ class TestOtherFormats:
             tmp_path / f"t{suffix}{ending}", {"": None, ".gz": "gzip", ".zst": "zstd"}[ending]
         ) as out:
             out.write(text.encode())
-        facts = looked_at(config({"path": f"t{suffix}{ending}"}), tmp_path)
-        assert facts.rows == {"all": 20}
-        assert facts.types == {"a": "int64", "b": "double", "c": "string", "y": "string"}
+        settings = config({"path": f"t{suffix}{ending}"})
+        assert rows(settings, tmp_path) == {"all": 20}
+        assert looked_at(settings, tmp_path).types == {"a": "int64", "b": "double", "c": "string", "y": "string"}
 
     def test_arrow(self, tmp_path: Path) -> None:
         table = pa.Table.from_pylist(self.rows())
@@ -285,11 +288,11 @@ class TestOtherFormats:
 
     def test_json_lines_may_lack_columns(self, tmp_path: Path) -> None:
         (tmp_path / "d").mkdir()
-        for number, rows in enumerate(
+        for number, part in enumerate(
             (self.rows(), [{k: v for k, v in row.items() if k != "b"} for row in self.rows()])
         ):
-            (tmp_path / "d" / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        facts = looked_at(config({"path": "d"}), tmp_path)
-        assert (facts.rows, facts.types["b"]) == ({"all": 40}, "double")
+            (tmp_path / "d" / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        assert rows(config({"path": "d"}), tmp_path) == {"all": 40}
+        assert looked_at(config({"path": "d"}), tmp_path).types["b"] == "double"
         with pytest.raises(UserError, match="feature 'z' is not in the table"):
             check_table(config({"path": "d"}, numeric=[{"columns": ["z"]}]), tmp_path)
