@@ -47,7 +47,8 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "expected": "a time later than eval_from (2013-10-01)", "received": "2013-09-01"}),
     ("path: table.csv", "path: t\n  split: {by: column, column: f, test: [train]}", "data.split.test", {
         "received": "train", "hint": "list it once: a row has one split"}),
-    ("path: table.csv", "path: t\n  split: {keys: [k, k]}", "data.split.keys", {"received": ["k", "k"]}),
+    ("path: table.csv", "path: t\n  split: {keys: [k, k]}", "data.split.keys.1", {"received": "k"}),
+    ("path: table.csv", "path: t\n  sql: {url: 'sqlite:///t.db', query: q}", "data", {"received": ["path", "sql"]}),
     ("path: table.csv", "path: '{SPAN}/{DATE}.csv'", "data.path", {"received": "{SPAN} {DATE}"}),
     ("path: table.csv", "path: '{SPAN}/{received}.csv'", "data.path", {"received": "{SPAN}/{received}.csv"}),
     ("path: table.csv", "path: '{SPAN}.csv'\n  spans: {first_span: 5, last_span: 3}", "data.spans.last_span", {

@@ -67,7 +67,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
             "duplicate feature: it is in features.numeric.1.columns already",
             "",
         ),
-        ("path: table.csv", "split: {train: 1}", 2, "data", "received none", ""),
+        ("path: table.csv", "split: {train: 1}", 2, "data", "give exactly one of path", ""),
         ("path: table.csv", "inputs: {train: a, eval: b}", 3, "data.inputs.test", "required, but not given", ""),
         ("name: demo", "name: Demo 1", 1, "name", "must be at most 63 lower-case letters, digits and dashes", ""),
         ("name: demo", "seed: 1", 1, "name", "required, but not given", ""),
