@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.artifacts.splits import SPLITS
-from components.example_gen.config import BigQueryOptions, HashSplit
+from components.example_gen.config import BigQueryOptions
+from components.example_gen.split_config import HashSplit
 
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_component import BaseComponent

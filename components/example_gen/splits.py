@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from components.artifacts.splits import SPLITS
 from components.example_gen.block import BadRow
-from components.example_gen.config import ColumnSplit, HashSplit, Split, TimeSplit
+from components.example_gen.split_config import ColumnSplit, HashSplit, Split, TimeSplit
 from components.example_gen.tally import Tally, tally
 from components.example_gen.times import seconds
 from preprocessing.errors import UserError

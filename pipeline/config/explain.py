@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from components.example_gen.config import SPLIT_KINDS
+from components.example_gen.split_config import SPLIT_KINDS
 from models.config import FAMILIES
 from pipeline.config.json_schema import json_schema
 from pipeline.config.problems import Problem, brief

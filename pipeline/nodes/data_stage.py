@@ -23,9 +23,10 @@ from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import schema_types
 from components.example_gen.component import ArrowExampleGen
-from components.example_gen.config import DataConfig, HashSplit
+from components.example_gen.config import DataConfig
 from components.example_gen.job import IngestJob
 from components.example_gen.sources import located, relative
+from components.example_gen.split_config import HashSplit
 from components.schema_import.component import SchemaImport
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig

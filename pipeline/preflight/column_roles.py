@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import ColumnUse, Role, digits_only
-from components.example_gen.config import TimeSplit
+from components.example_gen.split_config import TimeSplit
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_profile import Watch
 from preprocessing.config import DatetimeFeature, FeaturesConfig

@@ -126,7 +126,7 @@ class Ended:
         assert [line.strip().partition(": ")[0] for line in rest] in (
             [*allowed, "next", *log] for allowed in ([], ["allowed"]) for log in ([], ["log"])
         ), self.screen
-        return error
+        return "\n".join([error, *rest])
 
     def refused(self) -> dict[tuple[str, str | None], dict[str, Any]]:
         """The findings that stopped the run, with their hints on the screen; nothing was spent on training."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 _SECONDS = 30.0
 """How long it tries: a process in the kernel's hands (a full disk, a frozen file system) can't be killed sooner."""
+_QUIET = 10
+"""So many looks in a row have to find nothing."""
 
 
 def left_over(folder: Path) -> Iterator[tuple[int, str]]:
@@ -42,9 +44,10 @@ def left_over(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def clean(folder: Path) -> None:
-    """Kills what still runs in the folder, and removes the folder."""
+    """Kills what still runs in the folder, and removes the folder; ends when nothing was there for a while."""
     end = time.monotonic() + _SECONDS
-    while time.monotonic() < end:
+    quiet = 0
+    while quiet < _QUIET and time.monotonic() < end:
         running = [pid for pid, _ in left_over(folder)]
         for pid in running:
             try:
@@ -52,8 +55,8 @@ def clean(folder: Path) -> None:
             except ProcessLookupError:
                 continue
         shutil.rmtree(folder, ignore_errors=True)
-        if not running and not folder.exists():
-            return
+        # A process that is just being started has neither command line nor environment yet.
+        quiet = 0 if running or folder.exists() else quiet + 1
         select.select([], [], [], 0.05)
 
 

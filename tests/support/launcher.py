@@ -78,6 +78,7 @@ class Launcher:
       parameters: those that differ from their defaults.
       mounted: whether steps see the store as folders of their own, as on Kubeflow; there is an output for logs, too.
       command: runs a command line.
+      cached: tasks that are not run: their results of an earlier run are there, as from the cluster's cache.
     """
 
     compiled: Compiled
@@ -86,6 +87,7 @@ class Launcher:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     mounted: bool = False
     command: Command = in_process
+    cached: Mapping[str, "Ran"] = field(default_factory=dict)
 
     def run(self) -> Ran:
         """Runs every step whose turn comes; never raises for a step that fails."""
@@ -102,10 +104,21 @@ class Launcher:
             if before - {"SUCCEEDED"}:
                 ran.states[name] = "NOT_TRIGGERED"
                 continue
+            if name in self.cached:
+                self._take(name, self.cached[name], ran)
+                continue
             self._step(name, tasks[name], values, ran)
         if EXIT_HANDLER in spec["root"]["dag"]["tasks"]:
             self._step(EXIT_HANDLER, spec["root"]["dag"]["tasks"][EXIT_HANDLER], values, ran)
         return ran
+
+    def _take(self, name: str, earlier: Ran, ran: Ran) -> None:
+        """Takes over what a task did in an earlier run."""
+        assert earlier.states[name] == "SUCCEEDED", f"nothing is cached for {name}"
+        ran.states[name], ran.logs[name], ran.outputs[name] = "SUCCEEDED", "", earlier.outputs[name]
+        for key in earlier.outputs[name]:
+            if (made := earlier.local(name, key)).exists():
+                shutil.copytree(made, ran.local(name, key))
 
     def _inner_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters as they arrive in the DAG inside the exit handler: those that are handed on, no others."""

@@ -4,7 +4,8 @@ from google.protobuf import json_format
 from tfx.proto import example_gen_pb2
 
 from components.example_gen.bigquery import bigquery_example_gen
-from components.example_gen.config import BigQueryOptions, HashSplit
+from components.example_gen.config import BigQueryOptions
+from components.example_gen.split_config import HashSplit
 
 QUERY = "SELECT * FROM `shop.orders`"
 

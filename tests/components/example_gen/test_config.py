@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.example_gen.config import ColumnSplit, DataConfig, HashSplit, TimeSplit
+from components.example_gen.config import DataConfig
+from components.example_gen.split_config import ColumnSplit, HashSplit, TimeSplit
 
 INPUTS = {"train": "a", "eval": "b", "test": "c"}
 CUTS = {"by": "time", "column": "t", "eval_from": "2013-10-01", "test_from": "2013-11-01"}

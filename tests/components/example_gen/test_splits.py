@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from components.artifacts.splits import SPLITS
 from components.example_gen import splits
 from components.example_gen.block import BadRow
-from components.example_gen.config import Split
+from components.example_gen.split_config import Split
 from components.example_gen.splits import Counts, SplitRule, split_rule
 from components.example_gen.tally import tally
 from components.example_gen.times import parse_time, seconds

@@ -14,6 +14,7 @@ from support.yaml_cases import edited, problem_of
 import components.data_gate.config
 import components.example_gen.config
 import components.example_gen.span_names
+import components.example_gen.split_config
 import components.pusher.config
 import components.smoke_test.config
 import components.trainer.config
@@ -30,7 +31,12 @@ from preprocessing.rules import BROKEN_RULE, MISMATCH
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 MODULES = (
-    *(components.data_gate.config, components.example_gen.config, components.example_gen.span_names),
+    *(
+        components.data_gate.config,
+        components.example_gen.config,
+        components.example_gen.split_config,
+        components.example_gen.span_names,
+    ),
     *(components.pusher.config, components.smoke_test.config, components.trainer.config, models.config),
     *(pipeline.config.pipeline_config, pipeline.config.targets, preprocessing.config),
 )
