@@ -180,6 +180,7 @@ def test_a_split_without_rows_has_an_empty_shard(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "Split-test").iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["parquet", "csv"])
 def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_path: Path) -> None:
     count = 60_000
@@ -200,6 +201,7 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
     assert all_ids(tmp_path / "out") == list(range(count))
 
 
+@pytest.mark.slow
 def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path: Path) -> None:
     count = 40_000
     data = pa.table({"id": range(count), "text": [f"{i % 9:060d}" for i in range(count)], "label": ["a", "b"] * 20_000})

@@ -192,6 +192,7 @@ def check(exported: Export, session: Session) -> Check:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["sound", "examples", "parses_label", "label_argument", "refuses_strange"])
 @pytest.mark.parametrize("count", [12, 40])
 def test_sound(check: Check, signature: str, count: int) -> None:

@@ -136,6 +136,7 @@ def results(on: Bench) -> list[CheckResult]:
     return [*check_answers(on), *check_parity(on), *check_batches(on)]
 
 
+@pytest.mark.slow
 def test_inputs_of_every_kind_pass_every_check_again_and_again(session: Session, tmp_path: Path) -> None:
     on = load(session, "none", tmp_path)
     for _ in range(5):

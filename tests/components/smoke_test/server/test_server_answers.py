@@ -63,6 +63,7 @@ def client(request: pytest.FixtureRequest, emulator: Running) -> Iterator[RestCl
             yield client
 
 
+@pytest.mark.slow
 def test_both_apis_agree_with_the_sandbox_on_every_question(bench: Bench, emulator: Running) -> None:
     results = ask(bench, emulator)
     assert failed(results) == []
@@ -83,6 +84,7 @@ def test_what_the_apis_do_with_wrong_requests_is_told_apart(bench: Bench, emulat
         assert received[api, "serve_features", "wrong dtype"].startswith("InvalidArgument")
 
 
+@pytest.mark.slow
 def test_answers_come_through_as_the_model_gives_them(client: RestClient | GrpcClient, bench: Bench) -> None:
     expected = [toy.value(*row) for row in RAW]
     inputs = {

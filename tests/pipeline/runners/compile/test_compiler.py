@@ -96,6 +96,7 @@ def test_kubernetes_settings_are_what_kfp_kubernetes_declares(data_set):
         assert [(each.constant, each.mount_path) for each in parsed.pvc_mount] == [("lockgate-serving", "/serving")]
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_same_bytes_in_another_process_folder_and_hash_order(target, tmp_path):
     file = tmp_path / "again.yaml"
