@@ -69,7 +69,7 @@ def run(
 @main.command()
 @config_argument
 @set_option
-@click.option("--target", type=click.Choice(TARGETS), help="Checks too whether it can run there.")
+@click.option("--target", type=click.Choice(TARGETS), help="Also checks whether it can run there.")
 @explains_failures
 def validate(config: Path, overrides: tuple[str, ...], target: "TargetName | None") -> None:
     """Checks CONFIG and the table's columns without running anything."""

@@ -19,7 +19,7 @@ from components.example_gen.span_names import PLACEHOLDER, placeholders, span_nu
 from preprocessing.errors import UserError
 from preprocessing.text import first_line
 
-_HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file"
+_HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file, with --set where you are"
 _DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}", "DATE": r"\d{4}-?\d{2}-?\d{2}"}
 
 
