@@ -25,6 +25,8 @@ from components.smoke_test.server.grpc_client import GrpcClient
 from components.smoke_test.server.process import PROGRAM, Running, running_server
 from components.smoke_test.server.rest import RestClient
 
+pytestmark = pytest.mark.slow  # real servers of an emulator, started and asked
+
 SIGNATURES = ["serve_features", "serving_default", "value_only"]
 CASES = ["one row", "5 rows", "missing values", "input left out", "extra feature", "wrong dtype"]
 APIS = ["server_rest", "server_grpc"]
@@ -63,7 +65,6 @@ def client(request: pytest.FixtureRequest, emulator: Running) -> Iterator[RestCl
             yield client
 
 
-@pytest.mark.slow
 def test_both_apis_agree_with_the_sandbox_on_every_question(bench: Bench, emulator: Running) -> None:
     results = ask(bench, emulator)
     assert failed(results) == []
@@ -84,7 +85,6 @@ def test_what_the_apis_do_with_wrong_requests_is_told_apart(bench: Bench, emulat
         assert received[api, "serve_features", "wrong dtype"].startswith("InvalidArgument")
 
 
-@pytest.mark.slow
 def test_answers_come_through_as_the_model_gives_them(client: RestClient | GrpcClient, bench: Bench) -> None:
     expected = [toy.value(*row) for row in RAW]
     inputs = {
@@ -271,7 +271,6 @@ def test_the_verdict_of_the_infra_validator(bench: Bench, blessing: bool | None,
     assert json.loads(result.model_dump_json())["received"]
 
 
-@pytest.mark.slow
 def test_the_real_server_agrees(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The only test with TensorFlow Serving itself."""
     program = shutil.which(PROGRAM)
