@@ -29,7 +29,7 @@ test: setup-dev data ## The same, then every test; up to 25 minutes.
 	@echo "== tests"; $(PYTEST)
 
 # A file's tests go to one worker, in the order of tests/support/schedule.py: longest files first.
-PYTEST = $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 define STATIC
 @echo "== format"; $(BIN)/ruff format --check --quiet .
 @echo "== lint"; $(BIN)/ruff check --quiet .
