@@ -162,6 +162,7 @@ def test_seed_decides_the_initial_weights(family: str, inputs: Inputs) -> None:
     assert any(not np.array_equal(left, right) for left, right in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 @variants
 def test_fit_then_weights_into_a_fresh_model_gives_equal_outputs(
     variant: str, inputs: Inputs, make_batch: MakeBatch, tmp_path: Path

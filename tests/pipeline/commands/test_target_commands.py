@@ -73,6 +73,7 @@ def test_compiles_to_stdout_in_a_process_without_credentials_or_proxies(tmp_path
     assert done.stdout == compiled("penguins", "kubeflow").text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_set", DATA_SETS)
 def test_every_shipped_pipeline_is_taken_by_both_services(data_set, kubeflow, vertex):
     for server in (kubeflow, vertex):

@@ -17,6 +17,8 @@ from components.smoke_test.export.saved_model import Export, read_export
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Session
 
+pytestmark = pytest.mark.slow
+
 Tensors = dict[str, tf.Tensor]
 COLUMNS = {"size": "float32", "count": "int64", "colour": "string", "shape": "string"}
 COLOURS, SHAPES = (b"red", b"green", b"blue"), (b"round", b"square")
@@ -192,7 +194,6 @@ def check(exported: Export, session: Session) -> Check:
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["sound", "examples", "parses_label", "label_argument", "refuses_strange"])
 @pytest.mark.parametrize("count", [12, 40])
 def test_sound(check: Check, signature: str, count: int) -> None:

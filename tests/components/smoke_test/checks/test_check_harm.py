@@ -18,6 +18,8 @@ from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import Session
 
+pytestmark = pytest.mark.slow
+
 Tensors = dict[str, tf.Tensor]
 COLUMNS = {"size": "float32", "count": "int64", "colour": "string"}
 SPEC = {name: tf.io.FixedLenFeature([], tf.as_dtype(dtype), MISSING[dtype]) for name, dtype in COLUMNS.items()}
@@ -265,7 +267,6 @@ def test_wide_models_are_tried_here_and_there(check: Check) -> None:
     assert the(results, "missing_optional").received == "5 requests: 5 answered"
 
 
-@pytest.mark.slow
 def test_the_phase_names_the_case_in_which_the_process_ended(exported: Export) -> None:
     config = SmokeTestConfig.model_validate({"process": {"phase_seconds": 8}})
     features = {name: Feature(name, dtype) for name, dtype in COLUMNS.items()}
