@@ -16,6 +16,8 @@ from support.vertex_server import VertexServer
 from components.cloud.google_login import TOKEN_VARIABLE
 from pipeline.cli import main
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "a-token-that-nobody-should-see"  # noqa: S105
 
 
@@ -57,7 +59,6 @@ def test_compiles_to_a_file_of_the_pipelines_name(target, tmp_path, monkeypatch)
     assert [each.name for each in tmp_path.iterdir()] == [file]
 
 
-@pytest.mark.slow
 def test_compiles_to_stdout_in_a_process_without_credentials_or_proxies(tmp_path):
     """As a user has it: nothing but the file on stdout, TensorFlow's noise nowhere."""
     command = [str(Path(sys.executable).with_name("lockgate")), "compile", str(config_file("penguins"))]
@@ -73,7 +74,6 @@ def test_compiles_to_stdout_in_a_process_without_credentials_or_proxies(tmp_path
     assert done.stdout == compiled("penguins", "kubeflow").text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("data_set", DATA_SETS)
 def test_every_shipped_pipeline_is_taken_by_both_services(data_set, kubeflow, vertex):
     for server in (kubeflow, vertex):
@@ -222,7 +222,6 @@ def test_waiting_shows_the_steps_and_ends_like_a_run(kubeflow, capfd, state, tas
             assert any(name in each.split() for each in shown[2:]), name
 
 
-@pytest.mark.slow
 def test_a_server_that_is_not_there_is_one_message(monkeypatch):
     own = ["--target", "kubeflow", "--set", "targets.kubeflow.host=http://127.0.0.1:1"]
     monkeypatch.setattr("components.cloud.http.time.sleep", lambda _: None)

@@ -13,6 +13,8 @@ from components.smoke_test.config import Process
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import LoadError, Request, Session
 
+pytestmark = pytest.mark.slow
+
 FLOAT = tf.TensorSpec([None], tf.float32, name="x")
 STRING = tf.TensorSpec([None], tf.string, name="x")
 
@@ -235,7 +237,6 @@ def test_what_does_not_load_says_why(session: Session, tmp_path: Path) -> None:
         ("large", {}, "its answers take more than 1024 MiB"),
     ],
 )
-@pytest.mark.slow
 def test_a_model_that_goes_too_far_is_stopped(model: Path, signature: str, limits: dict[str, Any], reason: str) -> None:
     with Session(Process(**limits)) as session:
         session.load(model)

@@ -18,6 +18,8 @@ from components.smoke_test.checks.server import check_server
 from components.smoke_test.server import process
 from components.smoke_test.server.process import PROGRAM, Ports, StartError, find_program, running_server
 
+pytestmark = pytest.mark.slow
+
 APIS = ["server_rest", "server_grpc"]
 
 
@@ -187,7 +189,6 @@ def test_a_server_that_fails_at_start_fails_both_checks(
     assert all("the emulator was told to" in result.hint for result in results)
 
 
-@pytest.mark.slow
 def test_a_server_on_the_path_is_started_asked_and_stopped(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
