@@ -22,6 +22,8 @@ from components.example_gen.executor import Executor
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from preprocessing.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 FN_API = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 BUNDLES = "apache_beam.runners.direct.direct_runner.BundleBasedDirectRunner"
 ROWS = [f"{i},k{i % 7},{i / 4},2020-01-{1 + i % 28:02d},{'yes' if i % 3 else 'no'}" for i in range(300)]
@@ -180,7 +182,6 @@ def test_a_split_without_rows_has_an_empty_shard(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "Split-test").iterdir())) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["parquet", "csv"])
 def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_path: Path) -> None:
     count = 60_000
@@ -201,7 +202,6 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
     assert all_ids(tmp_path / "out") == list(range(count))
 
 
-@pytest.mark.slow
 def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path: Path) -> None:
     count = 40_000
     data = pa.table({"id": range(count), "text": [f"{i % 9:060d}" for i in range(count)], "label": ["a", "b"] * 20_000})
