@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from preprocessing.config import DatetimeFeature, FeaturesConfig
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError
+from preprocessing.rules import broken_rule
 
 RESERVED_SUFFIX = "_xf"
-"""Ends the name of every transformed tensor and of no raw column: the Evaluator looks names up among the transformed
-features first, so that a slice by a raw column of such a name would be one by ids."""
+"""Ends the name of every transformed tensor, and of no raw column that the Evaluator looks up by name: it looks among
+the transformed features first, so that a slice by a raw column of such a name would be one by ids."""
 LABEL = f"label{RESERVED_SUFFIX}"
 """The transformed label: int64 class id, or the float32 label on its training scale; shape [batch, 1]."""
 WEIGHT = f"weight{RESERVED_SUFFIX}"
@@ -85,6 +86,26 @@ def can_be_argument(name: str) -> bool:
     return not keyword.iskeyword(name) and name != "self"
 
 
+def check_looked_up(column: str, field: FieldPath) -> None:
+    """Refuses a column that the Evaluator would look up among the transformed features.
+
+    Args:
+      column: the label of a regression, or a column that slices are made by.
+      field: what names it.
+
+    Raises:
+      PydanticCustomError: a broken rule: its name ends as theirs do.
+    """
+    if column.endswith(RESERVED_SUFFIX):
+        raise broken_rule(
+            f"the name ends in {RESERVED_SUFFIX!r}, as those of transformed features do, and the Evaluator would take "
+            "the column for one of them",
+            field=field,
+            received=column,
+            hint="rename the column in the table",
+        )
+
+
 def vocabulary_name(column: str) -> str:
     """The name of a categorical column's vocabulary in the transform graph."""
     return f"{safe_name(column)}_vocabulary"
@@ -104,20 +125,8 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     """The declared model inputs, in declaration order.
 
     Raises:
-      UserError: two of them would have the same name, or a raw column has a name that is reserved for them.
+      UserError: two of them would have the same name.
     """
-    for field, column in (
-        *features.mentions(),
-        (("label", "column"), features.label.column),
-        (("weight",), features.weight),
-    ):
-        if column is not None and column.endswith(RESERVED_SUFFIX):
-            raise UserError(
-                f"a column has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for transformed features",
-                field=("features", *field),
-                received=column,
-                hint="rename the column in the table",
-            )
     plans = tuple(plan for _, plan in _planned(features))
     twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
     if twice:

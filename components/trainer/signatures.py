@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.artifacts.model import EXAMPLES_INPUT
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.features import RESERVED_SUFFIX, ModelInput, can_be_argument, safe_name
 from preprocessing.input_pipeline import LabelSummary, TransformedData, model_batch
@@ -112,7 +113,7 @@ class ServingModule(tf.Module):
         `predict_transformed`: one tensor per model input, see `TransformedInput`; answers as `serving_default`, for
         rows that have been transformed before.
         """
-        examples = [tf.TensorSpec([None], tf.string, name="examples")]
+        examples = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         return {
             "serving_default": tf.function(self._serve_examples, input_signature=examples),
             "serve_features": self._serve_features(),

@@ -44,10 +44,23 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
     """
     if is_remote(config.data):
         return None
+    return check_profile(config, base, read_table(config, base))
+
+
+def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> TableFacts:
+    """Does what `check_table` does, of a table that was read already.
+
+    Args:
+      config: the configuration.
+      base: the folder that its relative paths start from.
+      table: what `read_table` found for this configuration, or for one with more features.
+
+    Raises:
+      UserError: as `check_table`.
+    """
     used = roles(config)
     schema = None if config.data.schema_file is None else base / Path(config.data.schema_file).expanduser()
     declared = schema_types(schema)
-    table = _read(config, base, used)
     label = config.features.label
     unreadable = _check(table, config, used, declared)
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
@@ -62,6 +75,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
         types=types,
         warnings=(
             *rules.empty_files(table),
+            *rules.nameless((profile.file, profile.names) for profile in table.files),
             *unreadable,
             *rules.rare_classes(table, label),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
@@ -85,7 +99,17 @@ def _check(
     return tuple(rules.check_patterns(table, used))
 
 
-def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> TableProfile:
+def read_table(config: PipelineConfig, base: Path) -> TableProfile:
+    """Reads every file of a table on this machine once, streaming.
+
+    Args:
+      config: the configuration.
+      base: the folder that its relative paths start from.
+
+    Raises:
+      UserError: a file can't be read, lacks a column that the configuration names, or has others than the first.
+    """
+    used = roles(config)
     files = table_files(config.data, base)
     reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
     first: tuple[Path, list[str]] | None = None

@@ -67,7 +67,7 @@ class TableReader:
                 yield rows
 
     def sample(self, file: Path, rows: int) -> pa.Table:
-        """The first rows of one file, every column as it stands; bad rows are left out.
+        """The first rows of one file, every column that has a name as it stands; bad rows are left out.
 
         Raises:
           UserError: as `rows`.
@@ -99,9 +99,11 @@ class TableReader:
 
 
 def _as_table(batch: pa.RecordBatch) -> pa.Table:
+    """The columns that have a name: there may be several that have none."""
     import pyarrow as pa
 
-    return pa.Table.from_batches([batch])
+    named = [position for position, name in enumerate(batch.schema.names) if name]
+    return pa.Table.from_batches([batch]).select(named)
 
 
 def is_remote(data: DataConfig) -> bool:

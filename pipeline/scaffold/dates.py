@@ -21,6 +21,8 @@ _FORMATS = (
 )
 """Longest first, as text after the last directive is ignored. The American order stands before the other with
 slashes, after it with dashes: the more usual reading of a date that both fit."""
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2})?\b")
+_PADDED = re.compile(r"\b0\d")
 _DIRECTIVE = re.compile("%([YmdHMS])")
 _DIGITS = {"Y": r"(\d{4})"}
 _ENOUGH = 0.98
@@ -61,7 +63,7 @@ def find_dates(column: Column) -> Dates | None:
     fitting = [
         found for found in _FORMATS if not (half_day and "%H" in found) and _share(_readable(values, found)) >= _ENOUGH
     ]
-    if not fitting:
+    if not fitting or (fitting[0] in _TIMES and not _are_times_of_day(values)):
         return None
     chosen = fitting[0]
     notes = []
@@ -80,6 +82,15 @@ def looks_like_unreadable_dates(column: Column) -> bool:
     wordy = (bool(_WORDY.search(value)) and bool(re.search(r"\d", value)) and len(value) < 40 for value in values)
     short = (bool(_SHORT_YEAR.match(value)) for value in values)
     return bool(values) and max(_share(wordy), _share(short)) >= _ENOUGH
+
+
+def _are_times_of_day(values: list[str]) -> bool:
+    """Whether values that fit a time of day are such: scores and ratios (`2:1`, `10:12`) fit it too.
+
+    A time has two digits for its minutes, and seldom is none of them below ten.
+    """
+    like_times = _share(bool(_TIME_OF_DAY.match(value)) for value in values) >= _ENOUGH
+    return like_times and any(_PADDED.search(value) for value in values)
 
 
 def _swapped(date_format: str) -> str:
