@@ -7,7 +7,7 @@ import hashlib
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,11 +73,27 @@ def safe_name(column: str) -> str:
     """The column's name in at most 80 letters, digits and underscores; distinct columns stay distinct."""
     slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
     plain = slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and can_be_argument(slug)
-    if plain and not _DIGESTED.search(slug):
-        return column
+    return column if plain and not _DIGESTED.search(slug) else _digested(column, slug)
+
+
+def _digested(column: str, slug: str) -> str:
     digest = hashlib.sha256(column.encode()).hexdigest()[:_DIGEST_LENGTH]
     slug = slug[: _LONGEST_NAME - _DIGEST_LENGTH - len("c__")]
     return f"c_{slug}_{digest}" if slug else f"c_{digest}"
+
+
+def argument_names(columns: Iterable[str]) -> dict[str, str]:
+    """The columns' names as inputs of one signature: safe names that differ in more than upper and lower case.
+
+    TensorFlow can't export `Age` and `age` side by side. Each of such columns gets a name that depends on nothing but
+    its own.
+    """
+    names = {column: safe_name(column) for column in columns}
+    alike = Counter(name.lower() for name in names.values())
+    return {
+        column: name if alike[name.lower()] == 1 or _DIGESTED.search(name) else _digested(column, name)
+        for column, name in names.items()
+    }
 
 
 def can_be_argument(name: str) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from components.example_gen.columns.use import NUMBERS, schema_types
+from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS, Format
 from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
@@ -72,7 +72,10 @@ class _Checks:
         self._config = loaded.config
 
     def names(self) -> None:
-        """Columns whose transformed names would collide."""
+        """Columns whose transformed names would collide, and the one that TFX has a use for."""
+        for field, name in self._named_columns():
+            if name == RESERVED:
+                self._report(field, why_reserved(), received=brief(name), hint="rename the column in the table")
         try:
             planned_inputs(self._config.features)
         except UserError as error:

@@ -20,7 +20,8 @@ from preprocessing.row_hash import row_hash
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHARES = {"train": 6, "eval": 2, "test": 2}
+SHARES = {"train": 6, "eval": 2, "test": 2}
+"""Of the rows, in time order: as many as a split by hash has."""
 
 
 def time_split(
@@ -41,7 +42,7 @@ def time_split(
         # An ISO time, or seconds, need no format, and may have a zone.
         for each in dict.fromkeys((None, date_format)):
             if table.column(column).missing == 0 and (each is None or "%Y" in each):
-                split = TimeSplit(by="time", column=column, format=each, **_SHARES)
+                split = TimeSplit(by="time", column=column, format=each, **SHARES)
                 if _works(split, table, types, label, date_format):
                     return split
     return None
