@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import Role, resolve_types, schema_types
+from components.example_gen.columns.use import RESERVED, Role, resolve_types, schema_types, why_reserved
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
@@ -66,6 +66,11 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
     unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
+    if stock and RESERVED in left_out:
+        raise UserError(
+            f"column {RESERVED!r}: {why_reserved()}; reader: tfx leaves no column out",
+            hint="rename the column in the table, or set data.reader: arrow",
+        )
     if stock and unlabelled:
         raise UserError(
             f"{unlabelled} rows have no label ({label.column!r}); reader: tfx keeps such rows",

@@ -133,6 +133,9 @@ class _Checks:
         declared = self._tried(field, lambda: schema_types(Path(shown(path))))
         if declared is None:
             return
+        if RESERVED in declared:
+            hint = "take it out of the schema, or rename the column in the table"
+            self._report(field, f"declares {RESERVED!r}: {why_reserved()}", received=brief(shown(path)), hint=hint)
         message = f"the schema {shown(path)} has no such column"
         self._known_columns(declared, message, hint="correct the name, or declare the column in the schema")
         for column, role in roles(self._config).items():
