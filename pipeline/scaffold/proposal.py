@@ -25,7 +25,7 @@ from pipeline.scaffold.render import (
     sequence,
 )
 from pipeline.scaffold.survey import Survey, survey
-from pipeline.scaffold.time_split import SHARES, time_split
+from pipeline.scaffold.time_split import time_split
 from pipeline.scaffold.training import Training, propose_training
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.whole_file import write_whole
@@ -105,7 +105,9 @@ class Proposal:
         if self.time_split is not None:
             yield comment("Rows go to a split by hash. If the model is to predict the future, split by time:", 2)
             # On one line, to be taken as it stands.
-            yield f"  # split: {mapping(self.time_split.model_dump(exclude_defaults=True) | SHARES)}"
+            stated = self.time_split.model_dump(exclude_defaults=True).items()
+            split = {key: int(value) if isinstance(value, float) else value for key, value in stated}
+            yield f"  # split: {mapping(split)}"
         yield "  split: {train: 6, eval: 2, test: 2}"
 
     def _features_section(self) -> Iterator[str]:

@@ -20,9 +20,6 @@ from preprocessing.row_hash import row_hash
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARES = {"train": 6, "eval": 2, "test": 2}
-"""Of the rows, in time order: as many as a split by hash has."""
-
 
 def time_split(
     dates: Iterable[tuple[str, str | None]], table: TableProfile, types: Mapping[str, FeatureType], label: str
@@ -42,7 +39,7 @@ def time_split(
         # An ISO time, or seconds, need no format, and may have a zone.
         for each in dict.fromkeys((None, date_format)):
             if table.column(column).missing == 0 and (each is None or "%Y" in each):
-                split = TimeSplit(by="time", column=column, format=each, **SHARES)
+                split = TimeSplit(by="time", column=column, format=each, train=6, eval=2, test=2)
                 if _works(split, table, types, label, date_format):
                     return split
     return None
@@ -67,12 +64,12 @@ def _works(
         assigner = rule.resolve(rule.merged(rule.count(batch, nothing) for batch in batches()))
     except UserError:
         return False
-    labels: dict[str, set[int]] = {split: set() for split in SPLITS}
+    labels: dict[str, set[int]] = {name: set() for name in SPLITS}
     for batch in batches():
         splits, bad = assigner.assign(batch, nothing, "", np.zeros(batch.num_rows, np.int64))
         if bad:
             return False
         hashes = row_hash(batch, [label])
-        for position, split in enumerate(SPLITS):
-            labels[split].update(np.unique(hashes[splits == position])[:2].tolist())
-    return all(len(labels[split]) > 1 for split in SPLITS)
+        for position, name in enumerate(SPLITS):
+            labels[name].update(np.unique(hashes[splits == position])[:2].tolist())
+    return all(len(each) > 1 for each in labels.values())

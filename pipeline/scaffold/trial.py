@@ -146,7 +146,7 @@ def _error(config: PipelineConfig, base: Path, table: TableProfile) -> UserError
 
 def _with_feature(config: PipelineConfig, column: str | None) -> PipelineConfig:
     """The configuration with one feature, or none."""
-    groups = {
+    groups: dict[str, tuple[object, ...]] = {
         kind: tuple(
             group.model_copy(update={"columns": (column,)})
             for group in getattr(config.features, kind)
