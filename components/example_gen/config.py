@@ -13,7 +13,7 @@ from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
 from preprocessing.rules import broken_rule, matching
-from preprocessing.settings import EnvironmentVariable, Settings
+from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
@@ -94,13 +94,22 @@ class CsvOptions(Settings):
     encoding: str = "utf-8"
     """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
-    """Cells that mean missing."""
+    """Cells that mean missing, with blanks around them or not; empty cells and cells of blanks always do. `columns` has
+    other words for single columns."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.delimiter == self.quote:
             raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
         return self
+
+
+class ColumnOptions(Settings):
+    """How the texts of one column are read, in every format."""
+
+    null_values: tuple[str, ...] | None = None
+    """The texts of this column that mean missing, instead of `csv.null_values`: `[""]` makes `NA` a value. None takes
+    `csv.null_values`, and in formats that have a null of their own the empty text alone."""
 
 
 class SqlOptions(Settings):
@@ -178,6 +187,8 @@ class DataConfig(Settings):
     gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
     """Compression of the written examples: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
     csv: CsvOptions = CsvOptions()
+    columns: dict[ColumnName, ColumnOptions] = Field(default_factory=dict)
+    """By column, what is particular to it."""
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""
     prepare: Path | None = None
@@ -233,6 +244,18 @@ class DataConfig(Settings):
             return {("split", "keys", position): column for position, column in enumerate(self.split.keys)}
         return {("split", "column"): self.split.column}
 
+    def missing_words(self, column: str, fmt: Format | None) -> tuple[str, ...]:
+        """The texts that mean missing in one column; the empty text always does.
+
+        Args:
+          column: its name.
+          fmt: the format of the table's files; None for a query.
+        """
+        options = self.columns.get(column)
+        if options is not None and options.null_values is not None:
+            return options.null_values
+        return self.csv.null_values if fmt == "csv" else ()
+
     @property
     def stratified(self) -> bool:
         """Whether each class of the label is divided on its own."""
@@ -263,6 +286,8 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
         yield broken_rule(f"{reader} reads the newest span only", field=("spans",), hint=fix)
     if data.on_bad_row != "fail":
         yield broken_rule(f"{reader} can't leave out a row", field=("on_bad_row",), received=data.on_bad_row, hint=fix)
+    if data.columns:
+        yield broken_rule(f"{reader} reads texts as they stand", field=("columns",), hint=fix)
     if data.csv.quote != CsvOptions().quote:
         message = f"{reader} supports double quotes only"
         yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)

@@ -226,6 +226,8 @@ class _Checks:
             yield ("features", "weight"), features.weight
         for place, column in self._config.data.split_columns().items():
             yield ("data", *place), column
+        for column in self._config.data.columns:
+            yield ("data", "columns", column), column
         for position, columns in enumerate(self._config.evaluate.slices):
             for item, column in enumerate(columns):
                 yield ("evaluate", "slices", position, item), column
