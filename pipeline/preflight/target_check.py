@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 
 from components.example_gen.config import SqlOptions
+from components.example_gen.sources import source_format
 from pipeline.code.fingerprint import OUR_PACKAGES
 from pipeline.code.importable import why_not_importable
 from pipeline.config.explain import explain
@@ -138,6 +139,10 @@ class _Checks:
         for split, source in adapted.data.sources().items():
             place = self._at("data_path") if split == "all" else self._at("data_inputs", split)
             yield from self._readable(place, source)
+        try:
+            source_format(adapted.data, str(self._fields.loaded.base))
+        except UserError as error:
+            yield self._problem(error.field, error.message, hint=error.hint)
         if adapted.data.sql is not None:
             yield from self._database(adapted.data.sql)
         if adapted.data_gate.serving.sample is not None:

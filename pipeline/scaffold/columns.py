@@ -172,7 +172,9 @@ def _text(column: Column, survey: Survey) -> Decision:
     slip = None if few else _slip_among_numbers(column)
     if slip is not None:
         reason = f"numbers, but also {slip!r}"
-        hint = "correct such cells, empty them, or name them in data.csv.null_values to use the column"
+        hint = (
+            f"correct such cells, empty them, or name them in data.columns.{column.name}.null_values to use the column"
+        )
         return Decision(column.name, "left_out", reason, warning=f"{column.name!r} is left out: {reason}; {hint}")
     number = None if few else _number_in_words(column)
     if number is not None:
