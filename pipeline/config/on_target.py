@@ -4,8 +4,6 @@ import json
 import posixpath
 from typing import Any
 
-from components.example_gen.config import Format
-from components.example_gen.formats.registry import named_format
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import Cluster, VertexTarget
 
@@ -25,21 +23,11 @@ def on_target(config: PipelineConfig, target: Cluster) -> PipelineConfig:
         plain["data"]["path"] = target.data_path
     if target.data_inputs is not None:
         plain["data"]["inputs"] = target.data_inputs.model_dump(mode="json")
-    plain["data"]["format"] = _format(config, target)
     plain["push"]["directory"] = serving_folder(config, target)
     # TFX raises NotImplementedError for it under its compiler for Kubeflow and Vertex.
     plain["smoke_test"]["infra_validator"] = None
     plain["beam_args"] = beam_args(config, target)
     return PipelineConfig.model_validate_json(json.dumps(plain))
-
-
-def _format(config: PipelineConfig, target: Cluster) -> Format | None:
-    """The table's format: where the names on the target don't tell it, those here do: it is the same table."""
-    inputs = [] if target.data_inputs is None else list(target.data_inputs.model_dump().values())
-    there = [source for source in (target.data_path, *inputs) if source is not None]
-    if config.data.format is not None or not there or any(map(named_format, there)):
-        return config.data.format
-    return next((told for source in config.data.sources().values() if (told := named_format(source))), None)
 
 
 def serving_folder(config: PipelineConfig, target: Cluster) -> str:
