@@ -97,7 +97,7 @@ class Proposal:
             yield "  columns:"
             for each in self.survey.words:
                 if each.column in read.columns:
-                    yield comment(each.comment(), 4)
+                    yield from (comment(text, 4) for text in each.comments())
                     yield f"    {scalar(each.column)}: {{null_values: {sequence(_words(read, each.column), 20)}}}"
         if any(decision.kind == "datetime" for decision in self.decisions):
             column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
