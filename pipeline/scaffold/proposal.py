@@ -18,7 +18,16 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
 from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
-from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
+from pipeline.scaffold.render import (
+    column_options,
+    comment,
+    feature_groups,
+    mapping,
+    quoted,
+    scalar,
+    schema_text,
+    sequence,
+)
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.training import Training, propose_training
 from pipeline.whole_file import write_whole
@@ -94,6 +103,7 @@ class Proposal:
             if classes:
                 yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
             yield f"    null_values: {sequence(table.csv.null_values, 18)}"
+        yield from column_options(table.readings)
         if any(decision.kind == "datetime" for decision in self.decisions):
             column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
             yield comment(
@@ -157,7 +167,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label)
+    table = survey(data, label, task)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     used = [decision for decision in decisions if decision.kind != "left_out"]
@@ -172,7 +182,11 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         name=_slug(name),
         data=data,
         schema="",
-        notes=(*proposed.notes, *(note for each in decisions if (note := _note(each)))),
+        notes=(
+            *proposed.notes,
+            *(reading.note for reading in table.readings.read.values()),
+            *(note for each in decisions if (note := _note(each))),
+        ),
         survey=table,
         label_column=label,
         label=proposed,

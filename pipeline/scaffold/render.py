@@ -11,6 +11,7 @@ import yaml
 
 from components.example_gen.block import FeatureType
 from pipeline.scaffold.columns import Decision, Kind
+from pipeline.scaffold.readings import Readings
 from pipeline.scaffold.survey import Survey
 
 _WIDTH = 110
@@ -66,6 +67,20 @@ def comment(text: str, indent: int = 0) -> str:
 def quoted(name: str) -> str:
     """A name for a comment: in quotes, every character that could end the line escaped."""
     return json.dumps(name, ensure_ascii=not name.isprintable())
+
+
+def column_options(readings: Readings) -> Iterator[str]:
+    """The section `data.columns`: how the texts of single columns are read."""
+    if readings.read:
+        yield "  columns:"
+    for name, reading in readings.read.items():
+        yield comment(f"{reading.reason[0].upper()}{reading.reason[1:]}.", 4)
+        yield f"    {scalar(name)}:"
+        for key, value in reading.options.items():
+            if isinstance(value, Mapping):
+                yield f"      {key}: {mapping({scalar(text): each for text, each in value.items()})}"
+            else:
+                yield f"      {key}: {sequence(value, 8 + len(key)) if isinstance(value, list) else scalar(value)}"
 
 
 def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:

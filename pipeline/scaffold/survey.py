@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from components.example_gen.columns.convert import first_as_text
 from components.example_gen.columns.use import is_boolean, is_temporal
-from components.example_gen.config import CsvOptions, DataConfig, Format
+from components.example_gen.config import ColumnOptions, CsvOptions, DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
+from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.sniff import sniff
+from preprocessing.config import Task
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ SAMPLE_ROWS = 100_000
 _NULL_WORDS = frozenset(
     {"-", "--", ".", "..", "#N/A", "#NA", "<NA>", "NaT", "nil", "missing", "unknown", "not available"}
 )
+_KNOWN_WORDS = frozenset(word.lower() for word in (*_NULL_WORDS, *CsvOptions().null_values)) - {""}
 _MIN_NUMBER_SHARE = 0.5
 
 
@@ -79,7 +83,7 @@ class Column:
     def is_number(self) -> bool:
         """Whether every present value is a number, and the column is not one of codes with leading zeros."""
         cells = self.profile.cells
-        return cells.kind == "number" and not (cells.leading_zeros and all("." not in cell for cell in self.counts))
+        return cells.kind == "number" and not cells.leading_zeros
 
     @property
     def is_boolean(self) -> bool:
@@ -122,6 +126,7 @@ class Survey:
       label_counts: all rows by the label's value.
       sampled: whether `cells` hold a part of the rows only.
       null_words: words that were found to mean missing, beside the usual ones, and where.
+      readings: how the texts of single columns are read.
     """
 
     files: tuple[Path, ...]
@@ -133,14 +138,18 @@ class Survey:
     label_counts: Counter[str]
     sampled: bool
     null_words: Mapping[str, str]
+    readings: Readings
 
 
-def survey(data: Path, label: str) -> Survey:
+def survey(data: Path, label: str, task: Task | None = None) -> Survey:
     """Reads the table twice: all of it for the kinds, then a sample spread evenly over it.
+
+    Both again where the sample shows columns that need settings of their own.
 
     Args:
       data: a file, a folder or a glob.
       label: the column to predict.
+      task: the task that the user wants; None takes it from the values.
 
     Raises:
       UserError: the table can't be read, or has no such column.
@@ -160,16 +169,33 @@ def survey(data: Path, label: str) -> Survey:
     if found or kept != csv.null_values:
         csv = csv.model_copy(update={"null_values": (*kept, *found)})
         table = _profiled(files, fmt, csv, data, label)
-    rows = table.rows("all")
+    columns, unsupported = _columns(files, table)
+    readings = find_readings(columns, label, task, csv.null_values, _KNOWN_WORDS)
+    if readings.read:
+        options = {name: ColumnOptions.from_json(json.dumps(reading.options)) for name, reading in readings.read.items()}
+        table = _profiled(files, fmt, csv, data, label, options)
+        columns, unsupported = _columns(files, table)
+    rows, counts = table.rows("all"), table.column(label).counts
+    return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+
+
+def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
+    """The columns that can become features, and the types of the others."""
     unsupported = {name: kind for name in table.names if (kind := table.unsupported(name, "category")) is not None}
-    cells = _sample(files, table.reader, rows, tuple(name for name in table.names if name not in unsupported))
-    columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
-    counts = table.column(label).counts
-    return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
+    wanted = tuple(name for name in table.names if name not in unsupported)
+    cells = _sample(files, table.reader, table.rows("all"), wanted)
+    return {name: Column(name, table.column(name), cells[name]) for name in wanted}, unsupported
 
 
-def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> TableProfile:
-    reader = TableReader(fmt, DataConfig(path=str(data), csv=csv))
+def _profiled(
+    files: tuple[Path, ...],
+    fmt: Format,
+    csv: CsvOptions,
+    data: Path,
+    label: str,
+    options: Mapping[str, ColumnOptions] | None = None,
+) -> TableProfile:
+    reader = TableReader(fmt, DataConfig(path=str(data), csv=csv, columns=dict(options or {})))
     looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
     if fmt not in LOOSE:
         first = reader.columns(files[0])
