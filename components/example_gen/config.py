@@ -111,8 +111,8 @@ class ColumnOptions(Settings):
     """The texts of this column that mean missing, instead of `csv.null_values`: `[""]` makes `NA` a value. None takes
     `csv.null_values`, and in formats that have a null of their own the empty text alone."""
     replace: dict[str, str] = Field(default_factory=dict)
-    """Texts that stand for others: `{"yes ": "yes", "Yes": "yes"}`. For the label, for columns that hold numbers and for
-    those that are not inputs: a request sends an input as the model knows it."""
+    """Texts that stand for others: `{"yes ": "yes", "Yes": "yes"}`. For the label, for numbers and for
+    columns that are not inputs: a request sends other inputs as they stand in the table."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark of numbers written as text; none is `.`. This field or one of the next three makes the column's
     texts numbers: `1.234,50 €` becomes 1234.5. What is not written so is a bad row."""
@@ -123,7 +123,8 @@ class ColumnOptions(Settings):
     multipliers: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
-    """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in another one, `{kg: 1, lb: 0.4536}`."""
+    """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in one of them,
+    `{kg: 1, lb: 0.4536}`."""
 
     @property
     def are_numbers(self) -> bool:

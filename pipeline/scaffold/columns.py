@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates
+from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
 from pipeline.scaffold.survey import Column, Survey
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ def _feature(column: Column, survey: Survey) -> Decision:
         return Decision(column.name, "datetime", reason, settings, warning)
     if _is_boolean(column):
         settings = {"indicator": True} if column.missing_share > _INDICATOR_SHARE else {}
+        if not {value.lower() for value in column.counts} <= _TRUE | _FALSE:  # 1.0 and 0.0
+            settings["true_values"] = sorted(value for value in column.counts if float(value))
+            settings["false_values"] = sorted(value for value in column.counts if not float(value))
         return Decision(column.name, "boolean", "yes or no", settings)
     if column.is_number and column.distinct > 1 and not _is_code(column):
         return _number(column, survey)
@@ -129,6 +132,8 @@ def _feature(column: Column, survey: Survey) -> Decision:
 
 def _is_boolean(column: Column) -> bool:
     values = {value.lower() for value in column.counts}
+    if column.is_number and column.profile.cells.whole and column.distinct <= len(_TRUE | _FALSE):
+        values = {str(int(float(value))) for value in values}
     return column.is_boolean or (bool(values & _TRUE) and bool(values & _FALSE) and values <= _TRUE | _FALSE)
 
 
@@ -177,14 +182,11 @@ def _number(column: Column, survey: Survey) -> Decision:
         else:
             reasons.append("seldom missing")
         settings["missing"] = missing
-    warning = survey.readings.doubts.get(column.name, "")
-    return Decision(
-        column.name,
-        "numeric",
-        ", ".join(reasons) or "numbers",
-        settings,
-        f"{column.name!r} is taken as numbers: {warning}" if warning else "",
-    )
+    doubt, warning = survey.readings.doubts.get(column.name), ""
+    if doubt is not None:
+        other = f'data.columns.{column.name}: {{decimal: ",", thousands: "."}} reads thousands'
+        warning = f"{column.name!r}: the points are taken for decimal points, though {doubt}; {other}"
+    return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings, warning)
 
 
 def _text(column: Column, survey: Survey) -> Decision:
@@ -197,6 +199,11 @@ def _text(column: Column, survey: Survey) -> Decision:
     def out(reason: str) -> Decision:
         return Decision(column.name, "left_out", reason)
 
+    mixed = mixed_dates(column)
+    if mixed is not None:
+        reason = f"dates with the day first and with the month first: {mixed[0]!r}, {mixed[1]!r}"
+        hint = "write them in one way to use them"
+        return Decision(column.name, "left_out", reason, warning=f"{column.name!r} is left out: {reason}; {hint}")
     unclear = survey.readings.unclear.get(column.name)
     hint = "" if unclear is None else f"{unclear.reason}; {unclear.hint.replace('COLUMN', column.name)}"
     if unclear is not None and not few:

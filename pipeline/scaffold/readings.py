@@ -1,14 +1,16 @@
-"""What `data.columns` has to say of a table's columns, so that numbers and classes in words are read as what they are."""
+"""What `data.columns` has to say of a table, so that numbers and classes are read as what they are meant to be."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
-from pipeline.scaffold.written import Unclear, Written, how_written
+from components.example_gen.config import ColumnOptions
+from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
 from preprocessing.nearest import alike
 from preprocessing.text import counted, listed, quoted
@@ -52,6 +54,20 @@ class Readings:
     read: Mapping[str, Reading] = field(default_factory=dict)
     unclear: Mapping[str, Unclear] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, ColumnOptions]:
+        """The section `data.columns`."""
+        return {name: ColumnOptions.from_json(json.dumps(reading.options)) for name, reading in self.read.items()}
+
+    def holds(self, column: Column) -> bool:
+        """Whether a column, read with its options, has nothing but numbers where it should."""
+        return "replace" in self.read[column.name].options or column.profile.cells.first_text is None
+
+    def without(self, texts: Mapping[str, str]) -> Readings:
+        """These, without the columns that turned out to have other texts."""
+        slips = {name: Unclear(f"numbers, but also {quoted(text)}", CORRECT) for name, text in texts.items()}
+        read = {name: reading for name, reading in self.read.items() if name not in texts}
+        return Readings(read, {**self.unclear, **slips}, self.doubts)
 
 
 def find_readings(
@@ -110,19 +126,27 @@ def _has_groups(column: Column) -> bool:
 
 def _numbers(column: Column, written: Written, null_values: tuple[str, ...]) -> Reading:
     options = dict(written.options)
-    rows = counted(column.profile.present, "row")
-    how = ", ".join(f"{key} {value!r}" for key, value in options.items() if key != "multipliers")
-    reasons = [f"{written.seen} in {rows}"] if options else []
-    note = f"{column.name!r}: {written.seen} are read as numbers ({how})" if how else f"{column.name!r}: numbers"
+    reasons, notes = [], []
+    if options:
+        reasons.append(f"{written.seen} in {counted(column.profile.present, 'row')}")
+        notes.append(f"{reasons[0]} are read with {_in_words(options)}")
     if written.words:
         options["null_values"] = [*dict.fromkeys(("", *null_values, *written.words))]
         shown = listed([f"{quoted(word)} ({counted(n, 'row')})" for word, n in written.words.items()], _SHOWN)
         reasons.append(f"{shown} among the numbers taken for missing")
-        note += f"; {shown} among them taken for missing"
+        notes.append(reasons[-1])
     if written.doubt:
         reasons.append(written.doubt)
-        note += f"; {written.doubt}"
-    return Reading(options, "; ".join(reasons), note)
+        notes.append(f"{written.doubt}: check it")
+    return Reading(options, "; ".join(reasons), f"{column.name!r}: {'; '.join(notes)}")
+
+
+def _in_words(options: Mapping[str, Any]) -> str:
+    """The options of a column of numbers for a sentence."""
+    words = [f"{key} {options[key]!r}" for key in ("decimal", "thousands") if key in options]
+    words += [f"units {', '.join(map(repr, options['units']))} taken away"] if "units" in options else []
+    words += [f"{mark!r} as times {factor:,.0f}" for mark, factor in options.get("multipliers", {}).items()]
+    return ", ".join(words)
 
 
 def _label(column: Column, task: Task | None) -> Reading | None:
@@ -153,7 +177,10 @@ def _alike_classes(profile: ColumnProfile, name: str) -> Reading | None:
         return None
     texts = {other: value for value, others in groups.items() for other in others}
     shown = listed(
-        [f"{quoted(other)} ({counted(profile.counts[other], 'row')}) as {quoted(value)}" for other, value in texts.items()],
+        [
+            f"{quoted(other)} ({counted(profile.counts[other], 'row')}) as {quoted(value)}"
+            for other, value in texts.items()
+        ],
         _SHOWN,
     )
     seen = f"classes that differ only in blanks, case or a final point are joined: {shown}"

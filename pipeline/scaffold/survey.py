@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -171,10 +170,13 @@ def survey(data: Path, label: str, task: Task | None = None) -> Survey:
         table = _profiled(files, fmt, csv, data, label)
     columns, unsupported = _columns(files, table)
     readings = find_readings(columns, label, task, csv.null_values, _KNOWN_WORDS)
-    if readings.read:
-        options = {name: ColumnOptions.from_json(json.dumps(reading.options)) for name, reading in readings.read.items()}
-        table = _profiled(files, fmt, csv, data, label, options)
+    wrong = {*readings.read}
+    while wrong:
+        # The sample showed how the columns are written; all rows have to agree.
+        table = _profiled(files, fmt, csv, data, label, readings.options())
         columns, unsupported = _columns(files, table)
+        wrong = {name for name in readings.read if not readings.holds(columns[name])}
+        readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
     rows, counts = table.rows("all"), table.column(label).counts
     return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
 

@@ -29,6 +29,7 @@ _NUMBER = re.compile(
     rf"(?P<before>[^\d.,]*?)(?P<number>\d(?:[\d.,'\u2019{BLANKS}]*\d)?|[.,]\d+)(?P<exponent>[eE][+-]?\d+)?"
     r"(?P<after>\D*|\s*[a-z]*(?:m|ft|mi|in)[23])"
 )
+CORRECT = "correct such cells, or empty them, to use the column as numbers"
 _LONGEST_UNIT = 15
 _MOST_UNITS = 4
 _SIGNS = "+-\u2212"
@@ -104,7 +105,7 @@ def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | 
     if slips:
         return Unclear(
             f"numbers, but also {quoted(slips[0])} ({counted(sum(others[value] for value in slips), 'row')} with such)",
-            "correct such cells, or empty them, to use the column as numbers",
+            CORRECT,
         )
     unclear = _not_missing(others, null_words, rows, numbers, is_plain=not options)
     if unclear is not None:
@@ -176,7 +177,7 @@ def _points(numbers: Mapping[str, int]) -> _Marks:
         return _Marks({})
     if any("." not in number for number in numbers):
         doubt = "every point has three digits behind it, and no number without one is above 999"
-        return _Marks({"decimal": ",", "thousands": "."}, f"{doubt}: read as thousands")
+        return _Marks({"decimal": ",", "thousands": "."}, doubt)
     return _Marks({}, "every point has three digits behind it: it may stand for thousands, too")
 
 
@@ -209,8 +210,14 @@ def _units(numbers: Mapping[str, tuple[_Parts, int]]) -> _Units | Unclear | None
     if len(written) > _MOST_UNITS or (len(written) > 1 and all(_is_letter(unit) for unit in written)):
         return None  # codes: 12A and 14C, 1st and 2nd
     most = sum(max(texts.values()) for texts in written.values())
-    if len(written) > 1 or (written and bare > most) or (bare and any("%" in text for unit in written for text in unit)):
-        kinds = [f"{' and '.join(map(repr, texts))} ({counted(max(texts.values()), 'row')})" for texts in written.values()]
+    if (
+        len(written) > 1
+        or (written and bare > most)
+        or (bare and any("%" in text for unit in written for text in unit))
+    ):
+        kinds = [
+            f"{' and '.join(map(repr, texts))} ({counted(max(texts.values()), 'row')})" for texts in written.values()
+        ]
         kinds += [f"none ({counted(bare, 'row')})"] if bare else []
         return Unclear(
             f"numbers with more than one unit: {listed(kinds, 4)}",

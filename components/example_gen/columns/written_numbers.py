@@ -92,11 +92,12 @@ def plain_numbers(cells: pa.StringArray, options: ColumnOptions) -> pa.StringArr
     A minus may stand before or behind the number, and accounts write it as brackets: `-5`, `5-` and `(5)` are one
     number. Zeros at its beginning mean nothing. A number in groups has groups of three, in India also of two.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     parts = pc.extract_regex(cells, pattern=_pattern(options))
-    open_, sign, late, tail, close = (pc.struct_field(parts, name) for name in ("open", "sign", "late", "tail", "close"))
+    open_, sign, late, tail, close = (
+        pc.struct_field(parts, name) for name in ("open", "sign", "late", "tail", "close")
+    )
     signs = pc.binary_join_element_wise(open_, sign, late, tail, "")
     paired = pc.equal(pc.binary_length(open_), pc.binary_length(close))
     found = pc.fill_null(pc.and_(paired, pc.less_equal(pc.utf8_length(signs), 1)), False)
