@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
+from preprocessing.missing import MissingWords
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
@@ -203,7 +204,7 @@ class DataConfig(Settings):
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
     what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
-    """None takes it from the files' names."""
+    """None takes it from the files' names; needed for a folder that can't be listed from here."""
     split: Split = Field(default=HashSplit())
     spans: Spans = Spans()
     on_bad_row: Literal["fail", "skip", "quarantine"] = "fail"
@@ -272,17 +273,14 @@ class DataConfig(Settings):
             return {("split", "keys", position): column for position, column in enumerate(self.split.keys)}
         return {("split", "column"): self.split.column}
 
-    def missing_words(self, column: str, fmt: Format | None) -> tuple[str, ...]:
-        """The texts that mean missing in one column; the empty text always does.
+    def missing(self, fmt: Format | None) -> MissingWords:
+        """The words that mean missing, by column.
 
         Args:
-          column: its name.
           fmt: the format of the table's files; None for a query.
         """
-        options = self.columns.get(column)
-        if options is not None and options.null_values is not None:
-            return options.null_values
-        return self.csv.null_values if fmt == "csv" else ()
+        own = {name: each.null_values for name, each in self.columns.items() if each.null_values is not None}
+        return MissingWords(table=self.csv.null_values if fmt == "csv" else (), columns=own)
 
     @property
     def stratified(self) -> bool:

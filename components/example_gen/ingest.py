@@ -129,12 +129,10 @@ class Reading:
     Attributes:
       job: what the component was told.
       reader: of the sources' format.
-      null_words: texts that mean missing; None where the format says itself what is missing.
     """
 
     job: IngestJob
     reader: Reader
-    null_words: tuple[str, ...] | None
 
     @classmethod
     def of(cls, job: IngestJob, files: Sequence[str]) -> Self:
@@ -144,7 +142,7 @@ class Reading:
           UserError: their names don't tell one format, and none is configured.
         """
         fmt = registry.format_of(files, job.data.format)
-        return cls(job, registry.reader(fmt, job.data), job.data.csv.null_values if fmt == "csv" else None)
+        return cls(job, registry.reader(fmt, job.data))
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ class Ingestion:
         """The rows of one block that can become examples."""
         job = self.table.job
         for rows in self.table.reader.read(block, self.types):
-            converted = typed(rows, self.types, job.uses, self.table.null_words, self.shown(block.file))
+            converted = typed(rows, self.types, job.uses, self.shown(block.file))
             batch, places = converted.batch, converted.places
             for column in job.required:
                 present = batch.column(column).is_valid()

@@ -130,7 +130,7 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
             hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
-            "means missing, add it to data.csv.null_values",
+            f"means missing, name it in data.columns.{name}.null_values",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from components.artifacts.schema import SCHEMA_FILE
-from components.example_gen.config import CsvOptions
+from components.example_gen.config import CsvOptions, DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
 from pipeline.scaffold.columns import Decision, decide_all
@@ -84,26 +84,27 @@ class Proposal:
         yield "root: output"
 
     def _data_section(self, data: str) -> Iterator[str]:
-        table, default = self.survey, CsvOptions()
+        read, default = self.survey.data, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
-            key: getattr(table.csv, key)
+            key: getattr(read.csv, key)
             for key in ("delimiter", "encoding")
-            if getattr(table.csv, key) != getattr(default, key)
+            if getattr(read.csv, key) != getattr(default, key)
         }
-        if csv or table.csv.null_values != default.null_values:
+        if csv or read.csv.null_values != default.null_values:
             yield "  csv:"
             yield from (f"    {key}: {scalar(value)}" for key, value in csv.items())
-        if table.csv.null_values != default.null_values:
-            for word, column in table.null_words.items():
-                yield comment(f"{quoted(word)} appears among the numbers of {quoted(column)}.", 4)
-            classes = [word for word in default.null_values if word not in table.csv.null_values]
-            if classes:
-                yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
-            yield f"    null_values: {sequence(table.csv.null_values, 18)}"
-        yield from column_options(table.readings)
+        if read.csv.null_values != default.null_values:
+            for each in self.survey.words:
+                for word in each.missing:
+                    if word in read.csv.null_values and word not in default.null_values:
+                        yield comment(f"{quoted(word)} appears among the numbers of {quoted(each.column)}.", 4)
+            yield f"    null_values: {sequence(read.csv.null_values, 18)}"
+        reasons = [(each.column, each.comment()) for each in self.survey.words]
+        reasons += [(name, f"{reading.reason}.") for name, reading in self.survey.readings.read.items()]
+        yield from column_options(read.columns, reasons)
         if any(decision.kind == "datetime" for decision in self.decisions):
             column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
             yield comment(
@@ -177,6 +178,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
             f"{data}: no column is left to learn from: {reasons}",
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
         )
+    kept = {label, *(decision.column for decision in used)}
     rows = table.rows - table.columns[label].profile.missing
     draft = Proposal(
         name=_slug(name),
@@ -184,7 +186,8 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         schema="",
         notes=(
             *proposed.notes,
-            *(reading.note for reading in table.readings.read.values()),
+            *(note for each in table.words if each.column in kept for note in each.notes()),
+            *(reading.note for name, reading in table.readings.read.items() if name in kept),
             *(note for each in decisions if (note := _note(each))),
         ),
         survey=table,
@@ -199,6 +202,10 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         raise UserError(f"{data}: expected a table on this machine", hint="copy some of its files here")
     categories = [decision.column for decision in used if decision.kind in ("categorical", "boolean")]
     return replace(draft, schema=schema_text(facts.types, table, label, categories))
+
+
+def _words(data: DataConfig, column: str) -> tuple[str, ...]:
+    return data.columns[column].null_values or ()
 
 
 def _note(decision: Decision) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
-from components.example_gen.config import ColumnOptions
+from components.example_gen.config import ColumnOptions, DataConfig
+from pipeline.scaffold.words import AMONG_NUMBERS, USUAL
 from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
 from preprocessing.nearest import alike
@@ -23,6 +24,7 @@ FEW_CLASSES = 20
 ROWS_PER_CLASS = 10
 """Whole numbers are classes where there are few of them, with so many rows each on average."""
 _LOOKED_AT = 50
+_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL, *AMONG_NUMBERS))
 _SHOWN = 4
 
 
@@ -55,9 +57,13 @@ class Readings:
     unclear: Mapping[str, Unclear] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
 
-    def options(self) -> dict[str, ColumnOptions]:
-        """The section `data.columns`."""
-        return {name: ColumnOptions.from_json(json.dumps(reading.options)) for name, reading in self.read.items()}
+    def configured(self, data: DataConfig) -> DataConfig:
+        """The `data:` section with what the columns need, beside what it says of them already."""
+        columns = dict(data.columns)
+        for name, reading in self.read.items():
+            before = columns.get(name, ColumnOptions()).model_dump(mode="json", exclude_defaults=True)
+            columns[name] = ColumnOptions.from_json(json.dumps({**before, **reading.options}))
+        return data.model_copy(update={"columns": columns})
 
     def holds(self, column: Column) -> bool:
         """Whether a column, read with its options, has nothing but numbers where it should."""
@@ -74,8 +80,7 @@ def find_readings(
     columns: Mapping[str, Column],
     label: str,
     task: Task | None,
-    null_values: tuple[str, ...],
-    known_words: frozenset[str],
+    null_words: Mapping[str, tuple[str, ...]],
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -83,8 +88,7 @@ def find_readings(
       columns: as they were read without any options.
       label: which of them is to be predicted.
       task: the task that the user wants; None takes it from the values.
-      null_values: the words for missing that hold for all columns.
-      known_words: other words that often mean missing, in lower case.
+      null_words: by column, the words that mean missing in it.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
@@ -96,13 +100,13 @@ def find_readings(
             continue
         if column.profile.cells.kind == "number" and not _has_groups(column):
             continue
-        written = how_written(column.counts, known_words)
+        written = how_written(column.counts, _KNOWN_WORDS)
         if isinstance(written, Unclear):
             unclear[name] = written
         elif written is not None and column.is_number:
             doubts[name] = written.doubt
         elif written is not None:
-            read[name] = _numbers(column, written, null_values)
+            read[name] = _numbers(column, written, null_words[name])
     return Readings(read, unclear, doubts)
 
 
@@ -124,14 +128,14 @@ def _has_groups(column: Column) -> bool:
     return any("." in value for value in first) and all("." not in value or value[-4:-3] == "." for value in first)
 
 
-def _numbers(column: Column, written: Written, null_values: tuple[str, ...]) -> Reading:
+def _numbers(column: Column, written: Written, null_words: tuple[str, ...]) -> Reading:
     options = dict(written.options)
     reasons, notes = [], []
     if options:
         reasons.append(f"{written.seen} in {counted(column.profile.present, 'row')}")
         notes.append(f"{reasons[0]} are read with {_in_words(options)}")
     if written.words:
-        options["null_values"] = [*dict.fromkeys(("", *null_values, *written.words))]
+        options["null_values"] = [*dict.fromkeys(("", *null_words, *written.words))]
         shown = listed([f"{quoted(word)} ({counted(n, 'row')})" for word, n in written.words.items()], _SHOWN)
         reasons.append(f"{shown} among the numbers taken for missing")
         notes.append(reasons[-1])

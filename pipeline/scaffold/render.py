@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from components.example_gen.block import FeatureType
+from components.example_gen.config import ColumnOptions
 from pipeline.scaffold.columns import Decision, Kind
-from pipeline.scaffold.readings import Readings
 from pipeline.scaffold.survey import Survey
 
 _WIDTH = 110
@@ -69,14 +69,20 @@ def quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
-def column_options(readings: Readings) -> Iterator[str]:
-    """The section `data.columns`: how the texts of single columns are read."""
-    if readings.read:
+def column_options(options: Mapping[str, ColumnOptions], reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The section `data.columns`: how the texts of single columns are read.
+
+    Args:
+      options: by column.
+      reasons: columns, each with a reason for its options; some columns have several.
+    """
+    said = list(reasons)
+    if options:
         yield "  columns:"
-    for name, reading in readings.read.items():
-        yield comment(f"{reading.reason[0].upper()}{reading.reason[1:]}.", 4)
+    for name, each in options.items():
+        yield from (comment(f"{reason[0].upper()}{reason[1:]}", 4) for column, reason in said if column == name)
         yield f"    {scalar(name)}:"
-        for key, value in reading.options.items():
+        for key, value in each.model_dump(mode="json", exclude_defaults=True).items():
             if isinstance(value, Mapping):
                 yield f"      {key}: {mapping({scalar(text): each for text, each in value.items()})}"
             else:

@@ -26,7 +26,6 @@ _LONG_INTEGER = r"^-?[1-9][0-9]{18}$"
 _INTEGER = r"^[ \t]*[+-]?(?:0|[1-9][0-9]{0,18})[ \t]*$"
 # What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
 _NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
-_BLANK = r"^[ \t]+$"
 _WHOLE = r"^[ \t]*[+-]?[0-9]+(?:\.0*)?[ \t]*$"
 _LEADING_ZERO = r"^[ \t]*[+-]?0[0-9]"
 
@@ -99,10 +98,6 @@ class CellFacts:
         rest = cells.filter(pc.invert(_is_plain_integer(cells)))
         if len(rest) < len(cells):
             self.any_number = True
-        blank = pc.match_substring_regex(rest, _BLANK)
-        if pc.any(blank).as_py():
-            # Among numbers a missing one, see `convert`.
-            rest = rest.filter(pc.invert(blank))
         if len(rest) == 0:
             return
         self.integers = False

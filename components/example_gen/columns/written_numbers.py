@@ -1,14 +1,12 @@
-"""Numbers as people write them, as plain ones: `1.234,50 €` becomes `1234.50`. Pure rules, one array at a time."""
+"""Texts that stand for others, and numbers as people write them: `1.234,50 €` is 1234.50. Pure rules."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from components.example_gen.columns.convert import bytes_as_text, is_bytes, is_list, is_string, plain, value_type
 from components.example_gen.config import ColumnOptions
 
 if TYPE_CHECKING:
@@ -19,62 +17,6 @@ BLANKS = " \t\u00a0\u2007\u2009\u202f"
 _APOSTROPHES = "'\u2019"
 _MINUS = "\u2212-"  # the hyphen last: within brackets of a pattern it would span a range elsewhere
 _BLANK = rf"[{BLANKS}]*"
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """Puts the texts of `data.columns.COLUMN.replace` in place of others: a step of `formats.as_meant`.
-
-    Attributes:
-      columns: what is particular to single columns.
-    """
-
-    columns: Mapping[str, ColumnOptions]
-
-    def needs_text(self, column: str) -> bool:
-        """Whether the reader itself would read the column's cells as something else."""
-        return column in self.columns and bool(self.columns[column].replace)
-
-    def apply(self, column: str, cells: pa.Array) -> pa.Array:
-        """The cells of one column; the same object where nothing is to be done."""
-        if not self.needs_text(column):
-            return cells
-        return _of_texts(cells, lambda texts: replaced(texts, self.columns[column].replace))
-
-
-@dataclass(frozen=True)
-class PlainNumbers:
-    """Puts plain numbers in place of those that people write: a step of `formats.as_meant`.
-
-    Attributes:
-      columns: what is particular to single columns.
-    """
-
-    columns: Mapping[str, ColumnOptions]
-
-    def needs_text(self, column: str) -> bool:
-        """Whether the reader itself would read the column's cells as something else."""
-        return column in self.columns and self.columns[column].are_numbers
-
-    def apply(self, column: str, cells: pa.Array) -> pa.Array:
-        """The cells of one column; the same object where nothing is to be done."""
-        if not self.needs_text(column):
-            return cells
-        return _of_texts(cells, lambda texts: plain_numbers(texts, self.columns[column]))
-
-
-def _of_texts(cells: pa.Array, step: Callable[[pa.StringArray], pa.StringArray]) -> pa.Array:
-    """What becomes of texts and bytes, in lists too; other cells as they are."""
-    import pyarrow as pa
-
-    inner = value_type(cells.type)
-    if not (is_string(inner) or is_bytes(inner)):
-        return cells
-    texts = plain(cells)
-    if is_list(texts.type):
-        elements = _of_texts(texts.values, step)
-        return pa.ListArray.from_arrays(texts.offsets, elements, mask=texts.is_null() if texts.null_count else None)
-    return step(bytes_as_text(texts) if is_bytes(texts.type) else texts)
 
 
 def replaced(cells: pa.StringArray, texts: Mapping[str, str]) -> pa.StringArray:

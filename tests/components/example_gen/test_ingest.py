@@ -22,10 +22,12 @@ from components.artifacts.splits import SPLITS
 from components.example_gen.columns.facts import merge, survey
 from components.example_gen.columns.use import resolve_types
 from components.example_gen.config import DataConfig
+from components.example_gen.formats.as_meant import AsMeant, MissingIsNull
 from components.example_gen.formats.parquet import ParquetReader
 from components.example_gen.ingest import Ingestion, Reading, Source, UnitResult, groups, units
 from components.example_gen.job import IngestJob
 from components.example_gen.splits import split_rule
+from preprocessing.missing import MissingWords
 
 
 def ingested(
@@ -33,7 +35,7 @@ def ingested(
 ) -> tuple[dict[str, list[bytes]], list[UnitResult]]:
     """The serialized examples by split, made without Beam in blocks of this size."""
     data = DataConfig.model_validate_json(f'{{"path": "t.parquet", "split": {split_json(split)}}}')
-    table = Reading(IngestJob(data=data), ParquetReader(block_bytes), None)
+    table = Reading(IngestJob(data=data), AsMeant(ParquetReader(block_bytes), (MissingIsNull(MissingWords()),)))
     sources = [Source("all", str(file), file.stat().st_size) for file in files]
     work = [
         unit
@@ -41,7 +43,7 @@ def ingested(
         for unit in units(table.reader, number, group, 0)
     ]
     blocks = [block for unit in work for _, block, _ in unit.blocks]
-    facts = functools.reduce(merge, (survey(rows, None) for block in blocks for rows in table.reader.read(block)), {})
+    facts = functools.reduce(merge, (survey(rows) for block in blocks for rows in table.reader.read(block)), {})
     types, _ = resolve_types(facts, {})
     rule = split_rule(data.split, ())
     assert not rule.needs_counts

@@ -139,7 +139,9 @@ class TestColumns:
     def test_a_word_for_missing_among_numbers(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"c": shuffled([1, 2, 3, "-"]), "d": shuffled(["-", "+"])})
         configuration = load(write(proposal, tmp_path / "made")).config
-        assert "-" in configuration.data.csv.null_values
+        words = configuration.data.missing("csv")
+        assert "-" in words.of("c")
+        assert "-" not in words.of("d")
         assert configuration.features.numeric[-1].columns == ("c",)
 
     def test_nothing_to_learn_from(self, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ MANY = tuple(str(i) for i in range(30))
 
 
 def found(*values: str, rows: int = 10, **counts: int) -> Written | Unclear | None:
-    return how_written(Counter({value: rows for value in values} | counts), KNOWN)
+    return how_written(Counter(dict.fromkeys(values, rows) | counts), KNOWN)
 
 
 @pytest.mark.parametrize(

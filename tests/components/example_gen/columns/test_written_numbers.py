@@ -6,8 +6,9 @@ import pyarrow as pa
 import pydantic
 import pytest
 
-from components.example_gen.columns.written_numbers import PlainNumbers, Replaced, plain_numbers
+from components.example_gen.columns.written_numbers import plain_numbers
 from components.example_gen.config import ColumnOptions
+from components.example_gen.formats.as_meant import PlainNumbers, Replaced
 
 MILLIONS = {"K": 1e3, "M": 1e6}
 
