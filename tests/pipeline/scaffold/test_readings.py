@@ -105,7 +105,7 @@ class TestFeatures:
         proposal = proposed(tmp_path, ["p", "q"], size=["tbd", *(str(i / 4) for i in range(30))])
         assert "tbd" in (configuration(proposal, tmp_path).data.columns["size"].null_values or ())
         assert any(
-            re.match(r"'size': 'tbd' \(\d rows\) among the numbers taken for missing", note) for note in proposal.notes
+            re.match(r"'size': 'tbd' \(\d rows?\) among the numbers taken for missing", note) for note in proposal.notes
         )
 
     def test_few_values_with_two_units_are_categories_and_that_is_said(self, tmp_path: Path) -> None:
