@@ -64,6 +64,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
             *rules.empty_files(table),
             *unreadable,
             *rules.rare_classes(table, label),
+            *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
         ),

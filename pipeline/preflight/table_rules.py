@@ -277,6 +277,16 @@ def check_patterns(table: TableProfile, used: Mapping[str, Role]) -> Iterator[st
         )
 
 
+def leading_zeros(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
+    """Yields a warning for every column of numbers that look like codes."""
+    for name, role in used.items():
+        if role in NUMBERS and table.column(name).cells.leading_zeros:
+            yield (
+                f"column {name!r} is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become "
+                "one; declare it under categorical if these are codes"
+            )
+
+
 def empty_files(table: TableProfile) -> Iterator[str]:
     """Yields a warning for every file that has columns and no rows."""
     for profile in table.files:

@@ -18,7 +18,16 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
 from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
-from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
+from pipeline.scaffold.render import (
+    column_options,
+    comment,
+    feature_groups,
+    mapping,
+    quoted,
+    scalar,
+    schema_text,
+    sequence,
+)
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.training import Training, propose_training
 from pipeline.whole_file import write_whole
@@ -93,12 +102,9 @@ class Proposal:
                     if word in read.csv.null_values and word not in default.null_values:
                         yield comment(f"{quoted(word)} appears among the numbers of {quoted(each.column)}.", 4)
             yield f"    null_values: {sequence(read.csv.null_values, 18)}"
-        if read.columns:
-            yield "  columns:"
-            for each in self.survey.words:
-                if each.column in read.columns:
-                    yield from (comment(text, 4) for text in each.comments())
-                    yield f"    {scalar(each.column)}: {{null_values: {sequence(_words(read, each.column), 20)}}}"
+        reasons = [(each.column, text) for each in self.survey.words for text in each.comments()]
+        reasons += [(name, f"{reading.reason}.") for name, reading in self.survey.readings.read.items()]
+        yield from column_options(read.columns, reasons)
         if any(decision.kind == "datetime" for decision in self.decisions):
             column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
             yield comment(
@@ -162,7 +168,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label)
+    table = survey(data, label, task)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     used = [decision for decision in decisions if decision.kind != "left_out"]
@@ -181,6 +187,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         notes=(
             *proposed.notes,
             *(note for each in table.words if each.column in kept for note in each.notes()),
+            *(reading.note for name, reading in table.readings.read.items() if name in kept),
             *(note for each in decisions if (note := _note(each))),
         ),
         survey=table,
