@@ -66,11 +66,20 @@ class Rows:
       batch: the good rows: text cells (CSV without types), or columns in the format's own Arrow types.
       places: int64 of shape [rows]: the line or row of each, as in `BadRow.place`.
       bad: the rows between them that can't be read.
+      untyped: whether the format has text only (CSV), so that a column's type says nothing about what it holds.
+      written: the good rows as they stand in the file, where `batch` was made from them: what a person is shown.
     """
 
     batch: pa.RecordBatch
     places: npt.NDArray[np.int64]
     bad: tuple[BadRow, ...] = field(default=())
+    untyped: bool = False
+    written: pa.RecordBatch | None = None
+
+    @property
+    def as_written(self) -> pa.RecordBatch:
+        """The good rows as they stand in the file."""
+        return self.batch if self.written is None else self.written
 
 
 class Reader(Protocol):

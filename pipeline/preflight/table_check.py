@@ -83,6 +83,7 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
             *rules.nameless((profile.file, profile.names) for profile in table.files),
             *unreadable,
             *rules.rare_classes(table, label),
+            *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
         ),

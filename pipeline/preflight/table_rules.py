@@ -130,7 +130,7 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
             hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
-            "means missing, add it to data.csv.null_values",
+            f"means missing, name it in data.columns.{name}.null_values",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:
@@ -275,6 +275,16 @@ def check_patterns(table: TableProfile, used: Mapping[str, Role]) -> Iterator[st
             f"column {name!r}: {column.unmatched} of {column.present} values are not {what} and count as missing, "
             f"the first is {cell!r} ({place})"
         )
+
+
+def leading_zeros(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
+    """Yields a warning for every column of numbers that look like codes."""
+    for name, role in used.items():
+        if role in NUMBERS and table.column(name).cells.leading_zeros:
+            yield (
+                f"column {name!r} is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become "
+                "one; declare it under categorical if these are codes"
+            )
 
 
 def nameless(files: Iterable[tuple[Path, Sequence[str]]]) -> Iterator[str]:

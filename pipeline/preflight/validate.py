@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS, Format
-from components.example_gen.sources import resolve_spans
+from components.example_gen.sources import resolve_spans, source_format
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief, shown
@@ -147,6 +147,7 @@ class _Checks:
         """The table's files, columns and first rows; nothing of one that is in a database or behind a URL."""
         data = self._config.data
         if is_remote(data):
+            self._tried(("data", "format"), lambda: source_format(data, str(self._loaded.base)))
             return
         place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
         spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
@@ -242,6 +243,8 @@ class _Checks:
             yield ("features", "weight"), features.weight
         for place, column in self._config.data.split_columns().items():
             yield ("data", *place), column
+        for column in self._config.data.columns:
+            yield ("data", "columns", column), column
         for position, columns in enumerate(self._config.evaluate.slices):
             for item, column in enumerate(columns):
                 yield ("evaluate", "slices", position, item), column
@@ -263,12 +266,15 @@ class _Checks:
     def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
         formats = date_formats(self._config.features)
+        stock = self._config.data.reader == "tfx"
+        written = reader.sample(file, FIRST_ROWS, as_written=True) if stock else rows
         for column, role in roles(self._config).items():
             if column not in rows.column_names:
                 continue  # JSON Lines and TFRecord: it may begin later
-            reason = mismatch(rows.column(column), role, reader.null_words or ())
-            if reason is None and self._config.data.reader == "tfx":
-                reason = stock_mismatch(rows.column(column), role, reader.null_words, formats.get(column))
+            reason = mismatch(rows.column(column), column, role)
+            if reason is None and stock:
+                words = reader.missing.of(column) if reader.format == "csv" else None
+                reason = stock_mismatch(written.column(column), role, words, formats.get(column))
             # A single cell that is wrong is a bad row, which is no error where those are skipped.
             if reason is not None and (reason.value is None or self._config.data.on_bad_row == "fail"):
                 message = f"{column!r}: {reason.message} (in {shown(file)})"

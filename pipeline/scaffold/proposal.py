@@ -15,6 +15,7 @@ from pipeline.preflight.table_rules import nameless
 from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import (
+    column_options,
     comment,
     feature_fields,
     feature_groups,
@@ -83,25 +84,27 @@ class Proposal:
         yield "root: output"
 
     def _data_section(self, data: str) -> Iterator[str]:
-        table, default = self.survey, CsvOptions()
+        read, default = self.survey.data, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
-            key: getattr(table.csv, key)
+            key: getattr(read.csv, key)
             for key in ("delimiter", "encoding")
-            if getattr(table.csv, key) != getattr(default, key)
+            if getattr(read.csv, key) != getattr(default, key)
         }
-        if csv or table.csv.null_values != default.null_values:
+        if csv or read.csv.null_values != default.null_values:
             yield "  csv:"
             yield from (f"    {key}: {scalar(value)}" for key, value in csv.items())
-        if table.csv.null_values != default.null_values:
-            for word, column in table.null_words.items():
-                yield comment(f"{quoted(word)} appears among the numbers of {quoted(column)}.", 4)
-            classes = [word for word in default.null_values if word not in table.csv.null_values]
-            if classes:
-                yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
-            yield f"    null_values: {sequence(table.csv.null_values, 18)}"
+        if read.csv.null_values != default.null_values:
+            for each in self.survey.words:
+                for word in each.missing:
+                    if word in read.csv.null_values and word not in default.null_values:
+                        yield comment(f"{quoted(word)} appears among the numbers of {quoted(each.column)}.", 4)
+            yield f"    null_values: {sequence(read.csv.null_values, 18)}"
+        reasons = [(each.column, text) for each in self.survey.words for text in each.comments()]
+        reasons += [(name, f"{reading.reason}.") for name, reading in self.survey.readings.read.items()]
+        yield from column_options(read.columns, reasons)
         if self.time_split is not None:
             yield comment("Rows go to a split by hash. If the model is to predict the future, split by time:", 2)
             # On one line, to be taken as it stands.
@@ -164,7 +167,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label)
+    table = survey(data, label, task)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     trials = Trials()
@@ -191,11 +194,17 @@ def _draft(
             f"{data}: no column is left to learn from: {reasons}",
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
         )
+    kept = {label, *(decision.column for decision in used)}
     return Proposal(
         name=name,
         data=data,
         schema="",
-        notes=(*proposed.notes, *(note for each in decisions if (note := _note(each)))),
+        notes=(
+            *proposed.notes,
+            *(note for each in table.words if each.column in kept for note in each.notes()),
+            *(reading.note for name, reading in table.readings.read.items() if name in kept),
+            *(note for each in decisions if (note := _note(each))),
+        ),
         survey=table,
         label_column=label,
         label=proposed,

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from components.example_gen.block import FeatureType
+from components.example_gen.config import ColumnOptions
 from pipeline.config.problems import ConfigError
 from pipeline.config.yaml_tree import Origin, parse
 from pipeline.scaffold.columns import Decision, Kind
@@ -91,6 +92,26 @@ def comment(text: str, indent: int = 0) -> str:
 def quoted(name: str) -> str:
     """A name for a comment: in quotes, every character that could end the line escaped."""
     return json.dumps(name, ensure_ascii=not name.isprintable())
+
+
+def column_options(options: Mapping[str, ColumnOptions], reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The section `data.columns`: how the texts of single columns are read.
+
+    Args:
+      options: by column.
+      reasons: columns, each with a reason for its options; some columns have several.
+    """
+    said = list(reasons)
+    if options:
+        yield "  columns:"
+    for name, each in options.items():
+        yield from (comment(f"{reason[0].upper()}{reason[1:]}", 4) for column, reason in said if column == name)
+        yield f"    {scalar(name)}:"
+        for key, value in each.model_dump(mode="json", exclude_defaults=True).items():
+            if isinstance(value, Mapping):
+                yield f"      {key}: {mapping({scalar(text): each for text, each in value.items()})}"
+            else:
+                yield f"      {key}: {sequence(value, 8 + len(key)) if isinstance(value, list) else scalar(value)}"
 
 
 def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def _works(
     def batches() -> Iterator[pa.RecordBatch]:
         for profile in table.files:
             for rows in table.reader.rows(profile.file, wanted):
-                batch = typed(rows, wanted, uses, table.reader.null_words, str(profile.file)).batch
+                batch = typed(rows, wanted, uses, str(profile.file)).batch
                 yield batch.filter(batch.column(label).is_valid())
 
     nothing = np.zeros(0, np.uint64)

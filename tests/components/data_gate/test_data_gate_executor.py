@@ -33,12 +33,14 @@ def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
         "serving_skew": "skipped",
         "label_shift": "ran",
         "label_drift": "skipped",
+        "float32": "skipped",
+        "similar_values": "ran",
         "duplicate_files": "skipped",
         "duplicates": "ran",
         "leakage": "ran",
     }
     assert all(check.reason for check in verdict.checks if check.state == "skipped")
-    assert verdict.reason() == "6 checks passed"
+    assert verdict.reason() == "7 checks passed"
 
 
 def test_sound_data_pass_against_a_baseline(sound_run: Run, tmp_path: Path) -> None:

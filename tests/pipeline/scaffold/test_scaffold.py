@@ -123,8 +123,8 @@ class TestLabels:
         proposal = proposed(tmp_path, {"y": shuffled(["None", "Some", "NA"])})
         configuration = loaded(tmp_path, proposal).config
         assert configuration.features.label.classes == ("None", "Some")
-        assert "None" not in configuration.data.csv.null_values
-        assert "NA" in configuration.data.csv.null_values
+        assert configuration.data.missing("csv").of("y") == ("NA",)
+        assert "None" in configuration.data.missing("csv").of("x")
 
     def test_rare_classes_are_noted(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"y": ["a", "b"] * 29 + ["c", "c"]})

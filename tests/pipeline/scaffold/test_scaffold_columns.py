@@ -56,6 +56,19 @@ class TestColumns:
         [
             ("c", ["red", "green", "blue"], "categorical", {}),
             ("c", ["01234", "04567", "00001"], "categorical", {}),
+            ("c", ["007.1", "7.1", "401.9"], "categorical", {}),
+            ("amount", [10**18 + i for i in range(9)], "categorical", {}),
+            ("c", [10**20 + i for i in range(9)], "categorical", {}),
+            ("c", [2**24 + i for i in range(9)], "categorical", {}),
+            ("c", [2**24 + 1000 * i for i in range(9)], "numeric", {}),
+            ("c", [f"{i},5" for i in range(9)], "numeric", {}),
+            ("c", [f"{i}%" for i in range(9)], "numeric", {}),
+            ("c", [*(f"{i / 4}" for i in range(9)), "-"], "numeric", {"missing": {"fill": "mean", "indicator": True}}),
+            ("c", [*(f"{i}" for i in range(9)), "K"], "categorical", {}),
+            ("store_id", ["101.0", "102.0", "103.0"], "categorical", {}),
+            ("c", ["1.0", "0.0"], "boolean", {"true_values": ["1.0"], "false_values": ["0.0"]}),
+            ("c", ["TRUE", "False", "true"], "boolean", {}),
+            ("c", ["Y", "n", "N"], "boolean", {}),
             ("store_id", [101, 102, 103, 104], "categorical", {}),
             ("zipCode", [10115, 20095, 80331], "categorical", {}),
             ("rating", [1, 2, 3, 4, 5], "numeric", {}),
@@ -86,9 +99,18 @@ class TestColumns:
             ("c", [f"K-{i:04}" for i in range(ROWS)], "a value of its own"),
             ("c", [f"https://example.org/{i % 40}" for i in range(ROWS)], "most rows have a value of their own"),
             ("c", [f"{i} words and words and words and words, forty of them" for i in range(ROWS)], "free text"),
-            ("c", [f"${i},000.50" for i in range(1, ROWS + 1)], "numbers written as '$1,000.50'"),
-            ("c", [f"{i},5" for i in range(1, ROWS + 1)], "numbers written as '1,5'"),
-            ("c", ["abc", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also 'abc'"),
+            ("c", [f"{i} {('kg', 'lb')[i % 2]}" for i in range(ROWS)], "more than one unit: 'kg' (30 rows), 'lb' (30"),
+            (
+                "c",
+                ["abc", "xyz", *(f"{i}.5" for i in range(2, ROWS))],
+                "numbers, but also 'abc' (1 row), 'xyz' (1 row)",
+            ),
+            ("c", ["1-2", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also '1-2'"),
+            (
+                "c",
+                [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2020" for i in range(30)] * 2 + ["01/13/2020", "01/14/2020"] * 9,
+                "dates with the day first and with the month first",
+            ),
             ("c", [f"{i % 28 + 1:02}-Mar-{i:02}" for i in range(ROWS)], "dates written as"),
         ],
     )
@@ -118,7 +140,9 @@ class TestColumns:
     def test_a_word_for_missing_among_numbers(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"c": shuffled([1, 2, 3, "-"]), "d": shuffled(["-", "+"])})
         configuration = load(write(proposal, tmp_path / "made")).config
-        assert "-" in configuration.data.csv.null_values
+        words = configuration.data.missing("csv")
+        assert "-" in words.of("c")
+        assert "-" not in words.of("d")
         assert configuration.features.numeric[-1].columns == ("c",)
 
     def test_nothing_to_learn_from(self, tmp_path: Path) -> None:
@@ -171,6 +195,11 @@ class TestDates:
         found = decision(tmp_path, shuffled([f"0{i}/0{j}/2021" for i in range(1, 5) for j in range(1, 5)]))
         assert found.settings["format"] == "%m/%d/%Y"
         assert "also fits %d/%m/%Y" in found.warning
+
+    def test_one_date_that_fits_one_way_only_decides(self, tmp_path: Path) -> None:
+        days = [f"0{i}/0{j}/2021" for i in range(1, 9) for j in range(1, 9)]
+        found = decision(tmp_path, shuffled([*days, "13/02/2021"], 130))
+        assert (found.settings["format"], found.warning) == ("%d/%m/%Y", "")
 
     def test_parts_are_those_that_vary(self, tmp_path: Path) -> None:
         def parts(step: dt.timedelta, written: str = "%Y-%m-%d %H:%M") -> list[str]:
