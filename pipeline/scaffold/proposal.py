@@ -177,6 +177,8 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
             return _tried(draft, trials)
         except RefusedColumnsError as refused:
             decisions = tuple(_unless_refused(decision, refused.reasons) for decision in decisions)
+            options = {name: each for name, each in table.data.columns.items() if name not in refused.reasons}
+            table = replace(table, data=table.data.model_copy(update={"columns": options}))
 
 
 def _draft(
@@ -241,7 +243,7 @@ def _tried(draft: Proposal, trials: Trials) -> Proposal:
 
 
 def _unless_refused(decision: Decision, reasons: Mapping[str, str]) -> Decision:
-    if decision.column not in reasons:
+    if decision.column not in reasons or decision.kind == "left_out":
         return decision
     return Decision(decision.column, "left_out", f"a run refuses it: {one_line(reasons[decision.column])}")
 
