@@ -17,8 +17,9 @@ from pipeline.preflight.table_files import LOOSE, TableReader, table_files, tabl
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
 from pipeline.scaffold.sniff import sniff
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL, ColumnWords, configured, decide_words
+from pipeline.scaffold.words import AMONG_NUMBERS, ColumnWords, configured, decide_words
 from preprocessing.errors import UserError
+from preprocessing.missing import USUAL_WORDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,7 +168,7 @@ def survey(data: Path, label: str) -> Survey:
 
 
 def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
-    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL, *AMONG_NUMBERS))
+    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL_WORDS, *AMONG_NUMBERS))
     if reader.format not in LOOSE:
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
