@@ -111,6 +111,34 @@ class ColumnOptions(Settings):
     null_values: tuple[str, ...] | None = None
     """The texts of this column that mean missing, instead of `csv.null_values`: `[""]` makes `NA` a value. None takes
     `csv.null_values`, and in formats that have a null of their own the empty text alone."""
+    replace: dict[str, str] = Field(default_factory=dict)
+    """Texts that stand for others: `{"yes ": "yes", "Yes": "yes"}`. For the label, for numbers and for
+    columns that are not inputs: a request sends other inputs as they stand in the table."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of numbers written as text; none is `.`. This field or one of the next three makes the column's
+    texts numbers: `1.234,50 €` becomes 1234.5. What is not written so is a bad row."""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """What stands between groups of three digits; a blank stands for the no-break ones too."""
+    units: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts before or after the number that are taken away: `$`, `EUR`, `kg`, `%` (17% becomes 17)."""
+    multipliers: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in one of them,
+    `{kg: 1, lb: 0.4536}`."""
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the column's texts are numbers in words."""
+        return bool(self.decimal or self.thousands or self.units or self.multipliers)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.thousands and self.thousands == (self.decimal or "."):
+            other = "," if self.thousands == "." else "."
+            hint = f"set decimal to {other!r}, or leave thousands out"
+            raise broken_rule("is the decimal mark too", field=("thousands",), received=self.thousands, hint=hint)
+        return self
 
 
 class SqlOptions(Settings):

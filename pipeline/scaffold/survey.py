@@ -16,8 +16,10 @@ from components.example_gen.config import CsvOptions, DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
+from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.sniff import sniff
 from pipeline.scaffold.words import AMONG_NUMBERS, ColumnWords, configured, decide_words
+from preprocessing.config import Task
 from preprocessing.errors import UserError
 from preprocessing.missing import USUAL_WORDS
 
@@ -77,7 +79,7 @@ class Column:
     def is_number(self) -> bool:
         """Whether every present value is a number, and the column is not one of codes with leading zeros."""
         cells = self.profile.cells
-        return cells.kind == "number" and not (cells.leading_zeros and all("." not in cell for cell in self.counts))
+        return cells.kind == "number" and not cells.leading_zeros
 
     @property
     def is_boolean(self) -> bool:
@@ -120,6 +122,7 @@ class Survey:
       label_counts: all rows by the label's value.
       sampled: whether `cells` hold a part of the rows only.
       words: what was decided of words such as NA, by column.
+      readings: how the texts of single columns are read.
     """
 
     files: tuple[Path, ...]
@@ -131,14 +134,18 @@ class Survey:
     label_counts: Counter[str]
     sampled: bool
     words: tuple[ColumnWords, ...]
+    readings: Readings
 
 
-def survey(data: Path, label: str) -> Survey:
+def survey(data: Path, label: str, task: Task | None = None) -> Survey:
     """Reads the table twice: all of it for the kinds, then a sample spread evenly over it.
+
+    Both again where the sample shows columns that need settings of their own.
 
     Args:
       data: a file, a folder or a glob.
       label: the column to predict.
+      task: the task that the user wants; None takes it from the values.
 
     Raises:
       UserError: the table can't be read, or has no such column.
@@ -159,12 +166,25 @@ def survey(data: Path, label: str) -> Survey:
     config = configured(config, fmt, found)
     if found:
         table = _profiled(files, TableReader(fmt, config), label)
-    rows = table.rows("all")
+    columns, unsupported = _columns(files, table)
+    readings = find_readings(columns, label, task, {name: config.missing(fmt).of(name) for name in columns})
+    wrong = {*readings.read}
+    while wrong:
+        # The sample showed how the columns are written; all rows have to agree.
+        table = _profiled(files, TableReader(fmt, readings.configured(config)), label)
+        columns, unsupported = _columns(files, table)
+        wrong = {name for name in readings.read if not readings.holds(columns[name])}
+        readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
+    config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
+    return Survey(files, fmt, config, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+
+
+def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
+    """The columns that can become features, and the types of the others."""
     unsupported = {name: kind for name in table.names if (kind := table.unsupported(name, "category")) is not None}
-    cells = _sample(files, table.reader, rows, tuple(name for name in table.names if name not in unsupported))
-    columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
-    counts = table.column(label).counts
-    return Survey(files, fmt, config, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
+    wanted = tuple(name for name in table.names if name not in unsupported)
+    cells = _sample(files, table.reader, table.rows("all"), wanted)
+    return {name: Column(name, table.column(name), cells[name]) for name in wanted}, unsupported
 
 
 def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:

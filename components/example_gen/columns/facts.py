@@ -149,6 +149,7 @@ class ColumnFacts:
         self.cells.integers = (
             self.cells.integers and pc.all(pc.and_(whole, pc.less(size, EXACT_INTEGERS)), min_count=0).as_py()
         )
+        self.cells.whole = self.cells.whole and pc.all(whole, min_count=0).as_py()
         fractions = pc.invert(pc.and_(whole, pc.less(size, 2.0**63)))
         if self.cells.first_fraction is None and pc.any(fractions).as_py():
             self.cells.first_fraction = cells_as_text(exact.filter(fractions).slice(0, 1))[0].as_py()

@@ -1,11 +1,12 @@
-"""From cells as they are written to cells as they are meant, for every format: what is missing becomes null.
+"""From cells as they are written to cells as they are meant, for every format: what is missing becomes null, numbers
+in words become plain ones, and texts that stand for others become these.
 
 Whoever reads a table reads through this, so the preflight, `init` and ExampleGen can't disagree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,8 @@ from components.example_gen.columns.convert import (
     plain,
     value_type,
 )
+from components.example_gen.columns.written_numbers import plain_numbers, replaced
+from components.example_gen.config import ColumnOptions
 from preprocessing.missing import MissingWords, missing_cells
 
 if TYPE_CHECKING:
@@ -97,6 +100,60 @@ def _lists(values: pa.Array, rows: npt.NDArray[np.int64], like: pa.ListArray) ->
 
     ends = np.cumsum([0, *np.bincount(rows, minlength=len(like))])
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values, mask=like.is_null())
+
+
+def _of_texts(cells: pa.Array, step: Callable[[pa.StringArray], pa.StringArray]) -> pa.Array:
+    """What becomes of texts and bytes, in lists too; other cells as they are."""
+    inner = value_type(cells.type)
+    if not (is_string(inner) or is_bytes(inner)):
+        return cells
+    texts = plain(cells)
+    if is_list(texts.type):
+        values, rows = elements(texts)
+        return _lists(_of_texts(values, step), rows, texts)
+    return step(bytes_as_text(texts) if is_bytes(texts.type) else texts)
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """Puts other texts in place of those that `data.columns.COLUMN.replace` names.
+
+    Attributes:
+      columns: what is particular to single columns.
+    """
+
+    columns: Mapping[str, ColumnOptions]
+
+    def needs_text(self, column: str) -> bool:
+        """Whether some of the column's texts stand for others."""
+        return column in self.columns and bool(self.columns[column].replace)
+
+    def apply(self, column: str, cells: pa.Array) -> pa.Array:
+        """The cells; of lists the elements."""
+        if not self.needs_text(column):
+            return cells
+        return _of_texts(cells, lambda texts: replaced(texts, self.columns[column].replace))
+
+
+@dataclass(frozen=True)
+class PlainNumbers:
+    """Puts plain numbers in place of those that people write, see `columns.written_numbers`.
+
+    Attributes:
+      columns: what is particular to single columns.
+    """
+
+    columns: Mapping[str, ColumnOptions]
+
+    def needs_text(self, column: str) -> bool:
+        """Whether the column's texts are numbers in words."""
+        return column in self.columns and self.columns[column].are_numbers
+
+    def apply(self, column: str, cells: pa.Array) -> pa.Array:
+        """The cells; of lists the elements."""
+        if not self.needs_text(column):
+            return cells
+        return _of_texts(cells, lambda texts: plain_numbers(texts, self.columns[column]))
 
 
 @dataclass(frozen=True)

@@ -100,9 +100,10 @@ def place_text(file: str, place: int, configured: Format | None) -> str:
 
 def reader(fmt: Format, data: DataConfig) -> Reader:
     """The reader of a format, as the `data:` section configures it: its cells are as they are meant."""
-    from components.example_gen.formats.as_meant import AsMeant, MissingIsNull
+    from components.example_gen.formats.as_meant import AsMeant, MissingIsNull, PlainNumbers, Replaced
 
-    return AsMeant(_as_written(fmt, data), (MissingIsNull(data.missing(fmt)),))
+    steps = (Replaced(data.columns), MissingIsNull(data.missing(fmt)), PlainNumbers(data.columns))
+    return AsMeant(_as_written(fmt, data), steps)
 
 
 def _as_written(fmt: Format, data: DataConfig) -> Reader:

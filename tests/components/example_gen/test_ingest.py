@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import Features, features, unframed
 
+from components.artifacts.ingest import Collapse
 from components.artifacts.splits import SPLITS
 from components.example_gen.columns.facts import merge, survey
 from components.example_gen.columns.use import resolve_types
@@ -200,3 +202,22 @@ def test_a_file_has_one_digest_however_it_is_cut_and_ordered(tmp_path: Path) -> 
         reports = [report for result in results for report in result.files]
         digests.append(functools.reduce(lambda one, other: one.plus(other), reports).digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_numbers_that_become_one_are_counted_before_they_lose_their_digits(tmp_path: Path, name: str) -> None:
+    first = 2**63 + 2**40  # neither an int64 nor, a digit further, a float64 of its own
+    table = pa.table({"key": pa.array(range(first, first + 9), pa.uint64()), "x": [i / 8 for i in range(9)]})
+    file = tmp_path / name
+    if name == "t.csv":
+        pa_csv.write_csv(table, file)
+    else:
+        pq.write_table(table, file)
+    data = DataConfig(path=str(file))
+    reading = Reading.of(IngestJob(data=data), [str(file)])
+    ingestion = Ingestion(
+        reading, {"key": "double", "x": "double"}, split_rule(data.split, ()).resolve(None), str(tmp_path)
+    )
+    (unit,) = units(reading.reader, 0, [Source("all", str(file), 1)], 1)
+    collapse = Collapse(distinct=9, left=1, whole=True, example=(str(first), str(first + 1)))
+    assert ingestion.run(unit).collapsed == {"key": collapse}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.example_gen.block import BadRow, FeatureType, Rows
+from components.example_gen.columns.convert import EXACT_INTEGERS
 from components.example_gen.config import CsvOptions
 from components.example_gen.formats.csv.rows import Bounds, bounds, count_lines, unclosed
 from components.example_gen.formats.csv.text import Piece, as_stored, as_utf8, codec, stored_byte
@@ -166,9 +167,17 @@ def _with_integers(batch: pa.RecordBatch, types: Mapping[str, FeatureType], miss
     """The batch with the columns of type "int64" converted.
 
     Raises:
-      pyarrow.ArrowInvalid: a cell is not an integer in plain decimal form, or does not fit into 64 bits.
+      pyarrow.ArrowInvalid: a cell is not an integer in plain decimal form, or does not fit into 64 bits; or a float is
+        so large that it may have lost digits, which who asked for it counts.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in batch.columns:
+        if pa.types.is_floating(column.type):
+            ends = pc.min_max(column).as_py()
+            if max(-(ends["min"] or 0.0), ends["max"] or 0.0) >= EXACT_INTEGERS:
+                raise pa.ArrowInvalid("digits beyond those of a float")
 
     columns = [
         _integers(without_missing(column, missing.of(name))) if types[name] == "int64" else column
