@@ -16,7 +16,7 @@ from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
-Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord", "xlsx"]
 STOCK_FORMATS: tuple[Format, ...] = ("csv", "parquet")
 """What `reader: tfx` reads."""
 
@@ -84,23 +84,38 @@ def _span(field: str, span: int | str) -> int:
         raise broken_rule(field=(field,), expected="a number or a date as 2013-10-01", received=span) from None
 
 
+BLANKS = "blanks"
+"""The delimiter that is any number of blanks and tabs."""
+
+
 class CsvOptions(Settings):
     """How CSV text is read."""
 
-    delimiter: Annotated[str, matching(r"^[\t !-~]$", "one character: a tab, or printable ASCII")] = ","
-    """One character: a tab, or printable ASCII other than the quote."""
+    delimiter: Annotated[
+        str, matching(r"^(?:[\t !-~]|blanks)$", "one character (a tab, printable ASCII), or blanks")
+    ] = ","
+    """One character: a tab, or printable ASCII other than the quote. Or `blanks`: any number of blanks and tabs."""
     quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
     """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
     """Cells that mean missing."""
+    skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Lines of each file before its header that are passed over: a title, comments, `sep=;`."""
+    header: bool = True
+    """Whether the first line holds the columns' names; if not, they are column_1, column_2 and so on."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.delimiter == self.quote:
             raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
         return self
+
+    @property
+    def separator(self) -> str:
+        """The character between two cells, once runs of blanks are single ones."""
+        return " " if self.delimiter == BLANKS else self.delimiter
 
 
 class SqlOptions(Settings):
@@ -166,7 +181,9 @@ class DataConfig(Settings):
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
     what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
-    """None takes it from the files' names."""
+    """None takes it from the files' names. `jsonl` is JSON Lines, or one JSON array of objects."""
+    sheet: Path | None = None
+    """The sheet of a spreadsheet (`xlsx`) that holds the table; none takes the first one."""
     split: Split = Field(default=HashSplit())
     spans: Spans = Spans()
     on_bad_row: Literal["fail", "skip", "quarantine"] = "fail"
@@ -195,6 +212,8 @@ class DataConfig(Settings):
         if given[0] in ("sql", "bigquery") and self.format is not None:
             message = f"is for files, not for {given[0]}"
             raise broken_rule(message, field=("format",), received=self.format, hint="remove it")
+        if self.sheet is not None and self.format not in (None, "xlsx"):
+            raise broken_rule(f"is for xlsx, not for {self.format}", field=("sheet",), received=self.sheet)
         self._check_placeholders()
         for rule in _beyond_tfx(self):
             raise rule
@@ -269,6 +288,11 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
     if data.csv.delimiter != CsvOptions().delimiter:
         message = f"{reader} supports commas only"
         yield broken_rule(message, field=("csv", "delimiter"), received=data.csv.delimiter, hint=fix)
+    if data.csv.skip_lines:
+        message = f"{reader} can't pass over lines"
+        yield broken_rule(message, field=("csv", "skip_lines"), received=data.csv.skip_lines, hint=fix)
+    if not data.csv.header:
+        yield broken_rule(f"{reader} needs a header", field=("csv", "header"), received=False, hint=fix)
     if not _within_utf8(data.csv.encoding):
         message = f"{reader} reads UTF-8 only"
         yield broken_rule(message, field=("csv", "encoding"), received=data.csv.encoding, hint=fix)

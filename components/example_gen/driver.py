@@ -85,18 +85,22 @@ def _fingerprint(found: Resolved, job: IngestJob) -> str:
     for name, sources in found.sources.items():
         for source in sources:
             files = list_files(source, job.data.format)
-            lines.append(io_utils.generate_fingerprint(name, _pattern(source, files)))
+            lines += [io_utils.generate_fingerprint(name, pattern) for pattern in _patterns(source, files)]
     return "\n".join(lines)
 
 
-def _pattern(source: str, files: Sequence[str]) -> str:
-    """What TFX has to look for to see these files of the source."""
+def _patterns(source: str, files: Sequence[str]) -> list[str]:
+    """What TFX has to look for to see these files of the source; it takes `**` for `*`."""
     if files == [source]:
-        return glob.escape(source)
-    if glob.has_magic(source) and not Path(source).is_dir():
-        return source
+        return [glob.escape(source)]
+    folder = Path(source).is_dir()
+    within = (glob.escape(source) if folder else source).rstrip("/")
+    parts = len(source.rstrip("/").split("/"))
+    depths = sorted({len(file.split("/")) - parts for file in files})
+    if glob.has_magic(source) and not folder and depths == [0]:
+        return [source]
     # Of a folder TFX would take the folder's own time, which an edit of a file leaves as it is.
-    return f"{glob.escape(source.rstrip('/'))}/*"
+    return [within.replace("**", "*") + "/*" * depth for depth in depths]
 
 
 def _query_fingerprint(options: SqlOptions) -> str:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from components.example_gen.config import DataConfig, Format, Spans
+from components.example_gen.formats.io import compression
 from components.example_gen.formats.registry import named_format
+from components.example_gen.partitions import is_partition
 from components.example_gen.span_names import PLACEHOLDER, placeholders, span_number, span_text
 from preprocessing.errors import UserError
 from preprocessing.text import first_line
@@ -54,7 +56,8 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
 
     Args:
       source: a file, a folder or a glob. Hidden files and names that begin with "_" are not part of a table; of a
-        folder, only files whose name tells a format are (all of them when `fmt` is given and no name does).
+        folder, only files whose name tells a format are (all of them when `fmt` is given and no name does). Folders
+        whose name is `key=value` belong to the folder that they are in.
       fmt: the configured format.
 
     Raises:
@@ -64,16 +67,17 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
     if local and Path(source).is_file():
         return [source]
     folder = local and Path(source).is_dir()
-    files = [] if folder else _matching(source)
-    if not files and not local and not glob.has_magic(source):
-        # An object store has no folders: a name that is no file's may be the beginning of some.
-        files = _matching(f"{source.rstrip('/')}/*")
+    files = _below(glob.escape(source)) if folder else _matching(source)
+    is_name = not local and not glob.has_magic(source)
+    if not files and not folder and (is_name or is_partition(PurePosixPath(source).name)):
+        # An object store has no folders: a name that is no file's may be the beginning of some. And a glob may match
+        # folders such as year=2019.
+        files = _below(source)
         folder = bool(files)
-    if folder and local:
-        files = _matching(f"{glob.escape(source).rstrip('/')}/*")
     visible = [file for file in files if PurePosixPath(file).name[0] not in "._"]
     if folder:
         known = [file for file in visible if named_format(file)]
+        known = known or [file for file in visible if compression(file) == ".zip"]
         visible = known or (visible if fmt is not None else [])
         if not visible:
             raise UserError(f"{source}: expected the files of a table in this folder, found none", hint=_HINT)
@@ -183,12 +187,23 @@ def _matching(pattern: str, *, folders: bool = False) -> list[str]:
         ) from error
 
 
+def _below(pattern: str) -> list[str]:
+    """The files in the folders that match, and in those below them whose names are `key=value`."""
+    within = pattern.rstrip("/")
+    files = _matching(f"{within}/*")
+    fixed = len(within.split("/"))
+    for file in _matching(f"{within}/*=*/**"):
+        if file not in files and all(map(is_partition, file.split("/")[fixed:-1])):
+            files.append(file)
+    return sorted(files)
+
+
 def _spans(source: str) -> dict[int, _Found]:
     """The newest version of each span. One whose folder is empty is there too: it must not be passed over."""
     found: dict[int, _Found] = {}
     files = _matching(PLACEHOLDER.sub("*", source))
     if not glob.has_magic(PLACEHOLDER.sub("", source).rpartition("/")[2]):
-        files += _matching(PLACEHOLDER.sub("*", f"{source.rstrip('/')}/*"))
+        files += _below(PLACEHOLDER.sub("*", source))
     visible = [file for file in sorted(files) if PurePosixPath(file).name[0] not in "._"]
     for _, span, version, filled in _parsed(source, visible):
         known = found.get(span)
@@ -243,7 +258,7 @@ def _expression(source: str) -> re.Pattern[str]:
         pieces += [_of_glob(source[end : match.start()]), f"(?P<{name}>{digits})"]
         end = match.end()
     # What a folder holds belongs to it.
-    return re.compile("".join([*pieces, _of_glob(source[end:].rstrip("/")), r"(?:/[^/]*)?"]))
+    return re.compile("".join([*pieces, _of_glob(source[end:].rstrip("/")), r"(?:(?:/[^/=]+=[^/]*)*/[^/]*)?"]))
 
 
 def _of_glob(text: str) -> str:

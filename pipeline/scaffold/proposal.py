@@ -17,6 +17,7 @@ from components.example_gen.config import CsvOptions
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
 from pipeline.scaffold.columns import Decision, decide_all
+from pipeline.scaffold.given import Given
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
 from pipeline.scaffold.survey import Survey, survey
@@ -78,10 +79,11 @@ class Proposal:
         table, default = self.survey, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
+        yield from (f"  {key}: {scalar(value)}" for key in ("format", "sheet") if (value := getattr(table.data, key)))
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
             key: getattr(table.csv, key)
-            for key in ("delimiter", "encoding")
+            for key in ("delimiter", "encoding", "skip_lines", "header")
             if getattr(table.csv, key) != getattr(default, key)
         }
         if csv or table.csv.null_values != default.null_values:
@@ -144,7 +146,7 @@ class Proposal:
         yield f"    - {mapping(bounds)}"
 
 
-def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> Proposal:
+def propose(data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None) -> Proposal:
     """Looks at a table and decides how to model it.
 
     Args:
@@ -152,12 +154,13 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       label: the column to predict.
       name: what to call the pipeline; made into lower-case letters, digits and dashes.
       task: the task; None takes it from the label's values.
+      given: what is known beforehand of how the table is read.
 
     Raises:
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label)
+    table = survey(data, label, given)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     used = [decision for decision in decisions if decision.kind != "left_out"]

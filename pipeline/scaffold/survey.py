@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from components.example_gen.columns.convert import first_as_text
 from components.example_gen.columns.use import is_boolean, is_temporal
 from components.example_gen.config import CsvOptions, DataConfig, Format
-from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
+from pipeline.preflight.table_files import LOOSE, TableReader
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
-from pipeline.scaffold.sniff import sniff
+from pipeline.scaffold.given import Given
+from pipeline.scaffold.source import described
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Survey:
       files: its files.
       format: their format.
       csv: how CSV text is read.
+      data: how all of it is read, `csv` and the path aside.
       rows: all data rows.
       columns: by name, in the file's order.
       unsupported: columns of types that can't become features, with the type.
@@ -127,6 +129,7 @@ class Survey:
     files: tuple[Path, ...]
     format: Format
     csv: CsvOptions
+    data: DataConfig
     rows: int
     columns: Mapping[str, Column]
     unsupported: Mapping[str, str]
@@ -135,21 +138,20 @@ class Survey:
     null_words: Mapping[str, str]
 
 
-def survey(data: Path, label: str) -> Survey:
+def survey(data: Path, label: str, given: Given | None = None) -> Survey:
     """Reads the table twice: all of it for the kinds, then a sample spread evenly over it.
 
     Args:
       data: a file, a folder or a glob.
       label: the column to predict.
+      given: what is known beforehand of how it is read.
 
     Raises:
       UserError: the table can't be read, or has no such column.
     """
-    config = DataConfig(path=str(data))
-    (files,) = table_files(config, Path()).values()
-    fmt = table_format(files, config)
-    csv = sniff(files[0]) if fmt == "csv" else CsvOptions()
-    table = _profiled(files, fmt, csv, data, label)
+    files, source = described(data, label, given or Given())
+    fmt, csv = source.format, source.data.csv
+    table = _profiled(files, source, label)
     if (kind := table.unsupported(label, "class")) is not None:
         raise UserError(
             f"the label {label!r} is of type {kind}",
@@ -159,19 +161,18 @@ def survey(data: Path, label: str) -> Survey:
     kept = _label_null_words(table, csv, label)
     if found or kept != csv.null_values:
         csv = csv.model_copy(update={"null_values": (*kept, *found)})
-        table = _profiled(files, fmt, csv, data, label)
+        table = _profiled(files, replace(source, data=source.data.model_copy(update={"csv": csv})), label)
     rows = table.rows("all")
     unsupported = {name: kind for name in table.names if (kind := table.unsupported(name, "category")) is not None}
     cells = _sample(files, table.reader, rows, tuple(name for name in table.names if name not in unsupported))
     columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
     counts = table.column(label).counts
-    return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
+    return Survey(files, fmt, csv, source.data, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
 
 
-def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> TableProfile:
-    reader = TableReader(fmt, DataConfig(path=str(data), csv=csv))
+def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
     looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
-    if fmt not in LOOSE:
+    if reader.format not in LOOSE:
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
         for file in files[1:]:
@@ -209,7 +210,7 @@ def _label_null_words(table: TableProfile, csv: CsvOptions, label: str) -> tuple
         return csv.null_values
     counts = Counter[str]()
     as_written = csv.model_copy(update={"null_values": ("",)})
-    reader = TableReader("csv", table.reader.data.model_copy(update={"csv": as_written}))
+    reader = replace(table.reader, data=table.reader.data.model_copy(update={"csv": as_written}))
     for profile in table.files:
         for rows in reader.rows(profile.file, {label: "string"}):
             counts.update(_present(rows.batch.column(label), ("",)))
