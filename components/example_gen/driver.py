@@ -19,6 +19,7 @@ from tfx.utils import io_utils, proto_utils
 
 from components.example_gen.config import SqlOptions
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
+from components.example_gen.partitions import fixed_parts
 from components.example_gen.sources import Resolved, list_files, resolve_sources
 
 _SQLITE = "sqlite:///"
@@ -90,17 +91,17 @@ def _fingerprint(found: Resolved, job: IngestJob) -> str:
 
 
 def _patterns(source: str, files: Sequence[str]) -> list[str]:
-    """What TFX has to look for to see these files of the source; it takes `**` for `*`."""
+    """What TFX has to look for to see these files of the source."""
     if files == [source]:
         return [glob.escape(source)]
-    folder = Path(source).is_dir()
-    within = (glob.escape(source) if folder else source).rstrip("/")
-    parts = len(source.rstrip("/").split("/"))
-    depths = sorted({len(file.split("/")) - parts for file in files})
-    if glob.has_magic(source) and not folder and depths == [0]:
-        return [source]
+    within = source.rstrip("/")
+    if Path(source).is_dir():
+        within = glob.escape(within)
+    elif "**" in source:  # which TFX takes for `*`
+        within = "/".join(source.split("/")[: fixed_parts(source)])
+    parts = len(within.split("/"))
     # Of a folder TFX would take the folder's own time, which an edit of a file leaves as it is.
-    return [within.replace("**", "*") + "/*" * depth for depth in depths]
+    return [within + "/*" * depth for depth in sorted({len(file.split("/")) - parts for file in files})]
 
 
 def _query_fingerprint(options: SqlOptions) -> str:

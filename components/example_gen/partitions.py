@@ -53,7 +53,7 @@ def partitions(found: Iterable[tuple[str, Sequence[str]]]) -> tuple[Partition, .
     values: dict[str, set[str | None]] = {}
     first: tuple[str, tuple[str, ...]] | None = None
     for source, files in found:
-        fixed = _fixed_parts(source)
+        fixed = fixed_parts(source)
         for file in files:
             named = _named(file, fixed if file != source else None)
             keys = tuple(key for key, _ in named)
@@ -80,7 +80,7 @@ def value(file: str, key: str) -> str | None:
     return next(found for name, found in reversed(_named(file, 0)) if name == key)
 
 
-def _fixed_parts(source: str) -> int:
+def fixed_parts(source: str) -> int:
     """How many parts of the path of a source's files stand in it as they are."""
     parts = source.rstrip("/").split("/")
     return next((i for i, part in enumerate(parts) if glob.has_magic(_ESCAPED.sub("", part))), len(parts))
