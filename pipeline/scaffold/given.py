@@ -46,7 +46,7 @@ def as_options(hint: str) -> str:
     'give --encoding utf-16 if the file was saved so'
     """
     for field, option in OPTIONS.items():
-        for before, after in ((f"set {field} to ", f"give {option} "), (f"set {field}", f"give {option}")):
-            hint = hint.replace(before, after)
-        hint = hint.replace(field, option)
+        hint = (
+            hint.replace(f"set {field}", f"give {field}").replace(f"{field} to ", f"{option} ").replace(field, option)
+        )
     return hint

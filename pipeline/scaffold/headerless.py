@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,8 +13,8 @@ POSITION = re.compile(r"column_[1-9]\d*")
 """How the columns of a file without a header are called."""
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
 _MIN_ROWS = 3
-_REPEATS = 0.5
-"""A column whose values repeat at least so often has all of its usual ones among the first rows."""
+_RARE = 0.05
+"""A column of text with at most so many values that stand there once has all of its usual ones in the first rows."""
 
 
 def has_header(rows: Sequence[Sequence[str]], label: str | None) -> bool | None:
@@ -52,12 +53,18 @@ def has_header(rows: Sequence[Sequence[str]], label: str | None) -> bool | None:
     return False if twice or fraction or (texts and all(alike)) or (within and len(named) > 1) else None
 
 
+def reads_like_a_number(name: str) -> bool:
+    """Whether a column's name may be a value of its first row."""
+    return _NUMBER.fullmatch(name) is not None
+
+
 def _is_there(cell: str) -> bool:
     return cell.strip() not in CsvOptions().null_values
 
 
 def _repeats(values: Sequence[str]) -> bool:
-    return len({*values}) <= _REPEATS * len(values)
+    once = sum(count == 1 for count in Counter(values).values())
+    return once <= _RARE * len(values)
 
 
 def _counts_on(cells: Sequence[str]) -> bool:

@@ -155,9 +155,9 @@ def _start(rows: Sequence[_Row], label: str | None) -> int:
     widths = [row.width for row in rows]
     full = max(set(widths), key=lambda width: (widths.count(width), width), default=0)
     for position, row in enumerate(rows[:_MAX_SKIPPED]):
-        before = rows[:position]
-        if label in row.cells and all(each.width < row.width for each in before):
+        if label in row.cells and all(width < row.width for width in widths[:position]):
             return position
+    for position, row in enumerate(rows[:_MAX_SKIPPED]):
         if row.width < full and (_is_comment(row) or (row.width <= 1 and full >= _TITLE_COLUMNS)):
             continue
         return position

@@ -8,9 +8,9 @@ from components.example_gen.config import DataConfig, Format
 from components.example_gen.formats.content import HEAD_BYTES, content
 from components.example_gen.formats.io import name_within, open_bytes
 from components.example_gen.formats.registry import named_format
-from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format, table_partitions
+from pipeline.preflight.table_files import TableReader, table_files, table_format, table_partitions
 from pipeline.scaffold.given import Given
-from pipeline.scaffold.headerless import POSITION
+from pipeline.scaffold.headerless import reads_like_a_number
 from pipeline.scaffold.sniff import sniff
 from preprocessing.errors import UserError
 from preprocessing.text import listed
@@ -37,18 +37,31 @@ def described(data: Path, label: str, given: Given) -> tuple[tuple[Path, ...], T
     if fmt == "csv":
         config = config.model_copy(update={"csv": sniff(files[0], given, label)})
     reader = TableReader(fmt, config, table_partitions(config, Path()))
-    if not config.csv.header and given.header is None and POSITION.fullmatch(label) is None and fmt not in LOOSE:
-        names = reader.columns(files[0])
-        if label not in names:
-            raise UserError(
-                f"{files[0]}: the first line reads like a row of the table, not like a header; without one the columns "
-                f"are {listed(names, 20)}",
-                hint=f"name the column by its position, for example --label {names[-1]}; or give --header if the first "
-                "line holds the names",
-            )
+    if fmt == "csv" and given.header is None:
+        _refuse_no_label(files[0], reader, label)
     if fmt == "xlsx" and given.sheet is None:
         _refuse_other_sheet(files[0], reader, label)
     return files, reader
+
+
+def _refuse_no_label(file: Path, reader: TableReader, label: str) -> None:
+    """Refuses a label that is not there where it depends on whether the first line is a header."""
+    names = reader.columns(file)
+    if label in names:
+        return
+    if not reader.data.csv.header:
+        raise UserError(
+            f"{file}: the first line reads like a row of the table, not like a header; without one the columns "
+            f"are {listed(names, 20)}",
+            hint=f"name the column by its position, for example --label {names[-1]}; or give --header if the first "
+            "line holds the names",
+        )
+    if any(map(reads_like_a_number, names)):
+        raise UserError(
+            f"{file}: no column {label!r}; the first line has {listed(names, 20, repr)}",
+            hint="name one of them; or, if this line is a row of the table and not its header, give --no-header and "
+            f"name the column by its position, for example --label column_{len(names)}",
+        )
 
 
 def _refuse_other_sheet(file: Path, reader: TableReader, label: str) -> None:

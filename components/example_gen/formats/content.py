@@ -51,7 +51,7 @@ _BY_MAGIC = (
     (b"ARROW1\0\0", _of("an Arrow file", "arrow")),
     (b"\x1f\x8b", Content("gzip data", "name the file so that it ends in .gz, for example table.csv.gz")),
     (b"\x28\xb5\x2f\xfd", Content("zstd data", "name the file so that it ends in .zst, for example table.csv.zst")),
-    (b"BZh", Content("bzip2 data", "unpack it: bunzip2 FILE")),
+    (b"BZh91AY&SY", Content("bzip2 data", "unpack it: bunzip2 FILE")),
     (b"\xfd7zXZ\0", Content("xz data", "unpack it: unxz FILE")),
     (b"7z\xbc\xaf\x27\x1c", Content("a 7z archive", "unpack it")),
     (
@@ -59,7 +59,6 @@ _BY_MAGIC = (
         Content("a spreadsheet of the old kind (.xls), or one with a password", "save it as .xlsx or CSV, without one"),
     ),
     (b"SQLite format 3\0", Content("an SQLite database", "read it with data.sql, or export the table as CSV")),
-    (b"ORC\n", Content("an ORC file", "write it as Parquet")),
     (b"Obj\x01", Content("an Avro file", "write it as Parquet")),
     (b"\x89HDF\r\n\x1a\n", Content("an HDF5 file", "write the table as Parquet")),
     (b"\x93NUMPY", Content("a NumPy file", "write it as Parquet or CSV, with the columns' names")),

@@ -50,7 +50,9 @@ class XlsxReader:
           UserError: no workbook, no such sheet, an empty one, a column twice, or openpyxl is not installed.
         """
         with self._rows(file) as rows:
-            return _header(file, rows)[0]
+            number, names = _header(file, rows)
+            _refuse_title(file, number, names, next(rows, (0, []))[1])
+            return names
 
     def plan(self, file: str) -> Iterator[Block]:
         """One block for the whole sheet.
@@ -73,7 +75,7 @@ class XlsxReader:
         import numpy as np
 
         with self._rows(block.file) as rows:
-            names, _ = _header(block.file, rows)
+            _, names = _header(block.file, rows)
             chosen = names if types is None else wanted(block.file, [name for name in names if name], types)
             positions = [names.index(name) for name in chosen] if types is not None else list(range(len(names)))
             for good, places, bad in _pieces(block.file, rows, len(names)):
@@ -190,8 +192,8 @@ def _value(cell: Any) -> Any:
     return value
 
 
-def _header(file: str, rows: Iterator[tuple[int, _Cells]]) -> tuple[list[str], int]:
-    """The names of the columns and the row that they stand in; `""` for a column without one."""
+def _header(file: str, rows: Iterator[tuple[int, _Cells]]) -> tuple[int, list[str]]:
+    """The row of the names, and the names; `""` for a column without one."""
     number, cells = next(rows, (0, []))
     if not cells:
         raise UserError(
@@ -200,15 +202,18 @@ def _header(file: str, rows: Iterator[tuple[int, _Cells]]) -> tuple[list[str], i
             hint="set data.sheet to another sheet, or write the table again",
         )
     names = ["" if cell is None else _text(cell) for cell in cells]
+    distinct(file, [name for name in names if name])
+    return number, names
+
+
+def _refuse_title(file: str, number: int, names: Sequence[str], following: _Cells) -> None:
     present = [name for name in names if name]
-    if len(present) == 1 and len(next(rows, (0, []))[1]) >= _TITLE_COLUMNS:
+    if len(present) == 1 and len(following) >= _TITLE_COLUMNS:
         raise UserError(
             f"{file}, row {number}: {quoted(present[0], _SHOWN)} stands alone above rows of several cells: it is a "
             "title, not the header",
             hint="delete the rows above the header, and save the sheet again",
         )
-    distinct(file, present)
-    return names, number
 
 
 def _text(cell: Any) -> str:
