@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from components.example_gen.config import Format
-from preprocessing.errors import UserError
+from components.example_gen.config import BLANKS, Format
+from preprocessing.errors import UserError, dotted
 
 if TYPE_CHECKING:
     from pipeline.scaffold import Proposal
     from preprocessing.config import Task
 
+_TABS = ("\\t", "tab")
+
+
+def _one_character(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value in _TABS:
+        return "\t"
+    if value is None or value in ("\t", BLANKS) or re.fullmatch(r"[ !#-~]", value):
+        return value
+    raise click.BadParameter(f"expected one character, tab or {BLANKS}, received {value!r}")
+
+
 _OPTIONS = (
     click.option("--format", "fmt", type=click.Choice(get_args(Format)), help="Taken from the files unless given."),
     click.option("--encoding", help="Of CSV text, as Python names it: utf-8, latin-1, cp1252, utf-16, ..."),
-    click.option("--delimiter", help="Of CSV text: one character, tab, or blanks (any number of them)."),
+    click.option(
+        "--delimiter", callback=_one_character, help="Of CSV text: one character, tab, or blanks (any number of them)."
+    ),
     click.option("--header/--no-header", default=None, help="Whether the first line of CSV text holds the names."),
     click.option("--skip-lines", type=click.IntRange(0, 1000), help="Lines of CSV text before its header."),
     click.option("--sheet", help="The sheet of a spreadsheet; the first one unless given."),
 )
-_TABS = ("\\t", "tab")
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,12 +65,12 @@ def proposed(
       UserError: as `propose`.
     """
     from pipeline.scaffold import propose
-    from pipeline.scaffold.given import Given, as_options
+    from pipeline.scaffold.given import OPTIONS, Given, as_options
 
     given = Given(
         format=fmt,
         encoding=encoding,
-        delimiter="\t" if delimiter in _TABS else delimiter,
+        delimiter=delimiter,
         header=header,
         skip_lines=skip_lines,
         sheet=sheet,
@@ -65,9 +78,10 @@ def proposed(
     try:
         return propose(data, label, name=name, task=task, given=given)
     except UserError as error:
+        option = OPTIONS.get(dotted(error.field))
         raise UserError(
-            error.message,
-            field=error.field,
+            f"{option}: {error.message}" if option else error.message,
+            field=() if option else error.field,
             expected=error.expected,
             received=error.received,
             hint=as_options(error.hint),

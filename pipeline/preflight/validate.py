@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.example_gen.columns.use import NUMBERS, schema_types
 from components.example_gen.config import STOCK_FORMATS
+from components.example_gen.partitions import partitions
 from components.example_gen.sources import resolve_spans
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
@@ -21,7 +22,7 @@ from pipeline.config.problems import Problem, brief, shown
 from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
-from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format, table_partitions
+from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
 from preprocessing.nearest import nearest
@@ -134,13 +135,14 @@ class _Checks:
             return
         place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
         spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
+        listed: list[tuple[str, list[str]]] = []
         for split, found in self._sources(place).items():
             field = place if split == "all" else (*place, split)
-            spans[field] = [files for source in found if (files := self._files(field, source))]
+            spans[field] = [files for source in found if (files := self._files(field, source, listed))]
         sources = {field: [file for files in parts for file in files] for field, parts in spans.items() if parts}
         every_file = [file for files in sources.values() for file in files]
         fmt = self._tried(place, lambda: table_format(every_file, data)) if every_file else None
-        columns = self._tried(place, lambda: table_partitions(data, self._loaded.base)) if every_file else None
+        columns = self._tried(place, lambda: partitions(listed))
         if fmt is None or columns is None:
             return
         if data.reader == "tfx" and fmt not in STOCK_FORMATS:
@@ -162,9 +164,11 @@ class _Checks:
         found = self._tried(place, lambda: resolve_spans(self._config.data, base).sources, hint=self._prepared())
         return found or {}
 
-    def _files(self, field: FieldPath, source: str) -> tuple[Path, ...]:
+    def _files(self, field: FieldPath, source: str, listed: list[tuple[str, list[str]]]) -> tuple[Path, ...]:
         path = shown(Path(source))
-        return self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
+        files = self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
+        listed.append((path, list(map(str, files))))
+        return files
 
     def _prepared(self) -> str:
         """How to make the table, where the configuration says by which script."""
@@ -194,7 +198,8 @@ class _Checks:
 
     def _stock_files(self, place: FieldPath, sources: Mapping[FieldPath, Sequence[Path]], reader: TableReader) -> None:
         """Whether TFX's own readers find the files and read them as meant, as far as their beginnings tell."""
-        self._tried(place, partial(stock_input, self._config.data, self._loaded.base))
+        if self._tried(place, partial(stock_input, self._config.data, self._loaded.base)) is None and reader.partitions:
+            return  # what the files say is not all of the table
         for field, files in sources.items():
             self._tried(field, partial(check_stock_files, files[:MAX_FILES], reader))
 
