@@ -10,10 +10,14 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from components.artifacts.splits import SPLITS
+from components.example_gen.cell_config import BLANKS as BLANKS
+from components.example_gen.cell_config import ColumnOptions as ColumnOptions
+from components.example_gen.cell_config import CsvOptions as CsvOptions
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
-from preprocessing.rules import broken_rule, matching
-from preprocessing.settings import EnvironmentVariable, Settings
+from preprocessing.missing import MissingWords
+from preprocessing.rules import broken_rule
+from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord", "xlsx"]
@@ -84,40 +88,6 @@ def _span(field: str, span: int | str) -> int:
         raise broken_rule(field=(field,), expected="a number or a date as 2013-10-01", received=span) from None
 
 
-BLANKS = "blanks"
-"""The delimiter that is any number of blanks and tabs."""
-
-
-class CsvOptions(Settings):
-    """How CSV text is read."""
-
-    delimiter: Annotated[
-        str, matching(r"^(?:[\t !-~]|blanks)$", "one character (a tab, printable ASCII), or blanks")
-    ] = ","
-    """One character: a tab, or printable ASCII other than the quote. Or `blanks`: any number of blanks and tabs."""
-    quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
-    """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
-    encoding: str = "utf-8"
-    """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
-    null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
-    """Cells that mean missing."""
-    skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Lines of each file before its header that are passed over: a title, comments, `sep=;`."""
-    header: bool = True
-    """Whether the first line holds the columns' names; if not, they are column_1, column_2 and so on."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.delimiter == self.quote:
-            raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
-        return self
-
-    @property
-    def separator(self) -> str:
-        """The character between two cells, once runs of blanks are single ones."""
-        return " " if self.delimiter == BLANKS else self.delimiter
-
-
 class SqlOptions(Settings):
     """A query on a database. Its rows are read once per run and kept as an Arrow file while it runs."""
 
@@ -182,7 +152,8 @@ class DataConfig(Settings):
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
     what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
-    """None takes it from the files' names. `jsonl` is JSON Lines, or one JSON array of objects."""
+    """None takes it from the files' names; needed for a folder that can't be listed from here. `jsonl` is JSON Lines
+    or one JSON array of objects."""
     sheet: Path | None = None
     """The sheet of a spreadsheet (`xlsx`) that holds the table; none takes the first one."""
     split: Split = Field(default=HashSplit())
@@ -196,6 +167,8 @@ class DataConfig(Settings):
     gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
     """Compression of the written examples: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
     csv: CsvOptions = CsvOptions()
+    columns: dict[ColumnName, ColumnOptions] = Field(default_factory=dict)
+    """By column, what is particular to it."""
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""
     prepare: Path | None = None
@@ -253,6 +226,15 @@ class DataConfig(Settings):
             return {("split", "keys", position): column for position, column in enumerate(self.split.keys)}
         return {("split", "column"): self.split.column}
 
+    def missing(self, fmt: Format | None) -> MissingWords:
+        """The words that mean missing, by column.
+
+        Args:
+          fmt: the format of the table's files; None for a query.
+        """
+        own = {name: each.null_values for name, each in self.columns.items() if each.null_values is not None}
+        return MissingWords(table=self.csv.null_values if fmt == "csv" else (), columns=own)
+
     @property
     def stratified(self) -> bool:
         """Whether each class of the label is divided on its own."""
@@ -283,6 +265,8 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
         yield broken_rule(f"{reader} reads the newest span only", field=("spans",), hint=fix)
     if data.on_bad_row != "fail":
         yield broken_rule(f"{reader} can't leave out a row", field=("on_bad_row",), received=data.on_bad_row, hint=fix)
+    if data.columns:
+        yield broken_rule(f"{reader} reads texts as they stand", field=("columns",), hint=fix)
     if data.csv.quote != CsvOptions().quote:
         message = f"{reader} supports double quotes only"
         yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)

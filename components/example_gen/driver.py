@@ -19,8 +19,9 @@ from tfx.utils import io_utils, proto_utils
 
 from components.example_gen.config import SqlOptions
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
+from components.example_gen.listing import list_files
 from components.example_gen.partitions import fixed_parts
-from components.example_gen.sources import Resolved, list_files, resolve_sources
+from components.example_gen.sources import Resolved, resolve_sources
 
 _SQLITE = "sqlite:///"
 

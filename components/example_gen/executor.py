@@ -28,9 +28,9 @@ from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Reading, Source, Unit, UnitResult, groups, units
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
+from components.example_gen.listing import list_files
 from components.example_gen.partitions import Partition, partitions
 from components.example_gen.progress import progress
-from components.example_gen.sources import list_files
 from components.example_gen.splits import Assigner, Counts, SplitRule, split_rule
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
@@ -167,7 +167,7 @@ def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
 
 def _survey(unit: Unit, table: Reading) -> Iterator[Facts]:
     blocks = [block for _, block, _ in unit.blocks]
-    yield _all_facts(survey(rows, table.null_words) for block in blocks for rows in table.reader.read(block))
+    yield _all_facts(survey(rows) for block in blocks for rows in table.reader.read(block))
 
 
 def _all_facts(parts: Iterable[Facts]) -> Facts:

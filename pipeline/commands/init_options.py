@@ -35,6 +35,7 @@ _OPTIONS = (
     ),
     click.option("--header/--no-header", default=None, help="Whether the first line of CSV text holds the names."),
     click.option("--skip-lines", type=click.IntRange(0, 1000), help="Lines of CSV text before its header."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers; seen unless given."),
     click.option("--sheet", help="The sheet of a spreadsheet; the first one unless given."),
 )
 
@@ -57,6 +58,7 @@ def proposed(
     delimiter: str | None,
     header: bool | None,
     skip_lines: int | None,
+    decimal: str | None,
     sheet: str | None,
 ) -> Proposal:
     """What `propose` does, with the options of the command line; the next step of an error names these.
@@ -73,6 +75,7 @@ def proposed(
         delimiter=delimiter,
         header=header,
         skip_lines=skip_lines,
+        decimal=decimal,
         sheet=sheet,
     )
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from components.example_gen.block import Block, FeatureType, Reader, Rows
@@ -64,7 +64,7 @@ class PartitionedReader:
         for rows in self.inner.read(block, own or None):
             if types is None:
                 self._check(block.file, rows)
-            yield Rows(self._with(rows.batch, block.file, wanted, own), rows.places, rows.bad)
+            yield replace(rows, batch=self._with(rows.batch, block.file, wanted, own))
 
     def _with(
         self, batch: pa.RecordBatch, file: str, wanted: list[Partition], own: Mapping[str, FeatureType] | None

@@ -110,21 +110,28 @@ def place_text(file: str, place: int, configured: Format | None) -> str:
 
 
 def reader(fmt: Format, data: DataConfig, partitions: tuple[Partition, ...] = ()) -> Reader:
-    """The reader of a format.
+    """The reader of a format, as the `data:` section configures it: its cells are as they are meant.
 
     Args:
       fmt: the format.
       data: the `data:` section.
       partitions: the columns that stand in the names of the files' folders.
     """
-    if partitions:
-        from components.example_gen.formats.partitioned import PartitionedReader
+    from components.example_gen.formats.as_meant import AsMeant, MissingIsNull, PlainNumbers, Replaced
 
-        return PartitionedReader(_reader(fmt, data), partitions, fmt)
-    return _reader(fmt, data)
+    steps = (Replaced(data.columns), MissingIsNull(data.missing(fmt)), PlainNumbers(data.columns))
+    return AsMeant(_with_folders(fmt, data, partitions), steps)
 
 
-def _reader(fmt: Format, data: DataConfig) -> Reader:
+def _with_folders(fmt: Format, data: DataConfig, partitions: tuple[Partition, ...]) -> Reader:
+    if not partitions:
+        return _as_written(fmt, data)
+    from components.example_gen.formats.partitioned import PartitionedReader
+
+    return PartitionedReader(_as_written(fmt, data), partitions, fmt)
+
+
+def _as_written(fmt: Format, data: DataConfig) -> Reader:
     block_bytes = data.block_mb << 20
     match fmt:
         case "csv":

@@ -8,8 +8,9 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.example_gen.config import Spans
+from components.example_gen.listing import list_files
 from components.example_gen.partitions import Partition, is_partition, partitions, value
-from components.example_gen.sources import list_files, resolve_sources
+from components.example_gen.sources import resolve_sources
 from preprocessing.errors import UserError
 
 

@@ -181,7 +181,32 @@ def test_what_is_given_wins_and_is_written_down(tmp_path: Path) -> None:
     assert loaded.config.data.csv == CsvOptions(encoding="cp1252", delimiter="|", skip_lines=1)
     assert problems(loaded) == []
     headerless = propose(table, "column_3", name="t", given=Given(header=False, skip_lines=2)).survey
-    assert (headerless.csv.header, list(headerless.columns)) == (False, ["column_1", "column_2", "column_3"])
+    assert (headerless.data.csv.header, list(headerless.columns)) == (False, ["column_1", "column_2", "column_3"])
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "options"),
+    [
+        # Every comma has three digits behind it: thousands, unless somebody knows better.
+        (["1,234", "2,345", "13,456"], None, {"thousands": ","}),
+        (["1,234", "2,345", "13,456"], ",", {"decimal": ","}),
+        (["1,234", "2,345", "13,456"], ".", {"thousands": ","}),
+        (["1.234", "2.345", "13.456"], None, {}),
+        (["1.234", "2.345", "13.456"], ",", {"decimal": ",", "thousands": "."}),
+        (["1.234", "2.345", "13.456"], ".", {}),
+        (["12.5", "7.25", "3"], ",", {}),  # these have a decimal point, whatever is said
+        (["12", "7", "3"], ",", {}),
+    ],
+)
+def test_a_decimal_mark_that_is_given(
+    tmp_path: Path, values: list[str], decimal: str | None, options: dict[str, str]
+) -> None:
+    rows = "".join(f"{values[i * i % 7 % 3]}\t{i * 7 % 50}\t{'pq'[i * i % 11 % 2]}\n" for i in range(60))
+    proposal = propose(text("t.csv", f"x\tz\ty\n{rows}")(tmp_path), "y", name="t", given=Given(decimal=decimal))
+    loaded = load(write(proposal, tmp_path / "made"))
+    columns = {name: each.model_dump(exclude_defaults=True) for name, each in loaded.config.data.columns.items()}
+    assert columns == ({"x": options} if options else {})
+    assert problems(loaded) == []
 
 
 @pytest.mark.parametrize(

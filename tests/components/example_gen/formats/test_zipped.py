@@ -8,7 +8,7 @@ import pytest
 from components.example_gen.config import DataConfig
 from components.example_gen.formats import io
 from components.example_gen.formats.registry import format_of, reader
-from components.example_gen.sources import list_files
+from components.example_gen.listing import list_files
 from preprocessing.errors import UserError
 
 CSV = b"a,b\n" + b"".join(b"%d,%d\n" % (row, row * row) for row in range(20_000))
