@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from components.example_gen.config import Format
 from components.example_gen.formats.io import compression
 from components.example_gen.formats.registry import named_format
 from components.example_gen.partitions import is_partition
 from preprocessing.errors import UserError
-from preprocessing.text import first_line
+from preprocessing.text import either, first_line, listed
 
 NOTHING_THERE = (
     "check data.path or data.inputs; relative paths start at the folder of the YAML file, with --set where you are"
@@ -47,11 +48,25 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
         known = known or [file for file in visible if compression(file) == ".zip"]
         visible = known or (visible if fmt is not None else [])
         if not visible:
-            raise UserError(f"{source}: expected the files of a table in this folder, found none", hint=NOTHING_THERE)
+            raise _none_in(source, files)
     if not visible:
         what = "no file matches this pattern" if glob.has_magic(source) else "no such file or folder"
         raise UserError(f"{source}: {what}", hint=NOTHING_THERE)
     return visible
+
+
+def _none_in(folder: str, files: list[str]) -> UserError:
+    """The error for a folder without a table, with what is there instead."""
+    message = f"{folder}: expected the files of a table in this folder, found none"
+    other = [PurePosixPath(file).name for file in files if PurePosixPath(file).name[0] not in "._"]
+    if other:
+        hint = f"set data.format to {either(get_args(Format))}, if this is what these files are"
+        return UserError(f"{message} whose name says its format: {listed(other, 5)}", hint=hint)
+    inner = [PurePosixPath(each).name for each in matching(f"{glob.escape(folder.rstrip('/'))}/*", folders=True)]
+    if inner:
+        hint = f"name the files by a glob such as {folder.rstrip('/')}/*/*.csv; only folders key=value are searched"
+        return UserError(f"{message}; it has the folders {listed(sorted(inner), 5)}", hint=hint)
+    return UserError(message, hint=NOTHING_THERE)
 
 
 def below(pattern: str) -> list[str]:

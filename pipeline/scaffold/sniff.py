@@ -54,7 +54,7 @@ def sniff(file: Path, given: Given | None = None, label: str | None = None) -> C
     given = given or Given()
     encoding = given.encoding or _encoding(file)
     lines = _first_lines(file, encoding)
-    told = SEPARATOR_LINE.fullmatch(lines[0].strip()) if lines else None
+    told = SEPARATOR_LINE.fullmatch(lines[0].rstrip("\r\n")) if lines else None
     skipped = 1 if told else 0
     delimiter = given.delimiter or (told[1] if told else _delimiter(lines))
     rows = list(_rows(lines[skipped:], delimiter, skipped))

@@ -92,13 +92,19 @@ def _refuse_unused(fmt: Format, given: Given) -> None:
 
 
 def _format(file: Path) -> Format | None:
-    """The format by what the file holds, else by its name; None where neither tells."""
+    """The format by what the file holds, else by its name; None where neither tells.
+
+    Raises:
+      UserError: it can't be read, whatever its format is called.
+    """
     with open_bytes(str(file)) as raw:
         head = raw.read(HEAD_BYTES)
     found = content(head)
     named = named_format(name_within(str(file)))
     if found is None:
         return named or ("csv" if _is_text(head) else None)
+    if found.format is None and named is None:
+        raise UserError(f"{file}: this is {found.what}", hint=found.hint)
     return found.format or named
 
 

@@ -71,6 +71,7 @@ READ: dict[str, tuple[Callable[[Path], Path], dict[str, Any], dict[str, Any]]] =
     "parquet called csv": (as_parquet_called_csv, {"format": "parquet"}, {}),
     "csv called dat": (text("t.dat", CSV), {"format": "csv"}, {}),
     "sep": (text("t.csv", "sep=;\n" + CSV.replace(",", ";")), {}, {"delimiter": ";", "skip_lines": 1}),
+    "sep of tabs": (text("t.csv", "sep=\t\n" + CSV.replace(",", "\t")), {}, {"delimiter": "\t", "skip_lines": 1}),
     "title": (text("t.csv", f"Patients\n\n# as of today\n{CSV}"), {}, {"skip_lines": 3}),
     "padded title": (text("t.csv", f"Patients,,,\n{CSV}"), {}, {"skip_lines": 1}),
     "wide title": (text("t.csv", f"Patients,2020\n{CSV}"), {}, {"skip_lines": 1}),
@@ -227,6 +228,33 @@ def test_gzip_called_csv_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="this is gzip data, not CSV") as caught:
         propose(tmp_path / "t.csv", "sick", name="t")
     assert "ends in .gz" in caught.value.hint
+
+
+def test_a_folder_without_a_table_says_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(UserError, match="it has the folders deep") as caught:
+        propose(tmp_path, "sick", name="t")
+    assert "/*/*.csv" in caught.value.hint
+    text("part-0", CSV)(tmp_path)
+    with pytest.raises(UserError, match="whose name says its format: part-0") as caught:
+        propose(tmp_path, "sick", name="t")
+    assert "data.format" in caught.value.hint
+    assert propose(tmp_path, "sick", name="t", given=Given(format="csv")).survey.rows == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a spreadsheet of the old kind"),
+        ("t.data", gzip.compress(b"a,b\n1,2\n"), "this is gzip data"),
+        ("t.tab", b"<!DOCTYPE html><html></html>", "this is a web page"),
+    ],
+)
+def test_what_can_not_be_read_is_said(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        propose(tmp_path / name, "sick", name="t")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

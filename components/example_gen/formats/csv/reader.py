@@ -136,7 +136,7 @@ class CsvReader:
 
     def _check(self, file: str, line: int, names: Sequence[str], widths: list[int]) -> None:
         """Refuses a first line that can't be a header; `widths` are the cells of some rows behind it."""
-        if (found := SEPARATOR_LINE.fullmatch(self.csv.separator.join(names).strip())) is not None:
+        if (found := SEPARATOR_LINE.fullmatch(self.csv.separator.join(names))) is not None:
             raise UserError(
                 f"{file}, line {line}: tells a spreadsheet the delimiter ({found[1]!r}); the header follows it",
                 hint=f"set data.csv.skip_lines to {line} and data.csv.delimiter to {found[1]!r}",
