@@ -82,6 +82,7 @@ def find_readings(
     label: str,
     task: Task | None,
     null_words: Mapping[str, tuple[str, ...]],
+    decimal: str | None = None,
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -90,6 +91,7 @@ def find_readings(
       label: which of them is to be predicted.
       task: the task that the user wants; None takes it from the values.
       null_words: by column, the words that mean missing in it.
+      decimal: the decimal mark of numbers, where the user says it.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
@@ -101,10 +103,10 @@ def find_readings(
             continue
         if column.profile.cells.kind == "number" and not _has_groups(column):
             continue
-        written = how_written(column.counts, _KNOWN_WORDS)
+        written = how_written(column.counts, _KNOWN_WORDS, decimal)
         if isinstance(written, Unclear):
             unclear[name] = written
-        elif written is not None and column.is_number:
+        elif written is not None and column.is_number and not (decimal and written.options):
             doubts[name] = written.doubt
         elif written is not None:
             read[name] = _numbers(column, written, null_words[name])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from components.artifacts.splits import SPLITS
 from components.example_gen.config import DataConfig, Spans
-from components.example_gen.sources import Resolved, list_files, resolve_sources, resolve_spans, source_format
+from components.example_gen.listing import list_files
+from components.example_gen.sources import Resolved, resolve_sources, resolve_spans, source_format
 from preprocessing.errors import UserError
 
 
