@@ -190,15 +190,11 @@ class _Run:
         Args:
           looked_at: whether the whole table was read before the run.
         """
-        from components.artifacts.splits import SPLITS
-        from pipeline.preflight.split_check import check_splits
 
         def listen(node: NodeResult) -> None:
             self._nodes[node.name] = node
             self._screen.step(node.name, node.state, node.seconds)
             if node.name == "ExampleGen" and node.outputs:
                 self._read(node.outputs["examples"][0], looked_at=looked_at)
-            if node.name == "StatisticsGen" and node.outputs:
-                check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, self._loaded.config.features.label)
 
         return listen

@@ -37,7 +37,7 @@ def schema_findings(
     found = [
         finding for split, each in anomalies.items() for finding in _of_split(split, each, schema, summaries, config)
     ]
-    return _shared(found)
+    return shared(found)
 
 
 def absent_columns(
@@ -259,7 +259,7 @@ def _text_first(value: str) -> int:
     return 0
 
 
-def _shared(findings: Sequence[DataFinding]) -> list[DataFinding]:
+def shared(findings: Sequence[DataFinding]) -> list[DataFinding]:
     """Findings that differ in the split, and in what was seen there, as one."""
     alike: dict[DataFinding, dict[str, list[str]]] = {}
     for finding in findings:

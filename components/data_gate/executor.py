@@ -19,6 +19,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
+from components.data_gate.counting import Counting
 from components.data_gate.examples import Rows, read_rows
 from components.data_gate.gate import Evidence, judge
 from components.data_gate.report import Verdict
@@ -56,7 +57,7 @@ class Executor(BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = DataGateConfig.from_json(exec_properties["config"])
         columns = Columns.from_json(exec_properties["columns"])
-        evidence = _evidence(input_dict, config, exec_properties.get("serving_sample") or "")
+        evidence = _evidence(input_dict, config, columns, exec_properties.get("serving_sample") or "")
         verdict, proposal = judge(evidence, columns, config)
 
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
@@ -77,7 +78,7 @@ class Executor(BaseExecutor):
             )
 
 
-def _evidence(inputs: Artifacts, config: DataGateConfig, serving_sample: str) -> Evidence:
+def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, serving_sample: str) -> Evidence:
     examples = artifact_utils.get_single_instance(inputs["examples"])
     statistics = _statistics(artifact_utils.get_single_instance(inputs["statistics"]))
     text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(_one(inputs["schema"]).uri))
@@ -92,7 +93,7 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, serving_sample: str) ->
         baseline=_baseline(baselines[0]) if baselines else None,
         serving=serving_summary(serving_sample, schema) if serving_sample else None,
         ingest=_ingest(examples),
-        rows=lambda: _rows(examples, config),
+        rows=lambda: _rows(examples, config, columns),
         decode=decoded,
     )
 
@@ -139,7 +140,7 @@ def _ingest(examples: Artifact) -> IngestReport | None:
         ) from error
 
 
-def _rows(examples: Artifact, config: DataGateConfig) -> Rows:
+def _rows(examples: Artifact, config: DataGateConfig, columns: Columns) -> Rows:
     available = artifact_utils.decode_split_names(examples.split_names)
     files = {
         split: sorted(fileio.glob(posixpath.join(artifact_utils.get_split_uri([examples], split), "*")))
@@ -152,6 +153,7 @@ def _rows(examples: Artifact, config: DataGateConfig) -> Rows:
         sample_split="train",
         sample_rows=config.leakage.sample_rows,
         sample_bytes=config.leakage.sample_mb << 20,
+        counting=Counting(columns),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.data_gate.columns import Columns
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import Role, resolve_types, schema_types
 from pipeline.config.pipeline_config import PipelineConfig
@@ -13,6 +14,7 @@ from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format
 from pipeline.preflight.table_profile import TableProfile, profile_file
+from pipeline.preflight.table_values import check_values
 from preprocessing.errors import UserError
 
 
@@ -49,7 +51,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
     declared = schema_types(schema)
     table = _read(config, base, used)
     label = config.features.label
-    unreadable = _check(table, config, used, declared)
+    suspect = _check(table, config, used, declared)
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
     unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
@@ -62,7 +64,7 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
         types=types,
         warnings=(
             *rules.empty_files(table),
-            *unreadable,
+            *suspect,
             *rules.rare_classes(table, label),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
@@ -78,11 +80,8 @@ def _check(
     rules.check_rows(table, features.label.column)
     stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
     rules.check_kinds(table, stated, declared)
-    rules.check_label(table, features.label)
-    if features.weight is not None:
-        rules.check_weight(table, features.weight)
     rules.check_split_columns(table, config.data.split_columns().values())
-    return tuple(rules.check_patterns(table, used))
+    return tuple(check_values(table, Columns.of(features), config.data_gate))
 
 
 def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> TableProfile:

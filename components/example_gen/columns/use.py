@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from components.example_gen.block import FeatureType
 from components.example_gen.columns.convert import is_bytes, is_string, value_type
 from components.example_gen.columns.facts import ColumnFacts
 from preprocessing.errors import UserError
+from preprocessing.readable import digits_only
 from preprocessing.text import listed
 
 if TYPE_CHECKING:
@@ -102,11 +102,6 @@ def not_a_feature(name: str, kind: str) -> UserError:
         f"column {name!r} is of type {kind}, which can't become a feature",
         hint="write one value per row (a number, text, a boolean or a date), or take the column out",
     )
-
-
-def digits_only(date_format: str) -> bool:
-    """Whether a date in this format looks like an integer, as 20240131 in `%Y%m%d`."""
-    return re.fullmatch(r"(?:%[YmdHMS]|\d)+", date_format) is not None
 
 
 def is_text(column: ColumnFacts) -> bool:
