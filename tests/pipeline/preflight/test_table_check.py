@@ -133,7 +133,7 @@ class TestDatesAndBooleans:
         refused(tmp_path, content, *parts, categorical=None, datetime=[{"columns": ["c"]}])
 
     def test_some_dates_are_not(self, tmp_path: Path) -> None:
-        content = GOOD.replace(",k1", ",31/12/2011").replace(",k", ",2011-12-3")
+        content = GOOD.replace(",k1", ",31/12/2011").replace(",k", ",2011-12-2")
         facts = check(tmp_path, content, categorical=None, datetime=[{"columns": ["c"]}])
         assert any("7 of 20 values are not in the declared format" in warning for warning in facts.warnings)
 
