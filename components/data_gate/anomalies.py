@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
-from components.data_gate.kinds import UNEXPECTED_VALUES, hint
+from components.data_gate.kinds import UNEXPECTED_VALUES, about_values, hint
 from components.data_gate.report import DataFinding
 from components.data_gate.summary import Column, Summary
 from components.findings import Severity
@@ -24,6 +24,7 @@ def schema_findings(
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
+    columns: Columns,
     config: DataGateConfig,
 ) -> list[DataFinding]:
     """The anomalies of every split, those that several splits share as one.
@@ -32,10 +33,13 @@ def schema_findings(
       anomalies: by split, from ExampleValidator.
       schema: what the data was validated against.
       summaries: by split, the data.
+      columns: those that the configuration uses: what only concerns another one's values warns.
       config: the severities.
     """
     found = [
-        finding for split, each in anomalies.items() for finding in _of_split(split, each, schema, summaries, config)
+        finding
+        for split, each in anomalies.items()
+        for finding in _of_split(split, each, schema, summaries, columns, config)
     ]
     return shared(found)
 
@@ -73,6 +77,7 @@ def _of_split(
     anomalies: anomalies_pb2.Anomalies,
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
+    columns: Columns,
     config: DataGateConfig,
 ) -> Iterator[DataFinding]:
     if anomalies.data_missing:
@@ -93,20 +98,22 @@ def _of_split(
     for name, info in sorted(infos, key=lambda item: item[0] or ""):
         column = data.columns.get(name or "")
         feature = features.get(name or "")
+        idle = name is not None and not columns.named(name) and not (feature is not None and feature.HasField("shape"))
         learnt = None if split == "train" else train.columns.get(name or "")
         for reason in info.reason:
             kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
             severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
+            unused = severity == "block" and idle and kind not in config.anomalies and about_values(kind)
             yield DataFinding(
                 check=kind,
                 split=split,
                 feature=name,
                 expected=_expected(kind, feature, schema),
                 received=_received(kind, reason, column, _domain(feature, schema)),
-                severity=severity,
-                hint=hint(kind),
+                severity="warn" if unused else severity,
+                hint=f"the configuration does not use the column; {hint(kind)}" if unused else hint(kind),
             )
 
 

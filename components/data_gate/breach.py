@@ -23,6 +23,7 @@ class Breach:
       received: what it is, to be read after the column and `joint`.
       hint: what to do next.
       split: where; None for the whole table, `WHOLE` for one that is not divided yet.
+      rows: in how many, where `received` is of all of them and does not say it.
       joint: stands between the column and `received`.
       values: the wrong values, where they are few and told apart.
       wrong: tells a wrong cell by its text, "" where it is missing; None where no single row is wrong.
@@ -36,6 +37,7 @@ class Breach:
     received: str
     hint: str
     split: str | None = None
+    rows: int | None = None
     joint: str = " is "
     values: tuple[str, ...] = ()
     wrong: Callable[[str], bool] | None = None
@@ -43,9 +45,14 @@ class Breach:
 
     def sentence(self) -> str:
         """What is wrong, in one sentence."""
-        named = f"column {self.column!r}" if self.role == "column" else f"the {self.role} {self.column!r}"
         where = "" if self.split in (None, WHOLE) else f" of the {self.split} split"
-        return f"{named}{self.joint}{self.received}{where}"
+        if self.role == "column":
+            return f"column {self.column!r}{where}{self.joint}{self.received}"
+        named = f"the {self.role} {self.column!r}"
+        return f"{named}{self.joint}{self.received}{where}{self._counted()}"
+
+    def _counted(self) -> str:
+        return "" if self.rows is None else f" ({counted(self.rows, 'row')})"
 
     def severity(self, configured: Severity) -> Severity:
         """How serious it is where breaches of its check are as serious as configured."""
@@ -61,7 +68,7 @@ class Breach:
             split=None if self.split == WHOLE else self.split,
             feature=self.column,
             expected=self.expected,
-            received=self.received,
+            received=f"{self.received}{self._counted()}",
             severity=severity,
             hint=self.hint,
         )

@@ -40,13 +40,15 @@ class Columns(Settings):
     """The column of example weights."""
     readings: dict[ColumnName, Reading] = Field(default_factory=dict)
     """How dates and booleans are read."""
+    keys: tuple[ColumnName, ...] = ()
+    """The columns that split or slice."""
     divided_by: tuple[ColumnName, ...] = ()
     """The columns that decide each row's split, where the schema knows their values from the training split alone:
     that the other splits have others is what they are for."""
 
     @classmethod
-    def of(cls, features: FeaturesConfig, divided_by: Sequence[str] = ()) -> Self:
-        """The columns of a `features:` section."""
+    def of(cls, features: FeaturesConfig, keys: Sequence[str] = (), divided_by: Sequence[str] = ()) -> Self:
+        """The columns of a `features:` section, and those that the rest of the configuration names."""
         kinds: tuple[tuple[Kind, tuple[_Group, ...]], ...] = (
             ("number", features.numeric),
             ("category", features.categorical),
@@ -65,6 +67,7 @@ class Columns(Settings):
             transform=features.label.transform,
             weight=features.weight,
             readings=readings(features),
+            keys=tuple(keys),
             divided_by=tuple(divided_by),
         )
 
@@ -84,6 +87,10 @@ class Columns(Settings):
     def used(self, column: str) -> bool:
         """Whether the model may use the column as an input."""
         return column in self.inputs
+
+    def named(self, column: str) -> bool:
+        """Whether the configuration uses the column for anything."""
+        return column in self.inputs or column in (self.label, self.weight, *self.keys, *self.divided_by)
 
     def comparable(self, column: str) -> bool:
         """Whether the column's distribution is expected to stay: a date moves on by nature."""

@@ -127,7 +127,7 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
 def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[DataFinding]:
     found = [
         finding
-        for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
+        for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, columns, config)
         if finding.check != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
     ]
     train = evidence.summaries.get("train")

@@ -28,7 +28,7 @@ def label_varies(seen: Mapping[str, Seen], columns: Columns) -> Iterator[Breach]
             number = seen.get(split, Seen())
             if number.low is not None and number.low == number.high and not number.infinite:
                 received = f"{number.low} in every row"
-                yield about("numbers that differ", received, "choose a label that varies", split)
+                yield about("numbers that differ", received, "choose a label that varies", split, rows=number.rows)
         return
     total = sum((each.counts for each in seen.values()), Counter[str]())
     if len(total) > MAX_CLASSES:
@@ -40,7 +40,7 @@ def label_varies(seen: Mapping[str, Seen], columns: Columns) -> Iterator[Breach]
         if len(each.counts) == 1:
             received = f"{quoted(next(iter(each.counts)))} in every row"
             hint = "a model needs at least two classes; check the label, or how the table was split"
-            yield about("at least two classes", received, hint, split)
+            yield about("at least two classes", received, hint, split, rows=each.rows)
     if columns.task == "binary" and columns.classes is None and len(total) > 2:
         received = f"{len(total)} values: {listed(sorted(total), 10, quoted)}"
         hint = "set features.label.task to multiclass, or correct the values"
@@ -72,7 +72,7 @@ def _numbers(split: str, each: Seen, columns: Columns) -> Iterator[Breach]:
     about = partial(Breach, "label_values", columns.label, "label")
     if each.infinite:
         received = f"infinite in {share(each.infinite, each.rows)}"
-        hint = "correct or remove these rows: an infinite label can't be learnt, and makes every error infinite"
+        hint = "correct or remove these rows; of CSV, data.csv.null_values can say that the word means no label"
         yield about("a finite number in every row", received, hint, split, wrong=is_infinite)
     floor = columns.floor(columns.label)
     if floor is not None and each.below:

@@ -33,4 +33,4 @@ def weights(seen: Mapping[str, Seen], column: str) -> Iterator[Breach]:
         if each.low == each.high == 0 and not each.infinite:
             expected = "a weight above 0 in some row"
             hint = "no row would count: correct it, give the split other rows (data.split), or remove features.weight"
-            yield Breach("weights", column, "weight", expected, "0 in every row", hint, split)
+            yield Breach("weights", column, "weight", expected, "0 in every row", hint, split, rows=each.rows)

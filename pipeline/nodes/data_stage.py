@@ -31,7 +31,7 @@ from components.schema_import.component import SchemaImport
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.wiring import Wiring
-from pipeline.preflight.column_roles import uses
+from pipeline.preflight.column_roles import roles, uses
 from pipeline.preflight.stock_reader import stock_input
 from pipeline.selection import CURATED_SCHEMA
 
@@ -104,6 +104,7 @@ def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataSt
         baseline_statistics=before.statistics,
         config=config.data_gate,
         features=config.features,
+        keys=[name for name, role in roles(config).items() if role == "key"],
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
