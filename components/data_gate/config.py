@@ -90,8 +90,8 @@ class LabelValues(Settings):
     """Labels that are infinite, have no logarithm where one is taken, or are not among the classes."""
 
     severity: Severity = "block"
-    """With `warn` or `off` the training leaves such rows out; in the metrics infinite labels make every error
-    infinite, and unknown classes count as wrong."""
+    """With `warn` or `off` the training leaves such rows out. The metrics don't: an infinite label makes every error
+    infinite; an unknown class counts as wrong, and in auc, auc_pr, precision and recall as not positive."""
 
 
 class Weights(Settings):

@@ -44,7 +44,8 @@ def label_varies(seen: Mapping[str, Seen], columns: Columns) -> Iterator[Breach]
     if columns.task == "binary" and columns.classes is None and len(total) > 2:
         received = f"{len(total)} values: {listed(sorted(total), 10, quoted)}"
         hint = "set features.label.task to multiclass, or correct the values"
-        yield about("two classes, as features.label.task is binary", received, hint, joint=" has ")
+        joint = " is binary by the configuration, and has "
+        yield about("two classes, as features.label.task is binary", received, hint, joint=joint)
 
 
 def label_values(seen: Mapping[str, Seen], columns: Columns) -> Iterator[Breach]:

@@ -66,7 +66,7 @@ class TestTheLabelVaries:
 
     def test_three_values_of_a_binary_label(self) -> None:
         [text] = said(label_varies({"train": classes(a=2, b=1), "test": classes(b=7, c=1)}, columns(task="binary")))
-        assert text == "the label 'y' has 3 values: 'a', 'b', 'c'"
+        assert text == "the label 'y' is binary by the configuration, and has 3 values: 'a', 'b', 'c'"
         # Where the classes are named, the third one is for the rule on values.
         assert not said(label_varies({WHOLE: classes(a=2, b=1, c=1)}, columns(task="binary", classes=("a", "b"))))
 
