@@ -102,7 +102,7 @@ class Seen:
           values: the texts.
           counts: the rows of each.
           reading: tells those that can be read.
-          text: the column is stored as text, where an integer is no count of days or seconds.
+          text: the column is stored as text, where an integer does not count days or seconds.
         """
         import pyarrow.compute as pc
 
