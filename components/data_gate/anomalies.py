@@ -105,7 +105,9 @@ def _of_split(
             severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
-            unused = severity == "block" and idle and kind not in config.anomalies and about_values(kind)
+            # In another split it is there: this one's rows have no value.
+            empty = kind == _MISSING and any(name in each.columns for each in summaries.values())
+            unused = idle and severity == "block" and kind not in config.anomalies and (empty or about_values(kind))
             yield DataFinding(
                 check=kind,
                 split=split,

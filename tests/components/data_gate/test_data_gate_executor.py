@@ -476,3 +476,15 @@ def test_what_values_a_column_has_that_the_configuration_does_not_use_only_warns
         (price_only, {"anomalies": {kind: "block"}}),
     ):
         assert "country" in {each.feature for each in run.judge(config, columns=columns).blocking()}
+
+
+def test_an_unused_column_without_values_in_one_split_only_warns(tmp_path: Path) -> None:
+    """As one that begins late, where the split is by time; a column that no split has is gone."""
+    frames = sound()
+    frames["train"] = frames["train"].drop(columns="country")
+    unused = COLUMNS.model_copy(update={"inputs": {"price": "number", "count": "number"}})
+    (finding,) = _found(Run(tmp_path / "late", frames).judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert (finding.feature, finding.split, finding.severity) == ("country", "train", "warn")
+    gone = {split: frame.drop(columns="country", errors="ignore") for split, frame in frames.items()}
+    (finding,) = _found(Run(tmp_path / "gone", gone).judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert finding.severity == "block"
