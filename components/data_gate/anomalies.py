@@ -85,7 +85,7 @@ def _of_split(
         if severity != "off":
             yield DataFinding(
                 check="NO_DATA_IN_SPAN", split=split, expected="rows", received="none", severity=severity,
-                hint="check that the table is complete",
+                hint="check that the table is complete, and data.split",
             )  # fmt: skip
         return
     data, train = (summaries.get(each, Summary(0, {})) for each in (split, "train"))
