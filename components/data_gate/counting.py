@@ -1,6 +1,6 @@
 """Counts what the examples of each split hold, batch by batch, for the rules on labels, weights, dates and booleans."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,14 +8,15 @@ import pyarrow.compute as pc
 
 from components.data_gate.columns import Columns
 from components.data_gate.seen import Seen
+from preprocessing.missing import MissingWords, without_missing
 from preprocessing.text import decoded
 
 
 class Counting:
     """What the columns of `Columns.counted` hold, by column and split."""
 
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
+    def __init__(self, columns: Columns, missing: MissingWords) -> None:
+        self._columns, self._missing = columns, missing
         self.seen: dict[str, dict[str, Seen]] = {name: {} for name in columns.counted}
 
     def add(self, split: str, batch: pa.RecordBatch) -> None:
@@ -24,7 +25,7 @@ class Counting:
             seen = splits.setdefault(split, Seen())
             seen.rows += batch.num_rows
             position = batch.schema.get_field_index(name)
-            values = first_values(batch.column(position)) if position >= 0 else pa.nulls(0)
+            values = first_values(batch.column(position), self._missing.of(name)) if position >= 0 else pa.nulls(0)
             seen.missing += batch.num_rows - len(values)
             if len(values):
                 self._look(name, seen, values)
@@ -45,8 +46,13 @@ class Counting:
             seen.add_readings(texts, counts, columns.readings[name], text=text)
 
 
-def first_values(column: pa.Array) -> pa.Array:
-    """The first value of each example that has one: int64, float32 or string; NaN and "" count as missing."""
+def first_values(column: pa.Array, words: Sequence[str]) -> pa.Array:
+    """The first value of each example that has one: int64, float32 or string.
+
+    Args:
+      column: lists of values.
+      words: the texts that mean missing, as NaN always does.
+    """
     if pa.types.is_null(column.type):
         return pa.nulls(0)
     lengths = pc.fill_null(column.value_lengths(), 0).to_numpy(zero_copy_only=False)
@@ -60,7 +66,7 @@ def first_values(column: pa.Array) -> pa.Array:
         texts = values.cast(pa.string())
     except pa.ArrowInvalid:
         texts = pa.array([decoded(value) for value in values.to_pylist()], pa.string())
-    return texts.filter(pc.not_equal(texts, ""))
+    return without_missing(texts, words).drop_null()
 
 
 def _as_text(numbers: pa.Array) -> pa.StringArray:

@@ -27,6 +27,7 @@ from components.data_gate.schema_text import diff
 from components.data_gate.summary import Summary, from_statistics
 from components.data_gate.tables import decoded, serving_summary
 from preprocessing.errors import UserError
+from preprocessing.missing import MissingWords
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -48,7 +49,7 @@ class Executor(BaseExecutor):
           output_dict: `verdict` (DataVerdict) gets the custom property `blessed` (1 or 0) and report.json; with a
             proposal also schema.pbtxt and schema.diff.
           exec_properties: `config` (DataGateConfig as JSON), `columns` (Columns as JSON), `serving_sample` (a path,
-            or empty) and `on_refusal` (`fail` or `record`).
+            or empty), `missing` (the MissingWords of CSV as JSON) and `on_refusal` (`fail` or `record`).
 
         Raises:
           UserError: the data is refused and `on_refusal` is `fail` (the report is written all the same); the serving
@@ -57,7 +58,7 @@ class Executor(BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = DataGateConfig.from_json(exec_properties["config"])
         columns = Columns.from_json(exec_properties["columns"])
-        evidence = _evidence(input_dict, config, columns, exec_properties.get("serving_sample") or "")
+        evidence = _evidence(input_dict, config, columns, exec_properties)
         verdict, proposal = judge(evidence, columns, config)
 
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
@@ -78,7 +79,9 @@ class Executor(BaseExecutor):
             )
 
 
-def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, serving_sample: str) -> Evidence:
+def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, exec_properties: dict[str, Any]) -> Evidence:
+    sample = exec_properties.get("serving_sample") or ""
+    words = MissingWords.from_json(exec_properties["missing"])
     examples = artifact_utils.get_single_instance(inputs["examples"])
     statistics = _statistics(artifact_utils.get_single_instance(inputs["statistics"]))
     text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(_one(inputs["schema"]).uri))
@@ -91,9 +94,9 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, servi
         summaries={split: from_statistics(each) for split, each in statistics.items()},
         anomalies=_anomalies(_one(inputs["anomalies"])),
         baseline=_baseline(baselines[0]) if baselines else None,
-        serving=serving_summary(serving_sample, schema) if serving_sample else None,
+        serving=serving_summary(sample, schema, words) if sample else None,
         ingest=_ingest(examples),
-        rows=lambda: _rows(examples, config, columns),
+        rows=lambda: _rows(examples, config, Counting(columns, words)),
         decode=decoded,
     )
 
@@ -140,7 +143,7 @@ def _ingest(examples: Artifact) -> IngestReport | None:
         ) from error
 
 
-def _rows(examples: Artifact, config: DataGateConfig, columns: Columns) -> Rows:
+def _rows(examples: Artifact, config: DataGateConfig, counting: Counting) -> Rows:
     available = artifact_utils.decode_split_names(examples.split_names)
     files = {
         split: sorted(fileio.glob(posixpath.join(artifact_utils.get_split_uri([examples], split), "*")))
@@ -153,7 +156,7 @@ def _rows(examples: Artifact, config: DataGateConfig, columns: Columns) -> Rows:
         sample_split="train",
         sample_rows=config.leakage.sample_rows,
         sample_bytes=config.leakage.sample_mb << 20,
-        counting=Counting(columns),
+        counting=counting,
     )
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from components.data_gate.seen import Floor, Seen
 from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
-from components.example_gen.columns.facts import ColumnFacts, Present
+from components.example_gen.columns.facts import ColumnFacts
 from components.example_gen.columns.use import Role
 from pipeline.preflight.table_files import TableReader
+from preprocessing.missing import bare_text, missing_cells
 from preprocessing.readable import Reading
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Watch:
       ranged: columns whose smallest and largest numbers are wanted.
       floors: by column, the smallest number that it may hold.
       readings: by column, how preprocessing reads its texts.
+      words: texts of any column whose rows are counted, blanks around them aside.
     """
 
     counted: frozenset[str] = frozenset()
     ranged: frozenset[str] = frozenset()
     floors: Mapping[str, Floor] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -42,11 +45,11 @@ class ColumnProfile(ColumnFacts):
     """What one column of one file (or of several, merged) holds: the facts, and what a preflight also looks at.
 
     Attributes:
-      null_words: whether there are cells such as "NA" that mean missing.
+      words: rows by word, of those that are watched for.
       watched: what was wanted, its rows aside, which are this column's.
     """
 
-    null_words: bool = False
+    words: Counter[str] = field(default_factory=Counter)
     watched: Seen = field(default_factory=Seen)
 
     @property
@@ -69,33 +72,35 @@ class ColumnProfile(ColumnFacts):
             return replace(self.watched, rows=self.present, missing=0)
         return replace(self.watched, rows=self.rows, missing=self.missing)
 
-    def look(self, array: pa.Array, name: str, watch: Watch, null_words: tuple[str, ...] | None) -> None:
+    def look(self, array: pa.Array, name: str, watch: Watch, *, untyped: bool) -> None:
         """Adds some rows of the column of this name."""
-        present = self.add(array, null_words)
+        present = self.add(array, untyped=untyped)
         if present is None:
             return
-        self.null_words = self.null_words or present.null_words
         if present.counts is None:
             self._look_at_numbers(present.values, name, watch)
         else:
-            self._look_at_texts(present, name, watch)
+            self._look_at_texts(present.values, present.counts, name, watch)
 
     def join(self, other: ColumnProfile) -> None:
         """Adds what the same column holds in another file."""
         self.merge(other)
-        self.null_words = self.null_words or other.null_words
+        self.words.update(other.words)
         self.watched.join(other.watched)
 
-    def _look_at_texts(self, present: Present, name: str, watch: Watch) -> None:
+    def _look_at_texts(self, values: pa.Array, counts: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        texts, counts = present.values, present.counts
-        self._count(texts, counts, name, watch)
+        self._count(values, counts, name, watch)
+        if watch.words:
+            found = missing_cells(values, watch.words)
+            for word, rows in zip(values.filter(found).to_pylist(), counts.filter(found).to_pylist(), strict=True):
+                self.words[bare_text(word)] += rows
         if name in watch.ranged:
-            numeric = is_number(texts)
-            numbers = pc.cast(pc.utf8_trim_whitespace(texts.filter(numeric)), pa.float64())
-            self.watched.add_numbers(numbers, pc.array_filter(counts, numeric), watch.floors.get(name))
+            numeric = is_number(values)
+            numbers = pc.cast(pc.utf8_trim_whitespace(values.filter(numeric)), pa.float64())
+            self.watched.add_numbers(numbers, counts.filter(numeric), watch.floors.get(name))
 
     def _look_at_numbers(self, numbers: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow.compute as pc
@@ -214,7 +219,7 @@ def profile_file(file: Path, reader: TableReader, watch: Watch) -> FileProfile:
             if name:
                 # A column that begins late (JSON Lines) was missing so far.
                 profile = columns.setdefault(name, ColumnProfile())
-                profile.look(array, name, watch, reader.null_words)
+                profile.look(array, name, watch, untyped=part.untyped)
         rows += part.batch.num_rows
     for profile in columns.values():
         profile.missing += rows - profile.rows
@@ -233,7 +238,6 @@ def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str]
       column: the column to look in.
       wrong: tells from a cell's text, "" for a missing one, whether it is wrong.
     """
-    words = frozenset(reader.null_words or ())
     for part in reader.rows(file):
         position = part.batch.schema.get_field_index(column)
         if position < 0:
@@ -241,7 +245,7 @@ def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str]
         else:
             cells = _cells(part.batch.column(position))
         for row, cell in cells:
-            if wrong("" if cell in words else cell):
+            if wrong(cell):
                 return reader.place(str(file), int(part.places[row])), cell
     return None
 

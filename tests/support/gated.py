@@ -19,6 +19,7 @@ from components.data_gate.component import DataVerdict
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from components.data_gate.report import Verdict, read
+from preprocessing.missing import MissingWords
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -164,6 +165,7 @@ class Run:
             {
                 "config": DataGateConfig.model_validate_json(json.dumps(config or {})).to_json(),
                 "columns": columns.to_json(),
+                "missing": MissingWords(table=("NA",)).to_json(),
                 "serving_sample": serving,
                 "serving_digest": "",
                 "on_refusal": on_refusal,

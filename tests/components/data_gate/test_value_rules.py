@@ -16,6 +16,7 @@ from components.data_gate.seen import Floor, Seen
 from components.data_gate.sizes import few_rows
 from components.data_gate.unreadable import unreadable
 from components.data_gate.weights import weights
+from preprocessing.missing import MissingWords
 from preprocessing.readable import Dates, Words
 
 
@@ -196,14 +197,14 @@ def test_an_empty_split_blocks_whatever_is_configured() -> None:
 
 
 def test_counting_takes_examples_as_transform_reads_them() -> None:
-    """Missing are an absent value, an empty list, NaN and ""; of several values the first counts."""
+    """Missing are an absent value, an empty list, NaN and the words for it; of several values the first counts."""
     settings = columns(classes=("1", "2"), weight="w", readings={"d": Dates(format="%Y-%m-%d", unit="s").model_dump()})
-    counting = Counting(settings)
+    counting = Counting(settings, MissingWords(table=("none",)))
     batch = pa.RecordBatch.from_pydict(
         {
             "y": pa.array([[1], [2], [], [1, 2], None], pa.list_(pa.int64())),
             "w": pa.array([[0.5], [float("nan")], [-1.0], [float("inf")], []], pa.list_(pa.float32())),
-            "d": pa.array([[b"2024-02-29"], [b"2023-02-29"], [b""], [b"\xff"], [b"17000"]], pa.list_(pa.binary())),
+            "d": pa.array([[b"2024-02-29"], [b"2023-02-29"], [b" none"], [b"\xff"], [b"17000"]], pa.list_(pa.binary())),
         }
     )
     counting.add("train", batch)
@@ -219,6 +220,6 @@ def test_counting_takes_examples_as_transform_reads_them() -> None:
 
 
 def test_classes_that_come_as_floats_lose_their_point() -> None:
-    counting = Counting(columns())
+    counting = Counting(columns(), MissingWords())
     counting.add("train", pa.RecordBatch.from_pydict({"y": pa.array([[1.0], [0.1], [2.0]], pa.list_(pa.float32()))}))
     assert dict(counting.seen["y"]["train"].counts) == {"1": 1, "0.1": 1, "2": 1}
