@@ -26,6 +26,7 @@ def schema_findings(
     summaries: Mapping[str, Summary],
     columns: Columns,
     config: DataGateConfig,
+    left_out: Mapping[str, str] | None = None,
 ) -> list[DataFinding]:
     """The anomalies of every split, those that several splits share as one.
 
@@ -35,11 +36,12 @@ def schema_findings(
       summaries: by split, the data.
       columns: those that the configuration uses: what only concerns another one's values warns.
       config: the severities.
+      left_out: columns of the table that are not among the examples, and why.
     """
     found = [
         finding
         for split, each in anomalies.items()
-        for finding in _of_split(split, each, schema, summaries, columns, config)
+        for finding in _of_split(split, each, schema, summaries, columns, config, left_out or {})
     ]
     return shared(found)
 
@@ -79,6 +81,7 @@ def _of_split(
     summaries: Mapping[str, Summary],
     columns: Columns,
     config: DataGateConfig,
+    left_out: Mapping[str, str],
 ) -> Iterator[DataFinding]:
     if anomalies.data_missing:
         severity = config.severity_of("NO_DATA_IN_SPAN")
@@ -105,15 +108,16 @@ def _of_split(
             severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
-            # In another split it is there: this one's rows have no value.
-            empty = kind == _MISSING and any(name in each.columns for each in summaries.values())
+            # In another split it is there: this one's rows have no value. Or it is in the table, and does not fit.
+            why = left_out.get(name or "") if kind == _MISSING else None
+            empty = kind == _MISSING and (why is not None or any(name in each.columns for each in summaries.values()))
             unused = idle and severity == "block" and kind not in config.anomalies and (empty or about_values(kind))
             yield DataFinding(
                 check=kind,
                 split=split,
                 feature=name,
                 expected=_expected(kind, feature, schema),
-                received=_received(kind, reason, column, _domain(feature, schema)),
+                received=f"left out: {why}" if why else _received(kind, reason, column, _domain(feature, schema)),
                 severity="warn" if unused else severity,
                 hint=f"the configuration does not use the column; {hint(kind)}" if unused else hint(kind),
             )

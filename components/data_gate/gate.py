@@ -127,9 +127,12 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
 
 
 def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[DataFinding]:
+    left_out = evidence.ingest.left_out if evidence.ingest else {}
     found = [
         finding
-        for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, columns, config)
+        for finding in schema_findings(
+            evidence.anomalies, evidence.schema, evidence.summaries, columns, config, left_out
+        )
         if finding.check != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
     ]
     train = evidence.summaries.get("train")

@@ -24,10 +24,12 @@ class TableFacts:
 
     Attributes:
       types: the type that each column gets, without those that are left out.
+      left_out: these, and why.
       warnings: what the user should know and what does not stop a run.
     """
 
     types: Mapping[str, FeatureType]
+    left_out: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
@@ -80,6 +82,7 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
         )
     return TableFacts(
         types=types,
+        left_out=left_out,
         warnings=(
             *rules.empty_files(table),
             *rules.nameless((profile.file, profile.names) for profile in table.files),

@@ -491,3 +491,10 @@ def test_an_unused_column_without_values_in_one_split_only_warns(tmp_path: Path)
     gone = {split: frame.drop(columns="country", errors="ignore") for split, frame in frames.items()}
     (finding,) = _found(Run(tmp_path / "gone", gone).judge(columns=unused), "SCHEMA_MISSING_COLUMN")
     assert finding.severity == "block"
+    run = Run(tmp_path / "left_out", gone)
+    run.ingest(left_out={"country": "nobody uses it, and 7 is not of its type in data.schema"})
+    (finding,) = _found(run.judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert (finding.severity, finding.received) == (
+        "warn",
+        "left out: nobody uses it, and 7 is not of its type in data.schema",
+    )
