@@ -156,7 +156,7 @@ def _plan(numbered: tuple[int, list[Source]], table: Reading, total: float) -> I
 def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
     """The `Decision`, as it is or as a side input for what has to be found from all of the table."""
     if table.job.types is not None:
-        return table.job.types, {}
+        return table.job.types, table.job.left_out
     return beam.pvalue.AsSingleton(
         parts
         | "Survey" >> beam.ParDo(Kept(_survey, folder), table)

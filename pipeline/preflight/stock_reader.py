@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.cells import CellType, stock_type
 from components.example_gen.columns.convert import is_bytes, is_string, value_type
-from components.example_gen.columns.use import NUMBERS, Role, digits_only
+from components.example_gen.columns.use import NUMBERS, Role
 from components.example_gen.config import DataConfig, Format
 from components.example_gen.formats import registry
 from components.example_gen.formats.io import compression
@@ -24,6 +24,7 @@ from pipeline.preflight.first_rows import Mismatch
 from pipeline.preflight.table_files import TableReader, is_remote, source_files, table_format, table_partitions
 from preprocessing.errors import UserError
 from preprocessing.missing import is_missing
+from preprocessing.readable import digits_only
 from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
