@@ -100,7 +100,7 @@ def test_single_blanks_keeps_the_lines() -> None:
         (b"Report\n\nx,y,z\n1,2,3\n4,5,6\n", ["line 1", "'Report' is one cell", "have 3", "data.csv.skip_lines"]),
         (b"x  y   z\n1  2   3\n4  5   6\n", ["3 cells when split at blanks", "data.csv.delimiter to blanks"]),
         (b"PAR1\x15\x04" + bytes(50), ["a Parquet file, not CSV", "data.format to parquet"]),
-        (gzip.compress(b"a,b\n1,2\n"), ["gzip data, not CSV", ".gz"]),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), ["gzip data, not CSV", ".gz"]),
         (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", ["a spreadsheet (.xlsx)", "data.format to xlsx"]),
         (b"PK\x03\x04" + bytes(26) + b"t.csv", ["a zip archive", ".zip"]),
         (b'[{"a": 1}, {"a": 2}]', ["JSON, not CSV", "data.format to jsonl"]),
