@@ -115,7 +115,8 @@ def _refusal(found: Sequence[Problem], columns: Mapping[FieldPath, str]) -> Exce
         return RefusedColumnsError(reasons)
     for problem in found:
         if problem.path[:2] == _LABEL:
-            return UserError(f"the label can't be used: {_in_words(problem)}", hint=problem.hint)
+            received = f" (received {problem.received})" if problem.received else ""
+            return UserError(f"the label can't be used: {problem.message}{received}", hint=problem.hint)
     return UserError(
         f"found no configuration for this table that a run takes: {_in_words(found[0])}",
         hint="this is a mistake of `lockgate init`: report it with the table's first rows; meanwhile write the "
