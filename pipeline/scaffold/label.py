@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.example_gen.split_config import HashSplit
 from pipeline.preflight.table_profile import MAX_CLASSES
 from pipeline.scaffold.columns import skewness
-from pipeline.scaffold.readings import ROWS_PER_CLASS, few_classes
+from pipeline.scaffold.readings import ROWS_PER_CLASS, decimal_points, few_classes
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -85,6 +85,8 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
     if task is None:
         task = _task(column, survey)
     notes = []
+    if task == "regression" and name in survey.readings.doubts:
+        notes.append(decimal_points(name, survey.readings.doubts[name]))
     if column.profile.missing:
         notes.append(f"{column.profile.missing} of {survey.rows} rows have no label ({name!r}): a run leaves them out")
     return _regression(column, notes) if task == "regression" else _classes(column, survey, task, notes)
