@@ -109,7 +109,7 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
     log.run("min_rows", lambda: few_rows(sizes, config.min_rows), off=config.min_rows.severity == "off")
     _compare_all(log, evidence, columns, config)
     _look_at_rows(log, evidence, columns, config)
-    proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted) if accepted else None
+    proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted, columns) if accepted else None
     seconds = round(time.perf_counter() - started, 3)
     verdict = Verdict.of(log.findings, log.checks, seconds=seconds, proposal=proposal is not None)
     return verdict, proposal

@@ -86,10 +86,10 @@ class Reader(Protocol):
     """One file format. An instance is made from the configuration alone and can travel to a Beam worker."""
 
     def columns(self, file: str) -> list[str]:
-        """The column names, in order.
+        """The column names, in order; that of a column without a name is empty.
 
         Raises:
-          UserError: the file can't be read as this format, is empty, or has a column twice.
+          UserError: the file can't be read as this format, is empty, or has two columns of one name.
         """
         ...
 

@@ -12,6 +12,7 @@ from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
+from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, Settings
 
@@ -124,7 +125,16 @@ class PipelineConfig(Settings):
         self._check_training(task)
         self._check_stratify(task)
         self._check_column_options()
+        self._check_names(task)
         return self
+
+    def _check_names(self, task: Task) -> None:
+        """The names that the Evaluator looks up are not those of transformed features."""
+        if task == "regression":
+            check_looked_up(self.features.label.column, ("features", "label", "column"))
+        for position, columns in enumerate(self.evaluate.slices):
+            for item, column in enumerate(columns):
+                check_looked_up(column, ("evaluate", "slices", position, item))
 
     def _check_stratify(self, task: Task) -> None:
         if self.data.stratified and task == "regression":

@@ -148,6 +148,11 @@ def _check_parquet(files: Sequence[Path]) -> None:
     seen: dict[str, tuple[str, Path]] = {}
     for file in files:
         for field in pq.read_schema(file):
+            if not field.name:
+                raise UserError(
+                    f"{file}: a column without a name, which reader: tfx would make a feature",
+                    hint=f"give every column a name, or {_ARROW}",
+                )
             kind = _parquet_kind(field.type)
             if kind is None:
                 raise UserError(

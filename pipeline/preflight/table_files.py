@@ -68,7 +68,7 @@ class TableReader:
                 yield rows
 
     def sample(self, file: Path, rows: int, *, as_written: bool = False) -> pa.Table:
-        """The first rows of one file; bad rows are left out.
+        """The first rows of one file, every column that has a name; bad rows are left out.
 
         Args:
           file: the file.
@@ -105,9 +105,11 @@ class TableReader:
 
 
 def _as_table(batch: pa.RecordBatch) -> pa.Table:
+    """The columns that have a name: there may be several that have none."""
     import pyarrow as pa
 
-    return pa.Table.from_batches([batch])
+    named = [position for position, name in enumerate(batch.schema.names) if name]
+    return pa.Table.from_batches([batch]).select(named)
 
 
 def is_remote(data: DataConfig) -> bool:

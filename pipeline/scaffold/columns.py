@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from components.example_gen.columns.use import RESERVED, why_reserved
 from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
 from pipeline.scaffold.readings import decimal_points
 from pipeline.scaffold.survey import Column, Survey
@@ -94,6 +95,8 @@ def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None
 
     if column.profile.present == 0 or column.distinct == 0:
         return out("it is empty")
+    if column.name == RESERVED:
+        return out(why_reserved())
     if column.distinct == 1 and column.profile.missing == 0:
         return out(f"it is {next(iter(column.counts))[:40]!r} in every row")
     if _same_as(column, target):

@@ -21,6 +21,8 @@ _FORMATS = (
 )
 """Longest first, as text after the last directive is ignored. The American order stands before the other with
 slashes, after it with dashes: the more usual reading of a date that both fit."""
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2})?\b")
+_PADDED = re.compile(r"\b0\d")
 _DIRECTIVE = re.compile("%([YmdHMS])")
 _DIGITS = {"Y": r"(\d{4})"}
 _ENOUGH = 0.98
@@ -61,7 +63,7 @@ def find_dates(column: Column) -> Dates | None:
     half_day = _share(bool(_HALF_DAY.search(value)) for value in values) > 0
     shares = {found: _share(_readable(values, found)) for found in _FORMATS if not (half_day and "%H" in found)}
     fitting = [found for found, share in shares.items() if share >= _ENOUGH]
-    if not fitting:
+    if not fitting or (fitting[0] in _TIMES and not _are_times_of_day(values)):
         return None
     # A single 13/02 tells that the day comes first, however many 01/02 there are.
     chosen = max(fitting[0], _swapped(fitting[0]), key=lambda found: shares.get(found, 0.0))
@@ -96,6 +98,15 @@ def mixed_dates(column: Column) -> tuple[str, str] | None:
             if only_day is not None and only_month is not None:
                 return only_day, only_month
     return None
+
+
+def _are_times_of_day(values: list[str]) -> bool:
+    """Whether values that fit a time of day are such: scores and ratios (`2:1`, `10:12`) fit it too.
+
+    A time has two digits for its minutes, and seldom is none of them below ten.
+    """
+    like_times = _share(bool(_TIME_OF_DAY.match(value)) for value in values) >= _ENOUGH
+    return like_times and any(_PADDED.search(value) for value in values)
 
 
 def _swapped(date_format: str) -> str:

@@ -35,7 +35,7 @@ AMONG_NUMBERS = ("-", "--", ".", "..", "#N/A", "#NA", "<NA>", "NaT", "nil", "mis
 """The words that mean missing where the other cells are numbers."""
 _NUMBER = r"\A\PL*[0-9]"
 _MIN_NUMBER_SHARE = 0.5
-_LIKE = {"NA": "[A-Z]{2}", "NULL": "[A-Z]{4}", "nan": "[a-z]{3}", "null": "[a-z]{4}", "None": r"[A-Z].*"}
+_LIKE = {"NA": "[A-Z]{2}", "NULL": "[A-Z]{4}", "nan": "[a-z]{3}", "null": "[a-z]{4}", "None": r"[A-Z][a-z].*"}
 """What all others must look like for the word to be one of them."""
 _FEW = 20
 """Up to this many different words are a closed list, in which None may have its place."""
@@ -50,20 +50,15 @@ class ColumnWords:
       column: its name.
       values: rows by word, of those that are values.
       missing: rows by word, of those that mean missing.
-      among: what they stand among: `numbers` or `texts`.
-      reason: why, to be read after "because"; "" where words mean missing.
+      reasons: why the words that usually mean missing are values.
+      among_numbers: whether the other cells are numbers.
     """
 
     column: str
     values: Mapping[str, int]
     missing: Mapping[str, int]
-    among: str
-    reason: str
-
-    @property
-    def doubtful(self) -> Mapping[str, int]:
-        """Rows by word, of the values that usually mean missing."""
-        return {word: rows for word, rows in self.values.items() if word in USUAL}
+    reasons: Mapping[str, str]
+    among_numbers: bool
 
     def differs_from(self, table: Collection[str]) -> bool:
         """Whether the column needs words of its own where these are the table's."""
@@ -71,26 +66,28 @@ class ColumnWords:
 
     def options(self, usual: Iterable[str]) -> ColumnOptions:
         """The column's words for missing, with those that are usual where none of its values is one of them."""
-        kept = () if self.doubtful else tuple(usual)
+        kept = () if self.reasons else tuple(usual)
         return ColumnOptions(null_values=tuple(dict.fromkeys(("", *kept, *self.missing))))
 
-    def comment(self) -> str:
-        """The decision in one line, for the configuration."""
-        if self.doubtful:
-            return f"{_counted(self.doubtful)}: a value, because {self.reason}."
-        return f"{_counted(self.missing)}: missing."
+    def comments(self) -> Iterator[str]:
+        """The decisions for the configuration."""
+        yield from (f"{_quoted(word)}: a value, because {reason}." for word, reason in self.reasons.items())
+        yield from (f"{_quoted(word)}: missing." for word in self.missing)
 
     def notes(self) -> Iterator[str]:
         """The decisions that a person may want to have otherwise: the rows, and what to write then."""
         field = f"data.columns.{self.column}.null_values"
-        if self.doubtful:
-            reason = f"{_counted(self.doubtful)} counts as a value, because {self.reason}"
-            yield f"{self.column!r}: {reason}; if it means missing, write {field}: {_list(self.doubtful)}"
-        if self.missing and self.among == "texts":
-            yield f'{self.column!r}: {_counted(self.missing)} means missing; if it is a value, write {field}: [""]'
-        unusual = {word: rows for word, rows in self.missing.items() if word not in USUAL}
-        if unusual and self.among == "numbers":
-            yield f"{self.column!r}: {_counted(unusual)} stands among numbers and means missing"
+        for word, reason in self.reasons.items():
+            what = (
+                f"{self.column!r}: {_quoted(word)} ({self.values[word]:,} rows) is taken as a value, because {reason}"
+            )
+            yield f"{what}; if it means missing, write {field}: {_list([*self.missing, word])}"
+        for word, rows in self.missing.items():
+            what = f"{self.column!r}: {_quoted(word)} ({rows:,} rows) means missing"
+            if not self.among_numbers:
+                yield f"{what}; if it is a value, write {field}: {_list(set(self.missing) - {word})}"
+            elif word not in USUAL:
+                yield f"{what}, as it stands among numbers"
 
 
 @dataclass
@@ -137,18 +134,22 @@ class _Texts:
         unusual = sum(rows for word, rows in self.words.items() if word not in USUAL)
         mostly = self.rows > 0 and self.numbers >= _MIN_NUMBER_SHARE * (self.rows + unusual)
         numbers = mostly and self.numbers == self.rows
-        values: dict[str, int] = {}
-        reason = ""
-        if not numbers:
-            values = {word: rows for word, rows in self.words.items() if word not in USUAL}
-        if not (numbers or mostly or self._yes_or_no()):
-            for word in self.words:
-                if word in USUAL and (why := self._why_a_value(word, is_label=is_label)):
-                    values[word], reason = self.words[word], why
-        if is_label and len(self.others) + len(values) < 2:
-            values, reason = dict(self.words), "the label has one class without it"
-        missing = {word: rows for word, rows in self.words.items() if word not in values}
-        return ColumnWords(column, values, missing, "numbers" if numbers else "texts", reason)
+        values = set() if numbers else {word for word in self.words if word not in USUAL}
+        reasons: dict[str, str] = {}
+        if not (mostly or self._yes_or_no()):
+            whys = {word: self._why_a_value(word, is_label=is_label) for word in self.words if word in USUAL}
+            reasons = {word: why for word, why in whys.items() if why}
+        if is_label and len(self.others) + len(values | reasons.keys()) < 2:
+            reasons = {word: "without it the label has one class" for word in self.words if word in USUAL}
+            values = set(self.words)
+        values |= reasons.keys()
+        return ColumnWords(
+            column,
+            {word: rows for word, rows in self.words.items() if word in values},
+            {word: rows for word, rows in self.words.items() if word not in values},
+            reasons,
+            numbers,
+        )
 
     def _yes_or_no(self) -> bool:
         return {text.lower() for text in self.others} <= _YES_OR_NO
@@ -202,9 +203,9 @@ def configured(data: DataConfig, fmt: Format, found: Sequence[ColumnWords]) -> D
     return data.model_copy(update={"csv": csv, "columns": columns})
 
 
-def _counted(words: Mapping[str, int]) -> str:
-    return listed([f'"{word}" in {rows:,} rows' for word, rows in words.items()], 4)
+def _quoted(word: str) -> str:
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _list(words: Iterable[str]) -> str:
-    return json.dumps(["", *words], ensure_ascii=False)
+    return json.dumps(["", *sorted(words)], ensure_ascii=False)

@@ -365,7 +365,8 @@ def test_the_proposal_accepts_the_data_and_keeps_the_comments(tmp_path: Path) ->
     proposed = text_format.Parse(text, schema_pb2.Schema())
     for frame in frames.values():
         assert not tfdv.validate_statistics(statistics_of(frame), proposed).anomaly_info
-    assert [feature.name for feature in proposed.feature] == ["price", "count", "country", "code"]
+    # The label is gone too, and no run would begin without it.
+    assert [feature.name for feature in proposed.feature] == ["price", "count", "country", "late", "code"]
     for kept in (
         "# The curated schema of the orders.\nfeature {",
         "# How many of it.\nfeature {",

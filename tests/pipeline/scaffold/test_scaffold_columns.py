@@ -4,11 +4,12 @@ import csv
 import datetime as dt
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from pipeline.config.loader import load
+from pipeline.preflight.validate import problems
 from pipeline.scaffold import Proposal, propose, write
 from preprocessing.errors import UserError
 
@@ -171,6 +172,25 @@ class TestDates:
         found = decision(tmp_path, [day.strftime(written) for day in days])
         assert (found.kind, found.settings["format"]) == ("datetime", expected)
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            ["2:1", "10:3", "1:10", "0:0", "3:2"],
+            ["11:10", "12:14", "10:12", "15:13"],  # each would be a time of day, but no time has a 0 before a digit
+            ["1:2:1", "2:1:4", "3:3:3"],
+            ["25:20", "20:25", "25:23", "15:10"],
+            ["00:45", "61:10", "75:09"],  # minutes and seconds
+        ],
+    )
+    def test_scores_and_ratios_are_no_times(self, tmp_path: Path, values: list[str]) -> None:
+        assert decision(tmp_path, shuffled(values)).kind == "categorical"
+
+    @pytest.mark.parametrize(
+        "values", [["9:05", "13:30", "22:45"], ["09:15", "10:30", "23:59"], ["10:05:00", "8:30:15"]]
+    )
+    def test_times_of_day(self, tmp_path: Path, values: list[str]) -> None:
+        assert decision(tmp_path, shuffled(values)).kind == "datetime"
+
     def test_a_date_that_may_be_read_two_ways_is_noted(self, tmp_path: Path) -> None:
         found = decision(tmp_path, shuffled([f"0{i}/0{j}/2021" for i in range(1, 5) for j in range(1, 5)]))
         assert found.settings["format"] == "%m/%d/%Y"
@@ -198,3 +218,65 @@ class TestDates:
         assert (found.kind, found.settings["unit"]) == ("datetime", "s")
         (tmp_path / "amount").mkdir()
         assert decision(tmp_path / "amount", seconds, "amount").kind == "numeric"
+
+
+class TestTimeSplit:
+    DAYS: ClassVar = [dt.datetime(2021, 2, 3, 4, 5, 6) + dt.timedelta(days=3 * i, minutes=i) for i in range(ROWS)]
+
+    @staticmethod
+    def suggested(folder: Path, columns: dict[str, list[Any]]) -> Any:
+        """The split that the file suggests; None without one."""
+        path = write(proposed(folder, columns), folder / "made")
+        lines = [line.strip() for line in path.read_text().splitlines() if line.strip().startswith("# split: ")]
+        if not lines:
+            return None
+        [line] = lines
+        configuration = load(path, [f"data.split={line.removeprefix('# split: ')}"])
+        assert problems(configuration) == []
+        return configuration.config.data.split
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [
+            ("%Y-%m-%d", None),
+            ("%Y-%m-%d %H:%M:%S", None),
+            ("%Y-%m-%dT%H:%M:%SZ", None),
+            ("%d.%m.%Y", "%d.%m.%Y"),
+            ("%m/%d/%Y", "%m/%d/%Y"),
+            ("%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M"),
+        ],
+    )
+    def test_dates_with_their_format(self, tmp_path: Path, written: str, expected: str | None) -> None:
+        split = self.suggested(tmp_path, {"a day": [day.strftime(written) for day in self.DAYS]})
+        assert (split.by, split.column, split.format) == ("time", "a day", expected)
+        assert (split.train, split.eval, split.test) == (6, 2, 2)
+
+    def test_seconds(self, tmp_path: Path) -> None:
+        split = self.suggested(tmp_path, {"created_at": [int(day.timestamp()) for day in self.DAYS]})
+        assert (split.column, split.format) == ("created_at", None)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            [day.strftime("%m/%d/%Y %I:%M %p") for day in DAYS],  # read as days, with a rest that no split takes
+            [day.strftime("%H:%M") for day in DAYS],
+            [day.strftime("%Y-%m-%d") for day in DAYS[:2]] * (ROWS // 2),  # no third day for the test split
+            ["", *(day.strftime("%Y-%m-%d") for day in DAYS[1:])],
+            [int(day.timestamp() * 1000) for day in DAYS],
+        ],
+    )
+    def test_nothing_that_does_not_work(self, tmp_path: Path, values: list[Any]) -> None:
+        assert self.suggested(tmp_path, {"time": values}) is None
+        assert load(tmp_path / "made" / "pipeline.yaml").config.features.datetime[0].columns == ("time",)
+
+    def test_no_split_with_one_class(self, tmp_path: Path) -> None:
+        days = [day.strftime("%Y-%m-%d") for day in self.DAYS]
+        labels = [*shuffled(["a", "b"], ROWS - 20), *["a"] * 20]  # the newest third
+        assert self.suggested(tmp_path, {"day": days, "y": labels}) is None
+
+    def test_the_first_column_that_works(self, tmp_path: Path) -> None:
+        columns = {
+            "opened": ["", *(day.strftime("%Y-%m-%d") for day in self.DAYS[1:])],
+            "closed": [day.strftime("%d.%m.%Y") for day in self.DAYS],
+        }
+        assert self.suggested(tmp_path, columns).column == "closed"
