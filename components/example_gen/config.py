@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
-from preprocessing.missing import MissingWords
+from preprocessing.missing import USUAL_WORDS, MissingWords
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
@@ -94,7 +94,7 @@ class CsvOptions(Settings):
     """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
     encoding: str = "utf-8"
     """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
-    null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
+    null_values: tuple[str, ...] = ("", *USUAL_WORDS)
     """Cells that mean missing, with blanks around them or not; empty cells and cells of blanks always do. `columns` has
     other words for single columns."""
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
 from components.example_gen.config import ColumnOptions, DataConfig
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL
+from pipeline.scaffold.words import AMONG_NUMBERS
 from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
+from preprocessing.missing import USUAL_WORDS
 from preprocessing.nearest import alike
 from preprocessing.text import counted, listed, quoted
 
@@ -25,7 +26,7 @@ ROWS_PER_CLASS = 10
 """Whole numbers are classes where there are few of them, with so many rows each on average."""
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 _LOOKED_AT = 50
-_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL, *AMONG_NUMBERS))
+_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL_WORDS, *AMONG_NUMBERS))
 _SHOWN = 4
 
 

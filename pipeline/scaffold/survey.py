@@ -18,9 +18,10 @@ from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch,
 from pipeline.preflight.table_rules import check_names, check_same_columns
 from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.sniff import sniff
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL, ColumnWords, configured, decide_words
+from pipeline.scaffold.words import AMONG_NUMBERS, ColumnWords, configured, decide_words
 from preprocessing.config import Task
 from preprocessing.errors import UserError
+from preprocessing.missing import USUAL_WORDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,7 +188,7 @@ def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Co
 
 
 def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
-    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL, *AMONG_NUMBERS))
+    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL_WORDS, *AMONG_NUMBERS))
     if reader.format not in LOOSE:
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
