@@ -50,7 +50,7 @@ class Float32Sample:
 
 
 def merged(parts: Iterable[Mapping[str, Collapse]]) -> dict[str, Collapse]:
-    """Of each column what the part says that lost the most, in any order of the parts."""
+    """What the parts say together: of each column, what the part with the largest loss says."""
     found: dict[str, Collapse] = {}
     for part in parts:
         for name, collapse in part.items():
