@@ -74,6 +74,7 @@ class DataGate(BaseComponent):
         baseline_statistics: BaseChannel | None = None,
         config: DataGateConfig,
         features: FeaturesConfig,
+        keys: Sequence[str] = (),
         divided_by: Sequence[str] = (),
         serving_sample: str = "",
         serving_digest: str = "",
@@ -91,6 +92,7 @@ class DataGate(BaseComponent):
           baseline_statistics: what drift is measured against; the channel may hold nothing (a first run).
           config: severities and limits.
           features: says which columns the model uses and how; the others may drift as they like.
+          keys: the columns that split or slice.
           divided_by: the columns that decide each row's split, where the schema was inferred from the training split.
           serving_sample: `config.serving.sample` as a path or URL that the executor can open; empty: none.
           serving_digest: a hash of that file's content, so that the cache sees another sample.
@@ -108,7 +110,7 @@ class DataGate(BaseComponent):
                 examples=examples,
                 baseline_statistics=baseline_statistics,
                 config=config.to_json(),
-                columns=Columns.of(features, divided_by).to_json(),
+                columns=Columns.of(features, keys, divided_by).to_json(),
                 serving_sample=serving_sample,
                 serving_digest=serving_digest,
                 missing=missing.to_json(),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.data_gate.seen import MAX_CLASSES
 from components.example_gen.split_config import HashSplit
-from pipeline.preflight.table_profile import MAX_CLASSES
 from pipeline.scaffold.columns import skewness
 from pipeline.scaffold.readings import ROWS_PER_CLASS, decimal_points, few_classes
 from pipeline.scaffold.survey import Column, Survey

@@ -83,6 +83,7 @@ def find_readings(
     label: str,
     task: Task | None,
     null_words: Mapping[str, tuple[str, ...]],
+    decimal: str | None = None,
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -91,6 +92,7 @@ def find_readings(
       label: which of them is to be predicted.
       task: the task that the user wants; None takes it from the values.
       null_words: by column, the words that mean missing in it.
+      decimal: the decimal mark of numbers, where the user says it.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
@@ -101,23 +103,23 @@ def find_readings(
             read[name] = classes
         if classes is not None or (name == label and task in _CLASSES):
             continue
-        written = _written(column)
+        written = _written(column, decimal)
         if name == label and task is None and _few(column):
             # Whole numbers in words are classes as they stand, as whole numbers are.
             written = written if isinstance(written, Written) and written.fractions else None
         if isinstance(written, Unclear):
             unclear[name] = written
-        elif written is not None and column.is_number:
+        elif written is not None and column.is_number and not (decimal and written.options):
             doubts[name] = written.doubt
         elif written is not None:
             read[name] = _numbers(column, written, null_words[name])
     return Readings(read, unclear, doubts)
 
 
-def _written(column: Column) -> Written | Unclear | None:
+def _written(column: Column, decimal: str | None) -> Written | Unclear | None:
     if column.is_boolean or column.is_temporal or (column.profile.cells.kind == "number" and not _has_groups(column)):
         return None
-    return how_written(column.counts, _KNOWN_WORDS)
+    return how_written(column.counts, _KNOWN_WORDS, decimal)
 
 
 def _few(column: Column) -> bool:

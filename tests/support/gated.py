@@ -141,9 +141,9 @@ class Run:
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
 
-    def ingest(self, *files: Mapping[str, Any]) -> None:
+    def ingest(self, *files: Mapping[str, Any], **more: Any) -> None:
         (self.folder / "examples" / "ingest.json").write_text(
-            json.dumps({"rows": {}, "files": files, "types": {}, "other": 1})
+            json.dumps({"rows": {}, "files": files, "types": {}, "other": 1} | more)
         )
 
     def judge(
