@@ -131,8 +131,9 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         why = "data.schema says that it holds numbers" if role not in NUMBERS else "it is declared as a number"
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
-            hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
-            f"means missing, name it in data.columns.{name}.null_values",
+            hint="correct the cell; or declare the column under categorical, boolean or datetime; or say in "
+            f"data.columns.{name} how its numbers are written (decimal, thousands, units), or which words mean missing "
+            "(null_values)",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FEW_CLASSES = 20
 ROWS_PER_CLASS = 10
 """Whole numbers are classes where there are few of them, with so many rows each on average."""
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 _LOOKED_AT = 50
 _KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL_WORDS, *AMONG_NUMBERS))
 _SHOWN = 4
@@ -97,13 +98,15 @@ def find_readings(
     unclear: dict[str, Unclear] = {}
     doubts: dict[str, str] = {}
     for name, column in columns.items():
-        if name == label and task != "regression" and (found := _label(column, task)) is not None:
-            read[name] = found
-        if name in read or column.is_boolean or column.is_temporal or (name == label and _stays(column, task)):
+        classes = _classes(column, task) if name == label and task != "regression" else None
+        if classes is not None:
+            read[name] = classes
+        if classes is not None or (name == label and task in _CLASSES):
             continue
-        if column.profile.cells.kind == "number" and not _has_groups(column):
-            continue
-        written = how_written(column.counts, _KNOWN_WORDS, decimal)
+        written = _written(column, decimal)
+        if name == label and task is None and _few(column):
+            # Whole numbers in words are classes as they stand, as whole numbers are.
+            written = written if isinstance(written, Written) and written.fractions else None
         if isinstance(written, Unclear):
             unclear[name] = written
         elif written is not None and column.is_number and not (decimal and written.options):
@@ -113,16 +116,25 @@ def find_readings(
     return Readings(read, unclear, doubts)
 
 
+def _written(column: Column, decimal: str | None) -> Written | Unclear | None:
+    if column.is_boolean or column.is_temporal or (column.profile.cells.kind == "number" and not _has_groups(column)):
+        return None
+    return how_written(column.counts, _KNOWN_WORDS, decimal)
+
+
+def _few(column: Column) -> bool:
+    return few_classes(column.profile.counts, column.profile.present)
+
+
+def decimal_points(name: str, doubt: str) -> str:
+    """What to say of a column whose points may stand for thousands."""
+    other = f'data.columns.{name}: {{decimal: ",", thousands: "."}} reads thousands'
+    return f"{name!r}: the points are taken for decimal points, though {doubt}; {other}"
+
+
 def few_classes(counts: Counter[str], present: int) -> bool:
     """Whether a label has so few values that whole numbers are classes."""
     return len(counts) <= FEW_CLASSES and len(counts) * ROWS_PER_CLASS <= present
-
-
-def _stays(column: Column, task: Task | None) -> bool:
-    """Whether a label's texts are classes, whatever they look like."""
-    return task in ("binary", "multiclass") or (
-        task is None and few_classes(column.profile.counts, column.profile.present)
-    )
 
 
 def _has_groups(column: Column) -> bool:
@@ -156,13 +168,13 @@ def _in_words(options: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _label(column: Column, task: Task | None) -> Reading | None:
+def _classes(column: Column, task: Task | None) -> Reading | None:
     """Which texts of a label's classes stand for others."""
     profile = column.profile
     if profile.types and not is_text(profile):
         return None
     if column.is_number:
-        return _whole_classes(profile, column.name) if _stays(column, task) else None
+        return _whole_classes(profile, column.name) if _few(column) or task is not None else None
     return _alike_classes(profile, column.name)
 
 
