@@ -14,7 +14,9 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from preprocessing.config import FeaturesConfig
-from preprocessing.missing import MissingWords
+from preprocessing.missing import USUAL_WORDS, MissingWords
+
+_IN_CSV = MissingWords(table=USUAL_WORDS)
 
 
 class DataVerdict(Artifact):
@@ -76,7 +78,7 @@ class DataGate(BaseComponent):
         divided_by: Sequence[str] = (),
         serving_sample: str = "",
         serving_digest: str = "",
-        missing: MissingWords,
+        missing: MissingWords = _IN_CSV,
         on_refusal: Literal["record", "fail"] = "fail",
         code_fingerprint: str,
     ) -> None:

@@ -12,7 +12,7 @@ from components.example_gen.columns.use import RESERVED, Role, resolve_types, sc
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
-from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format
+from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format, table_partitions
 from pipeline.preflight.table_profile import TableProfile, profile_file
 from pipeline.preflight.table_values import check_values
 from preprocessing.errors import UserError
@@ -119,7 +119,8 @@ def read_table(config: PipelineConfig, base: Path) -> TableProfile:
     """
     used = roles(config)
     files = table_files(config.data, base)
-    reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
+    fmt = table_format([file for paths in files.values() for file in paths], config.data)
+    reader = TableReader(fmt, config.data, table_partitions(config.data, base))
     first: tuple[Path, list[str]] | None = None
     for paths in files.values() if reader.format not in LOOSE else ():
         for file in paths:

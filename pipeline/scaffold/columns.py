@@ -136,7 +136,8 @@ def _feature(column: Column, survey: Survey) -> Decision:
 def _is_boolean(column: Column) -> bool:
     values = {value.lower() for value in column.counts}
     if column.is_number and column.profile.cells.whole and column.distinct <= len(_TRUE | _FALSE):
-        values = {str(int(float(value))) for value in values}
+        # Infinite numbers are whole too.
+        values = {f"{float(value):.0f}" for value in values}
     return column.is_boolean or (bool(values & _TRUE) and bool(values & _FALSE) and values <= _TRUE | _FALSE)
 
 

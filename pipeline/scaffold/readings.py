@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
 from components.example_gen.config import ColumnOptions, DataConfig
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL
+from pipeline.scaffold.words import AMONG_NUMBERS
 from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
+from preprocessing.missing import USUAL_WORDS
 from preprocessing.nearest import alike
 from preprocessing.text import counted, listed, quoted
 
@@ -24,7 +25,7 @@ FEW_CLASSES = 20
 ROWS_PER_CLASS = 10
 """Whole numbers are classes where there are few of them, with so many rows each on average."""
 _LOOKED_AT = 50
-_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL, *AMONG_NUMBERS))
+_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL_WORDS, *AMONG_NUMBERS))
 _SHOWN = 4
 
 
@@ -81,6 +82,7 @@ def find_readings(
     label: str,
     task: Task | None,
     null_words: Mapping[str, tuple[str, ...]],
+    decimal: str | None = None,
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -89,6 +91,7 @@ def find_readings(
       label: which of them is to be predicted.
       task: the task that the user wants; None takes it from the values.
       null_words: by column, the words that mean missing in it.
+      decimal: the decimal mark of numbers, where the user says it.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
@@ -100,10 +103,10 @@ def find_readings(
             continue
         if column.profile.cells.kind == "number" and not _has_groups(column):
             continue
-        written = how_written(column.counts, _KNOWN_WORDS)
+        written = how_written(column.counts, _KNOWN_WORDS, decimal)
         if isinstance(written, Unclear):
             unclear[name] = written
-        elif written is not None and column.is_number:
+        elif written is not None and column.is_number and not (decimal and written.options):
             doubts[name] = written.doubt
         elif written is not None:
             read[name] = _numbers(column, written, null_words[name])

@@ -75,12 +75,15 @@ class Unclear:
     hint: str
 
 
-def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | Unclear | None:
+def how_written(
+    counts: Counter[str], null_words: Collection[str], decimal: str | None = None
+) -> Written | Unclear | None:
     """How the numbers of one column are written; None where its texts are not numbers, or plain ones only.
 
     Args:
       counts: rows by value, the missing ones left out.
       null_words: words that are known to mean missing, in lower case.
+      decimal: the decimal mark, where it is known; numbers that can't have it are read as they are written.
     """
     parsed = {value: _parts(value) for value in counts}
     numbers = {value: parts for value, parts in parsed.items() if parts is not None}
@@ -93,7 +96,7 @@ def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | 
     slips = [value for value in others if re.search(r"\d", value)]
     if len(slips) > _MOST_SLIPS * len(counts) or sum(others[value] for value in slips) > _MOST_SLIPS * rows:
         return None
-    marks = _marks({parts.number: counts[value] for value, parts in numbers.items()})
+    marks = _marks({parts.number: counts[value] for value, parts in numbers.items()}, decimal)
     if marks is None:
         return None
     units = _units({value: (parts, counts[value]) for value, parts in numbers.items()})
@@ -150,11 +153,14 @@ class _Marks:
     doubt: str = ""
 
 
-def _marks(numbers: Mapping[str, int]) -> _Marks | None:
+def _marks(numbers: Mapping[str, int], known: str | None) -> _Marks | None:
     """Decimal mark and thousands, by all the numbers; None when no reading takes them all."""
     fitting = [marks for marks in _MARKS if all(_fits(number, *marks) for number in numbers)]
     if not fitting:
         return None
+    told = [marks for marks in fitting if marks[0] == known]
+    if told and not all(number.isdigit() for number in numbers):
+        return _Marks(_mark_options(*told[0]))
     if all(len(number) == len(next(iter(numbers))) and number.count(" ") > 1 for number in numbers):
         return None  # groups of digits as telephone numbers have them
     if fitting[0] == (".", ""):
@@ -167,8 +173,13 @@ def _marks(numbers: Mapping[str, int]) -> _Marks | None:
         if all(len(number) < 4 for number in bare):
             decimal, thousands = ".", ","
             doubt = "" if bare else "every comma has three digits behind it: it may be a decimal comma, too"
-    options = {"decimal": decimal} if decimal != "." or not thousands else {}
-    return _Marks(options | ({"thousands": thousands} if thousands else {}), doubt)
+    return _Marks(_mark_options(decimal, thousands), doubt)
+
+
+def _mark_options(decimal: str, thousands: str) -> dict[str, Any]:
+    """The options for two marks; none for plain numbers."""
+    options = {"decimal": decimal} if decimal != "." else {}
+    return options | ({"thousands": thousands} if thousands else {})
 
 
 def _points(numbers: Mapping[str, int]) -> _Marks:

@@ -19,7 +19,7 @@ from components.data_gate.component import DataVerdict
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from components.data_gate.report import Verdict, read
-from preprocessing.missing import MissingWords
+from preprocessing.missing import USUAL_WORDS, MissingWords
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -165,9 +165,9 @@ class Run:
             {
                 "config": DataGateConfig.model_validate_json(json.dumps(config or {})).to_json(),
                 "columns": columns.to_json(),
-                "missing": MissingWords(table=("NA",)).to_json(),
                 "serving_sample": serving,
                 "serving_digest": "",
+                "missing": MissingWords(table=USUAL_WORDS).to_json(),
                 "on_refusal": on_refusal,
                 "code_fingerprint": "0",
             },
