@@ -16,6 +16,8 @@ from preprocessing.text import listed, quoted
 _MISSING = "SCHEMA_MISSING_COLUMN"
 _LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
 _ABSENT = ("FEATURE_TYPE_NOT_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT")
+_UNUSED = "the configuration does not use the column; "
+_LEFT_OUT = "correct the values, or the column's type in the schema"
 _SHOWN = 5
 """So many values of a domain stand in a finding."""
 
@@ -119,7 +121,7 @@ def _of_split(
                 expected=_expected(kind, feature, schema),
                 received=f"left out: {why}" if why else _received(kind, reason, column, _domain(feature, schema)),
                 severity="warn" if unused else severity,
-                hint=f"the configuration does not use the column; {hint(kind)}" if unused else hint(kind),
+                hint=f"{_UNUSED}{_LEFT_OUT if why else hint(kind)}" if unused else hint(kind),
             )
 
 
