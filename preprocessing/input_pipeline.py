@@ -16,6 +16,8 @@ import tensorflow_transform as tft
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import LABEL, LABEL_VOCABULARY, ROW_KEY, WEIGHT, ModelInput, model_inputs
+from preprocessing.text import decoded
+from preprocessing.vocabularies import from_line
 
 _GZIP_EXPANSION = 6
 """Serialized examples typically shrink to a sixth under gzip; good enough to decide whether they fit."""
@@ -86,9 +88,7 @@ def _classes(output: tft.TFTransformOutput, features: FeaturesConfig) -> tuple[s
     label = features.label
     if label.task == "regression":
         return ()
-    classes = label.classes or tuple(
-        name.decode("utf-8", errors="replace") for name in output.vocabulary_by_name(LABEL_VOCABULARY)
-    )
+    classes = label.classes or tuple(decoded(from_line(line)) for line in output.vocabulary_by_name(LABEL_VOCABULARY))
     if len(classes) < 2 or (label.task == "binary" and len(classes) != 2):
         expected = "exactly two classes" if label.task == "binary" else "at least two classes"
         raise UserError(
