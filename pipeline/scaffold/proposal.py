@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from components.artifacts.schema import SCHEMA_FILE
+from components.evaluator.config import SkillConfig
 from components.example_gen.config import CsvOptions
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_check import check_table
@@ -142,6 +143,8 @@ class Proposal:
         )
         bounds = {"metric": threshold.metric, "max": threshold.bound, "max_regression": threshold.max_regression}
         yield f"    - {mapping(bounds)}"
+        yield comment("Whatever the thresholds say, a model must beat that answer beyond chance in the test split.", 2)
+        yield f"  skill: {mapping(SkillConfig().model_dump())}"
 
 
 def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> Proposal:

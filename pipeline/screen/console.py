@@ -20,7 +20,7 @@ from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.data_gate.report import Verdict
 from components.findings import Finding
 from components.smoke_test.report import Report
-from pipeline.config.pipeline_config import PipelineConfig, Threshold
+from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig, Threshold
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
@@ -216,8 +216,18 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
     for name, value in result.metrics.items():
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
-        table.add_row(name, _number(value), *champion, _bounds(overall.get(name)))
+        expected = _above_0(config) if name == "skill_bound" else _bounds(overall.get(name))
+        table.add_row(name, _number(value), *champion, expected + _why_nan(name, value))
     return table
+
+
+def _above_0(config: PipelineConfig) -> str:
+    skill = config.evaluate.skill
+    return f"above 0: better than without features ({skill.confidence:g} confidence; evaluate.skill)"
+
+
+def _why_nan(name: str, value: float) -> str:
+    return f" ({WHY_NAN.get(name, 'a prediction is not a number')}?)" if math.isnan(value) else ""
 
 
 def _number(value: float) -> str:
