@@ -21,7 +21,7 @@ from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
 from pipeline.scaffold.survey import Survey, survey
-from pipeline.scaffold.training import Training, propose_training
+from pipeline.scaffold.training import Training, is_wide, propose_training
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -175,7 +175,11 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         name=_slug(name),
         data=data,
         schema="",
-        notes=(*proposed.notes, *(note for each in decisions if (note := _note(each)))),
+        notes=(
+            *proposed.notes,
+            *_width_notes(rows, used),
+            *(note for each in decisions if (note := _note(each))),
+        ),
         survey=table,
         label_column=label,
         label=proposed,
@@ -188,6 +192,15 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         raise UserError(f"{data}: expected a table on this machine", hint="copy some of its files here")
     categories = [decision.column for decision in used if decision.kind in ("categorical", "boolean")]
     return replace(draft, schema=schema_text(facts.types, table, label, categories))
+
+
+def _width_notes(rows: int, used: list[Decision]) -> Iterator[str]:
+    if is_wide(rows, used):
+        yield (
+            f"{len(used):,} columns for {rows:,} rows: some columns fit the label by chance alone, and a test split of "
+            "so few rows tells little. The model is small and strongly regularised; leave out columns of which you "
+            "know that they say nothing, and expect evaluate.skill to refuse a model that luck explains"
+        )
 
 
 def _note(decision: Decision) -> str:

@@ -229,14 +229,9 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
     for name, value in result.metrics.items():
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
-        expected = _above_0(config) if name == "skill_bound" else _bounds(overall.get(name))
+        expected = "above 0 (evaluate.skill)" if name == "skill_bound" else _bounds(overall.get(name))
         table.add_row(name, _number(value), *champion, expected + _why_nan(name, value))
     return table
-
-
-def _above_0(config: PipelineConfig) -> str:
-    skill = config.evaluate.skill
-    return f"above 0: better than without features ({skill.confidence:g} confidence; evaluate.skill)"
 
 
 def _why_nan(name: str, value: float) -> str:
