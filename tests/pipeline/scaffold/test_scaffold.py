@@ -248,8 +248,10 @@ class TestFiles:
         proposal = proposed(tmp_path, wide)
         [note] = [note for note in proposal.notes if "by chance" in note]
         assert note.startswith("41 columns for 60 rows")
-        params = loaded(tmp_path, proposal).config.model.params
+        config = loaded(tmp_path, proposal).config
+        params = config.model.params
         assert (params.hidden, params.dropout, params.l2) == ((16,), 0.5, 0.1)  # type: ignore[union-attr]
+        assert config.data_gate.min_rows.severity == "warn"
         narrow = proposed(tmp_path, dict(list(wide.items())[:30]))
         assert not [note for note in narrow.notes if "by chance" in note]
 
