@@ -76,12 +76,15 @@ def validate(config: Path, overrides: tuple[str, ...], target: "TargetName | Non
     from pipeline.config.loader import load
     from pipeline.config.problems import ConfigError
     from pipeline.preflight.target_check import target_problems
-    from pipeline.preflight.validate import problems
+    from pipeline.preflight.validate import notes, problems
+    from preprocessing.text import printable
 
     loaded = load(config, overrides)
     found = problems(loaded) if target is None else target_problems(loaded, target)
     if found:
         raise ConfigError(found)
+    for note in notes(loaded):
+        say(f"  {printable(note)}")
     features = loaded.config.features
     say(
         f"valid: {config} ({features.label.task} on {features.label.column!r}, {len(features.columns())} features, "

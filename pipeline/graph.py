@@ -13,6 +13,7 @@ from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
 from components.evaluator.component import Evaluator
+from components.example_gen.sources import source_format
 from components.smoke_test.component import SmokeTest
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from pipeline.code.fingerprint import fingerprint
@@ -24,7 +25,8 @@ from pipeline.nodes.evaluation import eval_config
 from pipeline.nodes.infra_validator import infra_validator_node
 from pipeline.nodes.local import LocalWiring
 from pipeline.nodes.wiring import Wiring
-from preprocessing.transform import FEATURES_KEY
+from preprocessing.missing import MissingWords
+from preprocessing.transform import FEATURES_KEY, MISSING_KEY
 
 _TRANSFORM_FN = "preprocessing.transform.preprocessing_fn"
 _RUN_FN = "components.trainer.run_fn.run_fn"
@@ -47,7 +49,7 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
         else ClusterWiring(target, config.name, places.serving)
     )
     data = data_stage(config, places, wiring)
-    training = _training_stage(config, data, wiring)
+    training = _training_stage(config, config.data.missing(source_format(config.data, str(places.base))), data, wiring)
     gates = _gate_stage(config, data, training, wiring.champion)
     pusher = wiring.pusher(
         model=training.model,
@@ -72,7 +74,7 @@ class _TrainingStage:
     model: BaseChannel
 
 
-def _training_stage(config: PipelineConfig, data: DataStage, wiring: Wiring) -> _TrainingStage:
+def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring) -> _TrainingStage:
     """The nodes of preprocessing and training."""
     own_fn = config.features.preprocessing_fn
     transform = Transform(
@@ -82,6 +84,7 @@ def _training_stage(config: PipelineConfig, data: DataStage, wiring: Wiring) -> 
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(SPLITS)),
         custom_config={
             FEATURES_KEY: config.features.to_json(),
+            MISSING_KEY: missing.to_json(),
             FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn),
         },
         # Statistics and caches that nothing here reads, for a good third of the component's time.
@@ -97,6 +100,7 @@ def _training_stage(config: PipelineConfig, data: DataStage, wiring: Wiring) -> 
         seed=config.seed,
         deterministic=config.deterministic,
         golden_split=config.smoke_test.split,
+        missing=missing,
     )
     own_model = config.model.family if "." in config.model.family else None
     trainer = wiring.trainer(

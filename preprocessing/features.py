@@ -7,16 +7,17 @@ import hashlib
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from preprocessing.config import DatetimeFeature, FeaturesConfig
-from preprocessing.errors import UserError
+from preprocessing.errors import FieldPath, UserError
+from preprocessing.rules import broken_rule
 
 RESERVED_SUFFIX = "_xf"
-"""Ends the name of every transformed tensor and of no raw column: the Evaluator looks names up among the transformed
-features first, so that a slice by a raw column of such a name would be one by ids."""
+"""Ends the name of every transformed tensor, and of no raw column that the Evaluator looks up by name: it looks among
+the transformed features first, so that a slice by a raw column of such a name would be one by ids."""
 LABEL = f"label{RESERVED_SUFFIX}"
 """The transformed label: int64 class id, or the float32 label on its training scale; shape [batch, 1]."""
 WEIGHT = f"weight{RESERVED_SUFFIX}"
@@ -72,17 +73,53 @@ def safe_name(column: str) -> str:
     """The column's name in at most 80 letters, digits and underscores; distinct columns stay distinct."""
     slug = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
     plain = slug == column and len(slug) <= _LONGEST_NAME and not slug[0].isdigit() and can_be_argument(slug)
-    if plain and not _DIGESTED.search(slug):
-        return column
+    return column if plain and not _DIGESTED.search(slug) else _digested(column, slug)
+
+
+def _digested(column: str, slug: str) -> str:
     digest = hashlib.sha256(column.encode()).hexdigest()[:_DIGEST_LENGTH]
     slug = slug[: _LONGEST_NAME - _DIGEST_LENGTH - len("c__")]
     return f"c_{slug}_{digest}" if slug else f"c_{digest}"
+
+
+def argument_names(columns: Iterable[str]) -> dict[str, str]:
+    """The columns' names as inputs of one signature: safe names that differ in more than upper and lower case.
+
+    TensorFlow can't export `Age` and `age` side by side. Each of such columns gets a name that depends on nothing but
+    its own.
+    """
+    names = {column: safe_name(column) for column in columns}
+    alike = Counter(name.lower() for name in names.values())
+    return {
+        column: name if alike[name.lower()] == 1 or _DIGESTED.search(name) else _digested(column, name)
+        for column, name in names.items()
+    }
 
 
 def can_be_argument(name: str) -> bool:
     """Whether a word of letters, digits and underscores can name an input of a signature."""
     # A signature's inputs are parameters of a Python method, so `class`, `from` and `self` can't name one.
     return not keyword.iskeyword(name) and name != "self"
+
+
+def check_looked_up(column: str, field: FieldPath) -> None:
+    """Refuses a column that the Evaluator would look up among the transformed features.
+
+    Args:
+      column: the label of a regression, or a column that slices are made by.
+      field: what names it.
+
+    Raises:
+      PydanticCustomError: a broken rule: its name ends as theirs do.
+    """
+    if column.endswith(RESERVED_SUFFIX):
+        raise broken_rule(
+            f"the name ends in {RESERVED_SUFFIX!r}, as those of transformed features do, and the Evaluator would take "
+            "the column for one of them",
+            field=field,
+            received=column,
+            hint="rename the column in the table",
+        )
 
 
 def vocabulary_name(column: str) -> str:
@@ -104,20 +141,8 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     """The declared model inputs, in declaration order.
 
     Raises:
-      UserError: two of them would have the same name, or a raw column has a name that is reserved for them.
+      UserError: two of them would have the same name.
     """
-    for field, column in (
-        *features.mentions(),
-        (("label", "column"), features.label.column),
-        (("weight",), features.weight),
-    ):
-        if column is not None and column.endswith(RESERVED_SUFFIX):
-            raise UserError(
-                f"a column has a name that ends in {RESERVED_SUFFIX!r}, which is reserved for transformed features",
-                field=("features", *field),
-                received=column,
-                hint="rename the column in the table",
-            )
     plans = tuple(plan for _, plan in _planned(features))
     twice = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
     if twice:

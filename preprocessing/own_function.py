@@ -10,13 +10,15 @@ import tensorflow as tf
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import RESERVED_SUFFIX
+from preprocessing.missing import MissingWords
+from preprocessing.raw_columns import without_missing
 from preprocessing.text import named
 
 Inputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
 Outputs: TypeAlias = dict[str, tf.Tensor]
 
 
-def own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
+def own_inputs(inputs: Inputs, features: FeaturesConfig, words: MissingWords) -> Outputs:
     """What `features.preprocessing_fn` makes of the declared columns; nothing when there is none.
 
     It sees the feature columns only: a server has no others, and the label least of all.
@@ -24,6 +26,7 @@ def own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
     Args:
       inputs: every raw column by name.
       features: names the function, its columns and its parameters.
+      words: the texts that mean missing: the function gets none of them.
 
     Raises:
       UserError: the function can't be imported, raises, or returns what a model can't take.
@@ -32,7 +35,7 @@ def own_inputs(inputs: Inputs, features: FeaturesConfig) -> Outputs:
     if path is None:
         return {}
     function = _imported(path)
-    columns = {name: inputs[name] for name in features.columns()}
+    columns = {name: without_missing(inputs[name], words.of(name)) for name in features.columns()}
     try:
         own = function(columns, dict(features.preprocessing_params))
     except UserError:

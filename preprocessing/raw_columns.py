@@ -5,8 +5,13 @@ Missing is NaN for numbers and "" for strings. Of a row with several values the 
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
+
+from preprocessing.missing import missing_pattern
+
+Column: TypeAlias = tf.Tensor | tf.SparseTensor
 
 MISSING_INTEGER = tf.int64.min
 """What says "missing" in an integer tensor that has no room for an absent value."""
@@ -40,6 +45,31 @@ def strings(column: tf.Tensor) -> tf.Tensor:
     if column.dtype.is_floating:
         return tf.where(tf.math.is_finite(column), tf.strings.as_string(column, shortest=True), "")
     return tf.where(tf.equal(column, MISSING_INTEGER), "", tf.strings.as_string(column))
+
+
+def is_missing(texts: tf.Tensor, words: Sequence[str]) -> tf.Tensor:
+    """Whether each string means missing, see `preprocessing.missing`; bool of the same shape."""
+    return tf.strings.regex_full_match(texts, missing_pattern(words))
+
+
+def without_missing(raw: Column, words: Sequence[str]) -> Column:
+    """A column whose texts are missing where they mean it, as the examples that it is trained on have them.
+
+    Args:
+      raw: of any dtype; what are no strings stays as it is.
+      words: as `MissingWords.of` gives them.
+
+    Returns:
+      A Tensor with "" for them, or a SparseTensor without them, in which the other values of a row move up.
+    """
+    if raw.dtype != tf.string:
+        return raw
+    if not isinstance(raw, tf.SparseTensor):
+        return tf.where(is_missing(raw, words), "", raw)
+    present = tf.sparse.retain(raw, ~is_missing(raw.values, words))
+    return tf.RaggedTensor.from_value_rowids(
+        present.values, present.indices[:, 0], raw.dense_shape[0], validate=False
+    ).to_sparse()
 
 
 def where_present(values: tf.Tensor, present: tf.Tensor) -> tf.SparseTensor:

@@ -23,11 +23,14 @@ from preprocessing.features import (
     transformed,
     vocabulary_name,
 )
+from preprocessing.missing import MissingWords
 from preprocessing.own_function import Inputs, Outputs, own_inputs
 from preprocessing.vocabularies import as_lines
 
 FEATURES_KEY = "features"
 """The key of the `features:` section, as JSON, in Transform's `custom_config`."""
+MISSING_KEY = "missing"
+"""There too: the `MissingWords`, as JSON."""
 _CROSS_SEPARATOR = "\x1f"
 _FARTHEST = 1e5
 """How many standard deviations (or widths of the range) from its mean (or lowest) a scaled number may lie."""
@@ -39,7 +42,8 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     Args:
       inputs: every column of the schema by name: SparseTensor, or Tensor where the schema fixes a shape;
         string, int64 or float32.
-      custom_config: the `features:` section as JSON, under `FEATURES_KEY`.
+      custom_config: the `features:` section as JSON, under `FEATURES_KEY`, and the words that mean missing, under
+        `MISSING_KEY`: a request may hold what stands in the table.
 
     Returns:
       Tensors of shape [batch, k]: float32 for dense inputs, int64 for ids, label classes and the row key. The user's
@@ -51,8 +55,13 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
     planned_inputs(features)  # refuses names that clash
     used = [*features.columns(), features.label.column, *([features.weight] if features.weight else [])]
+    words = MissingWords.from_json(custom_config[MISSING_KEY])
     # Serving sends neither label nor weight.
-    columns = {name: raw_columns.single(inputs[name]) for name in used if name in inputs}
+    columns = {
+        name: raw_columns.without_missing(raw_columns.single(inputs[name]), words.of(name))
+        for name in used
+        if name in inputs
+    }
     outputs: Outputs = {}
     categories: dict[str, tf.Tensor] = {}
     for numeric in features.numeric:
@@ -76,7 +85,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
         outputs[WEIGHT] = _weight(columns[features.weight])
     outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
     # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
-    return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features)
+    return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features, words)
 
 
 def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:

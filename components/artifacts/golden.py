@@ -93,6 +93,9 @@ class GoldenContract(BaseModel):
     is no such signature."""
     columns: dict[str, Dtype] = Field(default_factory=dict)
     """The raw columns that `transform_features` reads: the inputs, the label, and the weight if there is one."""
+    missing_words: dict[str, tuple[str, ...]] | None = None
+    """The texts that mean missing, by raw column of text that the model reads; blanks around them and cells of blanks
+    count too. None where the trainer said nothing."""
     importance: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
     """Importances by raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the
     column is shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""

@@ -60,6 +60,24 @@ class BadRowReport(BaseModel):
     reason: str
 
 
+class Collapse(BaseModel):
+    """What becomes of the different numbers of a column, in a sample of its rows, as float32.
+
+    Attributes:
+      distinct: how many there are.
+      left: how many of them are different float32 values.
+      whole: all of them are whole numbers.
+      example: two of them that become one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    distinct: int
+    left: int
+    whole: bool
+    example: tuple[str, str]
+
+
 class IngestReport(BaseModel):
     """Everything that was read.
 
@@ -69,6 +87,7 @@ class IngestReport(BaseModel):
       bad_rows: the first of them.
       types: the type of each feature.
       left_out: columns that no example has, and why.
+      collapsed: the columns of numbers of which different values become the same float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -78,6 +97,7 @@ class IngestReport(BaseModel):
     bad_rows: tuple[BadRowReport, ...] = ()
     types: dict[str, FeatureType]
     left_out: dict[str, str] = {}
+    collapsed: dict[str, Collapse] = {}
 
     @property
     def bad(self) -> int:

@@ -51,6 +51,14 @@ class Columns(Settings):
         """Whether the model may use the column as an input."""
         return column in self.inputs
 
+    def needs(self, column: str) -> bool:
+        """Whether no run can do without the column."""
+        return column == self.label or self.used(column)
+
+    def is_number(self, column: str) -> bool:
+        """Whether the column has to hold numbers."""
+        return self.inputs.get(column) == "number" or (column == self.label and self.task == "regression")
+
     def comparable(self, column: str) -> bool:
         """Whether the column's distribution is expected to stay: a date moves on by nature."""
         return self.used(column) and self.inputs.get(column) != "datetime"

@@ -14,6 +14,7 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from preprocessing.config import FeaturesConfig
+from preprocessing.missing import MissingWords
 
 
 class DataVerdict(Artifact):
@@ -34,6 +35,7 @@ class DataGateSpec(ComponentSpec):
         "columns": ExecutionParameter(type=str),
         "serving_sample": ExecutionParameter(type=str),
         "serving_digest": ExecutionParameter(type=str),
+        "missing": ExecutionParameter(type=str),
         "on_refusal": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -73,6 +75,7 @@ class DataGate(BaseComponent):
         divided_by: Sequence[str] = (),
         serving_sample: str = "",
         serving_digest: str = "",
+        missing: MissingWords,
         on_refusal: Literal["record", "fail"] = "fail",
         code_fingerprint: str,
     ) -> None:
@@ -89,6 +92,7 @@ class DataGate(BaseComponent):
           divided_by: the columns that decide each row's split, where the schema was inferred from the training split.
           serving_sample: `config.serving.sample` as a path or URL that the executor can open; empty: none.
           serving_digest: a hash of that file's content, so that the cache sees another sample.
+          missing: the texts that mean missing in a CSV file, for that sample.
           on_refusal: `fail` ends the component with an error after the report is written: the way to stop on a
             runner that only knows failed and done (Kubeflow, Vertex). `record` publishes `blessed` = 0, for a
             runner that reads it.
@@ -105,6 +109,7 @@ class DataGate(BaseComponent):
                 columns=Columns.of(features, divided_by).to_json(),
                 serving_sample=serving_sample,
                 serving_digest=serving_digest,
+                missing=missing.to_json(),
                 on_refusal=on_refusal,
                 code_fingerprint=code_fingerprint,
                 verdict=Channel(type=DataVerdict),

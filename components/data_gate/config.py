@@ -124,6 +124,24 @@ class Leakage(Settings):
     severity: Severity = "warn"
 
 
+class Float32(Settings):
+    """Numbers that a model can't tell apart: it computes with float32, which has room for about seven digits."""
+
+    max_lost: Share = 0.01
+    """The share of a column's different values that may become one with another."""
+    block_above: Share = 0.1
+    """The share above which whole numbers block, as keys and codes are such. Measurements that lose their last digits
+    only warn, unless all of them become one."""
+    severity: Severity = "block"
+    """`warn` never blocks."""
+
+
+class SimilarValues(Settings):
+    """Classes of the label, or categories of an input, that differ only in blanks, case or a final point."""
+
+    severity: Severity = "warn"
+
+
 class DataGateConfig(Settings):
     """The gate between the data and the training. `block` stops the run, `warn` only reports, `off` skips the check."""
 
@@ -142,6 +160,8 @@ class DataGateConfig(Settings):
     duplicates: Duplicates = Duplicates()
     duplicate_files: DuplicateFiles = DuplicateFiles()
     leakage: Leakage = Leakage()
+    float32: Float32 = Float32()
+    similar_values: SimilarValues = SimilarValues()
     chance: Annotated[float, Field(gt=0, le=0.1)] = 0.001
     """Small splits differ by chance. A comparison is a finding when it exceeds its limit and also the distance that two
     samples of these sizes exceed with only this probability."""

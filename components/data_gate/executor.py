@@ -26,6 +26,7 @@ from components.data_gate.schema_text import diff
 from components.data_gate.summary import Summary, from_statistics
 from components.data_gate.tables import decoded, serving_summary
 from preprocessing.errors import UserError
+from preprocessing.missing import MissingWords
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -47,7 +48,7 @@ class Executor(BaseExecutor):
           output_dict: `verdict` (DataVerdict) gets the custom property `blessed` (1 or 0) and report.json; with a
             proposal also schema.pbtxt and schema.diff.
           exec_properties: `config` (DataGateConfig as JSON), `columns` (Columns as JSON), `serving_sample` (a path,
-            or empty) and `on_refusal` (`fail` or `record`).
+            or empty), `missing` (the MissingWords of CSV as JSON) and `on_refusal` (`fail` or `record`).
 
         Raises:
           UserError: the data is refused and `on_refusal` is `fail` (the report is written all the same); the serving
@@ -56,7 +57,7 @@ class Executor(BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = DataGateConfig.from_json(exec_properties["config"])
         columns = Columns.from_json(exec_properties["columns"])
-        evidence = _evidence(input_dict, config, exec_properties.get("serving_sample") or "")
+        evidence = _evidence(input_dict, config, exec_properties)
         verdict, proposal = judge(evidence, columns, config)
 
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
@@ -77,7 +78,9 @@ class Executor(BaseExecutor):
             )
 
 
-def _evidence(inputs: Artifacts, config: DataGateConfig, serving_sample: str) -> Evidence:
+def _evidence(inputs: Artifacts, config: DataGateConfig, exec_properties: dict[str, Any]) -> Evidence:
+    sample = exec_properties.get("serving_sample") or ""
+    words = MissingWords.from_json(exec_properties["missing"])
     examples = artifact_utils.get_single_instance(inputs["examples"])
     statistics = _statistics(artifact_utils.get_single_instance(inputs["statistics"]))
     text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(_one(inputs["schema"]).uri))
@@ -90,7 +93,7 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, serving_sample: str) ->
         summaries={split: from_statistics(each) for split, each in statistics.items()},
         anomalies=_anomalies(_one(inputs["anomalies"])),
         baseline=_baseline(baselines[0]) if baselines else None,
-        serving=serving_summary(serving_sample, schema) if serving_sample else None,
+        serving=serving_summary(sample, schema, words) if sample else None,
         ingest=_ingest(examples),
         rows=lambda: _rows(examples, config),
         decode=decoded,

@@ -15,10 +15,12 @@ from components.data_gate.config import DataGateConfig
 from components.data_gate.duplicates import shared_rows
 from components.data_gate.examples import Rows
 from components.data_gate.files import duplicate_files
+from components.data_gate.float32 import lost_values
 from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
 from components.data_gate.report import CheckRun, DataFinding, Verdict
+from components.data_gate.similar_values import similar_values
 from components.data_gate.sizes import few_rows
 from components.data_gate.summary import Summary
 
@@ -107,7 +109,7 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
     log.run("min_rows", lambda: few_rows(sizes, config.min_rows), off=config.min_rows.severity == "off")
     _compare_all(log, evidence, columns, config)
     _look_at_rows(log, evidence, columns, config)
-    proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted) if accepted else None
+    proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted, columns) if accepted else None
     seconds = round(time.perf_counter() - started, 3)
     verdict = Verdict.of(log.findings, log.checks, seconds=seconds, proposal=proposal is not None)
     return verdict, proposal
@@ -195,6 +197,15 @@ def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Da
 def _look_at_rows(log: _Log, evidence: Evidence, columns: Columns, config: DataGateConfig) -> None:
     """The checks that need more than the statistics."""
     files = evidence.ingest.files if evidence.ingest else ()
+    collapsed = evidence.ingest.collapsed if evidence.ingest else {}
+    unread = "" if evidence.ingest else "ExampleGen left no report on what it read (data.reader: tfx)"
+    similar, float32 = config.similar_values, config.float32
+    log.run("float32", lambda: lost_values(collapsed, columns, float32), off=float32.severity == "off", skip=unread)
+    log.run(
+        "similar_values",
+        lambda: similar_values(evidence.summaries, columns, similar),
+        off=similar.severity == "off",
+    )
     log.run(
         "duplicate_files",
         lambda: duplicate_files(files, config.duplicate_files),

@@ -15,8 +15,7 @@ from components.data_gate.examples import read_records
 from components.data_gate.leakage import Values
 from components.data_gate.summary import Column, Summary, from_values
 from preprocessing.errors import UserError
-
-_NULL_WORDS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
+from preprocessing.missing import MissingWords, is_missing, without_missing
 
 
 def decoded(records: Sequence[bytes]) -> dict[str, Values]:
@@ -46,12 +45,13 @@ def _first_values(column: pa.ListArray) -> Values:
     return Values(text, ~there)
 
 
-def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
+def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -> Summary:
     """A sample of serving data, its columns of the types that the schema gives them.
 
     Args:
       path: a CSV (`.csv`, also `.csv.gz`), Parquet or TFRecord (`.tfrecord`, `.tfrecord.gz`) file.
       schema: names and types; other columns of the file are left out.
+      words: the texts that mean missing in CSV; where the format has a null, only those of single columns count.
 
     Raises:
       UserError: there is no such file, it is of another kind, can't be read, is empty, or a column holds something
@@ -66,14 +66,16 @@ def serving_summary(path: str, schema: schema_pb2.Schema) -> Summary:
     types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
     base = posixpath.basename(path).removesuffix(".gz")
     if base.endswith((".tfrecord", ".tfrecords")):
-        values = _examples(path)
+        own = words.without_table()
+        values = {name: _without_missing(each, own.of(name)) for name, each in _examples(path).items()}
         rows = len(next(iter(values.values())).missing) if values else 0
         columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
     elif base.endswith((".csv", ".parquet")):
         table = _table(path, base)
+        words = words if base.endswith(".csv") else words.without_table()
         rows = table.num_rows
         columns = {
-            name: _typed(name, types[name], _cells(table[name], types[name]), path)
+            name: _typed(name, types[name], _cells(table[name], types[name], words.of(name)), path)
             for name in table.column_names
             if name in types
         }
@@ -100,6 +102,12 @@ def _examples(path: str) -> dict[str, Values]:
         raise _unreadable(path, error) from error
 
 
+def _without_missing(values: Values, words: Sequence[str]) -> Values:
+    if values.values.dtype != object:
+        return values
+    return Values(values.values, values.missing | np.array([is_missing(text, words) for text in values.values], bool))
+
+
 def _unreadable(path: str, error: Exception) -> UserError:
     return UserError(
         f"{path} can't be read: {error}", field=("data_gate", "serving", "sample"), hint="write the file again"
@@ -120,18 +128,19 @@ def _table(path: str, base: str) -> pa.Table:
 def _read_csv(content: bytes) -> pa.Table:
     """Every cell as text: what "007" is, the schema says."""
     names = csv.open_csv(pa.BufferReader(content)).schema.names
-    options = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=_NULL_WORDS
-    )
+    options = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
     return csv.read_csv(pa.BufferReader(content), convert_options=options)
 
 
-def _cells(column: pa.ChunkedArray, type_name: str) -> Values:
+def _cells(column: pa.ChunkedArray, type_name: str, words: Sequence[str]) -> Values:
     """A column of the table as text or numbers, by its type in the schema."""
+    if type_name == "BYTES" or pa.types.is_string(column.type):
+        column = pa.chunked_array(
+            [without_missing(chunk, words) for chunk in column.cast(pa.string()).chunks], pa.string()
+        )
     missing = column.is_null().to_numpy()
     if type_name == "BYTES":
-        text = column.cast(pa.string()).fill_null("").to_numpy()
-        return Values(text.astype(object), missing)
+        return Values(column.fill_null("").to_numpy().astype(object), missing)
     if pa.types.is_string(column.type):
         return Values(column.fill_null("0").to_numpy().astype(object), missing)
     numbers = column.cast(pa.float64()).fill_null(0.0).to_numpy()

@@ -14,11 +14,14 @@ from tfx.utils import io_utils, proto_utils
 
 from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
+from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
 from components.evaluator.skill import with_skill
 
 logger = logging.getLogger("lockgate")
 
+_EXTRACTORS = "custom_extractors"
+"""The stock executor's name for a function that gives the extractors."""
 Artifacts = dict[str, list[Artifact]]
 
 
@@ -31,7 +34,9 @@ class Executor(stock.Executor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`)."""
-        super().Do(_with_comparable_champion(input_dict), output_dict, _with_skill(input_dict, exec_properties))
+        own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
+        properties = _with_skill(input_dict, exec_properties) | own
+        super().Do(_with_comparable_champion(input_dict), output_dict, properties)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
         if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:

@@ -66,21 +66,30 @@ class Rows:
       batch: the good rows: text cells (CSV without types), or columns in the format's own Arrow types.
       places: int64 of shape [rows]: the line or row of each, as in `BadRow.place`.
       bad: the rows between them that can't be read.
+      untyped: whether the format has text only (CSV), so that a column's type says nothing about what it holds.
+      written: the good rows as they stand in the file, where `batch` was made from them: what a person is shown.
     """
 
     batch: pa.RecordBatch
     places: npt.NDArray[np.int64]
     bad: tuple[BadRow, ...] = field(default=())
+    untyped: bool = False
+    written: pa.RecordBatch | None = None
+
+    @property
+    def as_written(self) -> pa.RecordBatch:
+        """The good rows as they stand in the file."""
+        return self.batch if self.written is None else self.written
 
 
 class Reader(Protocol):
     """One file format. An instance is made from the configuration alone and can travel to a Beam worker."""
 
     def columns(self, file: str) -> list[str]:
-        """The column names, in order.
+        """The column names, in order; that of a column without a name is empty.
 
         Raises:
-          UserError: the file can't be read as this format, is empty, or has a column twice.
+          UserError: the file can't be read as this format, is empty, or has two columns of one name.
         """
         ...
 

@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 from components.artifacts.splits import SPLITS
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
+from preprocessing.missing import MissingWords
 from preprocessing.rules import broken_rule, matching
-from preprocessing.settings import EnvironmentVariable, Settings
+from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
@@ -94,12 +95,49 @@ class CsvOptions(Settings):
     encoding: str = "utf-8"
     """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
     null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
-    """Cells that mean missing."""
+    """Cells that mean missing, with blanks around them or not; empty cells and cells of blanks always do. `columns` has
+    other words for single columns."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.delimiter == self.quote:
             raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
+        return self
+
+
+class ColumnOptions(Settings):
+    """How the texts of one column are read, in every format."""
+
+    null_values: tuple[str, ...] | None = None
+    """The texts of this column that mean missing, instead of `csv.null_values`: `[""]` makes `NA` a value. None takes
+    `csv.null_values`, and in formats that have a null of their own the empty text alone."""
+    replace: dict[str, str] = Field(default_factory=dict)
+    """Texts that stand for others: `{"yes ": "yes", "Yes": "yes"}`. For the label, for numbers and for
+    columns that are not inputs: a request sends other inputs as they stand in the table."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of numbers written as text; none is `.`. This field or one of the next three makes the column's
+    texts numbers: `1.234,50 €` becomes 1234.5. What is not written so is a bad row."""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """What stands between groups of three digits; a blank stands for the no-break ones too."""
+    units: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts before or after the number that are taken away: `$`, `EUR`, `kg`, `%` (17% becomes 17)."""
+    multipliers: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in one of them,
+    `{kg: 1, lb: 0.4536}`."""
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the column's texts are numbers in words."""
+        return bool(self.decimal or self.thousands or self.units or self.multipliers)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.thousands and self.thousands == (self.decimal or "."):
+            other = "," if self.thousands == "." else "."
+            hint = f"set decimal to {other!r}, or leave thousands out"
+            raise broken_rule("is the decimal mark too", field=("thousands",), received=self.thousands, hint=hint)
         return self
 
 
@@ -166,7 +204,7 @@ class DataConfig(Settings):
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
     what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
-    """None takes it from the files' names."""
+    """None takes it from the files' names; needed for a folder that can't be listed from here."""
     split: Split = Field(default=HashSplit())
     spans: Spans = Spans()
     on_bad_row: Literal["fail", "skip", "quarantine"] = "fail"
@@ -178,6 +216,8 @@ class DataConfig(Settings):
     gzip_level: Annotated[int, Field(ge=1, le=9)] = 3
     """Compression of the written examples: 1 is fast, 9 is small; 3 takes half the time of 6 for files 17 % larger."""
     csv: CsvOptions = CsvOptions()
+    columns: dict[ColumnName, ColumnOptions] = Field(default_factory=dict)
+    """By column, what is particular to it."""
     schema_file: Path | None = Field(default=None, alias="schema")
     """A curated TFX schema (text protobuf). Without one, the schema is inferred from the training split."""
     prepare: Path | None = None
@@ -233,6 +273,15 @@ class DataConfig(Settings):
             return {("split", "keys", position): column for position, column in enumerate(self.split.keys)}
         return {("split", "column"): self.split.column}
 
+    def missing(self, fmt: Format | None) -> MissingWords:
+        """The words that mean missing, by column.
+
+        Args:
+          fmt: the format of the table's files; None for a query.
+        """
+        own = {name: each.null_values for name, each in self.columns.items() if each.null_values is not None}
+        return MissingWords(table=self.csv.null_values if fmt == "csv" else (), columns=own)
+
     @property
     def stratified(self) -> bool:
         """Whether each class of the label is divided on its own."""
@@ -263,6 +312,8 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
         yield broken_rule(f"{reader} reads the newest span only", field=("spans",), hint=fix)
     if data.on_bad_row != "fail":
         yield broken_rule(f"{reader} can't leave out a row", field=("on_bad_row",), received=data.on_bad_row, hint=fix)
+    if data.columns:
+        yield broken_rule(f"{reader} reads texts as they stand", field=("columns",), hint=fix)
     if data.csv.quote != CsvOptions().quote:
         message = f"{reader} supports double quotes only"
         yield broken_rule(message, field=("csv", "quote"), received=data.csv.quote, hint=fix)

@@ -161,7 +161,7 @@ def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
 
 def _survey(unit: Unit, table: Reading) -> Iterator[Facts]:
     blocks = [block for _, block, _ in unit.blocks]
-    yield _all_facts(survey(rows, table.null_words) for block in blocks for rows in table.reader.read(block))
+    yield _all_facts(survey(rows) for block in blocks for rows in table.reader.read(block))
 
 
 def _all_facts(parts: Iterable[Facts]) -> Facts:

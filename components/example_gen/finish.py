@@ -13,6 +13,7 @@ from components.artifacts.ingest import INGEST_FILE, QUARANTINE_FOLDER, BadRowRe
 from components.artifacts.splits import SPLITS, split_folder
 from components.example_gen import shards
 from components.example_gen.block import FeatureType
+from components.example_gen.columns.float32 import merged
 from components.example_gen.formats.registry import place_text
 from components.example_gen.ingest import SHOWN_BAD_ROWS, UnitResult
 from components.example_gen.job import IngestJob
@@ -103,6 +104,7 @@ def _report(results: Sequence[UnitResult], types: dict[str, FeatureType], left_o
         bad_rows=tuple(bad[:SHOWN_BAD_ROWS]),
         types=types,
         left_out=left_out,
+        collapsed=merged(result.collapsed for result in results),
     )
 
 

@@ -14,10 +14,11 @@ from typing import BinaryIO, Self
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts.ingest import BadRowReport, FileReport
+from components.artifacts.ingest import BadRowReport, Collapse, FileReport
 from components.artifacts.splits import SPLITS
 from components.example_gen import shards
 from components.example_gen.block import BadRow, Block, FeatureType, Reader, Rows
+from components.example_gen.columns.float32 import Float32Sample
 from components.example_gen.columns.typed import typed
 from components.example_gen.config import Format
 from components.example_gen.encode import encoded
@@ -78,6 +79,7 @@ class UnitResult:
       files: what was found in each file.
       bad: the first bad rows.
       quarantine: the temporary file with all of them, if there are any.
+      collapsed: the columns of numbers that lose different values as float32.
     """
 
     key: tuple[int, int]
@@ -85,6 +87,7 @@ class UnitResult:
     files: list[FileReport] = field(default_factory=list)
     bad: list[BadRowReport] = field(default_factory=list)
     quarantine: str | None = None
+    collapsed: dict[str, Collapse] = field(default_factory=dict)
 
 
 def groups(sources: Sequence[Source], block_bytes: int) -> list[list[Source]]:
@@ -126,12 +129,10 @@ class Reading:
     Attributes:
       job: what the component was told.
       reader: of the sources' format.
-      null_words: texts that mean missing; None where the format says itself what is missing.
     """
 
     job: IngestJob
     reader: Reader
-    null_words: tuple[str, ...] | None
 
     @classmethod
     def of(cls, job: IngestJob, files: Sequence[str]) -> Self:
@@ -141,14 +142,20 @@ class Reading:
           UserError: their names don't tell one format, and none is configured.
         """
         fmt = registry.format_of(files, job.data.format)
-        return cls(job, registry.reader(fmt, job.data), job.data.csv.null_values if fmt == "csv" else None)
+        return cls(job, registry.reader(fmt, job.data))
 
 
 @dataclass(frozen=True)
 class Labelled(Rows):
-    """Rows in their final types; those that lack a required column are counted and gone."""
+    """Rows in their final types; those that lack a required column are counted and gone.
+
+    Attributes:
+      unlabeled: how many lack one.
+      source: the rows as the reader gave them.
+    """
 
     unlabeled: int = 0
+    source: pa.RecordBatch | None = None
 
 
 @dataclass(frozen=True)
@@ -173,24 +180,29 @@ class Ingestion:
         Raises:
           UserError: a file can't be read; a row is bad and `on_bad_row` is fail.
         """
-        writer = _UnitWriter(self, unit)
+        writer, sample = _UnitWriter(self, unit), Float32Sample(self.types)
         for name, block, size in unit.blocks:
             for rows in self.examples(block):
                 writer.add(name, self.shown(block.file), rows)
+                if rows.source is not None:
+                    sample.add(rows.source)
                 progress.add(rows.batch.num_rows, 0, unit.total)
             progress.add(0, size, unit.total)
-        return writer.close()
+        result = writer.close()
+        result.collapsed = sample.collapsed()
+        return result
 
     def examples(self, block: Block) -> Iterator[Labelled]:
         """The rows of one block that can become examples."""
         job = self.table.job
         for rows in self.table.reader.read(block, self.types):
-            converted = typed(rows, self.types, job.uses, self.table.null_words, self.shown(block.file))
+            converted = typed(rows, self.types, job.uses, self.shown(block.file))
             batch, places = converted.batch, converted.places
             for column in job.required:
                 present = batch.column(column).is_valid()
                 batch, places = batch.filter(present), places[present.to_numpy(zero_copy_only=False)]
-            yield Labelled(batch, places, converted.bad, converted.batch.num_rows - batch.num_rows)
+            unlabeled = converted.batch.num_rows - batch.num_rows
+            yield Labelled(batch, places, converted.bad, unlabeled=unlabeled, source=rows.batch)
 
     def shown(self, file: str) -> str:
         """How reports call a file. That of a query is a temporary one, which nobody can look into afterwards."""

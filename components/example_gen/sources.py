@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from components.example_gen.config import DataConfig, Format, Spans
-from components.example_gen.formats.registry import named_format
+from components.example_gen.formats.registry import format_of, named_format
 from components.example_gen.span_names import PLACEHOLDER, placeholders, span_number, span_text
 from preprocessing.errors import UserError
-from preprocessing.text import first_line
+from preprocessing.text import either, first_line, listed
 
 _HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file, with --set where you are"
 _DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}", "DATE": r"\d{4}-?\d{2}-?\d{2}"}
@@ -81,6 +82,35 @@ def list_files(source: str, fmt: Format | None) -> list[str]:
         what = "no file matches this pattern" if glob.has_magic(source) else "no such file or folder"
         raise UserError(f"{source}: {what}", hint=_HINT)
     return visible
+
+
+def source_format(data: DataConfig, base: str) -> Format | None:
+    """The format of a configured table, by its names; None for a query. Nothing is read from a URL.
+
+    Args:
+      data: the configuration.
+      base: the folder or URL that relative sources start from.
+
+    Raises:
+      UserError: neither the configuration nor a name tells it: that of a source, or of a file in a folder here.
+    """
+    if data.format is not None or not data.sources():
+        return data.format
+    sources = list(data.sources().values())
+    for source in sources:
+        if (told := named_format(source)) is not None:
+            return told
+    if not any("://" in source for source in sources):
+        try:
+            resolved = resolve_spans(data, base).sources.values()
+            return format_of([file for each in resolved for source in each for file in list_files(source, None)], None)
+        except UserError:
+            pass  # a folder of the machine where the steps run
+    raise UserError(
+        f"the names don't say the table's format, on which depends which words mean missing: {listed(sources, 3)}",
+        field=("data", "format"),
+        hint=f"set data.format to {either(get_args(Format))}",
+    )
 
 
 def resolve_spans(data: DataConfig, base: str) -> Resolved:

@@ -20,6 +20,7 @@ from components.smoke_test.checks.contract import (
 )
 from components.smoke_test.checks.effects import check_effects
 from components.smoke_test.checks.harm import check_harm
+from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
 from components.smoke_test.checks.safety import check_folder, check_safety
@@ -43,6 +44,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
     (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),
+    (check_missing_words, ("missing_words",)),
     (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
     (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
     (check_harm, ("harm", "recovery")),

@@ -32,6 +32,7 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     "parity": "block",
     "transform_parity": "block",
     "signatures_agree": "block",
+    "missing_words": "block",
     # Whatever the batch.
     "batch_sizes": "block",
     "row_order": "block",
@@ -63,7 +64,7 @@ CheckName = Literal[
     "schema", "ops", "paths", "assets", "fingerprint", "size",
     "process", "isolation", "stdout", "loads", "signatures", "champion_contract",
     "answers", "outputs", "finite", "probabilities", "classes", "label", "range",
-    "golden", "parity", "transform_parity", "signatures_agree",
+    "golden", "parity", "transform_parity", "signatures_agree", "missing_words",
     "batch_sizes", "row_order", "repeatable", "threads",
     "constant", "feature_effect", "ignored_features", "label_required", "label_ignored",
     "harm", "recovery",

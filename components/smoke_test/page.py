@@ -18,7 +18,7 @@ FAMILIES: dict[str, tuple[CheckName, ...]] = {
     "Files, before anything is executed": ("schema", "ops", "paths", "assets", "fingerprint", "size"),
     "Process, loading and signatures": ("process", "isolation", "stdout", "loads", "signatures", "champion_contract"),
     "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range"),
-    "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree"),
+    "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree", "missing_words"),
     "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads"),
     "Preprocessing is inside": ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored"),
     "Requests made to do harm": ("harm", "recovery"),

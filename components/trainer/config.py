@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.artifacts.splits import Split
 from models.config import ModelConfig
 from preprocessing.config import FeaturesConfig
+from preprocessing.missing import MissingWords
 from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
 
@@ -90,6 +91,8 @@ class TrainerJob(Settings):
     deterministic: bool
     golden_split: Split
     """The split whose rows the smoke test sends; the trainer stores its own predictions for them."""
+    missing: MissingWords = MissingWords()
+    """What the graph was told of words that mean missing: a part of what the export promises."""
 
 
 JOB_KEY = "job"

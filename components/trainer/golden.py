@@ -88,6 +88,9 @@ def _contract(
             for each in module.transformed
         },
         columns={column: spec.dtype.name for column, spec in module.evaluation_spec.items()},
+        missing_words={
+            each.column: task.job.missing.of(each.column) for each in module.inputs if each.dtype == tf.string
+        },
         importance=mattered,
     )
 

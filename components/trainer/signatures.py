@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.artifacts.model import EXAMPLES_INPUT
 from preprocessing.config import FeaturesConfig, Label
-from preprocessing.features import RESERVED_SUFFIX, ModelInput, can_be_argument, safe_name
+from preprocessing.features import RESERVED_SUFFIX, ModelInput, argument_names, can_be_argument
 from preprocessing.input_pipeline import LabelSummary, TransformedData, model_batch
 from preprocessing.raw_columns import MISSING_INTEGER
 
@@ -35,7 +36,8 @@ class RawInput:
 
 def raw_inputs(features: FeaturesConfig, raw_spec: dict[str, Any]) -> tuple[RawInput, ...]:
     """The serving inputs: every column that the features use, never the label or the weight."""
-    return tuple(RawInput(column, safe_name(column), raw_spec[column].dtype) for column in features.columns())
+    names = argument_names(features.columns())
+    return tuple(RawInput(column, name, raw_spec[column].dtype) for column, name in names.items())
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class TransformedInput:
 
     Attributes:
       name: as in the transformed examples.
-      argument: its name in the signature: the same, but for an input of the user's own that is called `class`, say.
+      argument: its name in the signature: the same, or with more suffixes where an argument can't have it: `class`, or
+        `Age` beside `age`.
       spec: float32 [batch, size] of a dense input; int64 [batch, 1] of ids.
     """
 
@@ -55,10 +58,13 @@ class TransformedInput:
 
 def transformed_inputs(inputs: Sequence[ModelInput]) -> tuple[TransformedInput, ...]:
     """The model inputs as arguments, in their own order."""
-    arguments = []
+    arguments: list[TransformedInput] = []
+    taken: set[str] = set()
     for each in inputs:
-        # No name of the user's own ends in the suffix, and none of ours is a keyword: names stay distinct.
-        name = each.name if can_be_argument(each.name) else each.name + RESERVED_SUFFIX
+        name = each.name
+        while not can_be_argument(name) or name.lower() in taken:
+            name += RESERVED_SUFFIX
+        taken.add(name.lower())
         shape, dtype = ([None, each.size], tf.float32) if each.kind == "dense" else ([None, 1], tf.int64)
         arguments.append(TransformedInput(each.name, name, tf.TensorSpec(shape, dtype, name=name)))
     return tuple(arguments)
@@ -112,7 +118,7 @@ class ServingModule(tf.Module):
         `predict_transformed`: one tensor per model input, see `TransformedInput`; answers as `serving_default`, for
         rows that have been transformed before.
         """
-        examples = [tf.TensorSpec([None], tf.string, name="examples")]
+        examples = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         return {
             "serving_default": tf.function(self._serve_examples, input_signature=examples),
             "serve_features": self._serve_features(),

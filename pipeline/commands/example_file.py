@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,10 +80,10 @@ def first_examples(files: list[Path], fmt: Format, declared: Mapping[str, Featur
     reader = _reader(file, fmt)
     parts = list(_first_rows(reader, file, most))
     uses = {name: ColumnUse(declared=kind) for name, kind in declared.items()}
-    types, _ = resolve_types(_facts(parts, reader.null_words), uses)
+    types, _ = resolve_types(_facts(parts), uses)
     records: list[bytes] = []
     for part in parts:
-        rows = typed(part, types, uses, reader.null_words, str(file))
+        rows = typed(part, types, uses, str(file))
         _refuse_bad(reader, rows)
         records += encoded(rows.batch)
     return records
@@ -102,19 +103,20 @@ def _first_rows(reader: TableReader, file: Path, most: int) -> Iterator[Rows]:
     missing = most
     for part in reader.rows(file):
         _refuse_bad(reader, part)
-        yield Rows(part.batch.slice(0, missing), part.places[:missing])
+        batch, written = part.batch.slice(0, missing), part.as_written.slice(0, missing)
+        yield replace(part, batch=batch, places=part.places[:missing], written=written)
         missing -= part.batch.num_rows
         if missing <= 0:
             return
 
 
-def _facts(parts: list[Rows], null_words: tuple[str, ...] | None) -> dict[str, ColumnFacts]:
+def _facts(parts: list[Rows]) -> dict[str, ColumnFacts]:
     from components.example_gen.columns.facts import ColumnFacts
 
     facts: dict[str, ColumnFacts] = {}
     for part in parts:
         for name, column in zip(part.batch.schema.names, part.batch.columns, strict=True):
-            facts.setdefault(name, ColumnFacts()).add(column, null_words)
+            facts.setdefault(name, ColumnFacts()).add(column, untyped=part.untyped)
     return facts
 
 

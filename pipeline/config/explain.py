@@ -145,10 +145,12 @@ class _Explainer:
         expected = list(dict.fromkeys(map(_expected, errors)))
         message = f"must be {either(expected)}"
         hint = ""
-        if errors[0]["type"] == "string_type" and isinstance(value, bool | int | float):
-            hint = f'quote it to make it text: "{brief(value)}"'
-        elif value is None and location.has_default():
+        if value is None and location.has_default():
             hint = "remove the line to take the default"
+        elif errors[0]["type"] == "string_type":
+            # What was written, and not what it means: `1e3` is 1000.0.
+            node = self._tree.find(location.field)
+            hint = f'quote it to make it text: "{node.text}"' if node is not None and node.text else ""
         allowed = tuple(text for text in allowed_values(location.schemas) if text not in expected)
         return self._at(
             location.field,

@@ -13,6 +13,7 @@ from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
+from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, Settings
 
@@ -134,12 +135,41 @@ class PipelineConfig(Settings):
                 )
         self._check_training(task)
         self._check_stratify(task)
+        self._check_column_options()
+        self._check_names(task)
         return self
+
+    def _check_names(self, task: Task) -> None:
+        """The names that the Evaluator looks up are not those of transformed features."""
+        if task == "regression":
+            check_looked_up(self.features.label.column, ("features", "label", "column"))
+        for position, columns in enumerate(self.evaluate.slices):
+            for item, column in enumerate(columns):
+                check_looked_up(column, ("evaluate", "slices", position, item))
 
     def _check_stratify(self, task: Task) -> None:
         if self.data.stratified and task == "regression":
             message = "a regression label has no classes"
             raise broken_rule(message, field=("data", "split", "stratify"), hint="remove it")
+
+    def _check_column_options(self) -> None:
+        """What a request sends as text is read as it stands, so training must not read it otherwise."""
+        features = self.features
+        numbers = {column for group in features.numeric for column in group.columns}
+        for column in set(features.columns()) - numbers:
+            options = self.data.columns.get(column)
+            if options is not None and options.replace:
+                raise broken_rule(
+                    f"requests send {column!r} as it stands in the table, which training alone can't replace",
+                    field=("data", "columns", column, "replace"),
+                    hint="write its values in one way in the table; replace is for the label, and for numbers",
+                )
+            if options is not None and options.are_numbers:
+                raise broken_rule(
+                    f"reads {column!r} as numbers, and it is an input of another kind",
+                    field=("data", "columns", column),
+                    hint="declare it under features.numeric, or remove decimal, thousands, units and multipliers",
+                )
 
     def _check_training(self, task: Task) -> None:
         stopping = self.train.early_stopping

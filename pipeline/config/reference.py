@@ -23,7 +23,7 @@ def render() -> str:
     schema = json_schema()
     required = schema["then"]
     lines = []
-    for title, section, needed in _sections("", schema, required, schema["$defs"]):
+    for title, section, needed in _sections("", schema, required, schema["$defs"], set()):
         lines += [f"### {title}", "", *textwrap.wrap(section.get("description", "").split("\n")[0], 120), ""]
         lines += ["| field | values | default | |", "|---|---|---|---|"]
         for name, field in section["properties"].items():
@@ -48,25 +48,41 @@ def update(page: str) -> str:
 
 
 def _sections(
-    path: str, section: dict[str, Any], required: dict[str, Any], definitions: dict[str, Any]
+    path: str,
+    section: dict[str, Any],
+    required: dict[str, Any],
+    definitions: dict[str, Any],
+    seen: set[str],
 ) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-    """Every section with its path and what it requires, outer ones first."""
+    """Every section with its path and what it requires, outer ones first.
+
+    The sections of a mapping's values are left out where they are the same as some that are `seen`.
+    """
     yield path or "pipeline.yaml", section, required.get("required", section.get("required", []))
     for name, field in section["properties"].items():
         needs = required.get("properties", {}).get(name, {})
         for position, branch in enumerate(branch for branch in _branches(field) if "$ref" in branch):
-            inner = definitions[branch["$ref"].rpartition("/")[2]]
-            if "properties" not in inner:
+            reference = branch["$ref"].rpartition("/")[2]
+            inner = definitions[reference]
+            if "properties" not in inner or (branch is field.get("additionalProperties") and reference in seen):
                 continue
+            seen.add(reference)
             kinds = (inner["properties"].get(field, {}).get("const") for field in KINDS)
             kind = next((kind for kind in kinds if kind), None)
             title = ".".join(part for part in (path, name) if part)
-            title += "[]" if field.get("type") == "array" else f" (`{kind}`)" if kind else ""
-            yield from _sections(title, inner, needs["anyOf"][position] if "anyOf" in needs else needs, definitions)
+            many = {"array": "[]", "object": ".*"}.get(field.get("type", ""), "")
+            title += many or (f" (`{kind}`)" if kind else "")
+            needed = needs["anyOf"][position] if "anyOf" in needs else needs
+            yield from _sections(title, inner, needed, definitions, seen)
 
 
 def _branches(field: dict[str, Any]) -> list[dict[str, Any]]:
-    return [field, *field.get("anyOf", []), field.get("items", {})]
+    return [field, *field.get("anyOf", []), field.get("items", {}), _values_of_mapping(field)]
+
+
+def _values_of_mapping(field: dict[str, Any]) -> dict[str, Any]:
+    found = field.get("additionalProperties")
+    return found if isinstance(found, dict) else {}
 
 
 def _values(field: dict[str, Any]) -> str:

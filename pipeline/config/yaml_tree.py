@@ -42,10 +42,17 @@ class Origin:
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its origin. A mapping's values and a list's items are nodes."""
+    """A value and its origin. A mapping's values and a list's items are nodes.
+
+    Attributes:
+      value: what it means.
+      origin: where it was stated.
+      text: a scalar as it is written; empty for all else.
+    """
 
     value: "bool | int | float | str | dict[str, Node] | list[Node] | None"
     origin: Origin
+    text: str = ""
 
     def plain(self) -> Any:
         """The value as plain data."""
@@ -206,7 +213,8 @@ class _Builder:
             return Node(None, origin)
         self._open.add(id(node))
         try:
-            return Node(self._value(node, field), origin)
+            text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+            return Node(self._value(node, field), origin, text)
         finally:
             self._open.discard(id(node))
 

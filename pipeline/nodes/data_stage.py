@@ -107,6 +107,7 @@ def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataSt
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
+        missing=config.data.missing("csv"),
         on_refusal="record",
         code_fingerprint=fingerprint(DataGate.CODE),
     )

@@ -33,13 +33,13 @@ class Mismatch:
     hint: str
 
 
-def mismatch(column: pa.ChunkedArray, role: Role, null_words: Sequence[str]) -> Mismatch | None:
+def mismatch(column: pa.ChunkedArray, name: str, role: Role) -> Mismatch | None:
     """Compares a column's first values with its role.
 
     Args:
-      column: the values of the first rows.
+      column: the values of the first rows, null where they are missing.
+      name: the column's.
       role: what the configuration uses the column for.
-      null_words: texts that mean missing.
 
     Returns:
       Why a run would refuse the column; None when these rows give no reason.
@@ -58,16 +58,17 @@ def mismatch(column: pa.ChunkedArray, role: Role, null_words: Sequence[str]) -> 
         hint = "write one number or one text per row into this column"
         return Mismatch(f"a column of the type {kind} can't be used as an input", None, hint)
     if role in NUMBERS:
-        return _first_text(_texts(column), frozenset(null_words), is_label=role == "target")
+        return _first_text(_texts(column), name, is_label=role == "target")
     return None
 
 
-def _first_text(cells: Sequence[str | None], null_words: frozenset[str], *, is_label: bool) -> Mismatch | None:
+def _first_text(cells: Sequence[str | None], name: str, *, is_label: bool) -> Mismatch | None:
     for row, cell in enumerate(cells, 1):
-        if cell and cell not in null_words and not _is_number(cell):
+        if cell and not _is_number(cell):
             hint = "name the column with the numbers to predict, or another task"
             if not is_label:
-                hint = "declare the column as categorical, or add the word to data.csv.null_values if it means missing"
+                hint = "declare the column as categorical, or, if the word means missing, name it in "
+                hint += f"data.columns.{name}.null_values"
             return Mismatch(f"must be a number, but row {row} is not", cell, hint)
     return None
 

@@ -23,6 +23,7 @@ from components.example_gen.sources import resolve_spans
 from pipeline.preflight.first_rows import Mismatch
 from pipeline.preflight.table_files import TableReader, source_files, table_format
 from preprocessing.errors import UserError
+from preprocessing.missing import is_missing
 from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
@@ -147,6 +148,11 @@ def _check_parquet(files: Sequence[Path]) -> None:
     seen: dict[str, tuple[str, Path]] = {}
     for file in files:
         for field in pq.read_schema(file):
+            if not field.name:
+                raise UserError(
+                    f"{file}: a column without a name, which reader: tfx would make a feature",
+                    hint=f"give every column a name, or {_ARROW}",
+                )
             kind = _parquet_kind(field.type)
             if kind is None:
                 raise UserError(
@@ -176,14 +182,14 @@ def _parquet_kind(kind: pa.DataType) -> str | None:
 
 
 def stock_mismatch(
-    column: pa.ChunkedArray, role: Role, null_words: Sequence[str] | None, date_format: str | None
+    column: pa.ChunkedArray, role: Role, words: Sequence[str] | None, date_format: str | None
 ) -> Mismatch | None:
     """What TFX's reader would misread in a column's first values.
 
     Args:
-      column: the values of the first rows.
+      column: the values of the first rows, as they are written.
       role: what the configuration uses the column for.
-      null_words: the cells of CSV that mean missing; None for Parquet.
+      words: of CSV, those that mean missing; None for Parquet.
       date_format: of a date column.
 
     Returns:
@@ -194,9 +200,9 @@ def stock_mismatch(
         return Mismatch(
             f"row {row} has no label; reader: tfx keeps such rows", None, f"fill or remove them, or {_ARROW}"
         )
-    if null_words is None:
+    if words is None:
         return _parquet_mismatch(column.type, cells, role)
-    return _csv_mismatch([(row, cell) for row, cell in _rows(cells) if cell], role, null_words, date_format)
+    return _csv_mismatch([(row, cell) for row, cell in _rows(cells) if cell], role, words, date_format)
 
 
 def _rows(cells: Sequence[Any]) -> Iterator[tuple[int, Any]]:
@@ -217,10 +223,10 @@ def _parquet_mismatch(kind: pa.DataType, cells: Sequence[Any], role: Role) -> Mi
 
 
 def _csv_mismatch(
-    cells: Sequence[tuple[int, str]], role: Role, null_words: Sequence[str], date_format: str | None
+    cells: Sequence[tuple[int, str]], role: Role, words: Sequence[str], date_format: str | None
 ) -> Mismatch | None:
     for row, cell in cells:
-        if cell in null_words:
+        if is_missing(cell, words):
             message = f"row {row} holds a word for missing, which reader: tfx reads as a value"
             return Mismatch(message, cell, f"leave such cells empty, or {_ARROW}")
     if not cells:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import Role, resolve_types, schema_types
+from components.example_gen.columns.use import RESERVED, Role, resolve_types, schema_types, why_reserved
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
@@ -44,15 +44,33 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
     """
     if is_remote(config.data):
         return None
+    return check_profile(config, base, read_table(config, base))
+
+
+def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> TableFacts:
+    """Does what `check_table` does, of a table that was read already.
+
+    Args:
+      config: the configuration.
+      base: the folder that its relative paths start from.
+      table: what `read_table` found for this configuration, or for one with more features.
+
+    Raises:
+      UserError: as `check_table`.
+    """
     used = roles(config)
     schema = None if config.data.schema_file is None else base / Path(config.data.schema_file).expanduser()
     declared = schema_types(schema)
-    table = _read(config, base, used)
     label = config.features.label
     unreadable = _check(table, config, used, declared)
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
     unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
+    if stock and RESERVED in left_out:
+        raise UserError(
+            f"column {RESERVED!r}: {why_reserved()}; reader: tfx leaves no column out",
+            hint="rename the column in the table, or set data.reader: arrow",
+        )
     if stock and unlabelled:
         raise UserError(
             f"{unlabelled} rows have no label ({label.column!r}); reader: tfx keeps such rows",
@@ -62,8 +80,10 @@ def check_table(config: PipelineConfig, base: Path) -> TableFacts | None:
         types=types,
         warnings=(
             *rules.empty_files(table),
+            *rules.nameless((profile.file, profile.names) for profile in table.files),
             *unreadable,
             *rules.rare_classes(table, label),
+            *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
         ),
@@ -85,7 +105,17 @@ def _check(
     return tuple(rules.check_patterns(table, used))
 
 
-def _read(config: PipelineConfig, base: Path, used: Mapping[str, Role]) -> TableProfile:
+def read_table(config: PipelineConfig, base: Path) -> TableProfile:
+    """Reads every file of a table on this machine once, streaming.
+
+    Args:
+      config: the configuration.
+      base: the folder that its relative paths start from.
+
+    Raises:
+      UserError: a file can't be read, lacks a column that the configuration names, or has others than the first.
+    """
+    used = roles(config)
     files = table_files(config.data, base)
     reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
     first: tuple[Path, list[str]] | None = None

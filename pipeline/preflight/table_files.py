@@ -13,6 +13,7 @@ from components.example_gen.config import DataConfig, Format
 from components.example_gen.formats import registry
 from components.example_gen.sources import list_files, resolve_spans
 from preprocessing.errors import UserError
+from preprocessing.missing import MissingWords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,9 +39,9 @@ class TableReader:
         return registry.reader(self.format, self.data)
 
     @property
-    def null_words(self) -> tuple[str, ...] | None:
-        """The cells of CSV that mean missing; None for formats that have types of their own."""
-        return self.data.csv.null_values if self.format == "csv" else None
+    def missing(self) -> MissingWords:
+        """The words that mean missing, by column."""
+        return self.data.missing(self.format)
 
     def columns(self, file: Path) -> list[str]:
         """The column names of one file, in order.
@@ -66,8 +67,13 @@ class TableReader:
                     raise self.refused(min(rows.bad, key=lambda row: row.place))
                 yield rows
 
-    def sample(self, file: Path, rows: int) -> pa.Table:
-        """The first rows of one file, every column as it stands; bad rows are left out.
+    def sample(self, file: Path, rows: int, *, as_written: bool = False) -> pa.Table:
+        """The first rows of one file, every column that has a name; bad rows are left out.
+
+        Args:
+          file: the file.
+          rows: so many at most.
+          as_written: gives the cells as they stand in the file, and not as they are meant.
 
         Raises:
           UserError: as `rows`.
@@ -77,7 +83,7 @@ class TableReader:
         taken: list[pa.RecordBatch] = []
         missing = rows
         for part in self.rows(file):
-            taken.append(part.batch.slice(0, missing))
+            taken.append((part.as_written if as_written else part.batch).slice(0, missing))
             missing -= taken[-1].num_rows
             if missing <= 0:
                 break
@@ -99,9 +105,11 @@ class TableReader:
 
 
 def _as_table(batch: pa.RecordBatch) -> pa.Table:
+    """The columns that have a name: there may be several that have none."""
     import pyarrow as pa
 
-    return pa.Table.from_batches([batch])
+    named = [position for position, name in enumerate(batch.schema.names) if name]
+    return pa.Table.from_batches([batch]).select(named)
 
 
 def is_remote(data: DataConfig) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
-from components.example_gen.columns.facts import ColumnFacts, Present
+from components.example_gen.columns.facts import ColumnFacts
 from components.example_gen.columns.use import Role
 from pipeline.preflight.table_files import TableReader
+from preprocessing.missing import bare_text, missing_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,11 +30,13 @@ class Watch:
       counted: columns whose values are counted, for labels with classes.
       ranged: columns whose smallest and largest numbers are wanted.
       patterns: by column, the RE2 pattern that its texts are expected to match in full.
+      words: texts of any column whose rows are counted, blanks around them aside.
     """
 
     counted: frozenset[str] = frozenset()
     ranged: frozenset[str] = frozenset()
     patterns: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -41,34 +44,33 @@ class ColumnProfile(ColumnFacts):
     """What one column of one file (or of several, merged) holds: the facts, and what a preflight also looks at.
 
     Attributes:
-      null_words: whether there are cells such as "NA" that mean missing.
+      words: rows by word, of those that are watched for.
       minimum, maximum: of the numbers, where wanted; NaN and text left out.
       counts: rows by value as text, where wanted; incomplete beyond `MAX_CLASSES` values.
       unmatched: present rows that do not match the expected pattern, and the first of those texts.
     """
 
-    null_words: bool = False
+    words: Counter[str] = field(default_factory=Counter)
     minimum: float | None = None
     maximum: float | None = None
     counts: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
     first_unmatched: str | None = None
 
-    def look(self, array: pa.Array, name: str, watch: Watch, null_words: tuple[str, ...] | None) -> None:
+    def look(self, array: pa.Array, name: str, watch: Watch, *, untyped: bool) -> None:
         """Adds some rows of the column of this name."""
-        present = self.add(array, null_words)
+        present = self.add(array, untyped=untyped)
         if present is None:
             return
-        self.null_words = self.null_words or present.null_words
         if present.counts is None:
             self._look_at_numbers(present.values, name, watch)
         else:
-            self._look_at_texts(present, name, watch)
+            self._look_at_texts(present.values, present.counts, name, watch)
 
     def join(self, other: ColumnProfile) -> None:
         """Adds what the same column holds in another file."""
         self.merge(other)
-        self.null_words = self.null_words or other.null_words
+        self.words.update(other.words)
         self._widen(other.minimum, other.maximum)
         self.counts.update(other.counts)
         self.unmatched += other.unmatched
@@ -80,13 +82,17 @@ class ColumnProfile(ColumnFacts):
         if high is not None and (self.maximum is None or high > self.maximum):
             self.maximum = high
 
-    def _look_at_texts(self, present: Present, name: str, watch: Watch) -> None:
+    def _look_at_texts(self, values: pa.Array, counts: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        self._count(present.values, present.counts, name, watch)
+        self._count(values, counts, name, watch)
+        if watch.words:
+            found = missing_cells(values, watch.words)
+            for word, rows in zip(values.filter(found).to_pylist(), counts.filter(found).to_pylist(), strict=True):
+                self.words[bare_text(word)] += rows
         if name in watch.ranged:
-            numbers = pc.utf8_trim_whitespace(present.values.filter(is_number(present.values)))
+            numbers = pc.utf8_trim_whitespace(values.filter(is_number(values)))
             self._widen(*_range(pc.cast(numbers, pa.float64())))
 
     def _look_at_numbers(self, numbers: pa.Array, name: str, watch: Watch) -> None:
@@ -210,7 +216,7 @@ def profile_file(file: Path, reader: TableReader, watch: Watch) -> FileProfile:
             if name:
                 # A column that begins late (JSON Lines) was missing so far.
                 profile = columns.setdefault(name, ColumnProfile())
-                profile.look(array, name, watch, reader.null_words)
+                profile.look(array, name, watch, untyped=part.untyped)
         rows += part.batch.num_rows
     for profile in columns.values():
         profile.missing += rows - profile.rows
@@ -229,7 +235,6 @@ def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str]
       column: the column to look in.
       wrong: tells from a cell's text, "" for a missing one, whether it is wrong.
     """
-    words = frozenset(reader.null_words or ())
     for part in reader.rows(file):
         position = part.batch.schema.get_field_index(column)
         if position < 0:
@@ -237,7 +242,7 @@ def place_of(file: Path, reader: TableReader, column: str, wrong: Callable[[str]
         else:
             cells = _cells(part.batch.column(position))
         for row, cell in cells:
-            if wrong("" if cell in words else cell):
+            if wrong(cell):
                 return reader.place(str(file), int(part.places[row])), cell
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import eq
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, TablePr
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
-from preprocessing.text import listed, sentences
+from preprocessing.text import counted, listed, sentences
 
 MIN_ROWS = 10
 """A table with fewer rows can't be split into train, eval and test."""
@@ -41,13 +41,13 @@ def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> N
 
 
 def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> None:
-    """Two files of a table must have the same columns, in any order.
+    """Two files of a table must have the same columns, in any order; those without a name don't count.
 
     Raises:
       UserError: they have not.
     """
-    lacking = [name for name in first[1] if name not in other[1]]
-    extra = [name for name in other[1] if name not in first[1]]
+    lacking = [name for name in first[1] if name and name not in other[1]]
+    extra = [name for name in other[1] if name and name not in first[1]]
     if lacking or extra:
         differences = [f"it lacks {listed(lacking, form=repr)}"] if lacking else []
         differences += [f"it also has {listed(extra, form=repr)}"] if extra else []
@@ -130,7 +130,7 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
             hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
-            "means missing, add it to data.csv.null_values",
+            f"means missing, name it in data.columns.{name}.null_values",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:
@@ -275,6 +275,32 @@ def check_patterns(table: TableProfile, used: Mapping[str, Role]) -> Iterator[st
             f"column {name!r}: {column.unmatched} of {column.present} values are not {what} and count as missing, "
             f"the first is {cell!r} ({place})"
         )
+
+
+def leading_zeros(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
+    """Yields a warning for every column of numbers that look like codes."""
+    for name, role in used.items():
+        if role in NUMBERS and table.column(name).cells.leading_zeros:
+            yield (
+                f"column {name!r} is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become "
+                "one; declare it under categorical if these are codes"
+            )
+
+
+def nameless(files: Iterable[tuple[Path, Sequence[str]]]) -> Iterator[str]:
+    """Yields a warning where there are columns without a name, about the first file that has some.
+
+    Args:
+      files: each with its columns; the nameless ones are "".
+    """
+    for file, names in files:
+        places = [place for place, name in enumerate(names, 1) if not name]
+        if places:
+            yield (
+                f"{file}: {counted(len(places), 'column')} without a name left out "
+                f"(number {listed(places, 10)} of {len(names)}): name what you want to use"
+            )
+            return
 
 
 def empty_files(table: TableProfile) -> Iterator[str]:

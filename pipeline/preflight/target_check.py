@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 
 from components.example_gen.config import SqlOptions
+from components.example_gen.sources import source_format
 from pipeline.code.fingerprint import OUR_PACKAGES
 from pipeline.code.importable import why_not_importable
 from pipeline.config.explain import explain
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight.target_values import TargetFields, value_problems
@@ -49,6 +51,30 @@ def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
             f"{loaded.path.name}: targets.{name} is missing; {have}", hint=f"add targets.{name} with {needed}"
         )
     return target
+
+
+def with_format(adapted: PipelineConfig, loaded: LoadedConfig) -> PipelineConfig:
+    """The configuration with the format of its table, where the names on the target don't tell it.
+
+    Those on this machine do: it is the same table.
+
+    Args:
+      adapted: the configuration as `on_target` gives it.
+      loaded: the configuration of this machine.
+
+    Raises:
+      UserError: they don't tell it either.
+    """
+    base = str(loaded.base)
+    try:
+        source_format(adapted.data, base)
+    except UserError as error:
+        try:
+            found = source_format(loaded.config.data, base)
+        except UserError:
+            raise error from None
+        return adapted.model_copy(update={"data": adapted.data.model_copy(update={"format": found})})
+    return adapted
 
 
 def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
@@ -138,6 +164,10 @@ class _Checks:
         for split, source in adapted.data.sources().items():
             place = self._at("data_path") if split == "all" else self._at("data_inputs", split)
             yield from self._readable(place, source)
+        try:
+            with_format(adapted, self._fields.loaded)
+        except UserError as error:
+            yield self._problem(error.field, error.message, hint=error.hint)
         if adapted.data.sql is not None:
             yield from self._database(adapted.data.sql)
         if adapted.data_gate.serving.sample is not None:

@@ -6,21 +6,22 @@ are read. What only the whole table can tell is found when a run reads it.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from components.example_gen.columns.use import NUMBERS, schema_types
+from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS, Format
-from components.example_gen.sources import resolve_spans
+from components.example_gen.sources import resolve_spans, source_format
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief, shown
 from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
-from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_format
+from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_files, table_format
+from pipeline.preflight.table_rules import nameless
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
 from preprocessing.nearest import nearest
@@ -52,6 +53,16 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     return checks.found
 
 
+def notes(loaded: LoadedConfig) -> list[str]:
+    """What a user should know of a table whose configuration has no problem: what of it a run leaves out."""
+    data = loaded.config.data
+    if is_remote(data):
+        return []
+    files = [file for found in table_files(data, loaded.base).values() for file in found]
+    reader = TableReader(table_format(files, data), data.model_copy(update={"block_mb": 1}))
+    return list(nameless((Path(shown(file)), reader.columns(file)) for file in files[:MAX_FILES]))
+
+
 class _Checks:
     """Collects problems; each check goes on with what the ones before it left sound."""
 
@@ -61,7 +72,10 @@ class _Checks:
         self._config = loaded.config
 
     def names(self) -> None:
-        """Columns whose transformed names would collide."""
+        """Columns whose transformed names would collide, and the one that TFX has a use for."""
+        for field, name in self._named_columns():
+            if name == RESERVED:
+                self._report(field, why_reserved(), received=brief(name), hint="rename the column in the table")
         try:
             planned_inputs(self._config.features)
         except UserError as error:
@@ -119,6 +133,9 @@ class _Checks:
         declared = self._tried(field, lambda: schema_types(Path(shown(path))))
         if declared is None:
             return
+        if RESERVED in declared:
+            hint = "take it out of the schema, or rename the column in the table"
+            self._report(field, f"declares {RESERVED!r}: {why_reserved()}", received=brief(shown(path)), hint=hint)
         message = f"the schema {shown(path)} has no such column"
         self._known_columns(declared, message, hint="correct the name, or declare the column in the schema")
         for column, role in roles(self._config).items():
@@ -130,6 +147,7 @@ class _Checks:
         """The table's files, columns and first rows; nothing of one that is in a database or behind a URL."""
         data = self._config.data
         if is_remote(data):
+            self._tried(("data", "format"), lambda: source_format(data, str(self._loaded.base)))
             return
         place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
         spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
@@ -182,9 +200,9 @@ class _Checks:
     def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
         """The columns of a table's first file; an error when those of the others are not the same."""
         reader = TableReader(fmt, self._config.data)
-        columns = reader.columns(files[0])
+        columns = _named(reader, files[0])
         for file in files[1:MAX_FILES]:
-            names = reader.columns(file)
+            names = _named(reader, file)
             if set(names) != set(columns):
                 difference = _difference(columns, names)
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
@@ -207,9 +225,8 @@ class _Checks:
                 return False
         return True
 
-    def _known_columns(self, columns: Iterable[str], message: str, hint: str) -> bool:
+    def _known_columns(self, columns: Collection[str], message: str, hint: str) -> bool:
         """Reports every column that the configuration names and that is not among these."""
-        columns = [column for column in columns if column]
         unknown = [(field, name) for field, name in self._named_columns() if name not in columns]
         for field, name in unknown:
             close = nearest(name, columns)
@@ -226,6 +243,8 @@ class _Checks:
             yield ("features", "weight"), features.weight
         for place, column in self._config.data.split_columns().items():
             yield ("data", *place), column
+        for column in self._config.data.columns:
+            yield ("data", "columns", column), column
         for position, columns in enumerate(self._config.evaluate.slices):
             for item, column in enumerate(columns):
                 yield ("evaluate", "slices", position, item), column
@@ -247,12 +266,15 @@ class _Checks:
     def _kinds(self, file: Path, reader: TableReader, rows: "pa.Table") -> None:
         """Compares the first values of each column with what the column is used for."""
         formats = date_formats(self._config.features)
+        stock = self._config.data.reader == "tfx"
+        written = reader.sample(file, FIRST_ROWS, as_written=True) if stock else rows
         for column, role in roles(self._config).items():
             if column not in rows.column_names:
                 continue  # JSON Lines and TFRecord: it may begin later
-            reason = mismatch(rows.column(column), role, reader.null_words or ())
-            if reason is None and self._config.data.reader == "tfx":
-                reason = stock_mismatch(rows.column(column), role, reader.null_words, formats.get(column))
+            reason = mismatch(rows.column(column), column, role)
+            if reason is None and stock:
+                words = reader.missing.of(column) if reader.format == "csv" else None
+                reason = stock_mismatch(written.column(column), role, words, formats.get(column))
             # A single cell that is wrong is a bad row, which is no error where those are skipped.
             if reason is not None and (reason.value is None or self._config.data.on_bad_row == "fail"):
                 message = f"{column!r}: {reason.message} (in {shown(file)})"
@@ -275,6 +297,11 @@ class _Checks:
         except UserError as error:
             self._mistake(field, error, hint)
             return None
+
+
+def _named(reader: TableReader, file: Path) -> list[str]:
+    """The columns of a file that have a name: the others are left out."""
+    return list(filter(None, reader.columns(file)))
 
 
 def _difference(columns: Sequence[str], others: Sequence[str]) -> str:

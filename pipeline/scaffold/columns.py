@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates
+from components.example_gen.columns.use import RESERVED, why_reserved
+from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
 from pipeline.scaffold.survey import Column, Survey
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _QUANTITY_WORDS = frozenset(
     {"year", "count", "num", "number", "size", "age", "score", "rating", "amount", "price", "days", "hours", "total"}
     | {"sum", "avg", "mean", "rate", "length", "width", "height", "weight"}
 )
-_NUMBER_IN_WORDS = re.compile(r"[-+(]?\s*(?:[^\w\s.,]|[A-Z]{3}\s)?\s*(?!0\d)\d[\d.,' ]*\D{0,5}")
-_NUMBER_PARTS = re.compile(r"[\d.,'\s+-]+")
-_PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _UNIQUE = 0.9
 _REPEATS_TO_LEARN_FROM = 0.5
 _MIN_ROWS_FOR_UNIQUENESS = 20
@@ -45,6 +42,11 @@ _SKEWED = 2.0
 _INDICATOR_SHARE = 0.01
 _CODES = 50
 """Integers whose name says that they are codes, and that have at most this many values, are categories."""
+_EXACT_FLOAT32 = 2**24
+_EXACT_FLOAT64 = 2**53
+"""Beyond these, neighbouring whole numbers become one."""
+_MOST_LOST = 0.01
+"""The share of its different values that a column of large whole numbers may lose and still be one of quantities."""
 _LEAK = 0.999
 _MIN_ROWS_PER_VALUE = 5
 
@@ -90,6 +92,8 @@ def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None
 
     if column.profile.present == 0 or column.distinct == 0:
         return out("it is empty")
+    if column.name == RESERVED:
+        return out(why_reserved())
     if column.distinct == 1 and column.profile.missing == 0:
         return out(f"it is {next(iter(column.counts))[:40]!r} in every row")
     if _same_as(column, target):
@@ -98,7 +102,7 @@ def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None
             f"{column.name!r} is left out: it says the same as the label, in every row",
         )
     enough = survey.rows >= _MIN_ROWS_FOR_UNIQUENESS
-    if enough and column.is_number and column.profile.cells.integers:
+    if enough and column.is_number and column.profile.cells.whole:
         if _is_row_number(column):
             return out("it numbers the rows")
         if column.words & _ID_WORDS and column.uniqueness > _REPEATS_TO_LEARN_FROM:
@@ -120,25 +124,50 @@ def _feature(column: Column, survey: Survey) -> Decision:
         return Decision(column.name, "datetime", reason, settings, warning)
     if _is_boolean(column):
         settings = {"indicator": True} if column.missing_share > _INDICATOR_SHARE else {}
+        if not {value.lower() for value in column.counts} <= _TRUE | _FALSE:  # 1.0 and 0.0
+            settings["true_values"] = sorted(value for value in column.counts if float(value))
+            settings["false_values"] = sorted(value for value in column.counts if not float(value))
         return Decision(column.name, "boolean", "yes or no", settings)
     if column.is_number and column.distinct > 1 and not _is_code(column):
-        return _number(column)
+        return _number(column, survey)
     return _text(column, survey)
 
 
 def _is_boolean(column: Column) -> bool:
     values = {value.lower() for value in column.counts}
+    if column.is_number and column.profile.cells.whole and column.distinct <= len(_TRUE | _FALSE):
+        values = {str(int(float(value))) for value in values}
     return column.is_boolean or (bool(values & _TRUE) and bool(values & _FALSE) and values <= _TRUE | _FALSE)
 
 
 def _is_code(column: Column) -> bool:
-    """Whether integers are names of things, by the column's name: nothing else tells a code from a count."""
-    if not column.profile.cells.integers or column.distinct <= 2 or column.words & _QUANTITY_WORDS:
+    """Whether integers are names of things.
+
+    By the column's name, as nothing else tells a code from a count; or because a model could not tell them apart.
+    """
+    if not column.profile.cells.whole or column.distinct <= 2:
+        return False
+    if _collapses(column):
+        return True
+    if column.words & _QUANTITY_WORDS:
         return False
     return bool(column.words & _ID_WORDS) or (bool(column.words & _CODE_WORDS) and column.distinct <= _CODES)
 
 
-def _number(column: Column) -> Decision:
+def _collapses(column: Column) -> bool:
+    """Whether many different whole numbers would become one float32, which has 24 bits for them, or one float64."""
+    import numpy as np
+
+    large = {value for value in column.counts if abs(float(value)) > _EXACT_FLOAT32}
+    if not large:
+        return False
+    if any(abs(float(value)) > _EXACT_FLOAT64 for value in large):
+        return True
+    left = len(set(np.array([float(value) for value in large], np.float32).tolist()))
+    return left < (1 - _MOST_LOST) * len(large)
+
+
+def _number(column: Column, survey: Survey) -> Decision:
     import numpy as np
 
     values = column.numbers
@@ -156,7 +185,11 @@ def _number(column: Column) -> Decision:
         else:
             reasons.append("seldom missing")
         settings["missing"] = missing
-    return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings)
+    doubt, warning = survey.readings.doubts.get(column.name), ""
+    if doubt is not None:
+        other = f'data.columns.{column.name}: {{decimal: ",", thousands: "."}} reads thousands'
+        warning = f"{column.name!r}: the points are taken for decimal points, though {doubt}; {other}"
+    return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings, warning)
 
 
 def _text(column: Column, survey: Survey) -> Decision:
@@ -169,15 +202,15 @@ def _text(column: Column, survey: Survey) -> Decision:
     def out(reason: str) -> Decision:
         return Decision(column.name, "left_out", reason)
 
-    slip = None if few else _slip_among_numbers(column)
-    if slip is not None:
-        reason = f"numbers, but also {slip!r}"
-        hint = "correct such cells, empty them, or name them in data.csv.null_values to use the column"
+    mixed = mixed_dates(column)
+    if mixed is not None:
+        reason = f"dates with the day first and with the month first: {mixed[0]!r}, {mixed[1]!r}"
+        hint = "write them in one way to use them"
         return Decision(column.name, "left_out", reason, warning=f"{column.name!r} is left out: {reason}; {hint}")
-    number = None if few else _number_in_words(column)
-    if number is not None:
-        warning = f"{column.name!r} is left out: numbers written as {number!r}; write them as 1234.5 to use them"
-        return Decision(column.name, "left_out", f"numbers written as {number!r}", warning=warning)
+    unclear = survey.readings.unclear.get(column.name)
+    hint = "" if unclear is None else f"{unclear.reason}; {unclear.hint.replace('COLUMN', column.name)}"
+    if unclear is not None and not few:
+        return Decision(column.name, "left_out", unclear.reason, warning=f"{column.name!r} is left out: {hint}")
     if not few and looks_like_unreadable_dates(column):
         warning = f"{column.name!r} is left out: dates written as {values[0]!r}; write them as YYYY-MM-DD to use them"
         return Decision(column.name, "left_out", f"dates written as {values[0]!r}", warning=warning)
@@ -187,12 +220,19 @@ def _text(column: Column, survey: Survey) -> Decision:
         return out("almost every row has a value of its own, as a name or an identifier has")
     if enough and column.uniqueness > _REPEATS_TO_LEARN_FROM:
         return out("most rows have a value of their own; too few repeat to learn from")
-    return _category(column, survey)
+    decision = _category(column, survey)
+    if unclear is not None:
+        return replace(decision, warning=f"{column.name!r} is taken as categories: {hint}")
+    return decision
 
 
 def _category(column: Column, survey: Survey) -> Decision:
     distinct = column.distinct
     kind = "codes, whose order means nothing" if column.is_number else "text"
+    if column.is_number and _collapses(column):
+        kind = "codes: as numbers, several of them would be the same float32"
+    elif column.profile.cells.leading_zeros:
+        kind = "codes with leading zeros, which numbers don't keep"
     if distinct <= _VOCABULARY:
         return Decision(column.name, "categorical", f"{kind}, at most {_VOCABULARY} different values")
     if distinct > _HASHED or (survey.sampled and column.uniqueness > 0.2):
@@ -208,26 +248,6 @@ def _rounded(count: int) -> int:
     """Two significant digits, so that similar columns share a group."""
     digits = max(len(str(count)) - 2, 0)
     return round(count, -digits)
-
-
-def _slip_among_numbers(column: Column) -> str | None:
-    """The first value that is not a number, where nearly all the others are; None elsewhere."""
-    if column.profile.cells.leading_zeros or column.is_number:
-        return None
-    slips = [value for value in column.counts if not _PLAIN_NUMBER.fullmatch(value)]
-    return slips[0] if slips and len(slips) <= (1 - _UNIQUE) * column.distinct else None
-
-
-def _number_in_words(column: Column) -> str | None:
-    """A value, where the values are numbers with a unit, a currency or separators: `12 kg`, `$1,200.50`, `1,5`.
-
-    The words around the numbers must be the same ones throughout, unlike in `12A`, `14C`.
-    """
-    if column.profile.cells.leading_zeros or column.is_number:
-        return None
-    fitting = [value for value in column.counts if _NUMBER_IN_WORDS.fullmatch(value)]
-    units = {_NUMBER_PARTS.sub("", value) for value in fitting}
-    return fitting[0] if len(fitting) > _UNIQUE * column.distinct and len(units) <= 2 else None
 
 
 def skewness(values: NDArray[np.float64]) -> float:

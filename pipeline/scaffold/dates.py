@@ -21,12 +21,15 @@ _FORMATS = (
 )
 """Longest first, as text after the last directive is ignored. The American order stands before the other with
 slashes, after it with dashes: the more usual reading of a date that both fit."""
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2})?\b")
+_PADDED = re.compile(r"\b0\d")
 _DIRECTIVE = re.compile("%([YmdHMS])")
 _DIGITS = {"Y": r"(\d{4})"}
 _ENOUGH = 0.98
 _LOOKED_AT = 2000
 _HALF_DAY = re.compile(r"\b[AaPp]\.?[Mm]\b")
 _WORDY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
+_DAY_AND_MONTH = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}")
 _SHORT_YEAR = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _EPOCH = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH_WORDS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
@@ -58,15 +61,15 @@ def find_dates(column: Column) -> Dates | None:
     if column.is_number:
         return _from_numbers(column, values)
     half_day = _share(bool(_HALF_DAY.search(value)) for value in values) > 0
-    fitting = [
-        found for found in _FORMATS if not (half_day and "%H" in found) and _share(_readable(values, found)) >= _ENOUGH
-    ]
-    if not fitting:
+    shares = {found: _share(_readable(values, found)) for found in _FORMATS if not (half_day and "%H" in found)}
+    fitting = [found for found, share in shares.items() if share >= _ENOUGH]
+    if not fitting or (fitting[0] in _TIMES and not _are_times_of_day(values)):
         return None
-    chosen = fitting[0]
+    # A single 13/02 tells that the day comes first, however many 01/02 there are.
+    chosen = max(fitting[0], _swapped(fitting[0]), key=lambda found: shares.get(found, 0.0))
     notes = []
     swapped = _swapped(chosen)
-    if swapped != chosen and swapped in fitting:
+    if swapped != chosen and shares.get(swapped) == shares[chosen]:
         notes.append(f"every value also fits {swapped}: check which one is the month")
     if half_day:
         notes.append("the time of day is left out: AM and PM are not read")
@@ -80,6 +83,30 @@ def looks_like_unreadable_dates(column: Column) -> bool:
     wordy = (bool(_WORDY.search(value)) and bool(re.search(r"\d", value)) and len(value) < 40 for value in values)
     short = (bool(_SHORT_YEAR.match(value)) for value in values)
     return bool(values) and max(_share(wordy), _share(short)) >= _ENOUGH
+
+
+def mixed_dates(column: Column) -> tuple[str, str] | None:
+    """A date that has the day first and one that has the month first, where a column has both."""
+    values = list(itertools.islice(column.counts, _LOOKED_AT))
+    if not values or not _DAY_AND_MONTH.match(values[0]):
+        return None
+    for day_first in (found for found in _FORMATS if "%d" in found and found.index("%d") < found.find("%m")):
+        read = [(value, _read(value, day_first), _read(value, _swapped(day_first))) for value in values]
+        if _share(day is not None or month is not None for _, day, month in read) >= _ENOUGH:
+            only_day = next((value for value, day, month in read if day and not month), None)
+            only_month = next((value for value, day, month in read if month and not day), None)
+            if only_day is not None and only_month is not None:
+                return only_day, only_month
+    return None
+
+
+def _are_times_of_day(values: list[str]) -> bool:
+    """Whether values that fit a time of day are such: scores and ratios (`2:1`, `10:12`) fit it too.
+
+    A time has two digits for its minutes, and seldom is none of them below ten.
+    """
+    like_times = _share(bool(_TIME_OF_DAY.match(value)) for value in values) >= _ENOUGH
+    return like_times and any(_PADDED.search(value) for value in values)
 
 
 def _swapped(date_format: str) -> str:

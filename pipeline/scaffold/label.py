@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from components.example_gen.split_config import HashSplit
 from pipeline.preflight.table_profile import MAX_CLASSES
 from pipeline.scaffold.columns import skewness
+from pipeline.scaffold.readings import ROWS_PER_CLASS, few_classes
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.config import Task
 from preprocessing.errors import UserError
 from preprocessing.text import listed
 
-_FEW_CLASSES = 20
-_ROWS_PER_CLASS = 10
 _NEGATIVE = frozenset({"no", "n", "false", "f", "0", "negative", "neg", "absent", "benign", "healthy", "normal", "-1"})
 _POSITIVE = frozenset({"yes", "y", "true", "t", "1", "positive", "pos", "present", "malignant", "sick", "abnormal"})
 _SKEWED = 1.0
@@ -84,19 +83,26 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
     if column.is_temporal:
         raise UserError(f"the label {name!r} holds dates", hint="choose a column of classes or numbers as the label")
     if task is None:
-        task = _task(column, survey.label_counts)
+        task = _task(column, survey)
     notes = []
     if column.profile.missing:
         notes.append(f"{column.profile.missing} of {survey.rows} rows have no label ({name!r}): a run leaves them out")
     return _regression(column, notes) if task == "regression" else _classes(column, survey, task, notes)
 
 
-def _task(column: Column, counts: Counter[str]) -> Task:
+def _task(column: Column, survey: Survey) -> Task:
+    counts = survey.label_counts
     if len(counts) == 2:
         return "binary"
+    few = few_classes(counts, column.profile.present)
+    unclear = survey.readings.unclear.get(column.name)
+    if unclear is not None and not few:
+        raise UserError(
+            f"the label {column.name!r} holds {unclear.reason}",
+            hint=unclear.hint.replace("COLUMN", column.name) + "; for classes use --task multiclass",
+        )
     if not column.is_number:
         return "multiclass"
-    few = len(counts) <= _FEW_CLASSES and len(counts) * _ROWS_PER_CLASS <= column.profile.present
     return "multiclass" if column.profile.cells.integers and few else "regression"
 
 
@@ -114,12 +120,14 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
             hint="choose another label" + (", or use --task regression" if column.is_number else ""),
         )
     classes = _ordered(counts, task, column.is_number)
-    rare = [value for value in classes if counts[value] < _ROWS_PER_CLASS]
+    rare = [value for value in classes if counts[value] < ROWS_PER_CLASS]
     if rare:
         notes.append(
-            f"classes with fewer than {_ROWS_PER_CLASS} rows may be absent from a split: {listed(rare, 5, repr)}"
+            f"classes with fewer than {ROWS_PER_CLASS} rows may be absent from a split: {listed(rare, 5, repr)}"
         )
     reasons = [f"{len(counts)} different values"]
+    if column.is_number:
+        reasons.append("whole numbers, and so few, are classes; `lockgate init --task regression` predicts a number")
     if task == "binary":
         share = counts[classes[1]] / sum(counts.values())
         reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from components.artifacts.schema import SCHEMA_FILE
 from components.evaluator.config import SkillConfig
 from components.example_gen.config import CsvOptions
-from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.preflight.table_check import check_table
+from components.example_gen.split_config import TimeSplit
+from pipeline.preflight.table_rules import nameless
 from pipeline.scaffold.columns import Decision, decide_all
 from pipeline.scaffold.label import LabelProposal, propose_label
-from pipeline.scaffold.render import comment, feature_groups, mapping, quoted, scalar, schema_text, sequence
+from pipeline.scaffold.render import (
+    column_options,
+    comment,
+    feature_fields,
+    feature_groups,
+    mapping,
+    quoted,
+    scalar,
+    schema_text,
+    sequence,
+)
 from pipeline.scaffold.survey import Survey, survey
+from pipeline.scaffold.time_split import time_split
 from pipeline.scaffold.training import Training, is_wide, propose_training
+from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
+from preprocessing.text import one_line
 
-_CONFIG = "pipeline.yaml"
 _FEW_ROWS = 110
 """Of fewer rows a test split of a fifth can have fewer than ten, which the data gate asks for, by chance."""
 
@@ -45,6 +53,7 @@ class Proposal:
       label: what the label asks for.
       decisions: what becomes of every other column.
       training: model and training settings.
+      time_split: a split by time that works, for the user to choose; None where there is none.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Proposal:
     label: LabelProposal
     decisions: tuple[Decision, ...]
     training: Training
+    time_split: TimeSplit | None = None
 
     def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
         """The text of pipeline.yaml.
@@ -78,32 +88,33 @@ class Proposal:
         yield "root: output"
 
     def _data_section(self, data: str) -> Iterator[str]:
-        table, default = self.survey, CsvOptions()
+        read, default = self.survey.data, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
-            key: getattr(table.csv, key)
+            key: getattr(read.csv, key)
             for key in ("delimiter", "encoding")
-            if getattr(table.csv, key) != getattr(default, key)
+            if getattr(read.csv, key) != getattr(default, key)
         }
-        if csv or table.csv.null_values != default.null_values:
+        if csv or read.csv.null_values != default.null_values:
             yield "  csv:"
             yield from (f"    {key}: {scalar(value)}" for key, value in csv.items())
-        if table.csv.null_values != default.null_values:
-            for word, column in table.null_words.items():
-                yield comment(f"{quoted(word)} appears among the numbers of {quoted(column)}.", 4)
-            classes = [word for word in default.null_values if word not in table.csv.null_values]
-            if classes:
-                yield comment(f"Not {', '.join(map(quoted, classes))}: the label has it as a class.", 4)
-            yield f"    null_values: {sequence(table.csv.null_values, 18)}"
-        if any(decision.kind == "datetime" for decision in self.decisions):
-            column = next(decision.column for decision in self.decisions if decision.kind == "datetime")
-            yield comment(
-                "Rows go to a split by hash. If the model is to predict the future, split by time instead: "
-                f"`split: {{by: time, column: {quoted(column)}, train: 6, eval: 2, test: 2}}`.",
-                2,
-            )
+        if read.csv.null_values != default.null_values:
+            for each in self.survey.words:
+                for word in each.missing:
+                    if word in read.csv.null_values and word not in default.null_values:
+                        yield comment(f"{quoted(word)} appears among the numbers of {quoted(each.column)}.", 4)
+            yield f"    null_values: {sequence(read.csv.null_values, 18)}"
+        reasons = [(each.column, text) for each in self.survey.words for text in each.comments()]
+        reasons += [(name, f"{reading.reason}.") for name, reading in self.survey.readings.read.items()]
+        yield from column_options(read.columns, reasons)
+        if self.time_split is not None:
+            yield comment("Rows go to a split by hash. If the model is to predict the future, split by time:", 2)
+            # On one line, to be taken as it stands.
+            stated = self.time_split.model_dump(exclude_defaults=True).items()
+            split = {key: int(value) if isinstance(value, float) else value for key, value in stated}
+            yield f"  # split: {mapping(split)}"
         yield "  split: {train: 6, eval: 2, test: 2}"
 
     def _features_section(self) -> Iterator[str]:
@@ -167,9 +178,26 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label)
+    table = survey(data, label, task)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
+    trials = Trials()
+    while True:
+        draft = _draft(_slug(name), data, table, label, proposed, decisions)
+        try:
+            return _tried(draft, trials)
+        except RefusedColumnsError as refused:
+            decisions = tuple(_unless_refused(decision, refused.reasons) for decision in decisions)
+
+
+def _draft(
+    name: str, data: Path, table: Survey, label: str, proposed: LabelProposal, decisions: tuple[Decision, ...]
+) -> Proposal:
+    """A proposal that nothing has tried yet.
+
+    Raises:
+      UserError: no column is left to learn from.
+    """
     used = [decision for decision in decisions if decision.kind != "left_out"]
     if not used:
         reasons = "; ".join(f"{decision.column!r}: {decision.reason}" for decision in decisions)
@@ -177,14 +205,17 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
             f"{data}: no column is left to learn from: {reasons}",
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
         )
+    kept = {label, *(decision.column for decision in used)}
     rows = table.rows - table.columns[label].profile.missing
-    draft = Proposal(
-        name=_slug(name),
+    return Proposal(
+        name=name,
         data=data,
         schema="",
         notes=(
             *proposed.notes,
             *_width_notes(rows, used),
+            *(note for each in table.words if each.column in kept for note in each.notes()),
+            *(reading.note for name, reading in table.readings.read.items() if name in kept),
             *(note for each in decisions if (note := _note(each))),
         ),
         survey=table,
@@ -193,12 +224,39 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
         decisions=decisions,
         training=propose_training(rows, used),
     )
-    # The same look at the table that a run begins with: a proposal that it refuses must not be written.
-    facts = check_table(_parsed(draft.yaml_text(str(data))), data.parent)
-    if facts is None:
-        raise UserError(f"{data}: expected a table on this machine", hint="copy some of its files here")
+
+
+def _tried(draft: Proposal, trials: Trials) -> Proposal:
+    """The draft with its schema, and with what only a trial tells.
+
+    Raises:
+      RefusedColumnsError: a run would refuse some of its features.
+      UserError: a run would refuse it for another reason.
+    """
+    used = [decision for decision in draft.decisions if decision.kind != "left_out"]
     categories = [decision.column for decision in used if decision.kind in ("categorical", "boolean")]
-    return replace(draft, schema=schema_text(facts.types, table, label, categories))
+    trial = trials.tried(
+        draft.yaml_text(str(draft.data)),
+        feature_fields(draft.decisions),
+        lambda types: schema_text(types, draft.survey, draft.label_column, categories),
+    )
+    dates = [
+        (decision.column, decision.settings.get("format"))
+        for decision in used
+        if decision.kind == "datetime" and decision.settings.get("unit", "s") == "s"
+    ]
+    return replace(
+        draft,
+        schema=trial.schema,
+        notes=(*nameless((profile.file, profile.names) for profile in trial.table.files), *draft.notes),
+        time_split=time_split(dates, trial.table, trial.types, draft.label_column),
+    )
+
+
+def _unless_refused(decision: Decision, reasons: Mapping[str, str]) -> Decision:
+    if decision.column not in reasons:
+        return decision
+    return Decision(decision.column, "left_out", f"a run refuses it: {one_line(reasons[decision.column])}")
 
 
 def _width_notes(rows: int, used: list[Decision]) -> Iterator[str]:
@@ -223,9 +281,9 @@ def write(proposal: Proposal, folder: Path) -> Path:
       the path of pipeline.yaml.
 
     Raises:
-      UserError: one of the files is already there, or the folder can't be written.
+      UserError: one of the files is already there, the folder can't be written, or a pipeline there can't run.
     """
-    for name in (_CONFIG, SCHEMA_FILE):
+    for name in (CONFIG_FILE, SCHEMA_FILE):
         if (folder / name).exists():
             raise UserError(
                 f"{folder / name} is already there and is not overwritten",
@@ -236,24 +294,24 @@ def write(proposal: Proposal, folder: Path) -> Path:
         data = os.path.relpath(proposal.data, folder.resolve())
         text = proposal.yaml_text(data, _editor_schema(folder))
         write_whole(folder / SCHEMA_FILE, proposal.schema)
-        write_whole(folder / _CONFIG, text)
+        write_whole(folder / CONFIG_FILE, text)
     except OSError as error:
         raise UserError(
             f"{folder}: can't be written: {error.strerror or error}", hint="choose a folder that you may write to"
         ) from error
-    return folder / _CONFIG
+    try:
+        check_place(folder)
+    except UserError:
+        for name in (CONFIG_FILE, SCHEMA_FILE):
+            (folder / name).unlink()
+        raise
+    return folder / CONFIG_FILE
 
 
 def _slug(name: str) -> str:
     """A pipeline name: lower-case letters, digits and dashes, at most 63."""
     slug = re.sub(r"[^a-z0-9]+", "-", Path(name).name.lower()).strip("-")[:63].rstrip("-")
     return slug or "pipeline"
-
-
-def _parsed(text: str) -> PipelineConfig:
-    content: dict[str, Any] = yaml.safe_load(text)
-    del content["data"]["schema"]  # not written yet; its types come from this very configuration
-    return PipelineConfig.model_validate_json(json.dumps(content))
 
 
 def _editor_schema(folder: Path) -> str | None:

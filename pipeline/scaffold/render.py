@@ -11,11 +11,18 @@ import yaml
 
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import is_binary
+from components.example_gen.config import ColumnOptions
+from pipeline.config.problems import ConfigError
+from pipeline.config.yaml_tree import Origin, parse
 from pipeline.scaffold.columns import Decision, Kind
 from pipeline.scaffold.survey import Survey
+from preprocessing.errors import FieldPath
 
 _WIDTH = 110
-_KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
+KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
+"""The groups of the `features:` section, in order."""
+_TRUTH = frozenset("yYnN")
+"""What YAML 1.1 takes for true and false, and PyYAML for text."""
 _MAX_DOMAIN = 20
 _DOMAIN_MASS = 0.9
 _MIN_PRESENCE = 0.05
@@ -27,11 +34,30 @@ _SCHEMA_HEAD = f"""\
 
 
 def scalar(value: Any) -> str:
-    """A value in YAML, quoted where needed, on one line: it means the same inside a list and outside."""
-    # Only double quotes keep a line break on one line.
-    style = '"' if isinstance(value, str) and not value.isprintable() else None
+    """A value in YAML, quoted where needed, on one line: it means the same inside a list and outside.
+
+    Text is quoted wherever a reader could take it for something else: readers of YAML 1.1 and 1.2 differ in what is a
+    number (`1e3`, `0o17`, `12:30:45`) and in what is true (`yes`, `y`).
+    """
+    plain = _dumped(value, None)
+    if isinstance(value, str) and not (value.isprintable() and value not in _TRUTH and _read(plain) == value):
+        return _dumped(value, '"')
+    return plain
+
+
+def _dumped(value: Any, style: str | None) -> str:
+    """As PyYAML writes it, which quotes what YAML 1.1 takes for something else, the words of `_TRUTH` aside."""
     text = yaml.safe_dump([value], default_flow_style=True, default_style=style, allow_unicode=True, width=math.inf)
     return text.strip().removeprefix("[").removesuffix("]")
+
+
+def _read(text: str) -> Any:
+    """What our own reader of pipeline.yaml makes of a scalar; None where it refuses it."""
+    try:
+        [value] = parse(f"[{text}]", Origin(None)).plain()
+    except ConfigError:
+        return None
+    return value
 
 
 def sequence(values: Iterable[Any], indent: int) -> str:
@@ -69,22 +95,57 @@ def quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
+def column_options(options: Mapping[str, ColumnOptions], reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The section `data.columns`: how the texts of single columns are read.
+
+    Args:
+      options: by column.
+      reasons: columns, each with a reason for its options; some columns have several.
+    """
+    said = list(reasons)
+    if options:
+        yield "  columns:"
+    for name, each in options.items():
+        yield from (comment(f"{reason[0].upper()}{reason[1:]}", 4) for column, reason in said if column == name)
+        yield f"    {scalar(name)}:"
+        for key, value in each.model_dump(mode="json", exclude_defaults=True).items():
+            if isinstance(value, Mapping):
+                yield f"      {key}: {mapping({scalar(text): each for text, each in value.items()})}"
+            else:
+                yield f"      {key}: {sequence(value, 8 + len(key)) if isinstance(value, list) else scalar(value)}"
+
+
 def feature_groups(decisions: Iterable[Decision]) -> Iterator[str]:
     """The groups of the `features:` section: columns of one kind and the same settings stand together."""
-    kept = list(decisions)
-    for kind in _KINDS:
-        groups: dict[str, list[Decision]] = {}
-        for decision in kept:
-            if decision.kind == kind:
-                groups.setdefault(json.dumps(decision.settings, sort_keys=True), []).append(decision)
-        if groups:
-            yield f"  {kind}:"
-        for members in groups.values():
+    for kind, groups in _grouped(decisions):
+        yield f"  {kind}:"
+        for members in groups:
             for reason in dict.fromkeys(member.reason for member in members):
                 yield comment(reason[0].upper() + reason[1:] + ".", 4)
             yield f"    - columns: {sequence((member.column for member in members), 17)}"
             for key, value in members[0].settings.items():
                 yield f"      {key}: {_inline(value)}"
+
+
+def feature_fields(decisions: Iterable[Decision]) -> dict[FieldPath, str]:
+    """The columns of the `features:` section, by the field that names each: `features`, `numeric`, 0, `columns`, 2."""
+    return {
+        ("features", kind, position, "columns", item): member.column
+        for kind, groups in _grouped(decisions)
+        for position, members in enumerate(groups)
+        for item, member in enumerate(members)
+    }
+
+
+def _grouped(decisions: Iterable[Decision]) -> Iterator[tuple[Kind, list[list[Decision]]]]:
+    kept = list(decisions)
+    for kind in KINDS:
+        groups: dict[str, list[Decision]] = {}
+        for decision in kept:
+            if decision.kind == kind:
+                groups.setdefault(json.dumps(decision.settings, sort_keys=True), []).append(decision)
+        if groups:
+            yield kind, list(groups.values())
 
 
 def schema_text(types: Mapping[str, FeatureType], survey: Survey, label: str, categories: Iterable[str]) -> str:

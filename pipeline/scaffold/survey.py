@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,10 @@ from components.example_gen.config import CsvOptions, DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
+from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.sniff import sniff
+from pipeline.scaffold.words import AMONG_NUMBERS, USUAL, ColumnWords, configured, decide_words
+from preprocessing.config import Task
 from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,10 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLE_ROWS = 100_000
-_NULL_WORDS = frozenset(
-    {"-", "--", ".", "..", "#N/A", "#NA", "<NA>", "NaT", "nil", "missing", "unknown", "not available"}
-)
-_MIN_NUMBER_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Column:
     def is_number(self) -> bool:
         """Whether every present value is a number, and the column is not one of codes with leading zeros."""
         cells = self.profile.cells
-        return cells.kind == "number" and not (cells.leading_zeros and all("." not in cell for cell in self.counts))
+        return cells.kind == "number" and not cells.leading_zeros
 
     @property
     def is_boolean(self) -> bool:
@@ -115,32 +114,37 @@ class Survey:
     Attributes:
       files: its files.
       format: their format.
-      csv: how CSV text is read.
+      data: how they are read, its words for missing above all.
       rows: all data rows.
       columns: by name, in the file's order.
       unsupported: columns of types that can't become features, with the type.
       label_counts: all rows by the label's value.
       sampled: whether `cells` hold a part of the rows only.
-      null_words: words that were found to mean missing, beside the usual ones, and where.
+      words: what was decided of words such as NA, by column.
+      readings: how the texts of single columns are read.
     """
 
     files: tuple[Path, ...]
     format: Format
-    csv: CsvOptions
+    data: DataConfig
     rows: int
     columns: Mapping[str, Column]
     unsupported: Mapping[str, str]
     label_counts: Counter[str]
     sampled: bool
-    null_words: Mapping[str, str]
+    words: tuple[ColumnWords, ...]
+    readings: Readings
 
 
-def survey(data: Path, label: str) -> Survey:
+def survey(data: Path, label: str, task: Task | None = None) -> Survey:
     """Reads the table twice: all of it for the kinds, then a sample spread evenly over it.
+
+    Both again where the sample shows columns that need settings of their own.
 
     Args:
       data: a file, a folder or a glob.
       label: the column to predict.
+      task: the task that the user wants; None takes it from the values.
 
     Raises:
       UserError: the table can't be read, or has no such column.
@@ -149,29 +153,42 @@ def survey(data: Path, label: str) -> Survey:
     (files,) = table_files(config, Path()).values()
     fmt = table_format(files, config)
     csv = sniff(files[0]) if fmt == "csv" else CsvOptions()
-    table = _profiled(files, fmt, csv, data, label)
+    # At first as it is written: which words mean missing, the other cells of a column tell.
+    config = config.model_copy(update={"csv": csv.model_copy(update={"null_values": ()})})
+    table = _profiled(files, TableReader(fmt, config), label)
     if (kind := table.unsupported(label, "class")) is not None:
         raise UserError(
             f"the label {label!r} is of type {kind}",
             hint="choose a column of classes or numbers",
         )
-    found = _null_words(table, label)
-    kept = _label_null_words(table, csv, label)
-    if found or kept != csv.null_values:
-        csv = csv.model_copy(update={"null_values": (*kept, *found)})
-        table = _profiled(files, fmt, csv, data, label)
-    rows = table.rows("all")
+    found = decide_words(table, label)
+    config = configured(config, fmt, found)
+    if found:
+        table = _profiled(files, TableReader(fmt, config), label)
+    columns, unsupported = _columns(files, table)
+    readings = find_readings(columns, label, task, {name: config.missing(fmt).of(name) for name in columns})
+    wrong = {*readings.read}
+    while wrong:
+        # The sample showed how the columns are written; all rows have to agree.
+        table = _profiled(files, TableReader(fmt, readings.configured(config)), label)
+        columns, unsupported = _columns(files, table)
+        wrong = {name for name in readings.read if not readings.holds(columns[name])}
+        readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
+    config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
+    return Survey(files, fmt, config, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+
+
+def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
+    """The columns that can become features, and the types of the others."""
     unsupported = {name: kind for name in table.names if (kind := table.unsupported(name, "category")) is not None}
-    cells = _sample(files, table.reader, rows, tuple(name for name in table.names if name not in unsupported))
-    columns = {name: Column(name, table.column(name), cells[name]) for name in table.names if name in cells}
-    counts = table.column(label).counts
-    return Survey(files, fmt, csv, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found)
+    wanted = tuple(name for name in table.names if name not in unsupported)
+    cells = _sample(files, table.reader, table.rows("all"), wanted)
+    return {name: Column(name, table.column(name), cells[name]) for name in wanted}, unsupported
 
 
-def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path, label: str) -> TableProfile:
-    reader = TableReader(fmt, DataConfig(path=str(data), csv=csv))
-    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}))
-    if fmt not in LOOSE:
+def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
+    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL, *AMONG_NUMBERS))
+    if reader.format not in LOOSE:
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
         for file in files[1:]:
@@ -181,58 +198,12 @@ def _profiled(files: tuple[Path, ...], fmt: Format, csv: CsvOptions, data: Path,
     return table
 
 
-def _null_words(table: TableProfile, label: str) -> dict[str, str]:
-    """Words such as "-" that stand in for missing numbers, with the column in which each was found."""
-    found: dict[str, str] = {}
-    if table.reader.format != "csv":
-        return found
-    for name in table.names:
-        if name == label or table.column(name).cells.kind != "mixed":
-            continue
-        # One look at the first file is enough for a proposal.
-        counts = Counter[str]()
-        for rows in table.reader.rows(table.files[0].file, {name: "string"}):
-            counts.update(_present(rows.batch.column(name), table.reader.null_words or ()))
-        words = {value: count for value, count in counts.items() if not re.search(r"\d", value)}
-        numbers = sum(counts.values()) - sum(words.values())
-        if numbers >= _MIN_NUMBER_SHARE * sum(counts.values()) and words.keys() <= _NULL_WORDS:
-            found |= dict.fromkeys(words, name)
-    return {word: name for word, name in found.items() if word not in table.column(label).counts}
-
-
-def _label_null_words(table: TableProfile, csv: CsvOptions, label: str) -> tuple[str, ...]:
-    """The words for missing, without those that are classes of the label.
-
-    "None" is a class more often than it is a missing label; so is any word without which one class is left.
-    """
-    if table.reader.format != "csv" or not table.column(label).null_words:
-        return csv.null_values
-    counts = Counter[str]()
-    as_written = csv.model_copy(update={"null_values": ("",)})
-    reader = TableReader("csv", table.reader.data.model_copy(update={"csv": as_written}))
-    for profile in table.files:
-        for rows in reader.rows(profile.file, {label: "string"}):
-            counts.update(_present(rows.batch.column(label), ("",)))
-    words = {word for word in csv.null_values if word in counts}
-    classes = words & {"None"}
-    if len(counts.keys() - words | classes) < 2:
-        classes = words
-    return tuple(word for word in csv.null_values if word not in classes)
-
-
-def _present(cells: pa.Array, null_words: Collection[str]) -> list[str]:
-    words = {"", *null_words}
-    return [cell for cell in cells.to_pylist() if cell is not None and cell not in words]
-
-
 def _sample(files: tuple[Path, ...], reader: TableReader, rows: int, wanted: tuple[str, ...]) -> dict[str, pa.Array]:
     """Every so manieth row of the table as text, "" for missing."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     step = max(1, -(-rows // SAMPLE_ROWS))
     taken: dict[str, list[pa.Array]] = {name: [] for name in wanted}
-    null_words = pa.array([*(reader.null_words or ())], pa.string())
     offset = 0
     for part in (part for file in files for part in reader.rows(file)):
         picked = pa.array(range(-offset % step, part.batch.num_rows, step), pa.int64())
@@ -243,7 +214,5 @@ def _sample(files: tuple[Path, ...], reader: TableReader, rows: int, wanted: tup
                 cells = pa.array([""] * len(picked), pa.string())
             else:
                 cells = first_as_text(part.batch.column(position).take(picked))
-            if len(null_words):
-                cells = pc.if_else(pc.is_in(cells, value_set=null_words), "", cells)
             taken[name].append(cells)
     return {name: pa.chunked_array(arrays, pa.string()).combine_chunks() for name, arrays in taken.items()}

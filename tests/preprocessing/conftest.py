@@ -16,7 +16,8 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from preprocessing.config import FeaturesConfig
-from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+from preprocessing.missing import MissingWords
+from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
 
 Row = dict[str, list[Any]]
 Outputs = dict[str, np.ndarray]
@@ -70,7 +71,7 @@ FEATURES: dict[str, Any] = {
 }
 
 HOSTILE = [
-    b"a", b"a\n", b"a\r", b"a\r\n", b"a\0", b"a\x0b", b"a\x1e", b" a", b"a ", b"a\\n", b"\xff\n", b"\n",
+    b"a", b"a\n", b"a\r", b"a\r\n", b"a\0", b"a\x0b", b"a\x1e", b" a", b"a ", b"a\\n", b"\xff\n", b"\nb",
 ]  # fmt: skip
 """Twelve values, most of which a line of a text file can't have."""
 COLOURS = ["red", "red", "red", "red", "dark blue", "dark blue", "dark blue", "grün", "grün", None, "", None]
@@ -168,7 +169,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory, own_module: None) -> Transform
     """The toy table, analysed once."""
     folder = tmp_path_factory.mktemp("toy")
     features = FeaturesConfig.model_validate_json(json.dumps(FEATURES))
-    custom_config = {FEATURES_KEY: features.to_json()}
+    custom_config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
     spec = {
         name: tf.io.FixedLenFeature([1], dtype) if fixed else tf.io.VarLenFeature(dtype)
         for name, (dtype, fixed, _) in TABLE.items()
@@ -217,7 +218,10 @@ def preprocess() -> Callable[..., Outputs]:
 
     def run(section: Mapping[str, Any], **columns: tuple[Sequence[Any], tf.DType]) -> Outputs:
         label = {"label": {"column": "the label", "task": "multiclass", "classes": ["a", "b"]}}
-        config = {FEATURES_KEY: FeaturesConfig.model_validate_json(json.dumps(label | dict(section))).to_json()}
+        config = {
+            FEATURES_KEY: FeaturesConfig.model_validate_json(json.dumps(label | dict(section))).to_json(),
+            MISSING_KEY: MissingWords().to_json(),
+        }
         inputs = {name: as_sparse(values, dtype) for name, (values, dtype) in columns.items()}
         # As a graph: its optimizer may change what single operations would give.
         outputs = tf.function(lambda tensors: preprocessing_fn(tensors, config), autograph=False)(inputs)

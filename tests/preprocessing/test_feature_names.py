@@ -10,8 +10,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from preprocessing.config import FeaturesConfig
-from preprocessing.errors import FieldPath, UserError
-from preprocessing.features import ModelInput, PlannedInput, model_inputs, planned_inputs, safe_name, source_columns
+from preprocessing.errors import UserError
+from preprocessing.features import (
+    ModelInput,
+    PlannedInput,
+    argument_names,
+    model_inputs,
+    planned_inputs,
+    safe_name,
+    source_columns,
+)
 
 columns = st.text(min_size=1, max_size=300)
 # TensorFlow's rule for a name scope, without its separators; Keras forbids "/" too.
@@ -110,19 +118,32 @@ def test_vocabularies_add_to_the_size() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("section", "field"),
-    [
-        ({"label": {"column": "x_number_xf", "task": "regression"}}, ("label", "column")),  # beside a numeric x
-        ({"weight": "weight_xf"}, ("weight",)),
-        ({"categorical": [{"columns": ["store", "store_id_xf"]}]}, ("categorical", 0, "columns", 1)),
-        ({"preprocessing_fn": "own.function", "preprocessing_columns": ["own_xf"]}, ("preprocessing_columns", 0)),
-    ],
-)
-def test_a_column_named_as_a_transformed_feature_is_refused(section: dict[str, Any], field: FieldPath) -> None:
-    with pytest.raises(UserError, match=r"_xf.* reserved for transformed features") as caught:
-        planned_inputs(parse(**{"numeric": [{"columns": ["x"]}]} | section))
-    assert caught.value.field == ("features", *field)
+def test_a_column_may_be_called_as_a_transformed_feature_is() -> None:
+    config = parse(
+        numeric=[{"columns": ["x", "x_number_xf"]}],
+        categorical=[{"columns": ["label_xf", "row_key_xf"]}],
+        weight="weight_xf",
+    )
+    names = [plan.name for plan in planned_inputs(config)]
+    assert names == ["x_number_xf", "x_number_xf_number_xf", "label_xf_id_xf", "row_key_xf_id_xf"]
+
+
+@given(st.sets(columns, min_size=1, max_size=8))
+@example({"Age", "age", "AGE"})
+@example({"examples", "Examples", "self", "Self"})
+@example({"a b", "A b", safe_name("a b")})
+def test_arguments_differ_in_more_than_case(names: set[str]) -> None:
+    arguments = argument_names(sorted(names))
+    assert arguments.keys() == names
+    # TensorFlow takes two that differ in nothing else for one.
+    assert len({argument.lower() for argument in arguments.values()}) == len(names)
+    assert all(TENSORFLOW_NAME.fullmatch(argument) and len(argument) <= 80 for argument in arguments.values())
+    assert argument_names(sorted(names, reverse=True)) == arguments
+
+
+def test_arguments_are_called_as_their_columns() -> None:
+    assert argument_names(["Age", "height", "a b"]) == {"Age": "Age", "height": "height", "a b": safe_name("a b")}
+    assert argument_names(["Age", "age"])["age"].startswith("c_age_")
 
 
 def test_no_transformed_name_is_one_that_a_column_may_have() -> None:

@@ -18,7 +18,8 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from preprocessing.config import FeaturesConfig
 from preprocessing.input_pipeline import TransformedData
-from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+from preprocessing.missing import MissingWords
+from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def test_the_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtyp
         "preprocessing_columns": ["amount"],
     }
     features = FeaturesConfig.model_validate_json(json.dumps(section))
-    custom_config = {FEATURES_KEY: features.to_json()}
+    custom_config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
     spec = {"amount": tf.io.VarLenFeature(dtype), "y": tf.io.VarLenFeature(tf.float32)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     rows: list[dict[str, Any]] = [{"amount": amount, "y": [1.0]} for amount in ([4], [], [1], [2])]

@@ -122,7 +122,7 @@ def test_cross_is_one_id_per_combination(toy: Any) -> None:
 def test_values_that_a_line_can_not_have_are_told_apart(toy: Any) -> None:
     expected = set(range(1, 13))  # 0 is missing, 13 for values that are not in the training split
     assert set(toy.values["hostile_id_xf"][:, 0].tolist()) == expected
-    unknown = [{"hostile": [value]} for value in (b"a\n\n", b"\\n", b"a\\", b"\r")]
+    unknown = [{"hostile": [value]} for value in (b"a\n\n", b"\\n", b"a\\", b"\rb")]
     served = toy.serve([row | {"dense": [0.0], "dense int": [0]} for row in unknown])
     assert set(served["hostile_id_xf"][:, 0].tolist()) == {13}
 

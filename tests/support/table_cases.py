@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.preflight.column_roles import roles
-from pipeline.preflight.table_check import TableFacts, _read, check_table
+from pipeline.preflight.table_check import TableFacts, check_table, read_table
 from pipeline.preflight.table_profile import TableProfile
 from preprocessing.errors import UserError
 
@@ -48,7 +47,7 @@ def looked_at(settings: PipelineConfig, folder: Path) -> TableFacts:
 
 def profiled(settings: PipelineConfig, folder: Path) -> TableProfile:
     """A table as the preflight reads it."""
-    return _read(settings, folder, roles(settings))
+    return read_table(settings, folder)
 
 
 def rows(settings: PipelineConfig, folder: Path) -> dict[str, int]:

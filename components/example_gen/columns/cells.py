@@ -26,7 +26,7 @@ _LONG_INTEGER = r"^-?[1-9][0-9]{18}$"
 _INTEGER = r"^[ \t]*[+-]?(?:0|[1-9][0-9]{0,18})[ \t]*$"
 # What pyarrow converts to a double, less its hexadecimal integers: a subset of what Python's float() takes.
 _NUMBER = r"^[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))[ \t]*$"
-_BLANK = r"^[ \t]+$"
+_WHOLE = r"^[ \t]*[+-]?[0-9]+(?:\.0*)?[ \t]*$"
 _LEADING_ZERO = r"^[ \t]*[+-]?0[0-9]"
 
 
@@ -68,6 +68,7 @@ class CellFacts:
 
     Attributes:
       integers: every cell is an integer of 64 bits in plain decimal form: no sign "+", no leading zeros.
+      whole: every number is whole, however it is written: 3, 3.0, +3.
       leading_zeros: a number begins with zeros that mean something, as in postal codes.
       any_number: there is a number among the cells.
       first_text: the first cell that is not a number.
@@ -75,6 +76,7 @@ class CellFacts:
     """
 
     integers: bool = True
+    whole: bool = True
     leading_zeros: bool = False
     any_number: bool = False
     first_text: str | None = None
@@ -96,10 +98,6 @@ class CellFacts:
         rest = cells.filter(pc.invert(_is_plain_integer(cells)))
         if len(rest) < len(cells):
             self.any_number = True
-        blank = pc.match_substring_regex(rest, _BLANK)
-        if pc.any(blank).as_py():
-            # Among numbers a missing one, see `convert`.
-            rest = rest.filter(pc.invert(blank))
         if len(rest) == 0:
             return
         self.integers = False
@@ -117,11 +115,13 @@ class CellFacts:
             self.first_text = texts[0].as_py()
         if len(numbers):
             self.any_number = True
+            self.whole = self.whole and pc.all(pc.match_substring_regex(numbers, _WHOLE)).as_py()
             self.leading_zeros = self.leading_zeros or pc.any(pc.match_substring_regex(numbers, _LEADING_ZERO)).as_py()
 
     def merge(self, other: CellFacts) -> None:
         """Adds what is known of other cells of the same column."""
         self.integers = self.integers and other.integers
+        self.whole = self.whole and other.whole
         self.leading_zeros = self.leading_zeros or other.leading_zeros
         self.any_number = self.any_number or other.any_number
         self.first_text = self.first_text if self.first_text is not None else other.first_text

@@ -29,7 +29,7 @@ def arrow_type(kind: FeatureType) -> pa.DataType:
 def convert(
     array: pa.Array, kind: FeatureType, date_format: str | None = None
 ) -> tuple[pa.Array, pa.BooleanArray | None]:
-    """An array as a feature; what is missing (null, NaN, the empty string) becomes null.
+    """An array as a feature; NaN becomes null.
 
     Args:
       array: of any type that `is_feature` takes, lists aside.
@@ -47,9 +47,7 @@ def convert(
     if pa.types.is_null(array.type):
         return array.cast(arrow_type(kind)), None
     if kind == "string":
-        text = array if is_bytes(array.type) else _as_text(array, date_format)
-        empty = pc.equal(pc.binary_length(text), 0)
-        return (pc.if_else(empty, None, text) if pc.any(empty).as_py() else text), None
+        return array if is_bytes(array.type) else _as_text(array, date_format), None
     if is_bytes(array.type):
         array = bytes_as_text(array)
     if is_string(array.type):
@@ -80,12 +78,11 @@ def _parsed(array: pa.Array, kind: FeatureType) -> tuple[pa.Array, pa.BooleanArr
         except pa.ArrowInvalid:
             pass
     fits = is_number(cells) if kind == "double" else is_integer(cells)
-    empty = pc.equal(cells, "")
     cells = pc.if_else(fits, cells, None)
     if kind == "int64":
-        return pc.utf8_ltrim(cells, characters="+").cast(pa.int64()), _misfits(pc.invert(pc.or_(fits, empty)))
+        return pc.utf8_ltrim(cells, characters="+").cast(pa.int64()), _misfits(pc.invert(fits))
     numbers = cells.cast(pa.float64())
-    return pc.if_else(pc.is_nan(numbers), None, numbers), _misfits(pc.invert(pc.or_(fits, empty)))
+    return pc.if_else(pc.is_nan(numbers), None, numbers), _misfits(pc.invert(fits))
 
 
 def _of_floats(array: pa.Array, kind: FeatureType) -> tuple[pa.Array, pa.BooleanArray | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from components.example_gen.columns.convert import (
     is_feature,
     is_list,
     is_plain_number,
-    is_string,
     plain,
 )
 
@@ -33,12 +32,10 @@ class Present:
     Attributes:
       values: distinct texts, or every number.
       counts: the rows of each distinct text; None for numbers.
-      null_words: whether the array had texts such as "NA" that mean missing.
     """
 
     values: pa.Array
     counts: pa.Array | None
-    null_words: bool = False
 
 
 @dataclass
@@ -48,7 +45,7 @@ class ColumnFacts:
     Attributes:
       types: the Arrow types that it comes in; none for CSV, whose cells are text whatever they mean.
       rows: rows read.
-      missing: rows whose cell is null, empty, NaN or one of the words that mean missing.
+      missing: rows whose cell is null or NaN.
       multiple: a row has several values (a list).
       cells: what is known of the values.
       unsupported: the first type that can become neither numbers nor text.
@@ -66,12 +63,12 @@ class ColumnFacts:
         """Rows that have a value."""
         return self.rows - self.missing
 
-    def add(self, array: pa.Array, null_words: Collection[str] | None) -> Present | None:
+    def add(self, array: pa.Array, *, untyped: bool) -> Present | None:
         """Adds some rows to the facts.
 
         Args:
           array: their cells.
-          null_words: for CSV cells, the texts that mean missing; None where the format has types of its own.
+          untyped: as in `Rows`.
 
         Returns:
           The values that are there, of a list its elements; None when there are none to tell of.
@@ -80,7 +77,7 @@ class ColumnFacts:
         import pyarrow.compute as pc
 
         self.rows += len(array)
-        if null_words is None and array.type not in self.types:
+        if not untyped and array.type not in self.types:
             self.types = (*self.types, array.type)
         if not is_feature(array.type):
             self.unsupported = self.unsupported or str(array.type)
@@ -89,11 +86,11 @@ class ColumnFacts:
         array = plain(array)
         listed = is_list(array.type)
         if listed:
-            array = self._elements(array, null_words)
+            array = self._elements(array)
         if pa.types.is_null(array.type):
             self.missing += 0 if listed else len(array)
             return None
-        present = self._add_numbers(array) if is_plain_number(array.type) else self._add_texts(array, null_words)
+        present = self._add_numbers(array) if is_plain_number(array.type) else self._add_texts(array)
         if not listed:
             rows = len(present.values) if present.counts is None else pc.sum(present.counts, min_count=0).as_py()
             self.missing += len(array) - rows
@@ -108,36 +105,34 @@ class ColumnFacts:
         self.cells.merge(other.cells)
         self.unsupported = self.unsupported or other.unsupported
 
-    def _elements(self, array: pa.Array, null_words: Collection[str] | None) -> pa.Array:
+    def _elements(self, array: pa.Array) -> pa.Array:
         """The elements of lists; counts the rows that have none, and sees whether one has several."""
         import numpy as np
 
         values, rows = elements(array)
-        rows = rows[is_present(values, null_words).to_numpy(zero_copy_only=False)]
+        rows = rows[is_present(values).to_numpy(zero_copy_only=False)]
         with_value = len(np.unique(rows))
         self.missing += len(array) - with_value
         self.multiple = self.multiple or with_value < len(rows)
         return values
 
-    def _add_texts(self, array: pa.Array, null_words: Collection[str] | None) -> Present:
+    def _add_texts(self, array: pa.Array) -> Present:
         import pyarrow.compute as pc
 
+        array = array.drop_null()
         if is_boolean_or_time(array.type):
             array = cells_as_text(array)
         elif is_bytes(array.type):
             array = bytes_as_text(array)
         values, counts = pc.value_counts(array).flatten()
-        there = is_present(values, null_words)
-        words = values.filter(pc.invert(there)).drop_null()
-        values, counts = values.filter(there), counts.filter(there)
         self.cells.update(values)
-        return Present(values, counts, pc.any(pc.not_equal(words, "")).as_py() is True)
+        return Present(values, counts)
 
     def _add_numbers(self, array: pa.Array) -> Present:
         import pyarrow as pa
 
         is_whole_type = pa.types.is_integer(array.type) and not pa.types.is_uint64(array.type)
-        exact = array.filter(is_present(array, None))
+        exact = array.filter(is_present(array))
         array = exact if is_whole_type else exact.cast(pa.float64(), safe=False)
         if len(array) == 0:
             return Present(array, None)
@@ -154,44 +149,35 @@ class ColumnFacts:
         self.cells.integers = (
             self.cells.integers and pc.all(pc.and_(whole, pc.less(size, EXACT_INTEGERS)), min_count=0).as_py()
         )
+        self.cells.whole = self.cells.whole and pc.all(whole, min_count=0).as_py()
         fractions = pc.invert(pc.and_(whole, pc.less(size, 2.0**63)))
         if self.cells.first_fraction is None and pc.any(fractions).as_py():
             self.cells.first_fraction = cells_as_text(exact.filter(fractions).slice(0, 1))[0].as_py()
 
 
-def is_present(array: pa.Array, null_words: Collection[str] | None) -> pa.BooleanArray:
-    """Which cells are not missing; never null.
+def is_present(array: pa.Array) -> pa.BooleanArray:
+    """Which cells are neither null nor NaN; never null itself.
 
     Args:
       array: in a plain layout, no lists.
-      null_words: texts that mean missing, as the empty one always does.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = array.type
-    if is_string(kind):
-        absent = pc.is_in(array, value_set=pa.array(["", None, *(null_words or ())], pa.string()))
-        return pc.invert(absent)
-    if is_bytes(kind):
-        return pc.fill_null(pc.greater(pc.binary_length(array), 0), False)
-    if pa.types.is_floating(kind):
-        return pc.invert(pc.is_null(array, nan_is_null=True))
-    return pc.is_valid(array)
+    return pc.invert(pc.is_null(array, nan_is_null=pa.types.is_floating(array.type)))
 
 
-def survey(rows: Rows, null_words: Collection[str] | None) -> dict[str, ColumnFacts]:
+def survey(rows: Rows) -> dict[str, ColumnFacts]:
     """What each column of a block holds; columns without a name are left out.
 
     Args:
-      rows: as a reader gave them, every column as it stands.
-      null_words: for CSV, the texts that mean missing; None where the format has types of its own.
+      rows: with their cells as they are meant (`formats.as_meant`), read without types.
     """
     found: dict[str, ColumnFacts] = {}
     for name, array in zip(rows.batch.schema.names, rows.batch.columns, strict=True):
         if name:
             found[name] = ColumnFacts()
-            found[name].add(array, null_words)
+            found[name].add(array, untyped=rows.untyped)
     return found
 
 

@@ -6,7 +6,7 @@ import csv as csv_module
 import io
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from components.example_gen.block import BadRow, FeatureType, Rows
@@ -17,10 +17,8 @@ from components.example_gen.columns.convert import (
     elements,
     is_feature,
     is_list,
-    is_string,
     plain,
 )
-from components.example_gen.columns.facts import is_present
 from components.example_gen.columns.use import ColumnUse
 from preprocessing.text import decoded, quoted
 
@@ -35,16 +33,14 @@ def typed(
     rows: Rows,
     types: Mapping[str, FeatureType],
     uses: Mapping[str, ColumnUse],
-    null_words: Collection[str] | None,
     file: str,
 ) -> Rows:
     """The rows in their final types.
 
     Args:
-      rows: with columns of any Arrow type; a column that is not there is missing in every row.
+      rows: with their cells as they are meant, of any Arrow type; a column that is not there is missing in every row.
       types: the wanted types, in the wanted order; columns without one are left out.
       uses: what is said about the columns beforehand.
-      null_words: for CSV, the texts that mean missing; None where the format has types of its own.
       file: where the rows stand, for the bad ones.
 
     Returns:
@@ -63,7 +59,7 @@ def typed(
             columns.append(pa.nulls(rows.batch.num_rows, arrow_type(kind)))
             continue
         date_format = uses[name].date_format if name in uses else None
-        column, misfits = _column(present[name], kind, date_format, null_words)
+        column, misfits = _column(present[name], kind, date_format)
         columns.append(column)
         if misfits is not None:
             wrong[name] = misfits
@@ -75,10 +71,10 @@ def typed(
         for row in np.flatnonzero(misfits.to_numpy(zero_copy_only=False)).tolist():
             first.setdefault(row, name)
     taken = pa.array(sorted(first), pa.int64())
-    bad = [plain(column).take(taken) for column in rows.batch.columns]
+    bad = [plain(column).take(taken) for column in rows.as_written.columns]
     cells = dict(zip(rows.batch.schema.names, bad, strict=True))
     reasons = {name: _reasons(name, types[name], uses.get(name), cells[name]) for name in set(first.values())}
-    lines = _csv_lines(bad) if null_words is not None else _json_lines(cells)
+    lines = _csv_lines(bad) if rows.untyped else _json_lines(cells)
     found = [
         BadRow(file, int(rows.places[row]), reasons[first[row]][position], lines[position])
         for position, row in enumerate(sorted(first))
@@ -88,20 +84,12 @@ def typed(
     return Rows(batch.filter(pa.array(keep)), rows.places[keep], (*rows.bad, *found))
 
 
-def _column(
-    array: pa.Array, kind: FeatureType, date_format: str | None, null_words: Collection[str] | None
-) -> tuple[pa.Array, pa.BooleanArray | None]:
-    import pyarrow.compute as pc
-
+def _column(array: pa.Array, kind: FeatureType, date_format: str | None) -> tuple[pa.Array, pa.BooleanArray | None]:
     if not is_feature(array.type):
         return _nothing(array, kind)
     array = plain(array)
     if is_list(array.type):
-        return _lists(array, kind, date_format, null_words)
-    if null_words and is_string(array.type):
-        present = is_present(array, null_words)
-        if present.false_count > array.null_count:
-            array = pc.if_else(present, array, None)
+        return _lists(array, kind, date_format)
     return convert(array, kind, date_format)
 
 
@@ -112,15 +100,13 @@ def _nothing(array: pa.Array, kind: FeatureType) -> tuple[pa.Array, pa.BooleanAr
     return pa.nulls(len(array), arrow_type(kind)), pc.is_valid(array)
 
 
-def _lists(
-    array: pa.Array, kind: FeatureType, date_format: str | None, null_words: Collection[str] | None
-) -> tuple[pa.Array, pa.BooleanArray | None]:
+def _lists(array: pa.Array, kind: FeatureType, date_format: str | None) -> tuple[pa.Array, pa.BooleanArray | None]:
     """Element by element. A missing number among several is a misfit: without it the others would move up."""
     import numpy as np
     import pyarrow as pa
 
     cells, rows = elements(array)
-    values, misfits = _column(cells, kind, date_format, null_words)
+    values, misfits = _column(cells, kind, date_format)
     if values.null_count == 0 and array.type == pa.list_(values.type) and not _has_empty(array):
         return array, None
     counts = np.bincount(rows, minlength=len(array))

@@ -23,6 +23,9 @@ regression, `key` a column that splits or slices, `own` one that only the user's
 NUMBERS: tuple[Role, ...] = ("number", "weight", "target")
 """The roles of columns that must hold numbers."""
 
+RESERVED = "__raw_record__"
+"""The name under which TFX's Evaluator keeps the serialized rows: no column of the examples can have it."""
+
 
 @dataclass(frozen=True)
 class ColumnUse:
@@ -71,7 +74,7 @@ def resolve_types(
 
     Returns:
       The type of each column that becomes a feature, and the reason for each that does not: nobody uses it, and it
-      is empty or of a type that a feature can't have.
+      is empty or of a name or a type that a feature can't have.
 
     Raises:
       UserError: a column that the configuration uses is not there; one that it or the schema names can't be a feature.
@@ -85,9 +88,13 @@ def resolve_types(
     types: dict[str, FeatureType] = {}
     left_out: dict[str, str] = {}
     for name, column in facts.items():
+        if name in uses and name == RESERVED:
+            raise UserError(f"column {name!r}: {why_reserved()}", hint="rename the column in the table")
         if name in uses and column.unsupported is not None:
             raise not_a_feature(name, column.unsupported)
-        if column.unsupported is not None:
+        if name == RESERVED:
+            left_out[name] = why_reserved()
+        elif column.unsupported is not None:
             left_out[name] = f"its type is {column.unsupported}"
         elif column.present == 0 and name not in uses:
             left_out[name] = "it is empty everywhere"
@@ -102,6 +109,11 @@ def not_a_feature(name: str, kind: str) -> UserError:
         f"column {name!r} is of type {kind}, which can't become a feature",
         hint="write one value per row (a number, text, a boolean or a date), or take the column out",
     )
+
+
+def why_reserved() -> str:
+    """Why the column named `RESERVED` can't be used."""
+    return "the name is reserved: TFX's Evaluator keeps the rows themselves under it"
 
 
 def digits_only(date_format: str) -> bool:

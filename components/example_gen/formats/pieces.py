@@ -39,7 +39,7 @@ def bounded(batches: Iterable[pa.RecordBatch], block_bytes: int, first: int) -> 
 
 
 def distinct(file: str, names: Sequence[str], *, field: FieldPath = ()) -> list[str]:
-    """The names of columns as a list.
+    """The names of columns as a list; those of columns without a name, of which there may be several, are empty.
 
     Args:
       file: has them; empty where a query gives them.
@@ -47,16 +47,18 @@ def distinct(file: str, names: Sequence[str], *, field: FieldPath = ()) -> list[
       field: the field with the query.
 
     Raises:
-      UserError: there are none, or one stands there twice.
+      UserError: no column has a name, or two have the same one.
     """
     where = f"{file}: " if file else ""
-    if not names:
+    if not any(names):
         raise UserError(
-            f"{where}expected columns, found none", field=field, hint="write the table again, with its columns"
+            f"{where}expected columns with names, found none",
+            field=field,
+            hint="write the table again, with its columns",
         )
     seen: dict[str, int] = {}
     for position, name in enumerate(names):
-        if name in seen:
+        if name and name in seen:
             raise UserError(
                 f"{where}duplicate column {name!r} (columns {seen[name] + 1} and {position + 1})",
                 field=field,
@@ -67,14 +69,14 @@ def distinct(file: str, names: Sequence[str], *, field: FieldPath = ()) -> list[
 
 
 def wanted(file: str, names: Sequence[str], types: Mapping[str, FeatureType] | None) -> list[str]:
-    """The columns to read, in the order in which they are wanted.
+    """The columns to read, in the order in which they are wanted; without types all that have a name.
 
     Raises:
       UserError: the file lacks one, or has one twice.
     """
     present = set(distinct(file, names))
     if types is None:
-        return list(names)
+        return list(filter(None, names))
     if lacking := [name for name in types if name not in present]:
         raise UserError(
             f"{file}: no column {lacking[0]!r}; it has {listed(names)}",

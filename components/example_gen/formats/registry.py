@@ -99,7 +99,14 @@ def place_text(file: str, place: int, configured: Format | None) -> str:
 
 
 def reader(fmt: Format, data: DataConfig) -> Reader:
-    """The reader of a format, as the `data:` section configures it."""
+    """The reader of a format, as the `data:` section configures it: its cells are as they are meant."""
+    from components.example_gen.formats.as_meant import AsMeant, MissingIsNull, PlainNumbers, Replaced
+
+    steps = (Replaced(data.columns), MissingIsNull(data.missing(fmt)), PlainNumbers(data.columns))
+    return AsMeant(_as_written(fmt, data), steps)
+
+
+def _as_written(fmt: Format, data: DataConfig) -> Reader:
     block_bytes = data.block_mb << 20
     match fmt:
         case "csv":

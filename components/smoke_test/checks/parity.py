@@ -144,12 +144,15 @@ def _asked(bench: Bench, features: Outputs) -> Transformed:
 def _arguments(signature: Signature, features: Outputs) -> dict[str, Array] | str:
     """Transformed features as the inputs of a signature, or the name of one that is not there.
 
-    A feature whose name can't be an argument has the suffix of our own names there, and a column of numbers may be
+    A feature whose name can't be an argument has more suffixes of our own names there, and a column of numbers may be
     [batch] here and [batch, 1] there.
     """
     inputs = {}
     for argument, spec in signature.inputs.items():
-        values = features.get(argument, features.get(argument.removesuffix(RESERVED_SUFFIX)))
+        name = argument
+        while name not in features and name.endswith(RESERVED_SUFFIX):
+            name = name.removesuffix(RESERVED_SUFFIX)
+        values = features.get(name)
         if values is None or (spec.dtype == "string") != (values.dtype == object):
             return argument
         inner = [size for size in (spec.shape or (None,))[1:] if size is not None]

@@ -86,6 +86,7 @@ class Contract:
       range: the smallest and the largest training label of a regression, or None.
       importance: by column, how far shuffling it moved the trainer's predictions (mean absolute change), or None when
         the trainer left none.
+      missing_words: by column of text, the words that mean missing there, or None when the trainer didn't say.
       promised: by signature, the inputs and outputs that schema and task ask for; empty for another trainer's model.
     """
 
@@ -98,6 +99,7 @@ class Contract:
     row_key: str | None = None
     range: tuple[float, float] | None = None
     importance: Mapping[str, float] | None = None
+    missing_words: Mapping[str, tuple[str, ...]] | None = None
     promised: Mapping[str, tuple[Mapping[str, TensorSpec], Mapping[str, TensorSpec]]] = field(default_factory=dict)
 
     def predicting(self) -> tuple[Signature, ...]:

@@ -44,6 +44,7 @@ def derive_contract(export: Export, golden: GoldenContract | None, schema: Any |
         row_key=golden.row_key if golden else None,
         range=expect.range or (golden.range if golden else None),
         importance=golden.importance if golden else None,
+        missing_words=golden.missing_words if golden else None,
         promised=_promised(golden) if golden else {},
     )
 

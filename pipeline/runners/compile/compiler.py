@@ -26,7 +26,7 @@ from pipeline.config.on_target import on_target, pushes_to_folder, serving_folde
 from pipeline.config.targets import Cluster, KubeflowTarget, Step, TargetName, VertexTarget
 from pipeline.graph import build_pipeline
 from pipeline.nodes.data_stage import Places
-from pipeline.preflight.target_check import configured_target
+from pipeline.preflight.target_check import configured_target, with_format
 from pipeline.runners.compile import step_settings
 from pipeline.runners.compile.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 from pipeline.runners.compile.parameters import Parameter, declared
@@ -52,7 +52,7 @@ def compile_pipeline(loaded: LoadedConfig, target_name: TargetName) -> Compiled:
       UserError: there is no such target, or something of it can't run there.
     """
     target = configured_target(loaded, target_name)
-    config = on_target(loaded.config, target)
+    config = with_format(on_target(loaded.config, target), loaded)
     schema = config.data.schema_file
     serving = serving_folder(loaded.config, target)
     places = Places(target.root, loaded.base, loaded.resolve(schema) if schema else None, serving)

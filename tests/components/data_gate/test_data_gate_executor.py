@@ -33,12 +33,14 @@ def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
         "serving_skew": "skipped",
         "label_shift": "ran",
         "label_drift": "skipped",
+        "float32": "skipped",
+        "similar_values": "ran",
         "duplicate_files": "skipped",
         "duplicates": "ran",
         "leakage": "ran",
     }
     assert all(check.reason for check in verdict.checks if check.state == "skipped")
-    assert verdict.reason() == "6 checks passed"
+    assert verdict.reason() == "7 checks passed"
 
 
 def test_sound_data_pass_against_a_baseline(sound_run: Run, tmp_path: Path) -> None:
@@ -363,7 +365,8 @@ def test_the_proposal_accepts_the_data_and_keeps_the_comments(tmp_path: Path) ->
     proposed = text_format.Parse(text, schema_pb2.Schema())
     for frame in frames.values():
         assert not tfdv.validate_statistics(statistics_of(frame), proposed).anomaly_info
-    assert [feature.name for feature in proposed.feature] == ["price", "count", "country", "code"]
+    # The label is gone too, and no run would begin without it.
+    assert [feature.name for feature in proposed.feature] == ["price", "count", "country", "late", "code"]
     for kept in (
         "# The curated schema of the orders.\nfeature {",
         "# How many of it.\nfeature {",

@@ -12,20 +12,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import Features, features, unframed
 
+from components.artifacts.ingest import Collapse
 from components.artifacts.splits import SPLITS
 from components.example_gen.columns.facts import merge, survey
 from components.example_gen.columns.use import resolve_types
 from components.example_gen.config import DataConfig
+from components.example_gen.formats.as_meant import AsMeant, MissingIsNull
 from components.example_gen.formats.parquet import ParquetReader
 from components.example_gen.ingest import Ingestion, Reading, Source, UnitResult, groups, units
 from components.example_gen.job import IngestJob
 from components.example_gen.splits import split_rule
+from preprocessing.missing import MissingWords
 
 
 def ingested(
@@ -33,7 +37,7 @@ def ingested(
 ) -> tuple[dict[str, list[bytes]], list[UnitResult]]:
     """The serialized examples by split, made without Beam in blocks of this size."""
     data = DataConfig.model_validate_json(f'{{"path": "t.parquet", "split": {split_json(split)}}}')
-    table = Reading(IngestJob(data=data), ParquetReader(block_bytes), None)
+    table = Reading(IngestJob(data=data), AsMeant(ParquetReader(block_bytes), (MissingIsNull(MissingWords()),)))
     sources = [Source("all", str(file), file.stat().st_size) for file in files]
     work = [
         unit
@@ -41,7 +45,7 @@ def ingested(
         for unit in units(table.reader, number, group, 0)
     ]
     blocks = [block for unit in work for _, block, _ in unit.blocks]
-    facts = functools.reduce(merge, (survey(rows, None) for block in blocks for rows in table.reader.read(block)), {})
+    facts = functools.reduce(merge, (survey(rows) for block in blocks for rows in table.reader.read(block)), {})
     types, _ = resolve_types(facts, {})
     rule = split_rule(data.split, ())
     assert not rule.needs_counts
@@ -198,3 +202,22 @@ def test_a_file_has_one_digest_however_it_is_cut_and_ordered(tmp_path: Path) -> 
         reports = [report for result in results for report in result.files]
         digests.append(functools.reduce(lambda one, other: one.plus(other), reports).digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_numbers_that_become_one_are_counted_before_they_lose_their_digits(tmp_path: Path, name: str) -> None:
+    first = 2**63 + 2**40  # neither an int64 nor, a digit further, a float64 of its own
+    table = pa.table({"key": pa.array(range(first, first + 9), pa.uint64()), "x": [i / 8 for i in range(9)]})
+    file = tmp_path / name
+    if name == "t.csv":
+        pa_csv.write_csv(table, file)
+    else:
+        pq.write_table(table, file)
+    data = DataConfig(path=str(file))
+    reading = Reading.of(IngestJob(data=data), [str(file)])
+    ingestion = Ingestion(
+        reading, {"key": "double", "x": "double"}, split_rule(data.split, ()).resolve(None), str(tmp_path)
+    )
+    (unit,) = units(reading.reader, 0, [Source("all", str(file), 1)], 1)
+    collapse = Collapse(distinct=9, left=1, whole=True, example=(str(first), str(first + 1)))
+    assert ingestion.run(unit).collapsed == {"key": collapse}

@@ -27,7 +27,8 @@ from components.trainer.fit import fit
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
 from preprocessing.config import FeaturesConfig
-from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+from preprocessing.missing import MissingWords
+from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
 
 Row = dict[str, Any]
 ROWS = 200
@@ -163,7 +164,7 @@ def make_world(task: str, folder: Path) -> World:
     """Runs Transform's own code on the table: analysis of the training split, transformation of all."""
     section = FEATURES | LABELS[task]
     features = FeaturesConfig.model_validate_json(json.dumps(section))
-    custom_config = {FEATURES_KEY: features.to_json()}
+    custom_config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
     used = {*features.columns(), features.label.column, *([features.weight] if features.weight else [])}
     spec = {name: SPEC[name] for name in SPEC if name in used}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))

@@ -174,11 +174,25 @@ def test_a_mistake_says_what_is_allowed(old: str, new: str, allowed: str) -> Non
     ("old", "new", "hint"),
     [
         ("column: y", "column: 3", 'quote it to make it text: "3"'),
+        ("column: y", "column: 1e3", 'quote it to make it text: "1e3"'),
+        ("[a, b]", "[a, 0o17]", 'quote it to make it text: "0o17"'),
+        ("[a, b]", "[a, ~]", 'quote it to make it text: "~"'),
         ("learning_rate: 0.1", "optimizer:", "remove the line to take the default"),
     ],
 )
 def test_a_mistake_says_what_to_do(old: str, new: str, hint: str) -> None:
     assert problem_of(edited(old, new)).hint == hint
+
+
+def test_a_column_that_the_evaluator_would_take_for_a_transformed_one() -> None:
+    text = edited("column: y, task: binary", "column: y_xf, task: regression").replace("auc", "rmse")
+    problem = problem_of(text)
+    assert problem.field == "features.label.column"
+    assert "ends in '_xf'" in problem.message
+    assert problem.received == '"y_xf"'
+    assert problem.hint == "rename the column in the table"
+    text = edited("min: 0.5", "min: 0.5\n  slices: [[e], [e, f_id_xf]]")
+    assert problem_of(text).field == "evaluate.slices.1.1"
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:

@@ -80,9 +80,11 @@ class TestRows:
         assert reader().columns(path) == ["a", "b"]
         assert reader().sample(path, 5).num_rows == 0
 
-    def test_cells_come_as_they_stand(self, tmp_path: Path) -> None:
+    def test_cells_come_as_they_are_meant_or_as_they_stand(self, tmp_path: Path) -> None:
         path = written(tmp_path, "t.csv.gz", gzip.compress(b'zip,x\n007,1.5\n 08,NA\n,""\n'))
-        assert reader().sample(path, 9).to_pydict() == {"zip": ["007", " 08", ""], "x": ["1.5", "NA", ""]}
+        written_cells = {"zip": ["007", " 08", ""], "x": ["1.5", "NA", ""]}
+        assert reader().sample(path, 9, as_written=True).to_pydict() == written_cells
+        assert reader().sample(path, 9).to_pydict() == {"zip": ["007", " 08", None], "x": ["1.5", None, None]}
 
     def test_a_bad_row_ends_the_reading_unless_such_rows_are_skipped(self, tmp_path: Path) -> None:
         path = written(tmp_path, "t.csv", "a,b\n1,2\n\n3\n4,5\n6,7,8\n")

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.config.loader import load
 from pipeline.config.problems import Problem
-from pipeline.preflight.validate import problems
+from pipeline.preflight.validate import notes, problems
 
 CONFIG = """\
 name: demo
@@ -232,6 +232,34 @@ def test_files_whose_columns_stand_in_another_order() -> None:
     Path("parts/a.csv").write_text(TABLE)
     Path("parts/b.csv").write_text("y,w,colour,width,height\nno,1,red,2,1\n")
     assert found(edited("table.csv", "parts")) == []
+
+
+NAMELESS = "height,width,colour,w,y,,\n1,2.5,red,1,yes,,x\n,NA,blue,1,no,,\n3,4,red,1,no,7,\n"
+
+
+def test_columns_without_a_name_are_left_out_and_said() -> None:
+    assert found(table=NAMELESS) == []
+    assert notes(load(Path("pipeline.yaml"))) == [
+        "table.csv: 2 columns without a name left out (number 6, 7 of 7): name what you want to use"
+    ]
+    assert found() == []
+    assert notes(load(Path("pipeline.yaml"))) == []
+
+
+def test_files_that_differ_in_columns_without_a_name_are_alike() -> None:
+    Path("parts").mkdir()
+    Path("parts/a.csv").write_text(TABLE)
+    Path("parts/b.csv").write_text(NAMELESS)
+    assert found(edited("table.csv", "parts")) == []
+    assert notes(load(Path("pipeline.yaml")))[0].startswith("parts/b.csv: 2 columns without a name")
+
+
+def test_a_name_that_tfx_needs() -> None:
+    table = TABLE.replace("colour", "__raw_record__")
+    first, second = found(CONFIG.replace("colour", "__raw_record__"), table)
+    assert [first.field, second.field] == ["features.categorical.0.columns.0", "evaluate.slices.0.0"]
+    assert "reserved" in first.message
+    assert first.hint == "rename the column in the table"
 
 
 def test_a_first_file_without_rows() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.table_cases import looked_at
 
 from pipeline.config.loader import LoadedConfig, load
+from pipeline.config.yaml_tree import Origin, parse
 from pipeline.preflight.validate import problems
 from pipeline.scaffold import Proposal, propose, write
 from pipeline.scaffold.render import scalar, sequence
@@ -122,8 +123,8 @@ class TestLabels:
         proposal = proposed(tmp_path, {"y": shuffled(["None", "Some", "NA"])})
         configuration = loaded(tmp_path, proposal).config
         assert configuration.features.label.classes == ("None", "Some")
-        assert "None" not in configuration.data.csv.null_values
-        assert "NA" in configuration.data.csv.null_values
+        assert configuration.data.missing("csv").of("y") == ("NA",)
+        assert "None" in configuration.data.missing("csv").of("x")
 
     def test_rare_classes_are_noted(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"y": ["a", "b"] * 29 + ["c", "c"]})
@@ -255,6 +256,29 @@ class TestFiles:
         narrow = proposed(tmp_path, dict(list(wide.items())[:30]))
         assert not [note for note in narrow.notes if "by chance" in note]
 
+    def test_a_folder_in_which_nothing_can_run_is_refused(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"y": shuffled(["a", "b"])})
+        with pytest.raises(UserError, match="a pipeline here can't run: root: leads to a path with") as caught:
+            write(proposal, tmp_path / "made [1]")
+        assert caught.value.hint
+        assert list((tmp_path / "made [1]").iterdir()) == []
+
+    def test_columns_without_a_name_are_noted(self, tmp_path: Path) -> None:
+        lines = [f"{_scattered(i)},{'ab'[i % 2]},," for i in range(ROWS)]
+        (tmp_path / "t.csv").write_text("\n".join(["x,y,,", *lines]))
+        proposal = propose(tmp_path / "t.csv", "y", name="t")
+        assert "t.csv: 2 columns without a name left out (number 3, 4 of 4)" in proposal.notes[0]
+        configuration = loaded(tmp_path, proposal)
+        assert looked_at(configuration.config, configuration.base).types.keys() == {"x", "y"}
+
+    def test_a_column_that_a_run_refuses_is_left_out_with_the_reason(self, tmp_path: Path) -> None:
+        # In the name of a column of Parquet there may be a NUL, which YAML can't hold.
+        table = {"a\0b": shuffled([1, 2, 3]), "x": shuffled([1, 2, 3.5]), "y": shuffled(["p", "q"])}
+        pq.write_table(pa.table(table), tmp_path / "t.parquet")
+        proposal = propose(tmp_path / "t.parquet", "y", name="t")
+        assert any("a\\x00b" in note and "a run refuses it" in note for note in proposal.notes)
+        assert loaded(tmp_path, proposal).config.features.columns() == ("x",)
+
     def test_every_left_out_column_is_named_in_the_file(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"const\nant": [1] * ROWS})
         text = write(proposal, tmp_path / "made").read_text()
@@ -271,6 +295,20 @@ def test_a_scalar_means_itself(value: Any) -> None:
     text = scalar(value)
     assert "\n" not in text
     assert yaml.safe_load(f"a:\n  b: {text}\n  c: [{text}, {text}]") == {"a": {"b": value, "c": [value, value]}}
+
+
+READ_AS_NUMBERS = ["1e3", "2E10", "0o17", "1e+3", "1_000", "0x1F", "12:30:45", ".inf", "1e999", "-.5e3", "010"]
+READ_AS_OTHER = ["yes", "on", "y", "N", "~", "null", "2020-01-01", "=", "<<", "", "true", "Null", "!x", "&a", "*a"]
+
+
+@pytest.mark.parametrize("value", [*READ_AS_NUMBERS, *READ_AS_OTHER])
+def test_text_that_a_reader_could_take_for_something_else_is_quoted(value: str) -> None:
+    assert scalar(value)[0] in "'\""
+
+
+@given(names)
+def test_our_own_reader_reads_what_is_meant(value: str) -> None:
+    assert parse(f"a: {scalar(value)}\nb: [{scalar(value)}]", Origin(None)).plain() == {"a": value, "b": [value]}
 
 
 @given(st.lists(names, min_size=1, max_size=40))

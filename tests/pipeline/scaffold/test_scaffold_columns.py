@@ -4,11 +4,12 @@ import csv
 import datetime as dt
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from pipeline.config.loader import load
+from pipeline.preflight.validate import problems
 from pipeline.scaffold import Proposal, propose, write
 from preprocessing.errors import UserError
 
@@ -55,6 +56,19 @@ class TestColumns:
         [
             ("c", ["red", "green", "blue"], "categorical", {}),
             ("c", ["01234", "04567", "00001"], "categorical", {}),
+            ("c", ["007.1", "7.1", "401.9"], "categorical", {}),
+            ("amount", [10**18 + i for i in range(9)], "categorical", {}),
+            ("c", [10**20 + i for i in range(9)], "categorical", {}),
+            ("c", [2**24 + i for i in range(9)], "categorical", {}),
+            ("c", [2**24 + 1000 * i for i in range(9)], "numeric", {}),
+            ("c", [f"{i},5" for i in range(9)], "numeric", {}),
+            ("c", [f"{i}%" for i in range(9)], "numeric", {}),
+            ("c", [*(f"{i / 4}" for i in range(9)), "-"], "numeric", {"missing": {"fill": "mean", "indicator": True}}),
+            ("c", [*(f"{i}" for i in range(9)), "K"], "categorical", {}),
+            ("store_id", ["101.0", "102.0", "103.0"], "categorical", {}),
+            ("c", ["1.0", "0.0"], "boolean", {"true_values": ["1.0"], "false_values": ["0.0"]}),
+            ("c", ["TRUE", "False", "true"], "boolean", {}),
+            ("c", ["Y", "n", "N"], "boolean", {}),
             ("store_id", [101, 102, 103, 104], "categorical", {}),
             ("zipCode", [10115, 20095, 80331], "categorical", {}),
             ("rating", [1, 2, 3, 4, 5], "numeric", {}),
@@ -85,9 +99,18 @@ class TestColumns:
             ("c", [f"K-{i:04}" for i in range(ROWS)], "a value of its own"),
             ("c", [f"https://example.org/{i % 40}" for i in range(ROWS)], "most rows have a value of their own"),
             ("c", [f"{i} words and words and words and words, forty of them" for i in range(ROWS)], "free text"),
-            ("c", [f"${i},000.50" for i in range(1, ROWS + 1)], "numbers written as '$1,000.50'"),
-            ("c", [f"{i},5" for i in range(1, ROWS + 1)], "numbers written as '1,5'"),
-            ("c", ["abc", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also 'abc'"),
+            ("c", [f"{i} {('kg', 'lb')[i % 2]}" for i in range(ROWS)], "more than one unit: 'kg' (30 rows), 'lb' (30"),
+            (
+                "c",
+                ["abc", "xyz", *(f"{i}.5" for i in range(2, ROWS))],
+                "numbers, but also 'abc' (1 row), 'xyz' (1 row)",
+            ),
+            ("c", ["1-2", *(f"{i}.5" for i in range(1, ROWS))], "numbers, but also '1-2'"),
+            (
+                "c",
+                [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2020" for i in range(30)] * 2 + ["01/13/2020", "01/14/2020"] * 9,
+                "dates with the day first and with the month first",
+            ),
             ("c", [f"{i % 28 + 1:02}-Mar-{i:02}" for i in range(ROWS)], "dates written as"),
         ],
     )
@@ -117,7 +140,9 @@ class TestColumns:
     def test_a_word_for_missing_among_numbers(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"c": shuffled([1, 2, 3, "-"]), "d": shuffled(["-", "+"])})
         configuration = load(write(proposal, tmp_path / "made")).config
-        assert "-" in configuration.data.csv.null_values
+        words = configuration.data.missing("csv")
+        assert "-" in words.of("c")
+        assert "-" not in words.of("d")
         assert configuration.features.numeric[-1].columns == ("c",)
 
     def test_nothing_to_learn_from(self, tmp_path: Path) -> None:
@@ -147,10 +172,34 @@ class TestDates:
         found = decision(tmp_path, [day.strftime(written) for day in days])
         assert (found.kind, found.settings["format"]) == ("datetime", expected)
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            ["2:1", "10:3", "1:10", "0:0", "3:2"],
+            ["11:10", "12:14", "10:12", "15:13"],  # each would be a time of day, but no time has a 0 before a digit
+            ["1:2:1", "2:1:4", "3:3:3"],
+            ["25:20", "20:25", "25:23", "15:10"],
+            ["00:45", "61:10", "75:09"],  # minutes and seconds
+        ],
+    )
+    def test_scores_and_ratios_are_no_times(self, tmp_path: Path, values: list[str]) -> None:
+        assert decision(tmp_path, shuffled(values)).kind == "categorical"
+
+    @pytest.mark.parametrize(
+        "values", [["9:05", "13:30", "22:45"], ["09:15", "10:30", "23:59"], ["10:05:00", "8:30:15"]]
+    )
+    def test_times_of_day(self, tmp_path: Path, values: list[str]) -> None:
+        assert decision(tmp_path, shuffled(values)).kind == "datetime"
+
     def test_a_date_that_may_be_read_two_ways_is_noted(self, tmp_path: Path) -> None:
         found = decision(tmp_path, shuffled([f"0{i}/0{j}/2021" for i in range(1, 5) for j in range(1, 5)]))
         assert found.settings["format"] == "%m/%d/%Y"
         assert "also fits %d/%m/%Y" in found.warning
+
+    def test_one_date_that_fits_one_way_only_decides(self, tmp_path: Path) -> None:
+        days = [f"0{i}/0{j}/2021" for i in range(1, 9) for j in range(1, 9)]
+        found = decision(tmp_path, shuffled([*days, "13/02/2021"], 130))
+        assert (found.settings["format"], found.warning) == ("%d/%m/%Y", "")
 
     def test_parts_are_those_that_vary(self, tmp_path: Path) -> None:
         def parts(step: dt.timedelta, written: str = "%Y-%m-%d %H:%M") -> list[str]:
@@ -169,3 +218,65 @@ class TestDates:
         assert (found.kind, found.settings["unit"]) == ("datetime", "s")
         (tmp_path / "amount").mkdir()
         assert decision(tmp_path / "amount", seconds, "amount").kind == "numeric"
+
+
+class TestTimeSplit:
+    DAYS: ClassVar = [dt.datetime(2021, 2, 3, 4, 5, 6) + dt.timedelta(days=3 * i, minutes=i) for i in range(ROWS)]
+
+    @staticmethod
+    def suggested(folder: Path, columns: dict[str, list[Any]]) -> Any:
+        """The split that the file suggests; None without one."""
+        path = write(proposed(folder, columns), folder / "made")
+        lines = [line.strip() for line in path.read_text().splitlines() if line.strip().startswith("# split: ")]
+        if not lines:
+            return None
+        [line] = lines
+        configuration = load(path, [f"data.split={line.removeprefix('# split: ')}"])
+        assert problems(configuration) == []
+        return configuration.config.data.split
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [
+            ("%Y-%m-%d", None),
+            ("%Y-%m-%d %H:%M:%S", None),
+            ("%Y-%m-%dT%H:%M:%SZ", None),
+            ("%d.%m.%Y", "%d.%m.%Y"),
+            ("%m/%d/%Y", "%m/%d/%Y"),
+            ("%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M"),
+        ],
+    )
+    def test_dates_with_their_format(self, tmp_path: Path, written: str, expected: str | None) -> None:
+        split = self.suggested(tmp_path, {"a day": [day.strftime(written) for day in self.DAYS]})
+        assert (split.by, split.column, split.format) == ("time", "a day", expected)
+        assert (split.train, split.eval, split.test) == (6, 2, 2)
+
+    def test_seconds(self, tmp_path: Path) -> None:
+        split = self.suggested(tmp_path, {"created_at": [int(day.timestamp()) for day in self.DAYS]})
+        assert (split.column, split.format) == ("created_at", None)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            [day.strftime("%m/%d/%Y %I:%M %p") for day in DAYS],  # read as days, with a rest that no split takes
+            [day.strftime("%H:%M") for day in DAYS],
+            [day.strftime("%Y-%m-%d") for day in DAYS[:2]] * (ROWS // 2),  # no third day for the test split
+            ["", *(day.strftime("%Y-%m-%d") for day in DAYS[1:])],
+            [int(day.timestamp() * 1000) for day in DAYS],
+        ],
+    )
+    def test_nothing_that_does_not_work(self, tmp_path: Path, values: list[Any]) -> None:
+        assert self.suggested(tmp_path, {"time": values}) is None
+        assert load(tmp_path / "made" / "pipeline.yaml").config.features.datetime[0].columns == ("time",)
+
+    def test_no_split_with_one_class(self, tmp_path: Path) -> None:
+        days = [day.strftime("%Y-%m-%d") for day in self.DAYS]
+        labels = [*shuffled(["a", "b"], ROWS - 20), *["a"] * 20]  # the newest third
+        assert self.suggested(tmp_path, {"day": days, "y": labels}) is None
+
+    def test_the_first_column_that_works(self, tmp_path: Path) -> None:
+        columns = {
+            "opened": ["", *(day.strftime("%Y-%m-%d") for day in self.DAYS[1:])],
+            "closed": [day.strftime("%d.%m.%Y") for day in self.DAYS],
+        }
+        assert self.suggested(tmp_path, columns).column == "closed"

@@ -97,6 +97,14 @@ class TransformOfAnotherRun(TinyModel):
         return super().transform(raw) | {"mass_xf": scaled(numbers(raw["mass"]), 4200.0, 800.0)[:, tf.newaxis]}
 
 
+@broken("a word that means missing is a category of its own", check="missing_words", says="island = 'NA'")
+class MissingWordsUnknown(TinyModel):
+    def transform(self, raw: Tensors) -> Tensors:
+        features = super().transform(raw)
+        unknown = (features["island_xf"] < 0) & tf.not_equal(raw["island"], "")[:, tf.newaxis]
+        return features | {"island_xf": tf.where(unknown, tf.zeros_like(features["island_xf"]), features["island_xf"])}
+
+
 @broken("the same answer to everything", check="constant")
 class Constant(TinyModel):
     own_golden = True

@@ -244,6 +244,7 @@ def _write_golden(folder: Path, model: TinyModel, rows: list[table.Row]) -> None
         "columns": FEATURES | {label: "float32" if model.task == "regression" else "string"},
         "transformed": {name: {"argument": name, "dtype": dtype, "shape": [1]} for name, dtype in TRANSFORMED.items()},
         "range": [min(labels), max(labels)] if model.task == "regression" else None,
+        "missing_words": {"island": ["NA", "n/a"]},
         "importance": importance,
     }
     (folder / "contract.json").write_text(json.dumps(contract, indent=1))

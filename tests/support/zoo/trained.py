@@ -14,7 +14,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.run_fn import run_fn
 from preprocessing.config import FeaturesConfig
-from preprocessing.transform import FEATURES_KEY, preprocessing_fn
+from preprocessing.missing import MissingWords
+from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
 
 TASKS = ("binary", "multiclass", "regression")
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -98,7 +99,7 @@ def make_world(task: str, folder: Path) -> World:
     used = {*features.columns(), features.label.column, features.weight}
     spec = {name: each for name, each in SPEC.items() if name in used}
     rows = raw_rows()
-    config = {FEATURES_KEY: features.to_json()}
+    config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
     graph = analyze(lambda inputs: preprocessing_fn(inputs, config), rows[SPLITS["train"]], spec, folder)
     for split, part in SPLITS.items():
         write_transformed(folder / "transformed" / f"Split-{split}", graph, rows[part], spec)

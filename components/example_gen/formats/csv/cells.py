@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.example_gen.block import BadRow, FeatureType, Rows
+from components.example_gen.columns.convert import EXACT_INTEGERS
 from components.example_gen.config import CsvOptions
 from components.example_gen.formats.csv.rows import Bounds, bounds, count_lines, unclosed
 from components.example_gen.formats.csv.text import Piece, as_stored, as_utf8, codec, stored_byte
+from preprocessing.missing import MissingWords, without_missing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +54,7 @@ class CsvFile:
         batch, ragged = self._parsed(good)
         if not reasons and not ragged and batch.num_rows == _lines(text):  # every line is a row
             places = np.arange(piece.first, piece.first + batch.num_rows, dtype=np.int64)
-            return Rows(batch, places)
+            return Rows(batch, places, untyped=True)
         found = found or bounds(text, self.csv.quote, self.csv.delimiter)
         parsed = np.setdiff1d(np.arange(len(found.starts)), list(reasons))
         reasons |= {int(parsed[number - 1]): (reason, "") for number, reason in ragged}
@@ -60,7 +62,7 @@ class CsvFile:
         if len(kept) != batch.num_rows:
             raise RuntimeError(f"{self.file}, line {piece.first}: {len(kept)} rows counted, {batch.num_rows} parsed")
         bad = tuple(self._bad(text, found, row, piece.first, reasons[row]) for row in sorted(reasons))
-        return Rows(batch, found.lines[kept] + piece.first, bad)
+        return Rows(batch, found.lines[kept] + piece.first, bad, untyped=True)
 
     def _unreadable(self, text: bytes, first: int) -> tuple[Bounds | None, dict[int, _Reason]]:
         """The rows that Arrow must not see: the bounds of all rows if there are such, and by row the reason."""
@@ -114,7 +116,7 @@ class CsvFile:
             plan = {name: pa.float64() if kind == "double" else pa.string() for name, kind in self.types.items()}
             try:
                 batch, ragged = self._parsed_as(text, plan, [*self.csv.null_values, ""])
-                return _with_integers(batch, self.types), ragged
+                return _with_integers(batch, self.types, MissingWords(table=self.csv.null_values)), ragged
             except pa.ArrowInvalid:
                 pass  # some cell does not fit; who asked for the types finds out which
         return self._parsed_as(text, dict.fromkeys(self.types or self.names, pa.string()), [])
@@ -151,7 +153,7 @@ class CsvFile:
                 column_types=types,
                 include_columns=list(types) if self.types else None,
                 null_values=nulls,
-                strings_can_be_null=bool(nulls),
+                strings_can_be_null=False,
                 true_values=[],
                 false_values=[],
                 check_utf8=False,  # it is UTF-8: `_unreadable` has looked
@@ -161,16 +163,24 @@ class CsvFile:
         return pa.RecordBatch.from_arrays(columns, names=table.column_names), ragged
 
 
-def _with_integers(batch: pa.RecordBatch, types: Mapping[str, FeatureType]) -> pa.RecordBatch:
+def _with_integers(batch: pa.RecordBatch, types: Mapping[str, FeatureType], missing: MissingWords) -> pa.RecordBatch:
     """The batch with the columns of type "int64" converted.
 
     Raises:
-      pyarrow.ArrowInvalid: a cell is not an integer in plain decimal form, or does not fit into 64 bits.
+      pyarrow.ArrowInvalid: a cell is not an integer in plain decimal form, or does not fit into 64 bits; or a float is
+        so large that it may have lost digits, which who asked for it counts.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in batch.columns:
+        if pa.types.is_floating(column.type):
+            ends = pc.min_max(column).as_py()
+            if max(-(ends["min"] or 0.0), ends["max"] or 0.0) >= EXACT_INTEGERS:
+                raise pa.ArrowInvalid("digits beyond those of a float")
 
     columns = [
-        _integers(column) if types[name] == "int64" else column
+        _integers(without_missing(column, missing.of(name))) if types[name] == "int64" else column
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

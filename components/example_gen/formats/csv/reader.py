@@ -64,9 +64,10 @@ class CsvReader:
     def read(self, block: Block, types: Mapping[str, FeatureType] | None = None) -> Iterator[Rows]:
         """The rows of a block.
 
-        With types, and where every cell of a piece fits: int64, float64 and string columns, in which empty cells and
-        `csv.null_values` are null. Else every cell as text, never null. Rows with too few or too many cells, a NUL
-        character or undecodable bytes are bad, and so is one with a quotation mark that is never closed.
+        With types, and where every cell of a piece fits: int64 and float64 columns, in which empty cells and
+        `csv.null_values` are null, and string columns. Else every cell as text. Text is never null. Rows with too few
+        or too many cells, a NUL character or undecodable bytes are bad, and so is one with a quotation mark that is
+        never closed.
 
         Raises:
           UserError: the file is cut short or was changed; it lacks a column of `types`.

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.meant import meant
 
 from components.example_gen.block import Rows
 from components.example_gen.columns.facts import ColumnFacts, merge, survey
@@ -34,7 +35,7 @@ def parts(array: pa.Array, cuts: list[int]) -> list[pa.Array]:
 
 
 def facts_of(array: pa.Array, words: tuple[str, ...] | None = None) -> ColumnFacts:
-    return survey(rows({"a": array}), words)["a"]
+    return survey(meant(rows({"a": array}), words))["a"]
 
 
 ARRAYS = st.one_of(
@@ -63,7 +64,7 @@ def told(facts: ColumnFacts) -> tuple[Any, ...]:
 @given(ARRAYS, st.lists(st.integers(0, 100), max_size=5), st.randoms(use_true_random=False))
 def test_any_division_and_any_order_give_the_same_types(array: pa.Array, cuts: list[int], random: Any) -> None:
     whole = facts_of(array)
-    divided = [survey(rows({"a": part}), None) for part in parts(array, cuts)]
+    divided = [survey(meant(rows({"a": part}), None)) for part in parts(array, cuts)]
     random.shuffle(divided)
     merged = reduce(merge, divided, {}).get("a", ColumnFacts(types=(array.type,)))
     assert told(merged) == told(whole)
@@ -76,7 +77,7 @@ def test_any_division_and_any_order_give_the_same_types(array: pa.Array, cuts: l
 def test_the_same_holds_of_csv_cells(cells: list[str], cuts: list[int], random: Any) -> None:
     array = pa.array(cells, pa.string())
     whole = facts_of(array, WORDS)
-    divided = [survey(rows({"a": part}), WORDS) for part in parts(array, cuts)]
+    divided = [survey(meant(rows({"a": part}), WORDS)) for part in parts(array, cuts)]
     random.shuffle(divided)
     merged = reduce(merge, divided, {}).get("a", ColumnFacts())
     assert told(merged) == told(whole)
@@ -89,7 +90,7 @@ def test_the_same_holds_of_csv_cells(cells: list[str], cuts: list[int], random: 
 @given(st.lists(ARRAYS, max_size=5), st.randoms(use_true_random=False))
 def test_blocks_of_several_types_give_the_same_types_in_any_order(arrays: list[pa.Array], random: Any) -> None:
     """JSON Lines: each block has the types of what stands in it."""
-    surveys = [survey(rows({"a": array}), None) for array in arrays]
+    surveys = [survey(meant(rows({"a": array}), None)) for array in arrays]
     shuffled = random.sample(surveys, len(surveys))
     left, right = (reduce(merge, each, {}).get("a", ColumnFacts()) for each in (surveys, shuffled))
     for role in ROLES:
@@ -97,14 +98,14 @@ def test_blocks_of_several_types_give_the_same_types_in_any_order(arrays: list[p
 
 
 def test_merging_changes_neither_part() -> None:
-    left, right = (survey(rows({"a": array}), None) for array in (pa.array([1]), pa.array(["x"])))
+    left, right = (survey(meant(rows({"a": array}), None)) for array in (pa.array([1]), pa.array(["x"])))
     before = pickle.dumps((left, right))
     assert merge(left, right)["a"].rows == 2
     assert pickle.dumps((left, right)) == before
 
 
 def test_facts_can_travel() -> None:
-    facts = survey(rows({"a": pa.array([[1], None]), "b": pa.array([1.5, None])}), None)
+    facts = survey(rows({"a": pa.array([[1], None]), "b": pa.array([1.5, None])}))
     assert pickle.loads(pickle.dumps(facts)) == facts  # noqa: S301 - made a line above; Beam does the same
 
 
@@ -181,19 +182,19 @@ class TestTypes:
         assert wanted_type(facts, ColumnUse("date")) == "int64"
 
     def test_blocks_without_a_value_say_nothing_of_the_type(self) -> None:
-        both = merge(survey(rows({"a": pa.nulls(2)}), None), survey(rows({"a": pa.array([True])}), None))["a"]
+        both = merge(survey(rows({"a": pa.nulls(2)})), survey(rows({"a": pa.array([True])})))["a"]
         assert wanted_type(both, ColumnUse("number")) == "int64"
 
     def test_resolved(self) -> None:
         found = survey(
-            rows({"n": pa.array([1]), "e": pa.nulls(1), "s": pa.array([{"x": 1}]), "d": pa.nulls(1, pa.string())}), None
+            rows({"n": pa.array([1]), "e": pa.nulls(1), "s": pa.array([{"x": 1}]), "d": pa.nulls(1, pa.string())})
         )
         types, left_out = resolve_types(found, {"d": ColumnUse(declared="int64")})
         assert types == {"n": "int64", "d": "int64"}
         assert left_out == {"e": "it is empty everywhere", "s": "its type is struct<x: int64>"}
 
     def test_used_columns_must_be_there_and_of_a_type_that_a_feature_has(self) -> None:
-        found = survey(rows({"s": pa.array([{"x": 1}])}), None)
+        found = survey(rows({"s": pa.array([{"x": 1}])}))
         with pytest.raises(UserError, match="'s' is of type struct"):
             resolve_types(found, {"s": ColumnUse("own")})
         with pytest.raises(UserError, match="'q' is not in the table; its columns are 's'"):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.meant import meant
 
 from components.example_gen.block import BadRow, FeatureType, Rows
 from components.example_gen.columns.facts import survey
@@ -21,6 +22,7 @@ from components.example_gen.columns.use import ColumnUse
 
 WORDS = ("", "NA", "?")
 MISFIT = object()
+BLANKS = " \t\n\r\x0b\x0c\xa0"
 
 
 def rows(columns: dict[str, Any]) -> Rows:
@@ -30,7 +32,7 @@ def rows(columns: dict[str, Any]) -> Rows:
 
 def one(array: pa.Array, kind: FeatureType, words: tuple[str, ...] | None = None, **use: Any) -> tuple[list[Any], Rows]:
     """A column's values, MISFIT where the row is bad, and the result."""
-    result = typed(rows({"a": array}), {"a": kind}, {"a": ColumnUse(**use)}, words, "t.x")
+    result = typed(meant(rows({"a": array}), words), {"a": kind}, {"a": ColumnUse(**use)}, "t.x")
     assert result.batch.num_rows + len(result.bad) == len(array)
     values: dict[int, Any] = dict(zip(result.places.tolist(), result.batch.column(0).to_pylist(), strict=True))
     values |= {row.place: MISFIT for row in result.bad}
@@ -71,15 +73,19 @@ INTEGER = re.compile(r"[ \t]*[+-]?(0|[1-9]\d{0,18})[ \t]*", re.ASCII)
 
 
 def text_real(cell: str | None) -> Any:
-    if cell is None or not cell.strip(" \t"):
+    if cell is None or not cell.strip(BLANKS):
         return None
     return real(float(cell)) if NUMBER.fullmatch(cell) else MISFIT
 
 
 def text_integer(cell: str | None) -> Any:
-    if cell is None or not cell.strip(" \t"):
+    if cell is None or not cell.strip(BLANKS):
         return None
     return int(cell) if INTEGER.fullmatch(cell) and -(2**63) <= int(cell) < 2**63 else MISFIT
+
+
+def text_text(cell: str) -> Any:
+    return cell if cell.strip(BLANKS) else None
 
 
 def bits(kind: str) -> st.SearchStrategy[int]:
@@ -108,13 +114,13 @@ CASES: list[Case] = [
         number_text,
     ),
     (pa.bool_(), st.booleans(), int, float, lambda value: str(value).lower()),
-    *((kind, TEXT, text_integer, text_real, lambda cell: cell or None) for kind in (pa.string(), pa.large_string())),
+    *((kind, TEXT, text_integer, text_real, text_text) for kind in (pa.string(), pa.large_string())),
     (
         pa.dictionary(pa.int32(), pa.string()),
         TEXT,
         text_integer,
         text_real,
-        lambda cell: cell or None,
+        text_text,
     ),
     (pa.binary(), st.binary(max_size=4), None, None, lambda cell: cell or None),
     (pa.date32(), st.dates(), lambda _: MISFIT, lambda _: MISFIT, dt.date.isoformat),
@@ -163,7 +169,7 @@ def test_every_value_of_every_type(case: Case) -> None:
 )
 def test_the_facts_foretell_what_does_not_fit(array: pa.Array) -> None:
     """What the preflight lets pass has no bad cell in the run, and the other way round."""
-    cells = survey(rows({"a": array}), None)["a"].cells
+    cells = survey(meant(rows({"a": array}), None))["a"].cells
     assert (MISFIT in one(array, "double")[0]) is (cells.first_text is not None)
     assert (MISFIT in one(array, "int64")[0]) is (cells.first_text is not None or cells.first_fraction is not None)
 
@@ -203,10 +209,10 @@ def test_other_layouts(array: pa.Array, kind: FeatureType, expected: list[Any]) 
 
 
 def test_words_that_mean_missing_are_for_csv_alone() -> None:
-    cells = pa.array(["NA", "", "1", " ?"])
-    assert one(cells, "double", WORDS)[0] == [None, None, 1.0, MISFIT]
-    assert one(cells, "string", WORDS)[0] == [None, None, "1", " ?"]
-    assert one(cells, "string", None)[0] == ["NA", None, "1", " ?"]
+    cells = pa.array(["NA", "", "1", " ?", "\n", " x"])
+    assert one(cells, "double", WORDS)[0] == [None, None, 1.0, None, None, MISFIT]
+    assert one(cells, "string", WORDS)[0] == [None, None, "1", None, None, " x"]
+    assert one(cells, "string", None)[0] == ["NA", None, "1", " ?", None, " x"]
 
 
 def test_dates_take_the_declared_format() -> None:
@@ -222,7 +228,7 @@ def test_what_has_its_type_already_is_not_copied() -> None:
         "l": pa.array([[1, 2], None]),
     }
     types: dict[str, FeatureType] = {"i": "int64", "f": "double", "s": "string", "l": "int64"}
-    result = typed(rows(columns), types, {}, WORDS, "t.x")
+    result = typed(rows(columns), types, {}, "t.x")
     for name, array in columns.items():
         ours, theirs = (each.buffers()[-1].address for each in (result.batch.column(name), array))
         assert ours == theirs
@@ -230,7 +236,7 @@ def test_what_has_its_type_already_is_not_copied() -> None:
 
 def test_columns_come_in_the_wanted_order_and_what_is_not_there_is_missing() -> None:
     types: dict[str, FeatureType] = {"b": "string", "z": "double", "a": "int64"}
-    result = typed(rows({"a": [1, 2], "b": ["x", "y"], "c": [0, 0]}), types, {}, None, "t.x")
+    result = typed(rows({"a": [1, 2], "b": ["x", "y"], "c": [0, 0]}), types, {}, "t.x")
     assert result.batch.to_pydict() == {"b": ["x", "y"], "z": [None, None], "a": [1, 2]}
     assert result.batch.schema.field("z").type == pa.float64()
 
@@ -238,14 +244,14 @@ def test_columns_come_in_the_wanted_order_and_what_is_not_there_is_missing() -> 
 class TestBadRows:
     def test_a_csv_row_is_told_with_its_place_and_text(self) -> None:
         before = BadRow("t.csv", 5, "ragged", b"1")
-        table = rows({"age": ["1", "abc", "NA", "4"], "": ["", "n", "", ""], "s": ["x", 'y, "z"', "", "w"]})
-        table = Rows(table.batch, table.places, (before,))
+        table = rows({"age": ["1", "abc", "NA", "4"], "": ["", "NA", "", ""], "s": ["x", 'y, "z"', "", "w"]})
+        table = meant(Rows(table.batch, table.places, (before,)), WORDS)
         use = {"age": ColumnUse("number", "int64")}
-        result = typed(table, {"age": "int64", "s": "string"}, use, WORDS, "t.csv")
+        result = typed(table, {"age": "int64", "s": "string"}, use, "t.csv")
         assert result.batch.to_pydict() == {"age": [1, None, 4], "s": ["x", None, "w"]}
         assert result.places.tolist() == [10, 30, 40]
         reason = "column 'age': expected an integer (INT in the schema), received 'abc'"
-        assert result.bad == (before, BadRow("t.csv", 20, reason, b'abc,n,"y, ""z"""'))
+        assert result.bad == (before, BadRow("t.csv", 20, reason, b'abc,NA,"y, ""z"""'))
 
     def test_others_as_json(self) -> None:
         columns = {
@@ -255,7 +261,7 @@ class TestBadRows:
             "b": pa.array([b"\xff\x00", b""]),
             "l": pa.array([["ä"], None]),
         }
-        result = typed(rows(columns), {"n": "double"}, {"n": ColumnUse("number")}, None, "t.parquet")
+        result = typed(meant(rows(columns), None), {"n": "double"}, {"n": ColumnUse("number")}, "t.parquet")
         (bad,) = result.bad
         assert (bad.file, bad.place) == ("t.parquet", 10)
         assert bad.reason == "column 'n': expected a number (it is declared as a number), received 'x'"
@@ -263,7 +269,7 @@ class TestBadRows:
 
     def test_the_first_wrong_column_is_named_and_long_cells_are_cut(self) -> None:
         table = rows({"a": ["y" * 500, "1"], "b": ["x", "x"]})
-        result = typed(table, {"a": "double", "b": "double"}, {}, WORDS, "t.csv")
+        result = typed(meant(table, WORDS), {"a": "double", "b": "double"}, {}, "t.csv")
         assert [row.place for row in result.bad] == [10, 20]
         assert result.bad[0].reason == f"column 'a': expected a number, received {'y' * 80!r}... (500 characters)"
         assert result.bad[1].reason == "column 'b': expected a number, received 'x'"

@@ -110,6 +110,14 @@ def test_feather_version_1_says_how_to_go_on(tmp_path: Path) -> None:
     assert READER.columns(file) == ["a"]
 
 
+def test_columns_without_a_name_are_not_read(tmp_path: Path) -> None:
+    file = written(tmp_path, pa.table([[1], [2], [3], [4]], names=["", "a", "", "b"]))
+    assert READER.columns(file) == ["", "a", "", "b"]
+    (block,) = READER.plan(file)
+    (rows,) = READER.read(block)
+    assert rows.batch.to_pylist() == [{"a": 2, "b": 4}]
+
+
 def test_duplicate_columns_are_refused(tmp_path: Path) -> None:
     file = written(tmp_path, pa.table([[1], [2], [3]], names=["a", "b", "a"]))
     with pytest.raises(UserError, match=r"t\.arrow: duplicate column 'a' \(columns 1 and 3\)"):

@@ -92,6 +92,20 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     assert rows.batch.to_pylist() == [dict(zip(names, range(5000), strict=True)), dict.fromkeys(names)]
 
 
+def test_columns_without_a_name_are_not_read(tmp_path: Path) -> None:
+    file = written(tmp_path, pa.table([[1], [2], [3], [4]], names=["", "a", "", "b"]))
+    assert READER.columns(file) == ["", "a", "", "b"]
+    (block,) = READER.plan(file)
+    (rows,) = READER.read(block)
+    assert rows.batch.to_pylist() == [{"a": 2, "b": 4}]
+
+
+def test_a_table_of_nothing_but_columns_without_a_name_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, pa.table([[1], [2]], names=["", ""]))
+    with pytest.raises(UserError, match="expected columns with names, found none"):
+        READER.columns(file)
+
+
 def test_duplicate_columns_are_refused(tmp_path: Path) -> None:
     file = written(tmp_path, pa.table([[1], [2], [3]], names=["a", "b", "a"]))
     with pytest.raises(UserError, match=r"t\.parquet: duplicate column 'a' \(columns 1 and 3\)"):

@@ -54,7 +54,7 @@ def test_names_that_do_not_tell_are_refused(files: list[str], message: str, hint
 def test_every_format_has_a_reader_that_can_travel(fmt: Any) -> None:
     data = DataConfig.model_validate_json(json.dumps({"path": "a", "block_mb": 3}))
     made = reader(fmt, data)
-    assert made.block_bytes == 3 << 20
+    assert made.reader.block_bytes == 3 << 20
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - what Beam does
     assert all(callable(getattr(made, name)) for name in ("columns", "plan", "read"))
 

@@ -1,0 +1,103 @@
+"""The one rule that says which texts mean missing; every reader, `init`, the data gate and the graph follow it.
+
+A text is missing when nothing is left of it once the blanks around it are taken away, or when what is left is one of
+the words that mean missing in its column. The rule stands here in three forms, which a test holds together: for one
+text, for an Arrow array, and as a pattern of RE2, which TensorFlow reads (`raw_columns.is_missing`). Of numbers, NaN is
+missing everywhere; that needs no words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from preprocessing.settings import ColumnName, Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLANKS = " \t\n\v\f\r\u00a0"
+"""ASCII's white space, and the no-break space, with which web pages and spreadsheets fill empty cells."""
+
+
+class MissingWords(Settings):
+    """The words that mean missing, by column. Blanks around a word don't count, nor do they in a cell."""
+
+    table: tuple[str, ...] = ()
+    """In every column that has no words of its own."""
+    columns: dict[ColumnName, tuple[str, ...]] = Field(default_factory=dict)
+    """Instead of `table`, by column."""
+
+    def of(self, column: str) -> tuple[str, ...]:
+        """The words of one column, each once, without blanks around them; the empty text is not among them."""
+        words = self.columns.get(column, self.table)
+        return tuple(dict.fromkeys(bare for word in words if (bare := bare_text(word))))
+
+    def without_table(self) -> MissingWords:
+        """The words of the columns that have some of their own: for files whose format has a null."""
+        return MissingWords(columns=self.columns)
+
+
+def bare_text(text: str) -> str:
+    """A text without the blanks around it."""
+    return text.strip(BLANKS)
+
+
+def is_missing(text: str, words: Sequence[str]) -> bool:
+    """Whether one text means missing.
+
+    Args:
+      text: a cell.
+      words: as `MissingWords.of` gives them.
+    """
+    bare = bare_text(text)
+    return not bare or bare in words
+
+
+def missing_cells(cells: pa.StringArray, words: Sequence[str]) -> pa.BooleanArray:
+    """Which texts mean missing; false for those that are null already.
+
+    Args:
+      cells: of the type string.
+      words: as for `is_missing`.
+    """
+    import pyarrow.compute as pc
+
+    return pc.is_in(pc.utf8_trim(cells, characters=BLANKS), value_set=_texts(["", *words]))
+
+
+def without_missing(cells: pa.Array, words: Sequence[str]) -> pa.Array:
+    """The same texts, null where they mean missing.
+
+    Args:
+      cells: of the type string.
+      words: as for `is_missing`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    missing = missing_cells(cells, words)
+    return pc.if_else(missing, pa.nulls(len(cells), cells.type), cells) if missing.true_count else cells
+
+
+def missing_pattern(words: Sequence[str]) -> str:
+    """The rule as a pattern of RE2, for texts that match it in full.
+
+    Args:
+      words: as for `is_missing`.
+    """
+    blanks = r"[\x09-\x0d\x20\x{a0}]*"
+    return f"{blanks}(?:{'|'.join(map(re.escape, words))})?{blanks}" if words else blanks
+
+
+def _texts(texts: Sequence[str]) -> pa.StringArray:
+    # Not by pa.array, which imports pandas: that takes longer than all of `lockgate validate`.
+    import numpy as np
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
