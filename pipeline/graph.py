@@ -130,6 +130,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         model=training.model,
         baseline_model=champion.outputs["model"],
         eval_config=eval_config(config.evaluate, config.features),
+        skill=config.evaluate.skill,
         example_splits=["test"],
         schema=data.schema,
         code_fingerprint=fingerprint(Evaluator.CODE),

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import LABEL, LABEL_VOCABULARY, ROW_KEY, WEIGHT, ModelInput, model_inputs
+from preprocessing.text import decoded
+from preprocessing.vocabularies import from_line
+
+Values = npt.NDArray[np.float64]
 
 _GZIP_EXPANSION = 6
 """Serialized examples typically shrink to a sixth under gzip; good enough to decide whether they fit."""
@@ -86,9 +91,7 @@ def _classes(output: tft.TFTransformOutput, features: FeaturesConfig) -> tuple[s
     label = features.label
     if label.task == "regression":
         return ()
-    classes = label.classes or tuple(
-        name.decode("utf-8", errors="replace") for name in output.vocabulary_by_name(LABEL_VOCABULARY)
-    )
+    classes = label.classes or tuple(decoded(from_line(line)) for line in output.vocabulary_by_name(LABEL_VOCABULARY))
     if len(classes) < 2 or (label.task == "binary" and len(classes) != 2):
         expected = "exactly two classes" if label.task == "binary" else "at least two classes"
         raise UserError(
@@ -226,6 +229,25 @@ class LabelSummary:
     std: float = 1.0
     low: float = 0.0
     high: float = 0.0
+
+
+def known_labels(files: Sequence[str], data: TransformedData) -> tuple[Values, Values]:
+    """The labels of a split and their weights, in the files' order.
+
+    Returns:
+      Two arrays float64 [rows], without the rows that have no known label: class ids, or the label on its training
+      scale; and the weights, which are 1 where the configuration names no column of weights.
+    """
+    names = [LABEL, WEIGHT] if data.weighted else [LABEL]
+    spec = {name: data.spec[name] for name in names}
+    columns: dict[str, list[Values]] = {name: [np.zeros(0)] for name in names}
+    for rows in _rows(files, cache=False).batch(4096):
+        parsed = tf.io.parse_example(rows, spec)
+        known = _is_known(parsed)
+        for name, parts in columns.items():
+            parts.append(tf.boolean_mask(parsed[name], known).numpy()[:, 0].astype(np.float64))
+    labels = np.concatenate(columns[LABEL])
+    return labels, np.concatenate(columns[WEIGHT]) if data.weighted else np.ones(len(labels))
 
 
 def summarize_labels(files: Sequence[str], data: TransformedData, *, batch_size: int = 4096) -> LabelSummary:

@@ -25,6 +25,7 @@ from preprocessing.features import (
 )
 from preprocessing.missing import MissingWords
 from preprocessing.own_function import Inputs, Outputs, own_inputs
+from preprocessing.vocabularies import as_lines
 
 FEATURES_KEY = "features"
 """The key of the `features:` section, as JSON, in Transform's `custom_config`."""
@@ -175,13 +176,14 @@ def _categorical(
     if feature.hash_buckets is not None:
         ids = tf.strings.to_hash_bucket_fast(filled, feature.hash_buckets)
     else:
+        lines = as_lines(filled) if values.dtype == tf.string else filled
         vocabulary = tft.vocabulary(
-            raw_columns.where_present(filled, tf.not_equal(filled, "")),
+            raw_columns.where_present(lines, tf.not_equal(lines, "")),
             top_k=feature.top_k,
             frequency_threshold=feature.min_frequency,
             vocab_filename=vocabulary_name(column),
         )
-        ids = tft.apply_vocabulary(filled, vocabulary, num_oov_buckets=feature.oov_buckets)
+        ids = tft.apply_vocabulary(lines, vocabulary, num_oov_buckets=feature.oov_buckets)
     # Id 0 is the category of missing values.
     outputs[transformed(column, "id")] = tf.where(tf.equal(filled, ""), tf.zeros_like(ids), ids + 1)
     return outputs
@@ -214,9 +216,10 @@ def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
         matches = tf.equal(tf.expand_dims(names, -1), tf.constant(label.classes))
         ids = tf.argmax(tf.cast(matches, tf.int64), axis=-1)
         return tf.where(tf.reduce_any(matches, axis=-1), ids, -tf.ones_like(ids))
-    present = raw_columns.where_present(names, tf.not_equal(names, ""))
+    lines = as_lines(names) if raw.dtype == tf.string else names
+    present = raw_columns.where_present(lines, tf.not_equal(lines, ""))
     vocabulary = tft.vocabulary(present, vocab_filename=LABEL_VOCABULARY)
-    return tft.apply_vocabulary(names, vocabulary, default_value=-1)
+    return tft.apply_vocabulary(lines, vocabulary, default_value=-1)
 
 
 def _weight(raw: tf.Tensor) -> tf.Tensor:

@@ -52,6 +52,22 @@ class TransformedInput(BaseModel):
     """Shape of one row. The transform signature may give the same numbers in another shape, [batch] for [batch, 1]."""
 
 
+class TrivialAnswer(BaseModel):
+    """The best answer without features, from the training split, and the loss by which it is the best."""
+
+    model_config = ConfigDict(frozen=True)
+
+    answer: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
+    """The share of each class by weight, in output order; or one number in the label's own units."""
+    class_weights: tuple[FiniteFloat, ...] | None = None
+    """What the training multiplied the weights of each class's rows by; the shares are of these weights too."""
+    transform: Literal["none", "log", "log1p"] = "none"
+    """The scale of a regression's errors."""
+    error: Literal["log_loss", "squared", "absolute"]
+    """The loss of a row: its log loss for classes; for a regression its squared error or, where it was trained with an
+    absolute one, the absolute error."""
+
+
 class GoldenContract(BaseModel):
     """What the export promises; an older trainer wrote less, and what it left out has the default here."""
 
@@ -68,6 +84,8 @@ class GoldenContract(BaseModel):
     """The raw column of the rows' weights, which is never sent either."""
     range: tuple[FiniteFloat, FiniteFloat] | None = None
     """The smallest and the largest training label of a regression, in the label's own units."""
+    trivial: TrivialAnswer | None = None
+    """What the model has to beat; none when no training row has a weight."""
     inputs: dict[str, ContractInput]
     """The raw columns that the model reads."""
     transformed: dict[str, TransformedInput] = Field(default_factory=dict)

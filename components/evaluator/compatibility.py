@@ -31,14 +31,14 @@ def why_incomparable(champion: Artifact, candidate: Artifact, schema: Artifact) 
     if not fileio.exists(posixpath.join(champion.uri, CONTRACT)):
         return f"it has no {CONTRACT}"
     try:
-        before = _contract(champion)
+        before = contract_of(champion)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         return f"its {CONTRACT} can't be used: {where}: {problem['msg']}"
     if missing := [name for name in _NEEDED if name not in before.model_fields_set]:
         return f"its {CONTRACT} can't be used: {missing[0]}: Field required"
-    return obstacle(before, _contract(candidate), _columns(schema))
+    return obstacle(before, contract_of(candidate), _columns(schema))
 
 
 def obstacle(champion: GoldenContract, candidate: GoldenContract, columns: Mapping[str, str]) -> str | None:
@@ -62,7 +62,12 @@ def obstacle(champion: GoldenContract, candidate: GoldenContract, columns: Mappi
     return None
 
 
-def _contract(model: Artifact) -> GoldenContract:
+def contract_of(model: Artifact) -> GoldenContract:
+    """What a Model promises.
+
+    Raises:
+      pydantic.ValidationError: an older trainer wrote something else.
+    """
     with fileio.open(posixpath.join(model.uri, CONTRACT), "rb") as file:
         return GoldenContract.model_validate_json(file.read())
 

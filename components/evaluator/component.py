@@ -10,14 +10,16 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
+from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.executor import Executor
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """The stock Evaluator's, and the fingerprint."""
+    """The stock Evaluator's, the question of skill, and the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
+        SKILL_KEY: ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
 
@@ -30,7 +32,7 @@ class Evaluator(BaseBeamComponent):
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
-    CODE = ("components.evaluator.executor", "components.evaluator.metrics")
+    CODE = ("components.evaluator.executor", "components.evaluator.metrics", "components.evaluator.skill")
     """What the results depend on: these modules and what they import."""
 
     def __init__(
@@ -41,6 +43,7 @@ class Evaluator(BaseBeamComponent):
         baseline_model: BaseChannel,
         schema: BaseChannel,
         eval_config: config_pb2.EvalConfig,
+        skill: SkillConfig,
         example_splits: Sequence[str],
         code_fingerprint: str,
     ) -> None:
@@ -52,6 +55,7 @@ class Evaluator(BaseBeamComponent):
           baseline_model: the champion, where there is one.
           schema: the raw Schema.
           eval_config: metrics, thresholds and slices.
+          skill: whether the model must beat the answer that needs no features.
           example_splits: the splits that the metrics are computed on.
           code_fingerprint: a hash of this folder's code and the metrics', so that the cache sees edits.
         """
@@ -63,6 +67,7 @@ class Evaluator(BaseBeamComponent):
                 schema=schema,
                 eval_config=eval_config,
                 example_splits=json_utils.dumps(list(example_splits)),
+                skill=skill.to_json(),
                 code_fingerprint=code_fingerprint,
                 evaluation=Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=Channel(type=standard_artifacts.ModelBlessing),

@@ -1,4 +1,4 @@
-"""TFX's Evaluator executor, with a champion that fits today's data and slices that are large enough to judge."""
+"""TFX's Evaluator executor, with a champion that fits today's data, slices large enough to judge, and skill."""
 
 import logging
 import posixpath
@@ -10,11 +10,13 @@ from tfx.components.evaluator import executor as stock
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
-from tfx.utils import io_utils
+from tfx.utils import io_utils, proto_utils
 
-from components.evaluator.compatibility import why_incomparable
+from components.evaluator.compatibility import contract_of, why_incomparable
+from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
+from components.evaluator.skill import with_skill
 
 logger = logging.getLogger("lockgate")
 
@@ -33,7 +35,8 @@ class Executor(stock.Executor):
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
         """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`)."""
         own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
-        super().Do(_with_comparable_champion(input_dict), output_dict, exec_properties | own)
+        properties = _with_skill(input_dict, exec_properties) | own
+        super().Do(_with_comparable_champion(input_dict), output_dict, properties)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
         if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:
@@ -44,6 +47,21 @@ class Executor(stock.Executor):
         fileio.remove(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME))
         io_utils.write_string_file(posixpath.join(blessing.uri, constants.BLESSED_FILE_NAME), "")
         blessing.set_int_custom_property(blessed, constants.BLESSED_VALUE)
+
+
+def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with the metric in them that asks for skill, where the configuration does."""
+    settings = SkillConfig.from_json(exec_properties[SKILL_KEY])
+    if settings.severity == "off":
+        return exec_properties
+    contract = contract_of(artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]))
+    if contract.trivial is None:
+        logger.warning("evaluate.skill is not checked: no training row has a weight, so there is nothing to beat")
+        return exec_properties
+    key = standard_component_specs.EVAL_CONFIG_KEY
+    config = proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig())
+    changed = with_skill(config, settings, contract.task, contract.trivial)
+    return exec_properties | {key: proto_utils.proto_to_json(changed)}
 
 
 def _with_comparable_champion(inputs: Artifacts) -> Artifacts:

@@ -74,6 +74,23 @@ def _cross_entropy(probability: float) -> float:
     return -math.log(min(max(probability, SMALLEST_PROBABILITY), 1 - SMALLEST_PROBABILITY))
 
 
+def row_of(
+    element: metric_types.StandardMetricInputs, key: metric_types.MetricKey, eval_config: Any
+) -> tuple[NDArray[Any], NDArray[Any], float]:
+    """Label, prediction and weight of one row, for the model that the key names."""
+    [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
+        element,
+        eval_config=eval_config,
+        model_name=key.model_name,
+        output_name=key.output_name,
+        sub_key=key.sub_key,
+        example_weighted=key.example_weighted,
+        flatten=False,
+        require_single_example_weight=True,
+    )
+    return label, prediction, float(weights.item())
+
+
 class WeightedSums(beam.CombineFn):
     """Sums the scores of rows by their weights."""
 
@@ -89,17 +106,7 @@ class WeightedSums(beam.CombineFn):
 
     def add_input(self, accumulator: Sums, element: metric_types.StandardMetricInputs) -> Sums:
         """Adds one row. A row of weight 0 doesn't count, whatever it scores."""
-        [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self._key.model_name,
-            output_name=self._key.output_name,
-            sub_key=self._key.sub_key,
-            example_weighted=self._key.example_weighted,
-            flatten=False,
-            require_single_example_weight=True,
-        )
-        weight = float(weights.item())
+        label, prediction, weight = row_of(element, self._key, self._eval_config)
         if weight:
             _add(accumulator, {name: (weight * s, weight) for name, s in self._scoring(label, prediction).items()})
         return accumulator

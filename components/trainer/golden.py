@@ -19,6 +19,7 @@ from components.trainer.data import TrainingData
 from components.trainer.importance import Array, Inputs, Sample, importance
 from components.trainer.signatures import ServingModule, inverse, serving_outputs
 from components.trainer.task import TrainingTask
+from components.trainer.trivial import trivial_answer
 from preprocessing.features import ROW_KEY, source_columns
 from preprocessing.input_pipeline import dataset
 
@@ -78,6 +79,7 @@ def _contract(
         label=label.column,
         weight=task.job.features.weight,
         range=limits,
+        trivial=trivial_answer(task, data),
         inputs={each.column: ContractInput(argument=each.argument, dtype=each.dtype.name) for each in module.inputs},
         transformed={
             each.name: TransformedInput(

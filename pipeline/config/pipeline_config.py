@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
+from components.evaluator.config import SkillConfig
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
@@ -25,6 +26,15 @@ METRICS: dict[Task, tuple[str, ...]] = {
 
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae", "mape", "rmsle"})
 """For the change against the champion: these improve by going down, the others by going up."""
+
+WHY_NAN = {
+    "precision": "no row was predicted positive",
+    "recall": "no row's label is the positive class",
+    "calibration": "the labels add up to 0",
+    "rmsle": "a label is -1 or below",
+    "mape": "every label is 0",
+}
+"""The usual reason why a metric has no value."""
 
 
 class Threshold(Settings):
@@ -60,6 +70,7 @@ class EvaluateConfig(Settings):
     """Columns whose values are reported on their own, each a list (two columns make a combined slice)."""
     min_slice_examples: Annotated[int, Field(ge=1)] = 1
     """Slices with fewer test rows are left out of the report and of the thresholds."""
+    skill: SkillConfig = SkillConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,7 +9,9 @@ from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 
 from components.evaluator.failures import genuine_failures
-from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, EvaluateConfig, Threshold
+from components.evaluator.skill import SKILL_BOUND
+from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, EvaluateConfig, Threshold
+from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
 from preprocessing.config import FeaturesConfig
 from preprocessing.features import LABEL, WEIGHT
 
@@ -34,14 +36,6 @@ _CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
     ("multiclass", "accuracy"): ("MulticlassAccuracy", _METRICS_MODULE, ""),
     ("multiclass", "log_loss"): ("MulticlassLogLoss", _METRICS_MODULE, ""),
 }
-_WHY_NAN = {
-    "precision": "no row was predicted positive",
-    "recall": "no row's label is the positive class",
-    "calibration": "the labels add up to 0",
-    "rmsle": "a label is -1 or below",
-    "mape": "every label is 0",
-}
-"""The usual reason why a metric has no value."""
 
 
 def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
@@ -117,26 +111,35 @@ class EvaluatorVerdict:
 
     Attributes:
       blessed: whether every threshold holds.
-      metrics: the candidate's metrics on the whole test split.
+      metrics: the candidate's metrics on the whole test split, the skill (above 0 when it beats no features) last.
       failures: one line for each threshold that doesn't hold: metric, slice, value, bound.
       champion: the champion's metrics on the same rows, when there is one.
+      skill: what the candidate's skill was measured against; None where it was not.
     """
 
     blessed: bool
     metrics: dict[str, float]
     failures: tuple[str, ...]
     champion: dict[str, float]
+    skill: SkillVerdict | None = None
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     """Reads the Evaluator's output folder."""
     result = tfma.load_validation_result(evaluation_uri)
+    candidate, champion = _overall(evaluation_uri, CANDIDATE), _overall(evaluation_uri, BASELINE)
+    skill = skill_verdict(evaluation_uri, candidate)
     return EvaluatorVerdict(
         blessed=blessed,
-        metrics=_overall(evaluation_uri, CANDIDATE),
-        failures=tuple(_failures(result)),
-        champion=_overall(evaluation_uri, BASELINE),
+        metrics=_reported(candidate),
+        failures=tuple(_failures(result, skill)),
+        champion=_reported(champion),
+        skill=skill,
     )
+
+
+def _reported(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name not in BEHIND_SKILL}
 
 
 def _overall(uri: str, model: str) -> dict[str, float]:
@@ -157,8 +160,11 @@ def _overall(uri: str, model: str) -> dict[str, float]:
     return dict(sorted(metrics.items(), key=lambda each: known.index(each[0]) if each[0] in known else len(known)))
 
 
-def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:
+def _failures(result: validation_result_pb2.ValidationResult, skill: SkillVerdict | None) -> Iterator[str]:
     for name, failure in genuine_failures(result):
+        if skill is not None and failure.metric_key.name == SKILL_BOUND:
+            yield skill.refusal()
+            continue
         where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
         change = " (change against the champion)" if failure.metric_key.is_diff else ""
         bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
@@ -176,7 +182,7 @@ def _shown(failure: validation_result_pb2.ValidationFailure) -> str:
     value = failure.metric_value.double_value.value
     if not math.isnan(value):
         return f"{value:.4g}"
-    return f"nan ({_WHY_NAN.get(failure.metric_key.name, 'a prediction is not a number')}?)"
+    return f"nan ({WHY_NAN.get(failure.metric_key.name, 'a prediction is not a number')}?)"
 
 
 def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:

@@ -94,7 +94,10 @@ def _evaluator(verdict: EvaluatorVerdict) -> Gate:
         against = (
             " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"
         )
-        return Gate("Evaluator", True, f"every threshold holds{against}")
+        # Where `evaluate.skill` only warns.
+        skill = verdict.skill
+        warning = f"; warning: {skill.finding()}" if skill is not None and not skill.proven else ""
+        return Gate("Evaluator", True, f"every threshold holds{against}{warning}")
     return Gate(
         "Evaluator",
         False,

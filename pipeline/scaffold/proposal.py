@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.artifacts.schema import SCHEMA_FILE
+from components.evaluator.config import SkillConfig
 from components.example_gen.config import CsvOptions
 from components.example_gen.split_config import TimeSplit
 from pipeline.preflight.table_rules import nameless
@@ -28,12 +29,15 @@ from pipeline.scaffold.render import (
 )
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.time_split import time_split
-from pipeline.scaffold.training import Training, propose_training
+from pipeline.scaffold.training import Training, is_wide, propose_training
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
 from preprocessing.text import one_line
+
+_FEW_ROWS = 110
+"""Of fewer rows a test split of a fifth can have fewer than ten, which the data gate asks for, by chance."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,11 @@ class Proposal:
 
     def _rest(self) -> Iterator[str]:
         training, threshold = self.training, self.label.threshold
+        if self.survey.rows < _FEW_ROWS:
+            yield comment(f"{self.survey.rows} rows: a split may have fewer than the data gate asks for; it says so.")
+            yield "data_gate:"
+            yield "  min_rows: {severity: warn}"
+            yield ""
         yield comment(f"{len(self.decisions)} columns, {self.survey.rows:,} rows: {training.model_reason}.")
         yield "model:"
         yield f"  family: {training.model['family']}"
@@ -154,6 +163,8 @@ class Proposal:
         )
         bounds = {"metric": threshold.metric, "max": threshold.bound, "max_regression": threshold.max_regression}
         yield f"    - {mapping(bounds)}"
+        yield comment("Whatever the thresholds say, a model must beat that answer beyond chance in the test split.", 2)
+        yield f"  skill: {mapping(SkillConfig().model_dump())}"
 
 
 def propose(data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None) -> Proposal:
@@ -200,12 +211,14 @@ def _draft(
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
         )
     kept = {label, *(decision.column for decision in used)}
+    rows = table.rows - table.columns[label].profile.missing
     return Proposal(
         name=name,
         data=data,
         schema="",
         notes=(
             *proposed.notes,
+            *_width_notes(rows, used),
             *(note for each in table.words if each.column in kept for note in each.notes()),
             *(reading.note for name, reading in table.readings.read.items() if name in kept),
             *(note for each in decisions if (note := _note(each))),
@@ -214,7 +227,7 @@ def _draft(
         label_column=label,
         label=proposed,
         decisions=decisions,
-        training=propose_training(table.rows - table.columns[label].profile.missing, used),
+        training=propose_training(rows, used),
     )
 
 
@@ -249,6 +262,15 @@ def _unless_refused(decision: Decision, reasons: Mapping[str, str]) -> Decision:
     if decision.column not in reasons or decision.kind == "left_out":
         return decision
     return Decision(decision.column, "left_out", f"a run refuses it: {one_line(reasons[decision.column])}")
+
+
+def _width_notes(rows: int, used: list[Decision]) -> Iterator[str]:
+    if is_wide(rows, used):
+        yield (
+            f"{len(used):,} columns for {rows:,} rows: some columns fit the label by chance alone, and a test split of "
+            "so few rows tells little. The model is small and strongly regularised; leave out columns of which you "
+            "know that they say nothing, and expect evaluate.skill to refuse a model that luck explains"
+        )
 
 
 def _note(decision: Decision) -> str:

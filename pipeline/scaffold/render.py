@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from components.example_gen.block import FeatureType
+from components.example_gen.columns.use import is_binary
 from components.example_gen.config import ColumnOptions
 from pipeline.config.problems import ConfigError
 from pipeline.config.yaml_tree import Origin, parse
@@ -175,6 +176,8 @@ def schema_text(types: Mapping[str, FeatureType], survey: Survey, label: str, ca
         if kind == "string" and name == label:
             feature.string_domain.value.extend(sorted(survey.label_counts))
         elif kind == "string" and name in closed and column.distinct <= _MAX_DOMAIN and not survey.sampled:
+            if is_binary(column.profile) and any("\\" in value for value in column.counts):
+                continue  # as good as surely bytes that are not UTF-8, which a schema can't list
             feature.string_domain.value.extend(sorted(column.counts))
             feature.distribution_constraints.min_domain_mass = _DOMAIN_MASS
     return f"{_SCHEMA_HEAD}{text_format.MessageToString(schema, as_utf8=True)}"

@@ -20,11 +20,12 @@ from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.data_gate.report import Verdict
 from components.findings import Finding
 from components.smoke_test.report import Report
-from pipeline.config.pipeline_config import PipelineConfig, Threshold
+from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig, Threshold
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
 from pipeline.screen.capture import UntilReaderLeaves, output_to, records_to
+from pipeline.screen.ticker import every
 from preprocessing.text import printable
 
 _SYMBOLS = {
@@ -35,6 +36,9 @@ _SYMBOLS = {
     "skipped": ("·", "dim"),
 }
 _NAME_WIDTH = 17
+_SILENCE = 30
+"""After so many seconds without a line a run looks as if it hung."""
+_SECONDS_BETWEEN_LOOKS = 5
 _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
 """How many findings and warnings are shown, of a run that this gate refused and of one that went on."""
 
@@ -73,7 +77,8 @@ class Screen:
     @contextlib.contextmanager
     def _alive(self) -> Iterator[None]:
         if not self._moves_cursor:
-            yield
+            with every(_SECONDS_BETWEEN_LOOKS, self.remind):
+                yield
             return
         # Rich would show what Python writes to stderr; that belongs into the log.
         live = Live(get_renderable=self._render, console=self._console, redirect_stdout=False, redirect_stderr=False)
@@ -105,6 +110,14 @@ class Screen:
         if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
             self._noted = time.monotonic()
             self._console.print(Text(f"    {message}"))
+
+    def remind(self) -> None:
+        """Where lines stay: says that the running component still runs, when nothing was said for a while."""
+        running, now = self._running, time.monotonic()
+        if running is None or now - max(running[1], self._noted) < _SILENCE:
+            return
+        self._noted = now
+        self._console.print(Text(f"    {running[0]} still runs, after {now - running[1]:.0f} s"))
 
     def say(self, message: str, style: str = "") -> None:
         """A line that stays."""
@@ -216,8 +229,13 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
     for name, value in result.metrics.items():
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
-        table.add_row(name, _number(value), *champion, _bounds(overall.get(name)))
+        expected = "above 0 (evaluate.skill)" if name == "skill_bound" else _bounds(overall.get(name))
+        table.add_row(name, _number(value), *champion, expected + _why_nan(name, value))
     return table
+
+
+def _why_nan(name: str, value: float) -> str:
+    return f" ({WHY_NAN.get(name, 'a prediction is not a number')}?)" if math.isnan(value) else ""
 
 
 def _number(value: float) -> str:

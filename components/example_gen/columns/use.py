@@ -133,6 +133,11 @@ def is_text(column: ColumnFacts) -> bool:
     return any(is_string(kind) or is_bytes(kind) for kind in _value_types(column))
 
 
+def is_binary(column: ColumnFacts) -> bool:
+    """Whether the format says that the column is bytes, which may not be UTF-8."""
+    return any(is_bytes(kind) for kind in _value_types(column))
+
+
 def is_temporal(column: ColumnFacts) -> bool:
     """Whether the format says that the column holds dates or points in time."""
     import pyarrow as pa

@@ -278,6 +278,17 @@ def test_every_input_of_serve_features_has_a_default_in_the_signature(exported: 
         assert np.isnan(value) if each["dtype"] == "float32" else value == MISSING[tf.as_dtype(each["dtype"])]
 
 
+def test_categories_that_differ_by_line_breaks_alone_have_ids_of_their_own(
+    exported: Export, loaded: Callable[[str], Any]
+) -> None:
+    done = exported("binary")
+    transform = loaded("binary").signatures["transform_features"]
+    ids = arrays(transform(examples=tf.constant(done.world.serialized("train"))))["colour_id_xf"][:, 0].tolist()
+    found = {(row["colour"], each) for row, each in zip(done.world.rows["train"], ids, strict=True)}
+    # By frequency; 0 is missing, 4 would be a value that the vocabulary lacks.
+    assert found == {(None, 0), ("colour", 1), ("colour\n", 2), ("colour\r\n", 3)}
+
+
 def test_names_that_no_parameter_can_have_become_arguments(exported: Export) -> None:
     transformed = contract(exported("multiclass"))["transformed"]
     assert transformed["class"] == {"argument": "class_xf", "dtype": "float32", "shape": [1]}

@@ -244,6 +244,30 @@ class TestFiles:
         assert [path.name for path in (tmp_path / "made").iterdir()] == [existing]
         assert (tmp_path / "made" / existing).read_text() == "mine"
 
+    def test_bytes_that_are_not_text_are_not_listed_in_the_schema(self, tmp_path: Path) -> None:
+        table = {
+            "x": pa.array([_scattered(i) / 1009 for i in range(ROWS)]),
+            "raw": pa.array(shuffled([b"\xff", b"\xff\n", b"a"]), pa.binary()),
+            "text": pa.array(shuffled([b"u\n", b"v", b"w"]), pa.binary()),
+            "y": pa.array(shuffled(["p", "q"])),
+        }
+        pq.write_table(pa.table(table), tmp_path / "t.parquet")
+        schema = propose(tmp_path / "t.parquet", "y", name="t").schema
+        assert schema.count("string_domain") == 2  # of text and y
+        assert 'value: "u\\n"' in schema
+
+    def test_more_columns_than_rows_are_said_and_regularised(self, tmp_path: Path) -> None:
+        wide = {f"c{k}": [_scattered(i + 61 * k) / 1009 for i in range(ROWS)] for k in range(40)}
+        proposal = proposed(tmp_path, wide)
+        [note] = [note for note in proposal.notes if "by chance" in note]
+        assert note.startswith("41 columns for 60 rows")
+        config = loaded(tmp_path, proposal).config
+        params = config.model.params
+        assert (params.hidden, params.dropout, params.l2) == ((16,), 0.5, 0.1)  # type: ignore[union-attr]
+        assert config.data_gate.min_rows.severity == "warn"
+        narrow = proposed(tmp_path, dict(list(wide.items())[:30]))
+        assert not [note for note in narrow.notes if "by chance" in note]
+
     def test_a_folder_in_which_nothing_can_run_is_refused(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, {"y": shuffled(["a", "b"])})
         with pytest.raises(UserError, match="a pipeline here can't run: root: leads to a path with") as caught:

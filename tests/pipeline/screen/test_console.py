@@ -2,15 +2,21 @@
 
 import contextlib
 import errno
+import math
 import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from pipeline.screen.console import Screen
+from pipeline.config.loader import load
+from pipeline.results.runs import RunResult
+from pipeline.screen.console import Screen, _metrics_table
+from pipeline.screen.ticker import every
 
 # sys.argv: the log, and what to do at each stage.
 RUN = """
@@ -221,3 +227,52 @@ def test_a_run_goes_on_when_its_terminal_is_closed(tmp_path: Path, term: str) ->
     assert terminal.process.wait(timeout=30) == 0
     assert (tmp_path / "end").read_text() == "to the end"
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_where_lines_stay_a_silent_component_is_said_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("pipeline.screen.console.time.monotonic", lambda: now)
+    with (tmp_path / "screen").open("w") as stream:
+        screen = Screen(stream)
+
+        def remind_until(last: int) -> None:
+            nonlocal now
+            while now < last:
+                now += 5
+                screen.remind()
+
+        remind_until(200)  # nothing runs
+        screen.step("Transform", "running", 0)
+        remind_until(270)
+        screen.progress("half")
+        remind_until(300)
+        screen.step("Transform", "done", 100)
+        remind_until(400)
+    assert (tmp_path / "screen").read_text().splitlines() == [
+        "    Transform still runs, after 30 s",
+        "    Transform still runs, after 60 s",
+        "    half",
+        "    Transform still runs, after 100 s",
+        " ✓ Transform        done     100.0 s   half",
+    ]
+
+
+def test_a_ticker_acts_until_its_block_ends() -> None:
+    acted = threading.Event()
+    with every(0.001, acted.set):
+        assert acted.wait(60)
+    acted.clear()
+    assert not [thread for thread in threading.enumerate() if thread.name == "ticker"]
+
+
+def test_a_metric_without_a_value_says_why_and_the_skill_what_is_expected() -> None:
+    config = load(Path(__file__).parents[3] / "data/penguins/pipeline.yaml").config
+    result = RunResult(state="refused", metrics={"precision": math.nan, "recall": 0.0, "skill_bound": -0.02})
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, width=200, record=True)
+        console.print(_metrics_table(result, config))
+    table = console.export_text()
+    [precision] = [line for line in table.splitlines() if "precision" in line]
+    assert precision.strip().split(maxsplit=2)[1:] == ["nan", "(no row was predicted positive?)"]
+    [skill] = [line for line in table.splitlines() if "skill_bound" in line]
+    assert skill.strip().split(maxsplit=2)[1:] == ["-0.02", "above 0 (evaluate.skill)"]
