@@ -447,7 +447,7 @@ def test_dates_and_booleans_that_cannot_be_read(tmp_path: Path) -> None:
         for split, frame in sound().items()
     }
     frames["test"]["day"] = "31.1.2024"
-    frames["train"].loc[:9, "paid"] = "?"
+    frames["train"].loc[:9, "paid"] = "perhaps"
     columns = COLUMNS.model_copy(
         update={"readings": {"day": Dates(format="%Y-%m-%d", unit="s"), "paid": Words(words=("yes", "no"))}}
     )
