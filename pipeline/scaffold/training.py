@@ -8,7 +8,7 @@ from pipeline.scaffold.columns import Decision
 _STEPS = 6000
 """The most training steps that the epochs may add up to."""
 _TRAIN_SHARE = 0.6
-"""Of the rows, by the split that is proposed."""
+"""The share of the rows that train, by the split that is proposed."""
 _WIDE = 20
 """A table of fewer columns is small, not wide."""
 
