@@ -4,11 +4,12 @@ import contextlib
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands import targets as target_commands
+from pipeline.commands.init_options import table_options
 from pipeline.commands.shared import (
     EXIT_ERROR,
     EXIT_REFUSED,
@@ -160,12 +161,14 @@ def schema() -> None:
 @click.option(
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
 )
+@table_options
 @explains_failures
-def init(name: str, data: Path, label: str, task: "Task | None") -> None:
+def init(name: str, data: Path, label: str, task: "Task | None", **table: Any) -> None:
     """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
-    from pipeline.scaffold import propose, write
+    from pipeline.commands.init_options import proposed
+    from pipeline.scaffold import write
 
-    proposal = propose(data, label, name=name, task=task)
+    proposal = proposed(data, label, name=name, task=task, **table)
     path = write(proposal, Path(name))
     for note in proposal.notes:
         say(f"  {note}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,7 @@ from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
-from pipeline.preflight.table_check import check_table
+from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
@@ -25,7 +25,6 @@ from preprocessing.text import printable
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
 
-    from components.example_gen.block import FeatureType
     from pipeline.nodes.data_stage import Places
     from pipeline.runners.local import NodeResult
 
@@ -125,19 +124,17 @@ class _Run:
         finally:
             self._screen.step(name, state, time.monotonic() - began)
 
-    def table(self) -> Mapping[str, FeatureType] | None:
+    def table(self) -> TableFacts | None:
         """Looks at the whole table.
 
         Returns:
-          The types of its columns; None for a table that only the graph can reach.
+          What was found; None for a table that only the graph can reach.
         """
         with self._step("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
-        if facts is None:
-            return None
-        for warning in facts.warnings:
+        for warning in facts.warnings if facts is not None else ():
             self._screen.say(f" ! {warning}", "yellow")
-        return facts.types
+        return facts
 
     def _read(self, examples: Artifact, *, looked_at: bool) -> None:
         """Says which span ExampleGen read, and which rows are not among the examples; from the cache too."""
@@ -149,15 +146,15 @@ class _Run:
 
     def graph(self, selection: Selection) -> RunResult:
         """Looks at the table, builds the graph and runs it."""
-        types = self.table()
+        facts = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
             from pipeline.graph import build_pipeline
             from pipeline.results.verdicts import collect
             from pipeline.runners import local
 
-            graph = build_pipeline(self._loaded.config, self._places(types))
-            listen = self._listener(looked_at=types is not None)
+            graph = build_pipeline(self._loaded.config, self._places(facts))
+            listen = self._listener(looked_at=facts is not None)
         # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
         # that somebody has deleted meanwhile.
         results = local.run(
@@ -171,7 +168,7 @@ class _Run:
         )
         return collect(results, self._record.folder)
 
-    def _places(self, types: Mapping[str, FeatureType] | None) -> Places:
+    def _places(self, facts: TableFacts | None) -> Places:
         """Where the graph reads and writes."""
         from pipeline.nodes.data_stage import Places
 
@@ -181,7 +178,8 @@ class _Run:
             base=self._loaded.base,
             schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
             serving=config.push.destination(self._root),
-            types=types,
+            types=None if facts is None else facts.types,
+            left_out={} if facts is None else facts.left_out,
         )
 
     def _listener(self, *, looked_at: bool) -> Callable[[NodeResult], None]:
@@ -190,15 +188,11 @@ class _Run:
         Args:
           looked_at: whether the whole table was read before the run.
         """
-        from components.artifacts.splits import SPLITS
-        from pipeline.preflight.split_check import check_splits
 
         def listen(node: NodeResult) -> None:
             self._nodes[node.name] = node
             self._screen.step(node.name, node.state, node.seconds)
             if node.name == "ExampleGen" and node.outputs:
                 self._read(node.outputs["examples"][0], looked_at=looked_at)
-            if node.name == "StatisticsGen" and node.outputs:
-                check_splits(Path(node.outputs["statistics"][0].uri), SPLITS, self._loaded.config.features.label)
 
         return listen

@@ -10,6 +10,7 @@ from preprocessing import raw_columns
 from preprocessing.config import DatetimeFeature
 from preprocessing.errors import UserError
 from preprocessing.features import CYCLIC_PERIODS, transformed
+from preprocessing.readable import FIRST_DAY, LAST_DAY
 
 SECONDS_PER_DAY = 86_400
 _DIRECTIVES = {
@@ -22,7 +23,6 @@ _DIRECTIVES = {
 }
 _DEFAULTS = {"Y": 1970, "m": 1, "d": 1, "H": 0, "M": 0, "S": 0}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
 
 
 def date_inputs(raw: tf.Tensor, column: str, feature: DatetimeFeature) -> dict[str, tf.Tensor]:
@@ -51,7 +51,7 @@ def date_inputs(raw: tf.Tensor, column: str, feature: DatetimeFeature) -> dict[s
             field=("features", "datetime"),
             hint="write the column as text or as integers",
         )
-    valid &= (days >= _FIRST_DAY) & (days <= _LAST_DAY)
+    valid &= (days >= FIRST_DAY) & (days <= LAST_DAY)
     outputs: dict[str, tf.Tensor] = {}
     values = _parts(days, seconds)
     for part in feature.parts:

@@ -19,6 +19,8 @@ from preprocessing.settings import ColumnName, Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
+USUAL_WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
+"""What CSV files write for a missing value, unless somebody says otherwise."""
 BLANKS = " \t\n\v\f\r\u00a0"
 """ASCII's white space, and the no-break space, with which web pages and spreadsheets fill empty cells."""
 

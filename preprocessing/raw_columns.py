@@ -56,7 +56,7 @@ def without_missing(raw: Column, words: Sequence[str]) -> Column:
     """A column whose texts are missing where they mean it, as the examples that it is trained on have them.
 
     Args:
-      raw: of any dtype; what are no strings stays as it is.
+      raw: of any dtype; numbers stay as they are.
       words: as `MissingWords.of` gives them.
 
     Returns:

@@ -202,7 +202,10 @@ def _boolean(values: tf.Tensor, column: str, feature: BooleanFeature, categories
 
 
 def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
-    """The label: class ids with -1 for a missing or unknown class, or numbers with NaN for a missing one."""
+    """The label: class ids with -1 for a missing or unknown class, or numbers with NaN for one that can't be learnt.
+
+    The data gate refuses such rows, unless `data_gate.label_values` lets them through: the training leaves them out.
+    """
     if label.task == "regression":
         value = raw_columns.numbers(raw)
         if label.transform == "log":
@@ -220,5 +223,6 @@ def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
 
 
 def _weight(raw: tf.Tensor) -> tf.Tensor:
+    """The weight, 0 for what is none: the data gate refuses that, unless `data_gate.weights` lets it through."""
     weight = raw_columns.numbers(raw)
     return tf.where(tf.math.is_nan(weight), tf.zeros_like(weight), tf.maximum(weight, 0.0))

@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.distance import l_infinity
-from components.data_gate.kinds import UNEXPECTED_VALUES, hint
+from components.data_gate.kinds import UNEXPECTED_VALUES, about_values, hint
 from components.data_gate.report import DataFinding
 from components.data_gate.summary import Column, Summary
 from components.findings import Severity
@@ -16,6 +16,8 @@ from preprocessing.text import listed, quoted
 _MISSING = "SCHEMA_MISSING_COLUMN"
 _LOW_FRACTION = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
 _ABSENT = ("FEATURE_TYPE_NOT_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT")
+_UNUSED = "the configuration does not use the column; "
+_LEFT_OUT = "correct the values, or the column's type in the schema"
 _SHOWN = 5
 """So many values of a domain stand in a finding."""
 
@@ -24,7 +26,9 @@ def schema_findings(
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
+    columns: Columns,
     config: DataGateConfig,
+    left_out: Mapping[str, str] | None = None,
 ) -> list[DataFinding]:
     """The anomalies of every split, those that several splits share as one.
 
@@ -32,12 +36,16 @@ def schema_findings(
       anomalies: by split, from ExampleValidator.
       schema: what the data was validated against.
       summaries: by split, the data.
+      columns: those that the configuration uses: what only concerns another one's values warns.
       config: the severities.
+      left_out: columns of the table that are not among the examples, and why.
     """
     found = [
-        finding for split, each in anomalies.items() for finding in _of_split(split, each, schema, summaries, config)
+        finding
+        for split, each in anomalies.items()
+        for finding in _of_split(split, each, schema, summaries, columns, config, left_out or {})
     ]
-    return _shared(found)
+    return shared(found)
 
 
 def absent_columns(
@@ -73,14 +81,16 @@ def _of_split(
     anomalies: anomalies_pb2.Anomalies,
     schema: schema_pb2.Schema,
     summaries: Mapping[str, Summary],
+    columns: Columns,
     config: DataGateConfig,
+    left_out: Mapping[str, str],
 ) -> Iterator[DataFinding]:
     if anomalies.data_missing:
         severity = config.severity_of("NO_DATA_IN_SPAN")
         if severity != "off":
             yield DataFinding(
                 check="NO_DATA_IN_SPAN", split=split, expected="rows", received="none", severity=severity,
-                hint="check that the table is complete",
+                hint="check that the table is complete, and data.split",
             )  # fmt: skip
         return
     data, train = (summaries.get(each, Summary(0, {})) for each in (split, "train"))
@@ -93,20 +103,25 @@ def _of_split(
     for name, info in sorted(infos, key=lambda item: item[0] or ""):
         column = data.columns.get(name or "")
         feature = features.get(name or "")
+        idle = name is not None and not columns.named(name) and not (feature is not None and feature.HasField("shape"))
         learnt = None if split == "train" else train.columns.get(name or "")
         for reason in info.reason:
             kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
             severity = _severity(kind, info, _unexpected(kind, feature, column, learnt, schema, config), config)
             if severity == "off":
                 continue
+            # In another split it is there: this one's rows have no value. Or it is in the table, and does not fit.
+            why = left_out.get(name or "") if kind == _MISSING else None
+            empty = kind == _MISSING and (why is not None or any(name in each.columns for each in summaries.values()))
+            unused = idle and severity == "block" and kind not in config.anomalies and (empty or about_values(kind))
             yield DataFinding(
                 check=kind,
                 split=split,
                 feature=name,
                 expected=_expected(kind, feature, schema),
-                received=_received(kind, reason, column, _domain(feature, schema)),
-                severity=severity,
-                hint=hint(kind),
+                received=f"left out: {why}" if why else _received(kind, reason, column, _domain(feature, schema)),
+                severity="warn" if unused else severity,
+                hint=f"{_UNUSED}{_LEFT_OUT if why else hint(kind)}" if unused else hint(kind),
             )
 
 
@@ -259,7 +274,7 @@ def _text_first(value: str) -> int:
     return 0
 
 
-def _shared(findings: Sequence[DataFinding]) -> list[DataFinding]:
+def shared(findings: Sequence[DataFinding]) -> list[DataFinding]:
     """Findings that differ in the split, and in what was seen there, as one."""
     alike: dict[DataFinding, dict[str, list[str]]] = {}
     for finding in findings:

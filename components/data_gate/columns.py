@@ -6,6 +6,9 @@ Less than the whole section, so that another scaling or a cross doesn't make the
 from collections.abc import Sequence
 from typing import Literal, Self
 
+from pydantic import Field
+
+from components.data_gate.seen import Floor
 from preprocessing.config import (
     BooleanFeature,
     CategoricalFeature,
@@ -14,6 +17,7 @@ from preprocessing.config import (
     NumericFeature,
     Task,
 )
+from preprocessing.readable import Reading, readings
 from preprocessing.settings import ColumnName, Settings
 
 Kind = Literal["number", "category", "boolean", "datetime", "own"]
@@ -28,13 +32,23 @@ class Columns(Settings):
     task: Task
     inputs: dict[ColumnName, Kind]
     """Inputs by column. A column of the table that is not here is not used by the model."""
+    classes: tuple[str, ...] | None = None
+    """The label's classes, where the configuration names them."""
+    transform: Literal["none", "log", "log1p"] = "none"
+    """The scale that a regression learns on."""
+    weight: ColumnName | None = None
+    """The column of example weights."""
+    readings: dict[ColumnName, Reading] = Field(default_factory=dict)
+    """How dates and booleans are read."""
+    keys: tuple[ColumnName, ...] = ()
+    """The columns that split or slice."""
     divided_by: tuple[ColumnName, ...] = ()
     """The columns that decide each row's split, where the schema knows their values from the training split alone:
     that the other splits have others is what they are for."""
 
     @classmethod
-    def of(cls, features: FeaturesConfig, divided_by: Sequence[str] = ()) -> Self:
-        """The columns of a `features:` section."""
+    def of(cls, features: FeaturesConfig, keys: Sequence[str] = (), divided_by: Sequence[str] = ()) -> Self:
+        """The columns of a `features:` section, and those that the rest of the configuration names."""
         kinds: tuple[tuple[Kind, tuple[_Group, ...]], ...] = (
             ("number", features.numeric),
             ("category", features.categorical),
@@ -45,11 +59,38 @@ class Columns(Settings):
             column: kind for kind, groups in kinds for group in groups for column in group.columns
         }
         inputs.update(dict.fromkeys(features.preprocessing_columns, "own"))
-        return cls(label=features.label.column, task=features.label.task, inputs=inputs, divided_by=tuple(divided_by))
+        return cls(
+            label=features.label.column,
+            task=features.label.task,
+            inputs=inputs,
+            classes=features.label.classes,
+            transform=features.label.transform,
+            weight=features.weight,
+            readings=readings(features),
+            keys=tuple(keys),
+            divided_by=tuple(divided_by),
+        )
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The columns whose values are judged one by one: the label, the weight, dates and booleans."""
+        return (self.label, *([self.weight] if self.weight is not None else []), *self.readings)
+
+    def floor(self, column: str) -> Floor | None:
+        """The smallest number that the column may hold; None where any will do."""
+        if column == self.weight:
+            return Floor(0.0, allowed=True)
+        if column == self.label and self.transform != "none":
+            return Floor({"log": 0.0, "log1p": -1.0}[self.transform], allowed=False)
+        return None
 
     def used(self, column: str) -> bool:
         """Whether the model may use the column as an input."""
         return column in self.inputs
+
+    def named(self, column: str) -> bool:
+        """Whether the configuration uses the column for anything."""
+        return column in self.inputs or column in (self.label, self.weight, *self.keys, *self.divided_by)
 
     def needs(self, column: str) -> bool:
         """Whether no run can do without the column."""

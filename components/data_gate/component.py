@@ -14,7 +14,9 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from preprocessing.config import FeaturesConfig
-from preprocessing.missing import MissingWords
+from preprocessing.missing import USUAL_WORDS, MissingWords
+
+_IN_CSV = MissingWords(table=USUAL_WORDS)
 
 
 class DataVerdict(Artifact):
@@ -72,10 +74,11 @@ class DataGate(BaseComponent):
         baseline_statistics: BaseChannel | None = None,
         config: DataGateConfig,
         features: FeaturesConfig,
+        keys: Sequence[str] = (),
         divided_by: Sequence[str] = (),
         serving_sample: str = "",
         serving_digest: str = "",
-        missing: MissingWords,
+        missing: MissingWords = _IN_CSV,
         on_refusal: Literal["record", "fail"] = "fail",
         code_fingerprint: str,
     ) -> None:
@@ -89,6 +92,7 @@ class DataGate(BaseComponent):
           baseline_statistics: what drift is measured against; the channel may hold nothing (a first run).
           config: severities and limits.
           features: says which columns the model uses and how; the others may drift as they like.
+          keys: the columns that split or slice.
           divided_by: the columns that decide each row's split, where the schema was inferred from the training split.
           serving_sample: `config.serving.sample` as a path or URL that the executor can open; empty: none.
           serving_digest: a hash of that file's content, so that the cache sees another sample.
@@ -106,7 +110,7 @@ class DataGate(BaseComponent):
                 examples=examples,
                 baseline_statistics=baseline_statistics,
                 config=config.to_json(),
-                columns=Columns.of(features, divided_by).to_json(),
+                columns=Columns.of(features, keys, divided_by).to_json(),
                 serving_sample=serving_sample,
                 serving_digest=serving_digest,
                 missing=missing.to_json(),

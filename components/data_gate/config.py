@@ -80,6 +80,36 @@ class MinRows(Settings):
     severity: Severity = "block"
 
 
+class LabelVaries(Settings):
+    """A label with one value: nothing can be learnt from it, or in eval and test nothing measured."""
+
+    severity: Severity = "block"
+
+
+class LabelValues(Settings):
+    """Labels that are infinite, have no logarithm where one is taken, or are not among the classes."""
+
+    severity: Severity = "block"
+    """With `warn` or `off` the training leaves such rows out. The metrics don't: an infinite label makes every error
+    infinite; an unknown class counts as wrong, and in auc, auc_pr, precision and recall as not positive."""
+
+
+class Weights(Settings):
+    """Example weights that are missing, infinite, negative, or 0 in all rows of a split."""
+
+    severity: Severity = "block"
+    """With `warn` or `off` a weight that is missing, infinite or negative counts as 0."""
+
+
+class Unreadable(Settings):
+    """Dates and booleans that preprocessing can't read: they count as missing."""
+
+    max_fraction: Share = 0.5
+    """The share of a column's values in a split that may be unreadable: up to it they only warn. Beyond it, the
+    format is wrong rather than the values."""
+    severity: Severity = "block"
+
+
 class Shift(Settings):
     """How far the label may move."""
 
@@ -156,6 +186,10 @@ class DataGateConfig(Settings):
     """eval and test against train."""
     serving: Serving = Serving()
     min_rows: MinRows = MinRows()
+    label_varies: LabelVaries = LabelVaries()
+    label_values: LabelValues = LabelValues()
+    weights: Weights = Weights()
+    unreadable: Unreadable = Unreadable()
     label_shift: LabelShift = LabelShift()
     duplicates: Duplicates = Duplicates()
     duplicate_files: DuplicateFiles = DuplicateFiles()

@@ -9,14 +9,17 @@ import gzip
 import itertools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.data_gate.counting import Counting
+from components.data_gate.seen import Seen
 from preprocessing.row_hash import row_hash
 
 _CHUNK = 1 << 22
@@ -38,16 +41,24 @@ class Rows:
       rows: by split, how many there are in all.
       sampled: the share of the possible hashes that is below the threshold.
       sample: serialized rows of one split, one for each distinct row and copy.
+      seen: by column and split, what the columns that are counted hold.
     """
 
     hashes: Mapping[str, NDArray[np.uint64]]
     rows: Mapping[str, int]
     sampled: float
     sample: Sequence[bytes]
+    seen: Mapping[str, Mapping[str, Seen]] = field(default_factory=dict)
 
 
 def read_rows(
-    files: Mapping[str, Iterable[str]], *, max_hashes: int, sample_split: str, sample_rows: int, sample_bytes: int
+    files: Mapping[str, Iterable[str]],
+    *,
+    max_hashes: int,
+    sample_split: str,
+    sample_rows: int,
+    sample_bytes: int,
+    counting: Counting | None = None,
 ) -> Rows:
     """Reads the TFRecord files of all splits once.
 
@@ -57,6 +68,7 @@ def read_rows(
       sample_split: where the sample is taken from.
       sample_rows: how many rows the sample may have.
       sample_bytes: and how many bytes; a row of thousands of columns is large.
+      counting: is given every batch.
 
     Raises:
       ValueError: a file ends within a record.
@@ -66,7 +78,10 @@ def read_rows(
     threshold = _FULL
     sample = _Sample(sample_rows, sample_bytes)
     for split, names in files.items():
-        for records, keys in _hashed(names):
+        for records, batch in _decoded(names):
+            keys = row_hash(batch)
+            if counting is not None:
+                counting.add(split, batch)
             rows[split] += len(records)
             if split == sample_split:
                 for position in np.flatnonzero(_below(keys, sample.threshold)):
@@ -78,22 +93,22 @@ def read_rows(
                 for name, parts in hashes.items():
                     hashes[name] = [part[_below(part, threshold)] for part in parts]
     ordered = {split: np.sort(np.concatenate([_NONE, *parts])) for split, parts in hashes.items()}
-    return Rows(ordered, rows, threshold / _FULL, sample.records())
+    return Rows(ordered, rows, threshold / _FULL, sample.records(), counting.seen if counting is not None else {})
 
 
 def _below(keys: NDArray[np.uint64], threshold: int) -> NDArray[np.bool_]:
     return np.ones(len(keys), bool) if threshold == _FULL else keys < np.uint64(threshold)
 
 
-def _hashed(names: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.uint64]]]:
-    """The records some thousands at a time, with the hash of what each says.
+def _decoded(names: Iterable[str]) -> Iterator[tuple[list[bytes], pa.RecordBatch]]:
+    """The records some thousands at a time, and what they say.
 
-    Not of its bytes: in which order an encoder writes the features of a row is a matter of chance.
+    A row's hash is of that and not of its bytes: in which order an encoder writes its features is a matter of chance.
     """
     decoder = ExamplesToRecordBatchDecoder()
     records = (record for name in names for record in read_records(name))
     while batch := list(itertools.islice(records, _BATCH)):
-        yield batch, row_hash(decoder.DecodeBatch(batch))
+        yield batch, decoder.DecodeBatch(batch)
 
 
 class _Sample:

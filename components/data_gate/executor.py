@@ -19,6 +19,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
+from components.data_gate.counting import Counting
 from components.data_gate.examples import Rows, read_rows
 from components.data_gate.gate import Evidence, judge
 from components.data_gate.report import Verdict
@@ -57,7 +58,7 @@ class Executor(BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = DataGateConfig.from_json(exec_properties["config"])
         columns = Columns.from_json(exec_properties["columns"])
-        evidence = _evidence(input_dict, config, exec_properties)
+        evidence = _evidence(input_dict, config, columns, exec_properties)
         verdict, proposal = judge(evidence, columns, config)
 
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
@@ -78,7 +79,7 @@ class Executor(BaseExecutor):
             )
 
 
-def _evidence(inputs: Artifacts, config: DataGateConfig, exec_properties: dict[str, Any]) -> Evidence:
+def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, exec_properties: dict[str, Any]) -> Evidence:
     sample = exec_properties.get("serving_sample") or ""
     words = MissingWords.from_json(exec_properties["missing"])
     examples = artifact_utils.get_single_instance(inputs["examples"])
@@ -95,7 +96,7 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, exec_properties: dict[s
         baseline=_baseline(baselines[0]) if baselines else None,
         serving=serving_summary(sample, schema, words) if sample else None,
         ingest=_ingest(examples),
-        rows=lambda: _rows(examples, config),
+        rows=lambda: _rows(examples, config, Counting(columns, words)),
         decode=decoded,
     )
 
@@ -142,7 +143,7 @@ def _ingest(examples: Artifact) -> IngestReport | None:
         ) from error
 
 
-def _rows(examples: Artifact, config: DataGateConfig) -> Rows:
+def _rows(examples: Artifact, config: DataGateConfig, counting: Counting) -> Rows:
     available = artifact_utils.decode_split_names(examples.split_names)
     files = {
         split: sorted(fileio.glob(posixpath.join(artifact_utils.get_split_uri([examples], split), "*")))
@@ -155,6 +156,7 @@ def _rows(examples: Artifact, config: DataGateConfig) -> Rows:
         sample_split="train",
         sample_rows=config.leakage.sample_rows,
         sample_bytes=config.leakage.sample_mb << 20,
+        counting=counting,
     )
 
 

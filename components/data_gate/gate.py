@@ -3,26 +3,35 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.artifacts.ingest import IngestReport
 from components.artifacts.splits import SPLITS
-from components.data_gate.anomalies import absent_columns, schema_findings
+from components.data_gate.anomalies import absent_columns, schema_findings, shared
+from components.data_gate.breach import Breach
 from components.data_gate.columns import Columns
 from components.data_gate.comparisons import Pair, check_overrides, compare, compare_label
 from components.data_gate.config import DataGateConfig
+from components.data_gate.counting import by_split
 from components.data_gate.duplicates import shared_rows
 from components.data_gate.examples import Rows
 from components.data_gate.files import duplicate_files
 from components.data_gate.float32 import lost_values
 from components.data_gate.kinds import UNEXPECTED_VALUES
+from components.data_gate.labels import label_values, label_varies
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
 from components.data_gate.report import CheckRun, DataFinding, Verdict
+from components.data_gate.seen import Seen
 from components.data_gate.similar_values import similar_values
 from components.data_gate.sizes import few_rows
 from components.data_gate.summary import Summary
+from components.data_gate.text_in_numbers import text_in_numbers
+from components.data_gate.unreadable import unreadable
+from components.data_gate.weights import weights
+from components.findings import Severity
 
 _SKEW_HINT = "were the splits made from the same kind of rows? data_gate.split_skew has the limits"
 _DRIFT_HINT = (
@@ -105,10 +114,12 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
         skip="" if evidence.anomalies else "ExampleValidator wrote no anomalies",
     )
     accepted = proposed_features(log.findings)
-    sizes = {split: evidence.summaries[split].rows if split in evidence.summaries else 0 for split in SPLITS}
-    log.run("min_rows", lambda: few_rows(sizes, config.min_rows), off=config.min_rows.severity == "off")
+    sizes = {split: evidence.summaries[split].rows if split in evidence.summaries else None for split in SPLITS}
+    log.run("min_rows", lambda: few_rows(sizes, config.min_rows), off=False)
+    rows = cache(evidence.rows)
+    _look_at_values(log, evidence, rows, columns, config)
     _compare_all(log, evidence, columns, config)
-    _look_at_rows(log, evidence, columns, config)
+    _look_at_rows(log, evidence, rows, columns, config)
     proposal = propose(evidence.schema_text, evidence.statistics.values(), accepted, columns) if accepted else None
     seconds = round(time.perf_counter() - started, 3)
     verdict = Verdict.of(log.findings, log.checks, seconds=seconds, proposal=proposal is not None)
@@ -116,9 +127,12 @@ def judge(evidence: Evidence, columns: Columns, config: DataGateConfig) -> tuple
 
 
 def _against_schema(evidence: Evidence, columns: Columns, config: DataGateConfig) -> list[DataFinding]:
+    left_out = evidence.ingest.left_out if evidence.ingest else {}
     found = [
         finding
-        for finding in schema_findings(evidence.anomalies, evidence.schema, evidence.summaries, config)
+        for finding in schema_findings(
+            evidence.anomalies, evidence.schema, evidence.summaries, columns, config, left_out
+        )
         if finding.check != UNEXPECTED_VALUES or finding.feature not in columns.divided_by
     ]
     train = evidence.summaries.get("train")
@@ -194,7 +208,44 @@ def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[Da
             )
 
 
-def _look_at_rows(log: _Log, evidence: Evidence, columns: Columns, config: DataGateConfig) -> None:
+def _look_at_values(
+    log: _Log, evidence: Evidence, rows: Callable[[], Rows], columns: Columns, config: DataGateConfig
+) -> None:
+    """The rules that the preflight has too, for local files: what makes a wrong model whatever was there before."""
+    empty = _empty(evidence)
+
+    def seen(name: str) -> Mapping[str, Seen]:
+        return by_split(rows().seen, name)
+
+    def run(name: str, severity: Severity, rule: Callable[[], Iterable[Breach]]) -> None:
+        log.run(name, lambda: _found(rule(), severity), off=severity == "off", skip=empty)
+
+    run("text_in_numbers", "block", lambda: text_in_numbers(evidence.summaries, columns))
+    run("label_varies", config.label_varies.severity, lambda: label_varies(seen(columns.label), columns))
+    run("label_values", config.label_values.severity, lambda: label_values(seen(columns.label), columns))
+    if (weight := columns.weight) is not None:
+        run("weights", config.weights.severity, lambda: weights(seen(weight), weight))
+    if columns.readings:
+        most = config.unreadable.max_fraction
+        run(
+            "unreadable",
+            config.unreadable.severity,
+            lambda: (found for name in columns.readings for found in unreadable(seen(name), name, columns, most)),
+        )
+
+
+def _found(breaches: Iterable[Breach], severity: Severity) -> Sequence[DataFinding]:
+    found = (breach.finding(severity) for breach in breaches)
+    return shared([finding for finding in found if finding is not None])
+
+
+def _empty(evidence: Evidence) -> str:
+    return "" if any(summary.rows for summary in evidence.summaries.values()) else "there are no rows"
+
+
+def _look_at_rows(
+    log: _Log, evidence: Evidence, rows: Callable[[], Rows], columns: Columns, config: DataGateConfig
+) -> None:
     """The checks that need more than the statistics."""
     files = evidence.ingest.files if evidence.ingest else ()
     collapsed = evidence.ingest.collapsed if evidence.ingest else {}
@@ -213,15 +264,13 @@ def _look_at_rows(log: _Log, evidence: Evidence, columns: Columns, config: DataG
         skip="" if evidence.ingest else "ExampleGen left no list of the files that it read (data.reader: tfx)",
     )
     off = config.duplicates.severity == "off", config.leakage.severity == "off"
-    empty = "" if any(summary.rows for summary in evidence.summaries.values()) else "there are no rows"
-    rows: list[Rows] = []
+    empty = _empty(evidence)
 
     def duplicates() -> Iterable[DataFinding]:
-        rows.append(evidence.rows())
-        return shared_rows(rows[0], config.duplicates, config.chance)
+        return shared_rows(rows(), config.duplicates, config.chance)
 
     def leakage() -> Iterable[DataFinding]:
-        sample = (rows[0] if rows else evidence.rows()).sample
+        sample = rows().sample
         return leaking(evidence.decode(sample), columns, config.leakage) if sample else ()
 
     log.run("duplicates", duplicates, off=off[0], skip=empty)

@@ -130,6 +130,26 @@ DEFAULTS: dict[str, Severity] = {**dict.fromkeys(_BLOCKING, "block"), **dict.fro
 a check that could not be made) and blocks otherwise."""
 
 
+_VALUES = (
+    "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "ENUM_TYPE_INVALID_UTF8", "FEATURE_TYPE_LOW_FRACTION_PRESENT",
+    "FEATURE_TYPE_LOW_NUMBER_PRESENT", "FEATURE_TYPE_NOT_PRESENT", "FEATURE_TYPE_NO_VALUES",
+    "FEATURE_TYPE_HIGH_UNIQUE", "FEATURE_TYPE_LOW_UNIQUE", "FEATURE_TYPE_NO_UNIQUE", "INT_TYPE_BIG_INT",
+    "INT_TYPE_SMALL_INT", "FLOAT_TYPE_BIG_FLOAT", "FLOAT_TYPE_SMALL_FLOAT", "FLOAT_TYPE_HAS_NAN", "FLOAT_TYPE_HAS_INF",
+    "BOOL_TYPE_BIG_INT", "BOOL_TYPE_SMALL_INT", "BOOL_TYPE_UNEXPECTED_STRING", "BOOL_TYPE_UNEXPECTED_FLOAT",
+    "COMPARATOR_L_INFTY_HIGH", "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH",
+    "COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH",
+)  # fmt: skip
+
+
+def about_values(kind: str) -> bool:
+    """Whether the anomaly is about a column's values, and not about its type or that it is there.
+
+    Transform reads every column of the schema, used or not: a column of another type ends it, and one that is gone
+    means that the source has changed. What values an unused column has makes no difference to the model.
+    """
+    return kind in _VALUES
+
+
 def hint(kind: str) -> str:
     """What to do about an anomaly of this kind."""
     if kind in HINTS:

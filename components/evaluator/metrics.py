@@ -48,8 +48,13 @@ def _squared_log(actual: float, predicted: float) -> float:
 
 
 def binary_scores(label: NDArray[Any], prediction: NDArray[Any]) -> Scores:
-    """The cross-entropy (natural logarithm) and squared error of the positive class's probability."""
+    """The cross-entropy (natural logarithm) and squared error of the positive class's probability.
+
+    A label of -1, an unknown class, is never right.
+    """
     actual, predicted = float(label.item()), float(prediction.item())
+    if actual < 0 and not math.isnan(predicted):
+        return {"log_loss": _cross_entropy(0.0), "squared": 1.0}
     error = actual - predicted
     return {"log_loss": _cross_entropy(predicted if actual else 1 - predicted), "squared": error * error}
 

@@ -10,14 +10,17 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from components.artifacts.splits import SPLITS
+from components.example_gen.cell_config import BLANKS as BLANKS
+from components.example_gen.cell_config import ColumnOptions as ColumnOptions
+from components.example_gen.cell_config import CsvOptions as CsvOptions
 from components.example_gen.span_names import check_placeholders, placeholders, span_number
 from components.example_gen.split_config import HashSplit, Split
 from preprocessing.missing import MissingWords
-from preprocessing.rules import broken_rule, matching
+from preprocessing.rules import broken_rule
 from preprocessing.settings import ColumnName, EnvironmentVariable, Settings
 
 Path = Annotated[str, Field(min_length=1)]
-Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord", "xlsx"]
 STOCK_FORMATS: tuple[Format, ...] = ("csv", "parquet")
 """What `reader: tfx` reads."""
 
@@ -85,62 +88,6 @@ def _span(field: str, span: int | str) -> int:
         raise broken_rule(field=(field,), expected="a number or a date as 2013-10-01", received=span) from None
 
 
-class CsvOptions(Settings):
-    """How CSV text is read."""
-
-    delimiter: Annotated[str, matching(r"^[\t !-~]$", "one character: a tab, or printable ASCII")] = ","
-    """One character: a tab, or printable ASCII other than the quote."""
-    quote: Annotated[str, matching(r"^[!-~]$", "one character of printable ASCII")] = '"'
-    """The character around cells that hold a delimiter, a line break or (then doubled) itself."""
-    encoding: str = "utf-8"
-    """The encoding as Python names it: utf-8, latin-1, cp1252, utf-16, ..."""
-    null_values: tuple[str, ...] = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
-    """Cells that mean missing, with blanks around them or not; empty cells and cells of blanks always do. `columns` has
-    other words for single columns."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.delimiter == self.quote:
-            raise broken_rule("must not be the quote", field=("delimiter",), received=self.delimiter)
-        return self
-
-
-class ColumnOptions(Settings):
-    """How the texts of one column are read, in every format."""
-
-    null_values: tuple[str, ...] | None = None
-    """The texts of this column that mean missing, instead of `csv.null_values`: `[""]` makes `NA` a value. None takes
-    `csv.null_values`, and in formats that have a null of their own the empty text alone."""
-    replace: dict[str, str] = Field(default_factory=dict)
-    """Texts that stand for others: `{"yes ": "yes", "Yes": "yes"}`. For the label, for numbers and for
-    columns that are not inputs: a request sends other inputs as they stand in the table."""
-    decimal: Literal[".", ","] | None = None
-    """The decimal mark of numbers written as text; none is `.`. This field or one of the next three makes the column's
-    texts numbers: `1.234,50 €` becomes 1234.5. What is not written so is a bad row."""
-    thousands: Literal["", ",", ".", " ", "'"] = ""
-    """What stands between groups of three digits; a blank stands for the no-break ones too."""
-    units: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Texts before or after the number that are taken away: `$`, `EUR`, `kg`, `%` (17% becomes 17)."""
-    multipliers: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        default_factory=dict
-    )
-    """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in one of them,
-    `{kg: 1, lb: 0.4536}`."""
-
-    @property
-    def are_numbers(self) -> bool:
-        """Whether the column's texts are numbers in words."""
-        return bool(self.decimal or self.thousands or self.units or self.multipliers)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.thousands and self.thousands == (self.decimal or "."):
-            other = "," if self.thousands == "." else "."
-            hint = f"set decimal to {other!r}, or leave thousands out"
-            raise broken_rule("is the decimal mark too", field=("thousands",), received=self.thousands, hint=hint)
-        return self
-
-
 class SqlOptions(Settings):
     """A query on a database. Its rows are read once per run and kept as an Arrow file while it runs."""
 
@@ -195,7 +142,8 @@ class DataConfig(Settings):
     model_config = ConfigDict(serialize_by_alias=True)
 
     path: Path | None = None
-    """A file, a folder or a glob; several files must have the same columns. `{SPAN}` (a number) or `{DATE}`
+    """A file, a folder or a glob; several files must have the same columns. Folders `key=value` below it are columns.
+    `{SPAN}` (a number) or `{DATE}`
     (`2013-10-01` or `20131001`) marks the span, `{VERSION}` the version within it."""
     inputs: SplitInputs | None = None
     sql: SqlOptions | None = None
@@ -204,7 +152,10 @@ class DataConfig(Settings):
     """`tfx` takes the stock ExampleGen: CSV and Parquet, split by hash, the newest span. It gets the files as they are;
     what it would misread is refused where headers and first rows show it; beyond that, it is your risk."""
     format: Format | None = None
-    """None takes it from the files' names; needed for a folder that can't be listed from here."""
+    """None takes it from the files' names; needed for a folder that can't be listed from here. `jsonl` is JSON Lines
+    or one JSON array of objects."""
+    sheet: Path | None = None
+    """The sheet of a spreadsheet (`xlsx`) that holds the table; none takes the first one."""
     split: Split = Field(default=HashSplit())
     spans: Spans = Spans()
     on_bad_row: Literal["fail", "skip", "quarantine"] = "fail"
@@ -235,6 +186,8 @@ class DataConfig(Settings):
         if given[0] in ("sql", "bigquery") and self.format is not None:
             message = f"is for files, not for {given[0]}"
             raise broken_rule(message, field=("format",), received=self.format, hint="remove it")
+        if self.sheet is not None and self.format not in (None, "xlsx"):
+            raise broken_rule(f"is for xlsx, not for {self.format}", field=("sheet",), received=self.sheet)
         self._check_placeholders()
         for rule in _beyond_tfx(self):
             raise rule
@@ -320,6 +273,11 @@ def _beyond_tfx(data: DataConfig) -> Iterator[PydanticCustomError]:
     if data.csv.delimiter != CsvOptions().delimiter:
         message = f"{reader} supports commas only"
         yield broken_rule(message, field=("csv", "delimiter"), received=data.csv.delimiter, hint=fix)
+    if data.csv.skip_lines:
+        message = f"{reader} can't pass over lines"
+        yield broken_rule(message, field=("csv", "skip_lines"), received=data.csv.skip_lines, hint=fix)
+    if not data.csv.header:
+        yield broken_rule(f"{reader} needs a header", field=("csv", "header"), received=False, hint=fix)
     if not _within_utf8(data.csv.encoding):
         message = f"{reader} reads UTF-8 only"
         yield broken_rule(message, field=("csv", "encoding"), received=data.csv.encoding, hint=fix)

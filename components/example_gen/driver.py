@@ -19,7 +19,9 @@ from tfx.utils import io_utils, proto_utils
 
 from components.example_gen.config import SqlOptions
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
-from components.example_gen.sources import Resolved, list_files, resolve_sources
+from components.example_gen.listing import list_files
+from components.example_gen.partitions import fixed_parts
+from components.example_gen.sources import Resolved, resolve_sources
 
 _SQLITE = "sqlite:///"
 
@@ -85,18 +87,22 @@ def _fingerprint(found: Resolved, job: IngestJob) -> str:
     for name, sources in found.sources.items():
         for source in sources:
             files = list_files(source, job.data.format)
-            lines.append(io_utils.generate_fingerprint(name, _pattern(source, files)))
+            lines += [io_utils.generate_fingerprint(name, pattern) for pattern in _patterns(source, files)]
     return "\n".join(lines)
 
 
-def _pattern(source: str, files: Sequence[str]) -> str:
+def _patterns(source: str, files: Sequence[str]) -> list[str]:
     """What TFX has to look for to see these files of the source."""
     if files == [source]:
-        return glob.escape(source)
-    if glob.has_magic(source) and not Path(source).is_dir():
-        return source
+        return [glob.escape(source)]
+    within = source.rstrip("/")
+    if Path(source).is_dir():
+        within = glob.escape(within)
+    elif "**" in source:  # which TFX takes for `*`
+        within = "/".join(source.split("/")[: fixed_parts(source)])
+    parts = len(within.split("/"))
     # Of a folder TFX would take the folder's own time, which an edit of a file leaves as it is.
-    return f"{glob.escape(source.rstrip('/'))}/*"
+    return [within + "/*" * depth for depth in sorted({len(file.split("/")) - parts for file in files})]
 
 
 def _query_fingerprint(options: SqlOptions) -> str:

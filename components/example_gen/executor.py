@@ -28,8 +28,9 @@ from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Reading, Source, Unit, UnitResult, groups, units
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
+from components.example_gen.listing import list_files
+from components.example_gen.partitions import Partition, partitions
 from components.example_gen.progress import progress
-from components.example_gen.sources import list_files
 from components.example_gen.splits import Assigner, Counts, SplitRule, split_rule
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
@@ -63,8 +64,8 @@ class Executor(BaseBeamExecutor):
         folder = f"{artifact.uri}/.ingest-{uuid.uuid4().hex[:8]}"
         progress.restart()
         try:
-            sources = _sources(job, exec_properties, folder)
-            self._write(job, sources, folder)
+            sources, columns = _sources(job, exec_properties, folder)
+            self._write(job, sources, columns, folder)
             progress.say(float(sum(source.size for source in sources)))
             report = finish.finish(job, folder, artifact.uri)
         finally:
@@ -74,9 +75,9 @@ class Executor(BaseBeamExecutor):
         examples_utils.set_file_format(artifact, to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
         _log.info("examples: %s", ", ".join(f"{split} {rows:,}" for split, rows in report.rows.items()))
 
-    def _write(self, job: IngestJob, sources: Sequence[Source], folder: str) -> None:
+    def _write(self, job: IngestJob, sources: Sequence[Source], columns: tuple[Partition, ...], folder: str) -> None:
         """Runs the Beam pipeline. It leaves shards and their description in `folder`."""
-        table = Reading.of(job, [source.file for source in sources])
+        table = Reading.of(job, [source.file for source in sources], columns)
         total = float(sum(source.size for source in sources))
         work = list(enumerate(groups(sources, job.data.block_mb << 20)))
         try:
@@ -102,11 +103,13 @@ class Executor(BaseBeamExecutor):
             raise
 
 
-def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) -> list[Source]:
-    """The files to read, in order; a query's rows become one."""
+def _sources(
+    job: IngestJob, exec_properties: Mapping[str, Any], folder: str
+) -> tuple[list[Source], tuple[Partition, ...]]:
+    """The files to read, in order, and the columns in their folders' names; a query's rows become one file."""
     if job.data.sql is not None:
         file = spool(job.data.sql, folder, job.data.block_mb << 20)
-        return [Source("all", file, io.size(file))]
+        return [Source("all", file, io.size(file))], ()
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
@@ -120,11 +123,14 @@ def _sources(job: IngestJob, exec_properties: Mapping[str, Any], folder: str) ->
             hint="remove data.spans to read the newest span, or run on this machine",
         )
     found: list[Source] = []
+    listed: list[tuple[str, list[str]]] = []
     for split in config.splits:
         for pattern in window.get(split.name, [split.pattern]):
-            for file in list_files(os.path.join(base, pattern), job.data.format):  # noqa: PTH118 - may be a URL
-                found.append(Source(split.name, file, io.size(file)))
-    return found
+            source = os.path.join(base, pattern)  # noqa: PTH118 - may be a URL
+            files = list_files(source, job.data.format)
+            found += [Source(split.name, file, io.size(file)) for file in files]
+            listed.append((source, files))
+    return found, partitions(listed)
 
 
 class Kept(beam.DoFn):
@@ -150,7 +156,7 @@ def _plan(numbered: tuple[int, list[Source]], table: Reading, total: float) -> I
 def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
     """The `Decision`, as it is or as a side input for what has to be found from all of the table."""
     if table.job.types is not None:
-        return table.job.types, {}
+        return table.job.types, table.job.left_out
     return beam.pvalue.AsSingleton(
         parts
         | "Survey" >> beam.ParDo(Kept(_survey, folder), table)

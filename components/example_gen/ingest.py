@@ -24,6 +24,7 @@ from components.example_gen.config import Format
 from components.example_gen.encode import encoded
 from components.example_gen.formats import registry
 from components.example_gen.job import IngestJob
+from components.example_gen.partitions import Partition
 from components.example_gen.progress import progress
 from components.example_gen.splits import Assigner
 from preprocessing.errors import UserError
@@ -135,14 +136,19 @@ class Reading:
     reader: Reader
 
     @classmethod
-    def of(cls, job: IngestJob, files: Sequence[str]) -> Self:
+    def of(cls, job: IngestJob, files: Sequence[str], partitions: tuple[Partition, ...] = ()) -> Self:
         """How these files are read.
+
+        Args:
+          job: what the component was told.
+          files: the sources.
+          partitions: the columns that stand in the names of their folders.
 
         Raises:
           UserError: their names don't tell one format, and none is configured.
         """
         fmt = registry.format_of(files, job.data.format)
-        return cls(job, registry.reader(fmt, job.data))
+        return cls(job, registry.reader(fmt, job.data, partitions))
 
 
 @dataclass(frozen=True)

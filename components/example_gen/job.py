@@ -24,5 +24,7 @@ class IngestJob(Settings):
     types: dict[ColumnName, FeatureType] | None = None
     """The types of all columns, where something has looked at the whole table already; columns that are not in it
     are left out. None has the executor look."""
+    left_out: dict[ColumnName, str] = Field(default_factory=dict)
+    """The columns that `types` leaves out, and why."""
     required: tuple[ColumnName, ...] = ()
     """Rows that miss one of these are not examples: the label."""

@@ -16,11 +16,11 @@ from typing import get_args
 
 from components.example_gen.config import DataConfig, Format, Spans
 from components.example_gen.formats.registry import format_of, named_format
+from components.example_gen.listing import NOTHING_THERE, below, list_files, matching
 from components.example_gen.span_names import PLACEHOLDER, placeholders, span_number, span_text
 from preprocessing.errors import UserError
-from preprocessing.text import either, first_line, listed
+from preprocessing.text import either, listed
 
-_HINT = "check data.path or data.inputs; relative paths start at the folder of the YAML file, with --set where you are"
 _DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}", "DATE": r"\d{4}-?\d{2}-?\d{2}"}
 
 
@@ -48,40 +48,6 @@ class _Found:
     version: int | None
     source: str
     empty: bool = False
-
-
-def list_files(source: str, fmt: Format | None) -> list[str]:
-    """The files of a source, sorted.
-
-    Args:
-      source: a file, a folder or a glob. Hidden files and names that begin with "_" are not part of a table; of a
-        folder, only files whose name tells a format are (all of them when `fmt` is given and no name does).
-      fmt: the configured format.
-
-    Raises:
-      UserError: nothing is there.
-    """
-    local = "://" not in source
-    if local and Path(source).is_file():
-        return [source]
-    folder = local and Path(source).is_dir()
-    files = [] if folder else _matching(source)
-    if not files and not local and not glob.has_magic(source):
-        # An object store has no folders: a name that is no file's may be the beginning of some.
-        files = _matching(f"{source.rstrip('/')}/*")
-        folder = bool(files)
-    if folder and local:
-        files = _matching(f"{glob.escape(source).rstrip('/')}/*")
-    visible = [file for file in files if PurePosixPath(file).name[0] not in "._"]
-    if folder:
-        known = [file for file in visible if named_format(file)]
-        visible = known or (visible if fmt is not None else [])
-        if not visible:
-            raise UserError(f"{source}: expected the files of a table in this folder, found none", hint=_HINT)
-    if not visible:
-        what = "no file matches this pattern" if glob.has_magic(source) else "no such file or folder"
-        raise UserError(f"{source}: {what}", hint=_HINT)
-    return visible
 
 
 def source_format(data: DataConfig, base: str) -> Format | None:
@@ -192,33 +158,12 @@ def relative(sources: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return base or "/", {name: "/".join(source.split("/")[common:]) for name, source in sources.items()}
 
 
-def _matching(pattern: str, *, folders: bool = False) -> list[str]:
-    """The files that match a glob, sorted; or the folders."""
-    if "://" not in pattern:
-        # Path.glob takes no absolute pattern.
-        matches = glob.glob(pattern, recursive=True)  # noqa: PTH207
-        return sorted(match for match in matches if (Path(match).is_dir() if folders else Path(match).is_file()))
-    if folders:
-        # An object store has none: what is there has a file.
-        return []
-    from apache_beam.io.filesystem import BeamIOError
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        return sorted(match.path for match in FileSystems.match([pattern])[0].metadata_list)
-    except (BeamIOError, ValueError) as error:
-        raise UserError(
-            f"{pattern}: can't be listed: {first_line(error)}",
-            hint="check the URL, your access, and Beam's extras (apache-beam[gcp] for gs://)",
-        ) from error
-
-
 def _spans(source: str) -> dict[int, _Found]:
     """The newest version of each span. One whose folder is empty is there too: it must not be passed over."""
     found: dict[int, _Found] = {}
-    files = _matching(PLACEHOLDER.sub("*", source))
+    files = matching(PLACEHOLDER.sub("*", source))
     if not glob.has_magic(PLACEHOLDER.sub("", source).rpartition("/")[2]):
-        files += _matching(PLACEHOLDER.sub("*", f"{source.rstrip('/')}/*"))
+        files += below(PLACEHOLDER.sub("*", source))
     visible = [file for file in sorted(files) if PurePosixPath(file).name[0] not in "._"]
     for _, span, version, filled in _parsed(source, visible):
         known = found.get(span)
@@ -230,7 +175,7 @@ def _spans(source: str) -> dict[int, _Found]:
         if known is None or (version or 0) > (known.version or 0):
             found[span] = _Found(version, filled)
     for folder in _folders(source):
-        for path, span, version, _ in _parsed(folder, _matching(PLACEHOLDER.sub("*", folder), folders=True)):
+        for path, span, version, _ in _parsed(folder, matching(PLACEHOLDER.sub("*", folder), folders=True)):
             known = found.get(span)
             if known is None or (version or 0) > (known.version or 0):
                 found[span] = _Found(version, path, empty=True)
@@ -273,7 +218,7 @@ def _expression(source: str) -> re.Pattern[str]:
         pieces += [_of_glob(source[end : match.start()]), f"(?P<{name}>{digits})"]
         end = match.end()
     # What a folder holds belongs to it.
-    return re.compile("".join([*pieces, _of_glob(source[end:].rstrip("/")), r"(?:/[^/]*)?"]))
+    return re.compile("".join([*pieces, _of_glob(source[end:].rstrip("/")), r"(?:(?:/[^/=]+=[^/]*)*/[^/]*)?"]))
 
 
 def _of_glob(text: str) -> str:
@@ -309,7 +254,7 @@ def _chosen(wanted: Spans, found: Mapping[int, _Found], source: str) -> tuple[in
     names = placeholders(source)
     bounds = wanted.range()
     if not found:
-        raise UserError(f"{source}: no span found: no file matches", hint=_HINT)
+        raise UserError(f"{source}: no span found: no file matches", hint=NOTHING_THERE)
     if bounds is None:
         chosen = sorted(found)[-(wanted.last or 1) :]
     else:

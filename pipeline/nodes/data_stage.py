@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -31,7 +31,7 @@ from components.schema_import.component import SchemaImport
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.wiring import Wiring
-from pipeline.preflight.column_roles import uses
+from pipeline.preflight.column_roles import roles, uses
 from pipeline.preflight.stock_reader import stock_input
 from pipeline.selection import CURATED_SCHEMA
 
@@ -46,6 +46,7 @@ class Places:
       schema: the curated schema; None infers it.
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
+      left_out: the columns that are then not among them, and why.
     """
 
     root: Path | str
@@ -53,6 +54,7 @@ class Places:
     schema: Path | None
     serving: str
     types: Mapping[str, FeatureType] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataSt
         baseline_statistics=before.statistics,
         config=config.data_gate,
         features=config.features,
+        keys=[name for name, role in roles(config).items() if role == "key"],
         divided_by=[] if places.schema is not None else list(config.data.split_columns().values()),
         serving_sample=sample,
         serving_digest=_digest(sample),
@@ -142,6 +145,7 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
         data=data,
         uses=said,
         types=None if places.types is None else dict(places.types),
+        left_out=dict(places.left_out),
         required=(config.features.label.column,),
     )
     return ArrowExampleGen(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
+from components.data_gate.columns import Columns
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import ColumnUse, Role, digits_only
+from components.example_gen.columns.use import ColumnUse, Role
 from components.example_gen.split_config import TimeSplit
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight.table_profile import Watch
-from preprocessing.config import DatetimeFeature, FeaturesConfig
+from preprocessing.config import FeaturesConfig
 
 
 def roles(config: PipelineConfig) -> dict[str, Role]:
@@ -61,25 +61,13 @@ def uses(config: PipelineConfig, declared: Mapping[str, FeatureType]) -> dict[st
 
 def watch(config: PipelineConfig) -> Watch:
     """What a profile must look at more closely to check this configuration."""
-    features = config.features
-    label = features.label.column
-    is_class = features.label.task != "regression"
-    patterns = {column: date_pattern(datetime) for datetime in features.datetime for column in datetime.columns}
-    for boolean in features.boolean:
-        words = "|".join(re.escape(word) for word in (*boolean.true_values, *boolean.false_values))
-        patterns |= dict.fromkeys(boolean.columns, f"(?i:{words})")
+    columns = Columns.of(config.features)
+    regression = columns.task == "regression"
+    numbers = [*([columns.label] if regression else []), *([columns.weight] if columns.weight is not None else [])]
+    floors = {name: columns.floor(name) for name in numbers}
     return Watch(
-        counted=frozenset({label} if is_class else ()),
-        ranged=frozenset(({label} if not is_class else set()) | ({features.weight} if features.weight else set())),
-        patterns=patterns,
+        counted=frozenset() if regression else frozenset({columns.label}),
+        ranged=frozenset(numbers),
+        floors={name: floor for name, floor in floors.items() if floor is not None},
+        readings=columns.readings,
     )
-
-
-def date_pattern(feature: DatetimeFeature) -> str:
-    """RE2 pattern of the texts that preprocessing reads as a date: the format, then anything but a digit."""
-    digits = {"Y": r"\d{4}"}
-    pieces = re.split(r"%([YmdHMS])", feature.format)
-    body = "".join(digits.get(piece, r"\d{1,2}") if i % 2 else re.escape(piece) for i, piece in enumerate(pieces))
-    # Integers count the time since 1970, unless the format itself is nothing but digits.
-    count = "" if digits_only(feature.format) else r"|-?\d{1,19}"
-    return rf"(?s:\s*{body}(?:\D.*)?{count})"

@@ -69,6 +69,8 @@ def _first_text(cells: Sequence[str | None], name: str, *, is_label: bool) -> Mi
             if not is_label:
                 hint = "declare the column as categorical, or, if the word means missing, name it in "
                 hint += f"data.columns.{name}.null_values"
+            if any(character.isdigit() for character in cell):
+                hint = f"say how its numbers are written in data.columns.{name} (decimal, thousands, units), or {hint}"
             return Mismatch(f"must be a number, but row {row} is not", cell, hint)
     return None
 

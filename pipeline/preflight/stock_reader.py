@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.cells import CellType, stock_type
 from components.example_gen.columns.convert import is_bytes, is_string, value_type
-from components.example_gen.columns.use import NUMBERS, Role, digits_only
+from components.example_gen.columns.use import NUMBERS, Role
 from components.example_gen.config import DataConfig, Format
 from components.example_gen.formats import registry
 from components.example_gen.formats.io import compression
 from components.example_gen.sources import resolve_spans
 from pipeline.preflight.first_rows import Mismatch
-from pipeline.preflight.table_files import TableReader, source_files, table_format
+from pipeline.preflight.table_files import TableReader, is_remote, source_files, table_format, table_partitions
 from preprocessing.errors import UserError
 from preprocessing.missing import is_missing
+from preprocessing.readable import digits_only
 from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def stock_input(data: DataConfig, base: Path) -> StockInput:
     Raises:
       UserError: nothing is there, no pattern matches the files alone, or their names don't say the format.
     """
+    if columns := () if is_remote(data) else table_partitions(data, base.absolute()):
+        raise UserError(
+            f"reader: tfx doesn't read the names of folders; {listed([each.key for each in columns])} would be gone",
+            hint=_ARROW,
+        )
     files: list[Path] = []
     patterns: dict[str, str] = {}
     for split, sources in resolve_spans(data, str(base.absolute())).sources.items():

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.data_gate.columns import Columns
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import RESERVED, Role, resolve_types, schema_types, why_reserved
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
-from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format
+from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format, table_partitions
 from pipeline.preflight.table_profile import TableProfile, profile_file
+from pipeline.preflight.table_values import check_values
 from preprocessing.errors import UserError
 
 
@@ -22,10 +24,12 @@ class TableFacts:
 
     Attributes:
       types: the type that each column gets, without those that are left out.
+      left_out: these, and why.
       warnings: what the user should know and what does not stop a run.
     """
 
     types: Mapping[str, FeatureType]
+    left_out: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
@@ -62,7 +66,7 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
     schema = None if config.data.schema_file is None else base / Path(config.data.schema_file).expanduser()
     declared = schema_types(schema)
     label = config.features.label
-    unreadable = _check(table, config, used, declared)
+    suspect = _check(table, config, used, declared)
     types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
     unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
@@ -78,10 +82,11 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
         )
     return TableFacts(
         types=types,
+        left_out=left_out,
         warnings=(
             *rules.empty_files(table),
             *rules.nameless((profile.file, profile.names) for profile in table.files),
-            *unreadable,
+            *suspect,
             *rules.rare_classes(table, label),
             *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
@@ -98,11 +103,8 @@ def _check(
     rules.check_rows(table, features.label.column)
     stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
     rules.check_kinds(table, stated, declared)
-    rules.check_label(table, features.label)
-    if features.weight is not None:
-        rules.check_weight(table, features.weight)
     rules.check_split_columns(table, config.data.split_columns().values())
-    return tuple(rules.check_patterns(table, used))
+    return tuple(check_values(table, Columns.of(features), config.data_gate))
 
 
 def read_table(config: PipelineConfig, base: Path) -> TableProfile:
@@ -117,7 +119,8 @@ def read_table(config: PipelineConfig, base: Path) -> TableProfile:
     """
     used = roles(config)
     files = table_files(config.data, base)
-    reader = TableReader(table_format([file for paths in files.values() for file in paths], config.data), config.data)
+    fmt = table_format([file for paths in files.values() for file in paths], config.data)
+    reader = TableReader(fmt, config.data, table_partitions(config.data, base))
     first: tuple[Path, list[str]] | None = None
     for paths in files.values() if reader.format not in LOOSE else ():
         for file in paths:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from components.example_gen.block import BadRow, FeatureType, Reader, Rows
 from components.example_gen.config import DataConfig, Format
 from components.example_gen.formats import registry
-from components.example_gen.sources import list_files, resolve_spans
+from components.example_gen.listing import list_files
+from components.example_gen.partitions import Partition, partitions
+from components.example_gen.sources import resolve_spans
 from preprocessing.errors import UserError
 from preprocessing.missing import MissingWords
 
@@ -29,14 +31,16 @@ class TableReader:
     Attributes:
       format: of the files.
       data: the configuration.
+      partitions: the columns that stand in the names of the files' folders.
     """
 
     format: Format
     data: DataConfig
+    partitions: tuple[Partition, ...] = ()
 
     @cached_property
     def _reader(self) -> Reader:
-        return registry.reader(self.format, self.data)
+        return registry.reader(self.format, self.data, self.partitions)
 
     @property
     def missing(self) -> MissingWords:
@@ -150,6 +154,16 @@ def source_files(sources: Iterable[str], data: DataConfig) -> tuple[Path, ...]:
       UserError: nothing is there.
     """
     return tuple(Path(file) for source in sources for file in list_files(source, data.format))
+
+
+def table_partitions(data: DataConfig, base: Path) -> tuple[Partition, ...]:
+    """The columns that stand in the names of a local table's folders.
+
+    Raises:
+      UserError: the folders of its files differ in their keys.
+    """
+    sources = [each for found in resolve_spans(data, str(base)).sources.values() for each in found]
+    return partitions((source, list_files(source, data.format)) for source in sources)
 
 
 def table_format(files: Iterable[Path], data: DataConfig) -> Format:

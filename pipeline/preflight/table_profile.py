@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.data_gate.seen import Floor, Seen
 from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
 from components.example_gen.columns.facts import ColumnFacts
 from components.example_gen.columns.use import Role
 from pipeline.preflight.table_files import TableReader
 from preprocessing.missing import bare_text, missing_cells
+from preprocessing.readable import Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MAX_CLASSES = 1000
-"""Values of a watched column are counted up to this many different ones."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,15 @@ class Watch:
     Attributes:
       counted: columns whose values are counted, for labels with classes.
       ranged: columns whose smallest and largest numbers are wanted.
-      patterns: by column, the RE2 pattern that its texts are expected to match in full.
+      floors: by column, the smallest number that it may hold.
+      readings: by column, how preprocessing reads its texts.
       words: texts of any column whose rows are counted, blanks around them aside.
     """
 
     counted: frozenset[str] = frozenset()
     ranged: frozenset[str] = frozenset()
-    patterns: Mapping[str, str] = field(default_factory=dict)
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
     words: tuple[str, ...] = ()
 
 
@@ -45,17 +46,31 @@ class ColumnProfile(ColumnFacts):
 
     Attributes:
       words: rows by word, of those that are watched for.
-      minimum, maximum: of the numbers, where wanted; NaN and text left out.
-      counts: rows by value as text, where wanted; incomplete beyond `MAX_CLASSES` values.
-      unmatched: present rows that do not match the expected pattern, and the first of those texts.
+      watched: what was wanted, its rows aside, which are this column's.
     """
 
     words: Counter[str] = field(default_factory=Counter)
-    minimum: float | None = None
-    maximum: float | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    unmatched: int = 0
-    first_unmatched: str | None = None
+    watched: Seen = field(default_factory=Seen)
+
+    @property
+    def minimum(self) -> float | None:
+        """The smallest finite number, where wanted."""
+        return self.watched.low
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Rows by value as text, where wanted; incomplete beyond `MAX_CLASSES` values."""
+        return self.watched.counts
+
+    def seen(self, *, labelled: bool = False) -> Seen:
+        """What the data gate's rules judge.
+
+        Args:
+          labelled: only the rows that have a value: a run leaves those out that have no label.
+        """
+        if labelled:
+            return replace(self.watched, rows=self.present, missing=0)
+        return replace(self.watched, rows=self.rows, missing=self.missing)
 
     def look(self, array: pa.Array, name: str, watch: Watch, *, untyped: bool) -> None:
         """Adds some rows of the column of this name."""
@@ -71,16 +86,7 @@ class ColumnProfile(ColumnFacts):
         """Adds what the same column holds in another file."""
         self.merge(other)
         self.words.update(other.words)
-        self._widen(other.minimum, other.maximum)
-        self.counts.update(other.counts)
-        self.unmatched += other.unmatched
-        self.first_unmatched = self.first_unmatched if self.first_unmatched is not None else other.first_unmatched
-
-    def _widen(self, low: float | None, high: float | None) -> None:
-        if low is not None and (self.minimum is None or low < self.minimum):
-            self.minimum = low
-        if high is not None and (self.maximum is None or high > self.maximum):
-            self.maximum = high
+        self.watched.join(other.watched)
 
     def _look_at_texts(self, values: pa.Array, counts: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow as pa
@@ -92,31 +98,24 @@ class ColumnProfile(ColumnFacts):
             for word, rows in zip(values.filter(found).to_pylist(), counts.filter(found).to_pylist(), strict=True):
                 self.words[bare_text(word)] += rows
         if name in watch.ranged:
-            numbers = pc.utf8_trim_whitespace(values.filter(is_number(values)))
-            self._widen(*_range(pc.cast(numbers, pa.float64())))
+            numeric = is_number(values)
+            numbers = pc.cast(pc.utf8_trim_whitespace(values.filter(numeric)), pa.float64())
+            self.watched.add_numbers(numbers, counts.filter(numeric), watch.floors.get(name))
 
     def _look_at_numbers(self, numbers: pa.Array, name: str, watch: Watch) -> None:
         import pyarrow.compute as pc
 
         if name in watch.ranged:
-            self._widen(*_range(numbers))
-        if len(numbers) and (name in watch.counted or name in watch.patterns):
+            self.watched.add_numbers(numbers, None, watch.floors.get(name))
+        if len(numbers) and (name in watch.counted or name in watch.readings):
             values, counts = pc.value_counts(numbers).flatten()
             self._count(cells_as_text(values), counts, name, watch)
 
     def _count(self, values: pa.Array, counts: pa.Array, name: str, watch: Watch) -> None:
-        import pyarrow.compute as pc
-
-        if name in watch.counted and len(self.counts) <= MAX_CLASSES:
-            shown = slice(0, MAX_CLASSES + 1)
-            self.counts.update(dict(zip(values[shown].to_pylist(), counts[shown].to_pylist(), strict=True)))
-        pattern = watch.patterns.get(name)
-        if pattern is not None and len(values):
-            wrong = pc.invert(pc.match_substring_regex(values, rf"\A(?:{pattern})\z"))
-            if pc.any(wrong).as_py():
-                self.unmatched += pc.sum(counts.filter(wrong)).as_py()
-                if self.first_unmatched is None:
-                    self.first_unmatched = values.filter(wrong)[0].as_py()
+        if name in watch.counted:
+            self.watched.add_classes(values, counts)
+        if name in watch.readings:
+            self.watched.add_readings(values, counts, watch.readings[name], text=False)
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,10 @@ class TableProfile:
         """Whether a run goes on without bad rows."""
         return self.reader.data.on_bad_row != "fail"
 
+    def part(self, split: str | None) -> tuple[FileProfile, ...]:
+        """The profiles of one split's files, or of all."""
+        return self.files if split is None else self.splits[split]
+
     def rows(self, split: str) -> int:
         """The data rows of one split."""
         return sum(profile.rows for profile in self.splits[split])
@@ -172,7 +175,7 @@ class TableProfile:
         """What a column holds in all files, or in those of one split."""
         if (split, name) not in self._merged:
             merged = ColumnProfile()
-            for profile in self.files if split is None else self.splits[split]:
+            for profile in self.part(split):
                 # JSON Lines and TFRecord: a file may lack a column.
                 lacking = ColumnProfile(rows=profile.rows, missing=profile.rows)
                 merged.join(profile.columns.get(name, lacking))
@@ -193,9 +196,9 @@ class TableProfile:
             return next(str(kind) for kind in column.types if is_list(kind))
         return None
 
-    def place(self, name: str, wrong: Callable[[str], bool]) -> tuple[str, str]:
-        """Where the first wrong cell of a column stands, and the cell."""
-        for profile in self.files:
+    def place(self, name: str, wrong: Callable[[str], bool], split: str | None = None) -> tuple[str, str]:
+        """Where the first wrong cell of a column stands, in all files or in those of a split, and the cell."""
+        for profile in self.part(split):
             found = place_of(profile.file, self.reader, name, wrong)
             if found is not None:
                 return found
@@ -255,10 +258,3 @@ def _cells(array: pa.Array) -> list[tuple[int, str]]:
     values, rows = elements(array)
     cells = list(zip(rows.tolist(), cells_as_text(values).to_pylist(), strict=True))
     return sorted(cells + [(row, "") for row in set(range(len(array))) - {row for row, _ in cells}])
-
-
-def _range(numbers: pa.Array) -> tuple[float | None, float | None]:
-    import pyarrow.compute as pc
-
-    found = pc.min_max(numbers)
-    return found["min"].as_py(), found["max"].as_py()

@@ -8,8 +8,8 @@ from operator import eq
 from pathlib import Path
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import NUMBERS, Role, is_boolean, is_temporal, not_a_feature
-from pipeline.preflight.table_profile import MAX_CLASSES, ColumnProfile, TableProfile
+from components.example_gen.columns.use import NUMBERS, Role, is_boolean, not_a_feature
+from pipeline.preflight.table_profile import TableProfile
 from preprocessing.config import Label
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
@@ -88,6 +88,8 @@ def check_kinds(table: TableProfile, used: Mapping[str, Role], declared: Mapping
     """
     for name, role in used.items():
         column = table.column(name)
+        if role == "unused" and table.reader.data.reader == "arrow":
+            continue  # what does not fit the schema is left out, see `resolve_types`
         if (kind := table.unsupported(name, role)) is not None:
             raise not_a_feature(name, kind)
         for split in table.splits if role in _LABEL else ("all", "train"):
@@ -129,8 +131,9 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
         why = "data.schema says that it holds numbers" if role not in NUMBERS else "it is declared as a number"
         raise UserError(
             f"{place}: column {name!r}: expected a number ({why}), received {cell!r}",
-            hint="correct the cell; or declare the column under categorical, boolean or datetime; or, if the word "
-            f"means missing, name it in data.columns.{name}.null_values",
+            hint="correct the cell; or declare the column under categorical, boolean or datetime; or say in "
+            f"data.columns.{name} how its numbers are written (decimal, thousands, units), or which words mean missing "
+            "(null_values)",
         )
     fraction = table.column(name).cells.first_fraction
     if declared == "int64" and fraction is not None:
@@ -139,103 +142,6 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
             f"{place}: column {name!r}: data.schema says INT, received {cell!r}",
             hint="set `type: FLOAT` (or BYTES for codes such as 007) in the schema file, or correct the cell",
         )
-
-
-def check_label(table: TableProfile, label: Label) -> None:
-    """The label must be there, vary, and be what the task predicts.
-
-    Raises:
-      UserError: with the first row that is wrong.
-    """
-    name, column = label.column, table.column(label.column)
-    if label.task == "regression":
-        if column.minimum == column.maximum:
-            raise UserError(f"the label {name!r} is {column.minimum} in every row", hint="choose a label that varies")
-        _check_scale(table, label, column)
-        return
-    if len(column.counts) > MAX_CLASSES:
-        raise UserError(
-            f"the label {name!r} has more than {MAX_CLASSES} different values, too many for classes",
-            hint="set features.label.task to regression if it is a number, or choose another label",
-        )
-    for split in table.splits:
-        counts = table.column(name, split).counts
-        if len(counts) < 2:
-            where = "in every row" if split == "all" else f"in every row of the {split} split"
-            raise UserError(
-                f"{table.splits[split][0].file}: the label {name!r} is {next(iter(counts), '')!r} {where}",
-                hint="a model needs at least two classes; check the label, or how the table was split",
-            )
-    _check_classes(table, label, column)
-
-
-def _check_scale(table: TableProfile, label: Label, column: ColumnProfile) -> None:
-    lowest = {"log": 0.0, "log1p": -1.0}.get(label.transform)
-    if lowest is not None and column.minimum is not None and column.minimum <= lowest:
-        place, cell = table.place(label.column, lambda text: text != "" and float(text) <= lowest)
-        raise UserError(
-            f"{place}: the label {label.column!r} is {cell}, which has no logarithm (features.label.transform is "
-            f"{label.transform!r}, which needs numbers above {lowest:g})",
-            hint="set features.label.transform to none" + (" or log1p" if label.transform == "log" else ""),
-        )
-
-
-def _check_classes(table: TableProfile, label: Label, column: ColumnProfile) -> None:
-    if label.classes is None:
-        if label.task == "binary" and len(column.counts) != 2:
-            raise UserError(
-                f"the label {label.column!r} is binary by the configuration, and has {len(column.counts)} values: "
-                f"{listed(sorted(column.counts), 10, repr)}",
-                hint="set features.label.task to multiclass, or correct the values",
-            )
-        _check_learnt_classes(table, label.column)
-        return
-    unknown = [value for value in column.counts if value not in label.classes]
-    if not unknown:
-        return
-
-    def place(value: str) -> str:
-        return f"{table.place(label.column, partial(eq, value))[0]}: {value!r}"
-
-    close = nearest(unknown[0], label.classes)
-    raise UserError(
-        f"the label {label.column!r} has values that are not among features.label.classes "
-        f"({listed(label.classes, form=repr)}): {sentences(unknown, 5, place)}",
-        hint=(f"did the table mean {close!r}? " if close else "") + "add the values to classes, or correct the rows",
-    )
-
-
-def _check_learnt_classes(table: TableProfile, name: str) -> None:
-    """Classes that are not named are learnt from the training split: it must have them all."""
-    if "train" not in table.splits:
-        return  # split by hash: see pipeline.preflight.split_check
-    known = table.column(name, "train").counts
-    for split in table.splits:
-        unknown = [value for value in table.column(name, split).counts if value not in known]
-        if unknown:
-            place, cell = table.place(name, partial(eq, unknown[0]))
-            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-            raise UserError(
-                f"{place}: the label {name!r} is {cell!r}, a class that no row of the training split has{more}",
-                hint="name all classes in features.label.classes, or give the training split rows of each",
-            )
-
-
-def check_weight(table: TableProfile, name: str) -> None:
-    """Example weights must be there and not negative, and not all 0.
-
-    Raises:
-      UserError: with the first row that is wrong.
-    """
-    column = table.column(name)
-    if column.missing:
-        place, _ = table.place(name, partial(eq, ""))
-        raise UserError(f"{place}: the weight {name!r} is missing", hint="give every row a weight of 0 or more")
-    if column.minimum is not None and column.minimum < 0:
-        place, cell = table.place(name, lambda text: float(text) < 0)
-        raise UserError(f"{place}: the weight {name!r} is {cell}", hint="give every row a weight of 0 or more")
-    if column.maximum == 0:
-        raise UserError(f"the weight {name!r} is 0 in every row", hint="no row would count; correct it, or remove it")
 
 
 def check_split_columns(table: TableProfile, names: Iterable[str]) -> None:
@@ -251,30 +157,6 @@ def check_split_columns(table: TableProfile, names: Iterable[str]) -> None:
                 f"{place}: column {name!r} of data.split is missing",
                 hint="fill it in every row, or choose another column",
             )
-
-
-def check_patterns(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
-    """Yields a warning for every date or boolean column of which some values can't be read.
-
-    Raises:
-      UserError: none can be read.
-    """
-    for name, role in used.items():
-        column = table.column(name)
-        if role not in ("date", "boolean") or not column.unmatched or (role == "date" and is_temporal(column)):
-            continue
-        value = column.first_unmatched
-        place, cell = table.place(name, partial(eq, value))
-        what = "in the declared format" if role == "date" else "among true_values and false_values"
-        if column.unmatched == column.present:
-            raise UserError(
-                f"{place}: column {name!r}: no value is {what}, the first is {cell!r}",
-                hint="set the group's format as the dates are written" if role == "date" else "list the column's words",
-            )
-        yield (
-            f"column {name!r}: {column.unmatched} of {column.present} values are not {what} and count as missing, "
-            f"the first is {cell!r} ({place})"
-        )
 
 
 def leading_zeros(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:

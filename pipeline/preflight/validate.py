@@ -7,12 +7,14 @@ are read. What only the whole table can tell is found when a run reads it.
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
-from components.example_gen.config import STOCK_FORMATS, Format
+from components.example_gen.config import STOCK_FORMATS
+from components.example_gen.partitions import partitions
 from components.example_gen.sources import resolve_spans, source_format
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
@@ -151,25 +153,28 @@ class _Checks:
             return
         place: FieldPath = ("data", "path") if data.path else ("data", "inputs")
         spans: dict[FieldPath, list[tuple[Path, ...]]] = {}
+        listed: list[tuple[str, list[str]]] = []
         for split, found in self._sources(place).items():
             field = place if split == "all" else (*place, split)
-            spans[field] = [files for source in found if (files := self._files(field, source))]
+            spans[field] = [files for source in found if (files := self._files(field, source, listed))]
         sources = {field: [file for files in parts for file in files] for field, parts in spans.items() if parts}
         every_file = [file for files in sources.values() for file in files]
         fmt = self._tried(place, lambda: table_format(every_file, data)) if every_file else None
-        if fmt is None:
+        columns = self._tried(place, lambda: partitions(listed))
+        if fmt is None or columns is None:
             return
         if data.reader == "tfx" and fmt not in STOCK_FORMATS:
             message = f"tfx reads {' and '.join(STOCK_FORMATS)} only, the files are {fmt}"
             self._report(("data", "reader"), message, hint="use reader: arrow")
             return
-        if fmt in LOOSE or self._headers(sources, fmt):
+        reader = TableReader(fmt, data, columns)
+        if fmt in LOOSE or self._headers(sources, reader):
             if data.reader == "tfx":
-                self._stock_files(place, sources, fmt)
+                self._stock_files(place, sources, reader)
             for field, parts in spans.items():
                 # Of a window of spans each has to have rows.
                 for files in parts:
-                    self._tried(field, partial(self._first_rows, files, fmt))
+                    self._tried(field, partial(self._first_rows, files, reader))
 
     def _sources(self, place: FieldPath) -> Mapping[str, tuple[str, ...]]:
         """The files, folders or globs of every input; of spans, those that a run would read."""
@@ -177,9 +182,11 @@ class _Checks:
         found = self._tried(place, lambda: resolve_spans(self._config.data, base).sources, hint=self._prepared())
         return found or {}
 
-    def _files(self, field: FieldPath, source: str) -> tuple[Path, ...]:
+    def _files(self, field: FieldPath, source: str, listed: list[tuple[str, list[str]]]) -> tuple[Path, ...]:
         path = shown(Path(source))
-        return self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
+        files = self._tried(field, lambda: source_files([path], self._config.data), hint=self._prepared()) or ()
+        listed.append((path, list(map(str, files))))
+        return files
 
     def _prepared(self) -> str:
         """How to make the table, where the configuration says by which script."""
@@ -188,18 +195,17 @@ class _Checks:
         script = self._loaded.resolve(self._config.data.prepare)
         return f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else ""
 
-    def _headers(self, sources: Mapping[FieldPath, Sequence[Path]], fmt: Format) -> bool:
+    def _headers(self, sources: Mapping[FieldPath, Sequence[Path]], reader: TableReader) -> bool:
         """Whether every source can be read, all have the same columns, and those of the configuration."""
-        headers = {field: self._tried(field, partial(self._header, files, fmt)) for field, files in sources.items()}
+        headers = {field: self._tried(field, partial(self._header, files, reader)) for field, files in sources.items()}
         found = {field: columns for field, columns in headers.items() if columns is not None}
         if len(found) < len(headers) or not self._same_columns(found):
             return False
         hint = "correct the name, or bring the column back into the table (was it renamed?)"
         return self._known_columns(found[next(iter(found))], "the table has no such column", hint=hint)
 
-    def _header(self, files: Sequence[Path], fmt: Format) -> list[str]:
+    def _header(self, files: Sequence[Path], reader: TableReader) -> list[str]:
         """The columns of a table's first file; an error when those of the others are not the same."""
-        reader = TableReader(fmt, self._config.data)
         columns = _named(reader, files[0])
         for file in files[1:MAX_FILES]:
             names = _named(reader, file)
@@ -208,10 +214,10 @@ class _Checks:
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
         return columns
 
-    def _stock_files(self, place: FieldPath, sources: Mapping[FieldPath, Sequence[Path]], fmt: Format) -> None:
+    def _stock_files(self, place: FieldPath, sources: Mapping[FieldPath, Sequence[Path]], reader: TableReader) -> None:
         """Whether TFX's own readers find the files and read them as meant, as far as their beginnings tell."""
-        self._tried(place, partial(stock_input, self._config.data, self._loaded.base))
-        reader = TableReader(fmt, self._config.data)
+        if self._tried(place, partial(stock_input, self._config.data, self._loaded.base)) is None and reader.partitions:
+            return  # what the files say is not all of the table
         for field, files in sources.items():
             self._tried(field, partial(check_stock_files, files[:MAX_FILES], reader))
 
@@ -252,10 +258,10 @@ class _Checks:
     def _stating(self, column: str) -> FieldPath:
         return next(field for field, name in self._named_columns() if name == column)
 
-    def _first_rows(self, files: Sequence[Path], fmt: Format) -> None:
+    def _first_rows(self, files: Sequence[Path], table: TableReader) -> None:
         """Looks at the first file that has rows."""
         # Small blocks: of a large file only its beginning is read.
-        reader = TableReader(fmt, self._config.data.model_copy(update={"block_mb": 1}))
+        reader = replace(table, data=table.data.model_copy(update={"block_mb": 1}))
         for file in files[:MAX_FILES]:
             rows = reader.sample(file, FIRST_ROWS)
             if rows.num_rows:

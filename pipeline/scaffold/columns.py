@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from components.example_gen.columns.use import RESERVED, why_reserved
 from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
+from pipeline.scaffold.readings import decimal_points
 from pipeline.scaffold.survey import Column, Survey
+from preprocessing.nearest import alike
+from preprocessing.text import listed, sentences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +139,8 @@ def _feature(column: Column, survey: Survey) -> Decision:
 def _is_boolean(column: Column) -> bool:
     values = {value.lower() for value in column.counts}
     if column.is_number and column.profile.cells.whole and column.distinct <= len(_TRUE | _FALSE):
-        values = {str(int(float(value))) for value in values}
+        # Infinite numbers are whole too.
+        values = {f"{float(value):.0f}" for value in values}
     return column.is_boolean or (bool(values & _TRUE) and bool(values & _FALSE) and values <= _TRUE | _FALSE)
 
 
@@ -187,8 +191,7 @@ def _number(column: Column, survey: Survey) -> Decision:
         settings["missing"] = missing
     doubt, warning = survey.readings.doubts.get(column.name), ""
     if doubt is not None:
-        other = f'data.columns.{column.name}: {{decimal: ",", thousands: "."}} reads thousands'
-        warning = f"{column.name!r}: the points are taken for decimal points, though {doubt}; {other}"
+        warning = decimal_points(column.name, doubt)
     return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings, warning)
 
 
@@ -223,6 +226,11 @@ def _text(column: Column, survey: Survey) -> Decision:
     decision = _category(column, survey)
     if unclear is not None:
         return replace(decision, warning=f"{column.name!r} is taken as categories: {hint}")
+    groups = alike(column.counts) if distinct <= _VOCABULARY else {}
+    if groups:
+        shown = sentences([listed([first, *others], 4, repr) for first, others in groups.items()], 2)
+        warning = f"{column.name!r} has values that differ only in blanks, case or a final point: {shown}"
+        return replace(decision, warning=f"{warning}; write each in one way, in the table and in requests")
     return decision
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.data_gate.seen import MAX_CLASSES
 from components.example_gen.split_config import HashSplit
-from pipeline.preflight.table_profile import MAX_CLASSES
 from pipeline.scaffold.columns import skewness
-from pipeline.scaffold.readings import ROWS_PER_CLASS, few_classes
+from pipeline.scaffold.readings import ROWS_PER_CLASS, decimal_points, few_classes
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -82,25 +82,26 @@ def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal
         raise UserError(f"the label {name!r} is {value!r} in every row", hint="choose a label that varies")
     if column.is_temporal:
         raise UserError(f"the label {name!r} holds dates", hint="choose a column of classes or numbers as the label")
+    unclear = survey.readings.unclear.get(name)
+    if unclear is not None:
+        raise UserError(
+            f"the label {name!r} holds {unclear.reason}",
+            hint=unclear.hint.replace("COLUMN", name) + "; for classes use --task multiclass",
+        )
     if task is None:
-        task = _task(column, survey)
+        task = _task(column, survey.label_counts)
     notes = []
+    if task == "regression" and name in survey.readings.doubts:
+        notes.append(decimal_points(name, survey.readings.doubts[name]))
     if column.profile.missing:
         notes.append(f"{column.profile.missing} of {survey.rows} rows have no label ({name!r}): a run leaves them out")
     return _regression(column, notes) if task == "regression" else _classes(column, survey, task, notes)
 
 
-def _task(column: Column, survey: Survey) -> Task:
-    counts = survey.label_counts
+def _task(column: Column, counts: Counter[str]) -> Task:
     if len(counts) == 2:
         return "binary"
     few = few_classes(counts, column.profile.present)
-    unclear = survey.readings.unclear.get(column.name)
-    if unclear is not None and not few:
-        raise UserError(
-            f"the label {column.name!r} holds {unclear.reason}",
-            hint=unclear.hint.replace("COLUMN", column.name) + "; for classes use --task multiclass",
-        )
     if not column.is_number:
         return "multiclass"
     return "multiclass" if column.profile.cells.integers and few else "regression"

@@ -14,6 +14,7 @@ from components.example_gen.config import CsvOptions
 from components.example_gen.split_config import TimeSplit
 from pipeline.preflight.table_rules import nameless
 from pipeline.scaffold.columns import Decision, decide_all
+from pipeline.scaffold.given import Given
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import (
     column_options,
@@ -91,10 +92,11 @@ class Proposal:
         read, default = self.survey.data, CsvOptions()
         yield "data:"
         yield f"  path: {scalar(data)}"
+        yield from (f"  {key}: {scalar(value)}" for key in ("format", "sheet") if (value := getattr(read, key)))
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
             key: getattr(read.csv, key)
-            for key in ("delimiter", "encoding")
+            for key in ("delimiter", "encoding", "skip_lines", "header")
             if getattr(read.csv, key) != getattr(default, key)
         }
         if csv or read.csv.null_values != default.null_values:
@@ -165,7 +167,7 @@ class Proposal:
         yield f"  skill: {mapping(SkillConfig().model_dump())}"
 
 
-def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> Proposal:
+def propose(data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None) -> Proposal:
     """Looks at a table and decides how to model it.
 
     Args:
@@ -173,12 +175,13 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
       label: the column to predict.
       name: what to call the pipeline; made into lower-case letters, digits and dashes.
       task: the task; None takes it from the label's values.
+      given: what is known beforehand of how the table is read.
 
     Raises:
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
-    table = survey(data, label, task)
+    table = survey(data, label, task, given)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     trials = Trials()
@@ -188,6 +191,8 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None) -> P
             return _tried(draft, trials)
         except RefusedColumnsError as refused:
             decisions = tuple(_unless_refused(decision, refused.reasons) for decision in decisions)
+            options = {name: each for name, each in table.data.columns.items() if name not in refused.reasons}
+            table = replace(table, data=table.data.model_copy(update={"columns": options}))
 
 
 def _draft(
@@ -254,7 +259,7 @@ def _tried(draft: Proposal, trials: Trials) -> Proposal:
 
 
 def _unless_refused(decision: Decision, reasons: Mapping[str, str]) -> Decision:
-    if decision.column not in reasons:
+    if decision.column not in reasons or decision.kind == "left_out":
         return decision
     return Decision(decision.column, "left_out", f"a run refuses it: {one_line(reasons[decision.column])}")
 

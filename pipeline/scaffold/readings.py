@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
 from components.example_gen.config import ColumnOptions, DataConfig
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL
+from pipeline.scaffold.words import AMONG_NUMBERS
 from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
+from preprocessing.missing import USUAL_WORDS
 from preprocessing.nearest import alike
 from preprocessing.text import counted, listed, quoted
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 FEW_CLASSES = 20
 ROWS_PER_CLASS = 10
 """Whole numbers are classes where there are few of them, with so many rows each on average."""
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 _LOOKED_AT = 50
-_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL, *AMONG_NUMBERS))
+_KNOWN_WORDS = frozenset(word.lower() for word in (*USUAL_WORDS, *AMONG_NUMBERS))
 _SHOWN = 4
 
 
@@ -81,6 +83,7 @@ def find_readings(
     label: str,
     task: Task | None,
     null_words: Mapping[str, tuple[str, ...]],
+    decimal: str | None = None,
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -89,37 +92,49 @@ def find_readings(
       label: which of them is to be predicted.
       task: the task that the user wants; None takes it from the values.
       null_words: by column, the words that mean missing in it.
+      decimal: the decimal mark of numbers, where the user says it.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
     doubts: dict[str, str] = {}
     for name, column in columns.items():
-        if name == label and task != "regression" and (found := _label(column, task)) is not None:
-            read[name] = found
-        if name in read or column.is_boolean or column.is_temporal or (name == label and _stays(column, task)):
+        classes = _classes(column, task) if name == label and task != "regression" else None
+        if classes is not None:
+            read[name] = classes
+        if classes is not None or (name == label and task in _CLASSES):
             continue
-        if column.profile.cells.kind == "number" and not _has_groups(column):
-            continue
-        written = how_written(column.counts, _KNOWN_WORDS)
+        written = _written(column, decimal)
+        if name == label and task is None and _few(column):
+            # Whole numbers in words are classes as they stand, as whole numbers are.
+            written = written if isinstance(written, Written) and written.fractions else None
         if isinstance(written, Unclear):
             unclear[name] = written
-        elif written is not None and column.is_number:
+        elif written is not None and column.is_number and not (decimal and written.options):
             doubts[name] = written.doubt
         elif written is not None:
             read[name] = _numbers(column, written, null_words[name])
     return Readings(read, unclear, doubts)
 
 
+def _written(column: Column, decimal: str | None) -> Written | Unclear | None:
+    if column.is_boolean or column.is_temporal or (column.profile.cells.kind == "number" and not _has_groups(column)):
+        return None
+    return how_written(column.counts, _KNOWN_WORDS, decimal)
+
+
+def _few(column: Column) -> bool:
+    return few_classes(column.profile.counts, column.profile.present)
+
+
+def decimal_points(name: str, doubt: str) -> str:
+    """What to say of a column whose points may stand for thousands."""
+    other = f'data.columns.{name}: {{decimal: ",", thousands: "."}} reads thousands'
+    return f"{name!r}: the points are taken for decimal points, though {doubt}; {other}"
+
+
 def few_classes(counts: Counter[str], present: int) -> bool:
     """Whether a label has so few values that whole numbers are classes."""
     return len(counts) <= FEW_CLASSES and len(counts) * ROWS_PER_CLASS <= present
-
-
-def _stays(column: Column, task: Task | None) -> bool:
-    """Whether a label's texts are classes, whatever they look like."""
-    return task in ("binary", "multiclass") or (
-        task is None and few_classes(column.profile.counts, column.profile.present)
-    )
 
 
 def _has_groups(column: Column) -> bool:
@@ -153,13 +168,13 @@ def _in_words(options: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _label(column: Column, task: Task | None) -> Reading | None:
+def _classes(column: Column, task: Task | None) -> Reading | None:
     """Which texts of a label's classes stand for others."""
     profile = column.profile
     if profile.types and not is_text(profile):
         return None
     if column.is_number:
-        return _whole_classes(profile, column.name) if _stays(column, task) else None
+        return _whole_classes(profile, column.name) if _few(column) or task is not None else None
     return _alike_classes(profile, column.name)
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.example_gen.columns.convert import first_as_text
 from components.example_gen.columns.use import is_boolean, is_temporal
-from components.example_gen.config import CsvOptions, DataConfig, Format
-from pipeline.preflight.table_files import LOOSE, TableReader, table_files, table_format
+from components.example_gen.config import DataConfig, Format
+from pipeline.preflight.table_files import LOOSE, TableReader
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
+from pipeline.scaffold.given import Given
 from pipeline.scaffold.readings import Readings, find_readings
-from pipeline.scaffold.sniff import sniff
-from pipeline.scaffold.words import AMONG_NUMBERS, USUAL, ColumnWords, configured, decide_words
+from pipeline.scaffold.source import described
+from pipeline.scaffold.words import AMONG_NUMBERS, ColumnWords, configured, decide_words
 from preprocessing.config import Task
 from preprocessing.errors import UserError
+from preprocessing.missing import USUAL_WORDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +138,7 @@ class Survey:
     readings: Readings
 
 
-def survey(data: Path, label: str, task: Task | None = None) -> Survey:
+def survey(data: Path, label: str, task: Task | None = None, given: Given | None = None) -> Survey:
     """Reads the table twice: all of it for the kinds, then a sample spread evenly over it.
 
     Both again where the sample shows columns that need settings of their own.
@@ -145,17 +147,17 @@ def survey(data: Path, label: str, task: Task | None = None) -> Survey:
       data: a file, a folder or a glob.
       label: the column to predict.
       task: the task that the user wants; None takes it from the values.
+      given: what is known beforehand of how the table is read.
 
     Raises:
       UserError: the table can't be read, or has no such column.
     """
-    config = DataConfig(path=str(data))
-    (files,) = table_files(config, Path()).values()
-    fmt = table_format(files, config)
-    csv = sniff(files[0]) if fmt == "csv" else CsvOptions()
+    given = given or Given()
+    files, reader = described(data, label, given)
+    config, fmt = reader.data, reader.format
     # At first as it is written: which words mean missing, the other cells of a column tell.
-    config = config.model_copy(update={"csv": csv.model_copy(update={"null_values": ()})})
-    table = _profiled(files, TableReader(fmt, config), label)
+    config = config.model_copy(update={"csv": config.csv.model_copy(update={"null_values": ()})})
+    table = _profiled(files, replace(reader, data=config), label)
     if (kind := table.unsupported(label, "class")) is not None:
         raise UserError(
             f"the label {label!r} is of type {kind}",
@@ -164,13 +166,14 @@ def survey(data: Path, label: str, task: Task | None = None) -> Survey:
     found = decide_words(table, label)
     config = configured(config, fmt, found)
     if found:
-        table = _profiled(files, TableReader(fmt, config), label)
+        table = _profiled(files, replace(reader, data=config), label)
     columns, unsupported = _columns(files, table)
-    readings = find_readings(columns, label, task, {name: config.missing(fmt).of(name) for name in columns})
+    words = {name: config.missing(fmt).of(name) for name in columns}
+    readings = find_readings(columns, label, task, words, given.decimal)
     wrong = {*readings.read}
     while wrong:
         # The sample showed how the columns are written; all rows have to agree.
-        table = _profiled(files, TableReader(fmt, readings.configured(config)), label)
+        table = _profiled(files, replace(reader, data=readings.configured(config)), label)
         columns, unsupported = _columns(files, table)
         wrong = {name for name in readings.read if not readings.holds(columns[name])}
         readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
@@ -187,7 +190,7 @@ def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Co
 
 
 def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
-    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL, *AMONG_NUMBERS))
+    looked_at = Watch(counted=frozenset({label}), ranged=frozenset({label}), words=(*USUAL_WORDS, *AMONG_NUMBERS))
     if reader.format not in LOOSE:
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))

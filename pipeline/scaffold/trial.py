@@ -21,10 +21,12 @@ from preprocessing.errors import FieldPath, UserError
 
 CONFIG_FILE = "pipeline.yaml"
 _ROOT: FieldPath = ("root",)
+_LABEL: FieldPath = ("features", "label")
+_OPTIONS: FieldPath = ("data", "columns")
 
 
 class RefusedColumnsError(Exception):
-    """Columns that a run would refuse as features.
+    """Columns that a run would refuse as features, or with options of their own.
 
     Attributes:
       reasons: why, by column.
@@ -68,7 +70,7 @@ class Trials:
           schema: makes the text of the schema from the columns' types.
 
         Raises:
-          RefusedColumnsError: some of the features are refused.
+          RefusedColumnsError: some of the columns are refused.
           UserError: all else that keeps a run from beginning.
         """
         with tempfile.TemporaryDirectory(prefix="lockgate-") as folder:
@@ -108,8 +110,13 @@ def check_place(folder: Path) -> None:
 def _refusal(found: Sequence[Problem], columns: Mapping[FieldPath, str]) -> Exception:
     """The error for problems of a text that nobody but us has written."""
     reasons = {columns[problem.path]: problem.message for problem in found if problem.path in columns}
+    reasons |= {str(problem.path[2]): problem.message for problem in found if problem.path[:2] == _OPTIONS}
     if reasons:
         return RefusedColumnsError(reasons)
+    for problem in found:
+        if problem.path[:2] == _LABEL:
+            received = f" (received {problem.received})" if problem.received else ""
+            return UserError(f"the label can't be used: {problem.message}{received}", hint=problem.hint)
     return UserError(
         f"found no configuration for this table that a run takes: {_in_words(found[0])}",
         hint="this is a mistake of `lockgate init`: report it with the table's first rows; meanwhile write the "

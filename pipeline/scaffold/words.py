@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from components.example_gen.columns.convert import first_as_text
 from components.example_gen.config import ColumnOptions, CsvOptions, DataConfig, Format
 from preprocessing.config import BooleanFeature
-from preprocessing.missing import bare_text, missing_cells
+from preprocessing.missing import USUAL_WORDS, bare_text, missing_cells
 from preprocessing.text import listed
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from pipeline.preflight.table_profile import TableProfile
 
-USUAL = tuple(word for word in CsvOptions().null_values if word)
-"""The words that mean missing in CSV unless somebody says otherwise."""
 AMONG_NUMBERS = ("-", "--", ".", "..", "#N/A", "#NA", "<NA>", "NaT", "nil", "missing", "unknown", "not available")
 """The words that mean missing where the other cells are numbers."""
 _NUMBER = r"\A\PL*[0-9]"
@@ -86,7 +84,7 @@ class ColumnWords:
             what = f"{self.column!r}: {_quoted(word)} ({rows:,} rows) means missing"
             if not self.among_numbers:
                 yield f"{what}; if it is a value, write {field}: {_list(set(self.missing) - {word})}"
-            elif word not in USUAL:
+            elif word not in USUAL_WORDS:
                 yield f"{what}, as it stands among numbers"
 
 
@@ -114,7 +112,7 @@ class _Texts:
         import pyarrow.compute as pc
 
         values, counts = pc.value_counts(cells).flatten()
-        found = missing_cells(values, (*USUAL, *AMONG_NUMBERS))
+        found = missing_cells(values, (*USUAL_WORDS, *AMONG_NUMBERS))
         for text, rows in zip(values.filter(found).to_pylist(), counts.filter(found).to_pylist(), strict=True):
             word = bare_text(text)
             if word:
@@ -131,16 +129,16 @@ class _Texts:
 
     def decide(self, column: str, *, is_label: bool) -> ColumnWords:
         """Follows the rules of this module."""
-        unusual = sum(rows for word, rows in self.words.items() if word not in USUAL)
+        unusual = sum(rows for word, rows in self.words.items() if word not in USUAL_WORDS)
         mostly = self.rows > 0 and self.numbers >= _MIN_NUMBER_SHARE * (self.rows + unusual)
         numbers = mostly and self.numbers == self.rows
-        values = set() if numbers else {word for word in self.words if word not in USUAL}
+        values = set() if numbers else {word for word in self.words if word not in USUAL_WORDS}
         reasons: dict[str, str] = {}
         if not (mostly or self._yes_or_no()):
-            whys = {word: self._why_a_value(word, is_label=is_label) for word in self.words if word in USUAL}
+            whys = {word: self._why_a_value(word, is_label=is_label) for word in self.words if word in USUAL_WORDS}
             reasons = {word: why for word, why in whys.items() if why}
         if is_label and len(self.others) + len(values | reasons.keys()) < 2:
-            reasons = {word: "without it the label has one class" for word in self.words if word in USUAL}
+            reasons = {word: "without it the label has one class" for word in self.words if word in USUAL_WORDS}
             values = set(self.words)
         values |= reasons.keys()
         return ColumnWords(
@@ -197,7 +195,7 @@ def configured(data: DataConfig, fmt: Format, found: Sequence[ColumnWords]) -> D
     values = {word for each in found for word in each.values}
     missing = dict.fromkeys(word for each in found for word in each.missing)
     table = (*default, *(word for word in missing if fmt == "csv" and word not in values and word not in default))
-    words, usual = (table, USUAL) if fmt == "csv" else ((), ())
+    words, usual = (table, USUAL_WORDS) if fmt == "csv" else ((), ())
     columns = {each.column: each.options(usual) for each in found if each.differs_from(words)}
     csv = data.csv.model_copy(update={"null_values": table})
     return data.model_copy(update={"csv": csv, "columns": columns})

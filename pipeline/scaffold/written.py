@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -30,12 +31,18 @@ _NUMBER = re.compile(
     r"(?P<after>\D*|\s*[a-z]*(?:m|ft|mi|in)[23])"
 )
 CORRECT = "correct such cells, or empty them, to use the column as numbers"
+_LOOKED_AT = 200
+_LONGEST = 60
 _LONGEST_UNIT = 15
 _MOST_UNITS = 4
 _SIGNS = "+-\u2212"
 _MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 """Readings of decimal mark and thousands, the plainest first."""
 _LEADING_ZERO = re.compile(r"0\d")
+_NO_CENTS = re.compile(r"[.,]([-\u2013]{1,2}|$)")
+"""What may stand in place of the digits behind the point: `5.-`, `5,--`."""
+_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+_TELEPHONE = re.compile(r"\d{3}( \d{3}){2,}")
 _MIN_NUMBER_SHARE = 0.5
 _MOST_SLIPS = 0.1
 _MOST_STRAY = 0.2
@@ -58,12 +65,14 @@ class Written:
       options: fields of `data.columns.COLUMN`, without the words for missing; empty for plain numbers.
       words: the words among the numbers that mean missing, with their rows.
       seen: what was seen, for a comment.
+      fractions: whether some of them are not whole.
       doubt: what could be meant otherwise; "" for nothing.
     """
 
     options: Mapping[str, Any]
     words: Mapping[str, int]
     seen: str
+    fractions: bool
     doubt: str = ""
 
 
@@ -75,13 +84,19 @@ class Unclear:
     hint: str
 
 
-def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | Unclear | None:
+def how_written(
+    counts: Counter[str], null_words: Collection[str], decimal: str | None = None
+) -> Written | Unclear | None:
     """How the numbers of one column are written; None where its texts are not numbers, or plain ones only.
 
     Args:
       counts: rows by value, the missing ones left out.
       null_words: words that are known to mean missing, in lower case.
+      decimal: the decimal mark, where it is known; numbers that can't have it are read as they are written.
     """
+    first = list(itertools.islice(counts, _LOOKED_AT))
+    if sum(_parts(value) is not None for value in first) < _MIN_NUMBER_SHARE * len(first):
+        return None  # texts, of which there may be many
     parsed = {value: _parts(value) for value in counts}
     numbers = {value: parts for value, parts in parsed.items() if parts is not None}
     others = {value: rows for value, rows in counts.items() if parsed[value] is None}
@@ -93,7 +108,7 @@ def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | 
     slips = [value for value in others if re.search(r"\d", value)]
     if len(slips) > _MOST_SLIPS * len(counts) or sum(others[value] for value in slips) > _MOST_SLIPS * rows:
         return None
-    marks = _marks({parts.number: counts[value] for value, parts in numbers.items()})
+    marks = _marks({parts.number: counts[value] for value, parts in numbers.items()}, decimal)
     if marks is None:
         return None
     units = _units({value: (parts, counts[value]) for value, parts in numbers.items()})
@@ -114,30 +129,34 @@ def how_written(counts: Counter[str], null_words: Collection[str]) -> Written | 
         return None
     # The one with the most around its digits shows what the options are for.
     example = max(numbers, key=lambda value: sum(not c.isdigit() for c in value))
-    return Written(options, others, f"numbers written as {quoted(example)}" if options else "numbers", marks.doubt)
+    seen = f"numbers written as {quoted(example)}" if options else "numbers"
+    fractions = any(options.get("decimal", ".") in parts.number for parts in numbers.values())
+    return Written(options, others, seen, fractions, marks.doubt)
 
 
 def _parts(value: str) -> _Parts | None:
     """A number and what stands around it; None where the value is not a number with a unit, a currency or none."""
     text = value.strip(BLANKS)
-    bracketed = text[:1] == "(" and text[-1:] == ")"
-    found = _NUMBER.fullmatch(text[1:-1] if bracketed else text)
-    if found is None:
+    found = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None or found["before"].count("(") != found["after"].count(")"):
         return None
-    before, after = found["before"].strip(BLANKS), found["after"].strip(BLANKS)
-    signs = int(bracketed)
+    bracketed = "(" in found["before"]
+    before, after = found["before"].replace("(", "").strip(BLANKS), found["after"].replace(")", "").strip(BLANKS)
+    signs = found["before"].count("(")
     for sign in _SIGNS:
         if before.startswith(sign) or before.endswith(sign):
             before, signs = before.strip(sign + BLANKS), signs + 1
     late = after in tuple(_SIGNS[1:])
     if late:
         after, signs = "", signs + 1
-    if signs > 1 or len(after) > _LONGEST_UNIT or not _is_currency(before):
+    cents = _NO_CENTS.match(after)
+    if cents is not None:
+        after = after[cents.end() :].strip(BLANKS)
+    if signs > 1 or "(" in after or ")" in before or len(after) > _LONGEST_UNIT or not _is_currency(before):
         return None
     number = found["number"].translate(dict.fromkeys(map(ord, BLANKS), " ") | {0x2019: "'"})
-    plain = not (before or after or bracketed or late or "\u2212" in text) and bool(re.fullmatch(r"[\d.]+", number))
-    plain = plain and text == value.strip(" \t")
-    return _Parts(number, before, after, plain)
+    odd = before or after or bracketed or late or cents or "\u2212" in text or text != value.strip(" \t")
+    return _Parts(number, before, after, not odd and re.fullmatch(r"[\d.]+", number) is not None)
 
 
 def _is_currency(text: str) -> bool:
@@ -150,13 +169,16 @@ class _Marks:
     doubt: str = ""
 
 
-def _marks(numbers: Mapping[str, int]) -> _Marks | None:
+def _marks(numbers: Mapping[str, int], known: str | None) -> _Marks | None:
     """Decimal mark and thousands, by all the numbers; None when no reading takes them all."""
     fitting = [marks for marks in _MARKS if all(_fits(number, *marks) for number in numbers)]
     if not fitting:
         return None
-    if all(len(number) == len(next(iter(numbers))) and number.count(" ") > 1 for number in numbers):
-        return None  # groups of digits as telephone numbers have them
+    if all(_ADDRESS.fullmatch(number) or _TELEPHONE.fullmatch(number) for number in numbers):
+        return None
+    told = [marks for marks in fitting if marks[0] == known]
+    if told and not all(number.isdigit() for number in numbers):
+        return _Marks(_mark_options(*told[0]))
     if fitting[0] == (".", ""):
         return _points(numbers) if "." in "".join(numbers) and (",", ".") in fitting else _Marks({})
     decimal, thousands = fitting[0]
@@ -167,8 +189,13 @@ def _marks(numbers: Mapping[str, int]) -> _Marks | None:
         if all(len(number) < 4 for number in bare):
             decimal, thousands = ".", ","
             doubt = "" if bare else "every comma has three digits behind it: it may be a decimal comma, too"
-    options = {"decimal": decimal} if decimal != "." or not thousands else {}
-    return _Marks(options | ({"thousands": thousands} if thousands else {}), doubt)
+    return _Marks(_mark_options(decimal, thousands), doubt)
+
+
+def _mark_options(decimal: str, thousands: str) -> dict[str, Any]:
+    """The options for two marks; none for plain numbers."""
+    options = {"decimal": decimal} if decimal != "." else {}
+    return options | ({"thousands": thousands} if thousands else {})
 
 
 def _points(numbers: Mapping[str, int]) -> _Marks:

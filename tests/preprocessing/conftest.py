@@ -213,14 +213,17 @@ Columns = Mapping[str, tuple[Sequence[Any], tf.DType]]
 def preprocess() -> Callable[..., Outputs]:
     """Runs `preprocessing_fn` as a graph, for configurations that learn nothing from data.
 
-    Takes the `features:` section without label (one is added), and columns as (values, dtype).
+    Takes the `features:` section without label (one is added), columns as (values, dtype), and the table's words for
+    missing.
     """
 
-    def run(section: Mapping[str, Any], **columns: tuple[Sequence[Any], tf.DType]) -> Outputs:
+    def run(
+        section: Mapping[str, Any], words: Sequence[str] = (), **columns: tuple[Sequence[Any], tf.DType]
+    ) -> Outputs:
         label = {"label": {"column": "the label", "task": "multiclass", "classes": ["a", "b"]}}
         config = {
             FEATURES_KEY: FeaturesConfig.model_validate_json(json.dumps(label | dict(section))).to_json(),
-            MISSING_KEY: MissingWords().to_json(),
+            MISSING_KEY: MissingWords(table=tuple(words)).to_json(),
         }
         inputs = {name: as_sparse(values, dtype) for name, (values, dtype) in columns.items()}
         # As a graph: its optimizer may change what single operations would give.

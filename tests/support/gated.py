@@ -19,6 +19,7 @@ from components.data_gate.component import DataVerdict
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
 from components.data_gate.report import Verdict, read
+from preprocessing.missing import USUAL_WORDS, MissingWords
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -140,9 +141,9 @@ class Run:
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
 
-    def ingest(self, *files: Mapping[str, Any]) -> None:
+    def ingest(self, *files: Mapping[str, Any], **more: Any) -> None:
         (self.folder / "examples" / "ingest.json").write_text(
-            json.dumps({"rows": {}, "files": files, "types": {}, "other": 1})
+            json.dumps({"rows": {}, "files": files, "types": {}, "other": 1} | more)
         )
 
     def judge(
@@ -166,6 +167,7 @@ class Run:
                 "columns": columns.to_json(),
                 "serving_sample": serving,
                 "serving_digest": "",
+                "missing": MissingWords(table=USUAL_WORDS).to_json(),
                 "on_refusal": on_refusal,
                 "code_fingerprint": "0",
             },

@@ -11,6 +11,7 @@ LONGEST = (
     "tests/docs/test_command_blocks.py",
     "tests/e2e/test_bad_data.py",
     "tests/e2e/test_broken_model.py",
+    "tests/e2e/test_table_rules.py",
     "tests/components/smoke_test/test_smoke_test_kubeflow.py",
     "tests/pipeline/nodes/test_evaluation.py",
     "tests/components/data_gate/test_data_gate_kubeflow.py",

@@ -50,7 +50,7 @@ class Float32Sample:
 
 
 def merged(parts: Iterable[Mapping[str, Collapse]]) -> dict[str, Collapse]:
-    """Of each column what the part says that lost the most, in any order of the parts."""
+    """For each column the report of the part that lost the most; the order of the parts does not matter."""
     found: dict[str, Collapse] = {}
     for part in parts:
         for name, collapse in part.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from components.example_gen.block import FeatureType
 from components.example_gen.columns.convert import is_bytes, is_string, value_type
 from components.example_gen.columns.facts import ColumnFacts
 from preprocessing.errors import UserError
-from preprocessing.text import listed
+from preprocessing.readable import digits_only
+from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,10 +74,10 @@ def resolve_types(
 
     Returns:
       The type of each column that becomes a feature, and the reason for each that does not: nobody uses it, and it
-      is empty or of a name or a type that a feature can't have.
+      is empty, of a name or a type that a feature can't have, or not what the schema says.
 
     Raises:
-      UserError: a column that the configuration uses is not there; one that it or the schema names can't be a feature.
+      UserError: a column that the configuration uses is not there, or can't be a feature.
     """
     for name, use in uses.items():
         if use.role != "unused" and name not in facts:
@@ -90,7 +90,8 @@ def resolve_types(
     for name, column in facts.items():
         if name in uses and name == RESERVED:
             raise UserError(f"column {name!r}: {why_reserved()}", hint="rename the column in the table")
-        if name in uses and column.unsupported is not None:
+        use = uses.get(name, ColumnUse())
+        if use.role != "unused" and column.unsupported is not None:
             raise not_a_feature(name, column.unsupported)
         if name == RESERVED:
             left_out[name] = why_reserved()
@@ -98,9 +99,20 @@ def resolve_types(
             left_out[name] = f"its type is {column.unsupported}"
         elif column.present == 0 and name not in uses:
             left_out[name] = "it is empty everywhere"
+        elif use.role == "unused" and (cell := misfit(column, use.declared)) is not None:
+            left_out[name] = f"nobody uses it, and {quoted(cell)} is not of its type in data.schema"
         else:
-            types[name] = wanted_type(column, uses.get(name, ColumnUse()))
+            types[name] = wanted_type(column, use)
     return types, left_out
+
+
+def misfit(column: ColumnFacts, declared: FeatureType | None) -> str | None:
+    """The first value that is not of the type that the schema states; None when all are."""
+    if declared in (None, "string") or is_boolean(column):
+        return None
+    if column.cells.first_text is not None or declared == "double":
+        return column.cells.first_text
+    return column.cells.first_fraction
 
 
 def not_a_feature(name: str, kind: str) -> UserError:
@@ -114,11 +126,6 @@ def not_a_feature(name: str, kind: str) -> UserError:
 def why_reserved() -> str:
     """Why the column named `RESERVED` can't be used."""
     return "the name is reserved: TFX's Evaluator keeps the rows themselves under it"
-
-
-def digits_only(date_format: str) -> bool:
-    """Whether a date in this format looks like an integer, as 20240131 in `%Y%m%d`."""
-    return re.fullmatch(r"(?:%[YmdHMS]|\d)+", date_format) is not None
 
 
 def is_text(column: ColumnFacts) -> bool:

@@ -16,6 +16,7 @@ BLANKS = " \t\u00a0\u2007\u2009\u202f"
 """Blanks that stand between the groups of a number, and between a number and its unit."""
 _APOSTROPHES = "'\u2019"
 _MINUS = "\u2212-"  # the hyphen last: within brackets of a pattern it would span a range elsewhere
+_NO_CENTS = r"[.,][\x{2013}-]{1,2}"
 _BLANK = rf"[{BLANKS}]*"
 
 
@@ -32,16 +33,14 @@ def plain_numbers(cells: pa.StringArray, options: ColumnOptions) -> pa.StringArr
     """The cells, with plain numbers in place of those that are written as the options say; the others as they stand.
 
     A minus may stand before or behind the number, and accounts write it as brackets: `-5`, `5-` and `(5)` are one
-    number. Zeros at its beginning mean nothing. A number in groups has groups of three, in India also of two.
+    number; `5.-` is 5. Zeros at its beginning mean nothing. Groups of digits have three of them, in India also two.
     """
     import pyarrow.compute as pc
 
     parts = pc.extract_regex(cells, pattern=_pattern(options))
-    open_, sign, late, tail, close = (
-        pc.struct_field(parts, name) for name in ("open", "sign", "late", "tail", "close")
-    )
-    signs = pc.binary_join_element_wise(open_, sign, late, tail, "")
-    paired = pc.equal(pc.binary_length(open_), pc.binary_length(close))
+    signs = _joined(parts, "open", "sign", "inner", "late", "tail")
+    opened, closed = _joined(parts, "open", "inner"), _joined(parts, "early", "close")
+    paired = pc.equal(pc.binary_length(opened), pc.binary_length(closed))
     found = pc.fill_null(pc.and_(paired, pc.less_equal(pc.utf8_length(signs), 1)), False)
     if not pc.any(found).as_py():
         return cells
@@ -51,13 +50,19 @@ def plain_numbers(cells: pa.StringArray, options: ColumnOptions) -> pa.StringArr
     whole = pc.utf8_ltrim(whole, characters="0")
     whole = pc.if_else(pc.equal(whole, ""), "0", whole)
     # What has taken no part in the match is an empty text: one of the two is.
-    fraction = pc.binary_join_element_wise(pc.struct_field(parts, "fraction"), pc.struct_field(parts, "bare"), "")
+    fraction = _joined(parts, "fraction", "bare")
     fraction = pc.if_else(pc.equal(fraction, ""), "", pc.binary_join_element_wise(".", fraction, ""))
     minus = pc.if_else(pc.match_substring_regex(signs, rf"[({_MINUS}]"), "-", "")
     numbers = pc.binary_join_element_wise(minus, whole, fraction, pc.struct_field(parts, "exponent"), "")
     if options.multipliers:
         numbers = _multiplied(numbers, pc.struct_field(parts, "times"), options.multipliers)
     return pc.if_else(found, numbers, cells)
+
+
+def _joined(parts: pa.StructArray, *names: str) -> pa.StringArray:
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(*(pc.struct_field(parts, name) for name in names), "")
 
 
 def _pattern(options: ColumnOptions) -> str:
@@ -71,9 +76,10 @@ def _pattern(options: ColumnOptions) -> str:
     unit = _any_of(options.units)
     times = _any_of(options.multipliers)
     return (
-        rf"^{_BLANK}(?P<open>\(?){_BLANK}(?P<sign>[+{_MINUS}]?){_BLANK}(?:{unit})?{_BLANK}(?P<late>[+{_MINUS}]?){_BLANK}"
-        rf"(?:(?P<whole>{whole})(?:{decimal}(?P<fraction>\d*))?|{decimal}(?P<bare>\d+))"
-        rf"(?:(?P<exponent>[eE][+-]?\d+)|{_BLANK}(?P<times>{times or '$'}))?"
+        rf"^{_BLANK}(?P<open>\(?){_BLANK}(?P<sign>[+{_MINUS}]?){_BLANK}(?:{unit})?{_BLANK}(?P<inner>\(?)"
+        rf"{_BLANK}(?P<late>[+{_MINUS}]?){_BLANK}"
+        rf"(?:(?P<whole>{whole})(?:{decimal}(?P<fraction>\d+)|{_NO_CENTS}|{decimal})?|{decimal}(?P<bare>\d+))"
+        rf"(?:(?P<exponent>[eE][+-]?\d+)|{_BLANK}(?P<times>{times or '$'}))?{_BLANK}(?P<early>\)?)"
         rf"{_BLANK}(?:{unit})?{_BLANK}(?P<tail>[{_MINUS}]?){_BLANK}(?P<close>\)?){_BLANK}$"
     )
 

@@ -7,42 +7,63 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from components.example_gen.formats.zipped import table_in, unzipped
 from preprocessing.errors import UserError
 from preprocessing.text import first_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-COMPRESSIONS = (".gz", ".zst")
+COMPRESSIONS = (".gz", ".zst", ".zip")
 """The endings that `open_bytes` unpacks."""
 _BUFFER_BYTES = 1 << 20
 
 
 def compression(file: str) -> str | None:
-    """The ending (`.gz`, `.zst`) that says how the file is packed; None for one that is not."""
+    """The ending (`.gz`, `.zst`, `.zip`) that says how the file is packed; None for one that is not."""
     suffix = PurePosixPath(file).suffix.lower()
     return suffix if suffix in COMPRESSIONS else None
 
 
 def open_bytes(file: str) -> BinaryIO:
-    """The file's bytes from the start, unpacked where the name ends in `.gz` or `.zst`.
+    """The file's bytes from the start, unpacked where the name ends in `.gz`, `.zst` or `.zip`.
 
     Reading from what comes back raises a UserError too, when the packed data is cut short or damaged.
 
     Raises:
-      UserError: the file is not there, may not be read, or no file system knows its scheme.
+      UserError: the file is not there, may not be read, or no file system knows its scheme; an archive does not have
+        one table.
     """
     raw = open_seekable(file)
     kind = compression(file)
     if kind is None:
         return raw
-    return cast(BinaryIO, io.BufferedReader(_Explaining(file, _unpacked(raw, kind), raw), _BUFFER_BYTES))
+    try:
+        with _explained(file):
+            unpacked = _unpacked(file, raw, kind)
+    except UserError:
+        raw.close()
+        raise
+    return cast(BinaryIO, io.BufferedReader(_Explaining(file, unpacked, raw), _BUFFER_BYTES))
+
+
+def name_within(file: str) -> str:
+    """The name that tells the file's format: of a `.zip` that of the table in it, else its own.
+
+    Raises:
+      UserError: as `open_bytes`.
+    """
+    if compression(file) != ".zip":
+        return file
+    with open_seekable(file) as raw, _explained(file):
+        return table_in(file, raw).filename
 
 
 def open_seekable(file: str) -> BinaryIO:
@@ -100,9 +121,11 @@ def _local(file: str) -> Path | None:
     return None if "://" in file else Path(file)
 
 
-def _unpacked(raw: BinaryIO, kind: str) -> BinaryIO:
+def _unpacked(file: str, raw: BinaryIO, kind: str) -> BinaryIO:
     if kind == ".gz":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    if kind == ".zip":
+        return unzipped(file, raw)
     import pyarrow as pa
 
     # The zstandard package ends a cut file without a word; Arrow says so.
@@ -151,7 +174,7 @@ def _explained(file: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise _damaged(file, str(error)) from error
     except OSError as error:
         if compression(file) is not None and error.errno is None:
@@ -170,7 +193,7 @@ def _explained(file: str) -> Iterator[None]:
 
 
 def _damaged(file: str, reason: str) -> UserError:
-    kind = {".gz": "gzip", ".zst": "zstd"}.get(compression(file) or "", "packed")
+    kind = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}.get(compression(file) or "", "packed")
     short = any(word in reason.lower() for word in ("end-of-stream", "truncated", "incomplete"))
     what = f"the {kind} data is cut short" if short else f"no valid {kind} data: {reason.splitlines()[0]}"
     return UserError(f"{file}: {what}", hint="copy or write the file again; it is not complete as it is")

@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, get_args
 
 from components.example_gen.config import Format
-from components.example_gen.formats.io import COMPRESSIONS
+from components.example_gen.formats.io import compression, name_within
 from preprocessing.errors import UserError
 from preprocessing.text import either
 
 if TYPE_CHECKING:
     from components.example_gen.block import Reader
     from components.example_gen.config import DataConfig
+    from components.example_gen.partitions import Partition
 
 FORMATS: Mapping[str, Format] = {
     ".csv": "csv",
@@ -30,11 +31,14 @@ FORMATS: Mapping[str, Format] = {
     ".feather": "arrow",
     ".ipc": "arrow",
     ".jsonl": "jsonl",
+    ".json": "jsonl",
     ".ndjson": "jsonl",
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
-"""What a file's name says about its format; the endings of `COMPRESSIONS` may follow those in `PACKED`."""
+"""What a file's name says about its format; those of packed files may follow those in `PACKED`."""
 PACKED: tuple[Format, ...] = ("csv", "jsonl", "tfrecord")
 """Formats that are read from the start, and so may be packed as a whole. The others pack their own columns."""
 IN_LINES: tuple[Format, ...] = ("csv", "jsonl")
@@ -48,9 +52,16 @@ def named_format(file: str) -> Format | None:
     The shard number of TFRecord files may stand behind the ending: `a.tfrecord-00000-of-00008.gz`.
     """
     name = PurePosixPath(file)
-    if name.suffix.lower() in COMPRESSIONS:
+    if compression(file) is not None:
         name = name.with_suffix("")
     return FORMATS.get(PurePosixPath(_SHARD.sub("", name.name)).suffix.lower())
+
+
+def _stored_format(file: str) -> Format | None:
+    """The format by the name, or by that of the table in an archive."""
+    if (named := named_format(file)) is not None or compression(file) != ".zip":
+        return named
+    return named_format(name_within(file))
 
 
 def format_of(files: Sequence[str], configured: Format | None) -> Format:
@@ -63,7 +74,7 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
     Raises:
       UserError: the names say nothing, or not the same thing; or a file is packed whose format can't be.
     """
-    formats = {file: configured or named_format(file) for file in files}
+    formats = {file: configured or _stored_format(file) for file in files}
     first = formats[files[0]]
     for file, found in formats.items():
         if found is None:
@@ -76,7 +87,7 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
                 f"{files[0]} is {first} and {file} is {found}; one table has one format",
                 hint="name the files of one format, for example by a glob such as data/*.csv",
             )
-        if PurePosixPath(file).suffix.lower() in COMPRESSIONS and found not in PACKED:
+        if compression(file) is not None and found not in PACKED:
             raise UserError(
                 f"{file}: a {found} file can't be read while it is compressed as a whole",
                 hint=f"decompress it; only {either(PACKED)} files may be compressed, "
@@ -98,12 +109,26 @@ def place_text(file: str, place: int, configured: Format | None) -> str:
     return f"{file}, {'line' if (configured or named_format(file)) in IN_LINES else 'row'} {place}"
 
 
-def reader(fmt: Format, data: DataConfig) -> Reader:
-    """The reader of a format, as the `data:` section configures it: its cells are as they are meant."""
+def reader(fmt: Format, data: DataConfig, partitions: tuple[Partition, ...] = ()) -> Reader:
+    """The reader of a format, as the `data:` section configures it: its cells are as they are meant.
+
+    Args:
+      fmt: the format.
+      data: the `data:` section.
+      partitions: the columns that stand in the names of the files' folders.
+    """
     from components.example_gen.formats.as_meant import AsMeant, MissingIsNull, PlainNumbers, Replaced
 
     steps = (Replaced(data.columns), MissingIsNull(data.missing(fmt)), PlainNumbers(data.columns))
-    return AsMeant(_as_written(fmt, data), steps)
+    return AsMeant(_with_folders(fmt, data, partitions), steps)
+
+
+def _with_folders(fmt: Format, data: DataConfig, partitions: tuple[Partition, ...]) -> Reader:
+    if not partitions:
+        return _as_written(fmt, data)
+    from components.example_gen.formats.partitioned import PartitionedReader
+
+    return PartitionedReader(_as_written(fmt, data), partitions, fmt)
 
 
 def _as_written(fmt: Format, data: DataConfig) -> Reader:
@@ -129,3 +154,7 @@ def _as_written(fmt: Format, data: DataConfig) -> Reader:
             from components.example_gen.formats.tfrecord import TfRecordReader
 
             return TfRecordReader(block_bytes)
+        case "xlsx":
+            from components.example_gen.formats.xlsx import XlsxReader
+
+            return XlsxReader(data.sheet, block_bytes)

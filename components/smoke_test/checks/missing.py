@@ -44,7 +44,7 @@ class _Case:
 
 
 def check_missing_words(bench: Bench) -> Iterator[CheckResult]:
-    """`missing_words`.
+    """Asks for a missing value by every text that means it: the check `missing_words`.
 
     Raises:
       ProcessEnded: the model's process ended over a request.

@@ -65,7 +65,18 @@ INGEST = """{
  "types": {
   "x": "double"
  },
- "left_out": {}
+ "left_out": {},
+ "collapsed": {
+  "key": {
+   "distinct": 9,
+   "left": 1,
+   "whole": true,
+   "example": [
+    "16777216",
+    "16777217"
+   ]
+  }
+ }
 }"""
 
 

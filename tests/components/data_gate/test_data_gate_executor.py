@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
-from support.gated import Run, orders, schema_of, serialized, sound, statistics_of, write_records
+from support.gated import COLUMNS, Run, orders, schema_of, serialized, sound, statistics_of, write_records
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate.columns import Columns
 from components.data_gate.report import DataFinding, Verdict, read
 from preprocessing.errors import UserError
+from preprocessing.readable import Dates, Words
 
 
 def _found(verdict: Verdict, rule: str, feature: str | None = None) -> list[DataFinding]:
@@ -28,6 +29,9 @@ def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
     assert {check.name: check.state for check in verdict.checks} == {
         "anomalies": "ran",
         "min_rows": "ran",
+        "text_in_numbers": "ran",
+        "label_varies": "ran",
+        "label_values": "ran",
         "drift": "skipped",
         "split_skew": "ran",
         "serving_skew": "skipped",
@@ -40,7 +44,7 @@ def test_sound_data_pass_without_a_word(sound_run: Run) -> None:
         "leakage": "ran",
     }
     assert all(check.reason for check in verdict.checks if check.state == "skipped")
-    assert verdict.reason() == "7 checks passed"
+    assert verdict.reason() == "10 checks passed"
 
 
 def test_sound_data_pass_against_a_baseline(sound_run: Run, tmp_path: Path) -> None:
@@ -116,6 +120,11 @@ def test_missing_values_beyond_the_presence(tmp_path: Path, missing: int, severi
     assert finding.received == f"a value in {400 - missing} rows, {100 - missing / 4:g} %"
 
 
+def _using(*columns: str) -> Columns:
+    """The columns of the orders, and others that the configuration names."""
+    return COLUMNS.model_copy(update={"keys": columns})
+
+
 def _inferred(train: pd.DataFrame) -> str:
     """As SchemaGen does it."""
     return text_format.MessageToString(tfdv.infer_schema(statistics_of(train), infer_feature_shape=False))
@@ -131,7 +140,8 @@ def test_what_an_inferred_schema_misses_by_chance_does_not_block(tmp_path: Path)
     )
     frames = {"train": frame[:72], "eval": frame[72:96], "test": frame[96:]}
     run = Run(tmp_path, frames, _inferred(frames["train"]))
-    verdict = run.judge({"min_rows": {"eval": 10, "test": 10}})
+    used = _using("name", "note", "shop", "weight")
+    verdict = run.judge({"min_rows": {"eval": 10, "test": 10}}, columns=used)
 
     assert {(each.check, each.feature, each.severity) for each in verdict.findings} >= {
         ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "name", "warn"),
@@ -140,7 +150,8 @@ def test_what_an_inferred_schema_misses_by_chance_does_not_block(tmp_path: Path)
     }
     assert verdict.blessed
 
-    strict = run.judge({"min_rows": {"eval": 10, "test": 10}, "unexpected_values": {"block_above": 0}})
+    limits = {"min_rows": {"eval": 10, "test": 10}, "unexpected_values": {"block_above": 0}}
+    strict = run.judge(limits, columns=used)
     assert {each.feature for each in strict.blocking()} == {"name", "shop", "note", "weight"}
 
 
@@ -163,7 +174,7 @@ def test_what_chance_does_not_explain_blocks_with_an_inferred_schema_too(tmp_pat
     frames["train"].loc[0, "note"] = None
     frames["eval"].loc[frames["eval"].index % 10 < 4, "country"] = "xx"
     frames["test"]["note"] = None
-    blocking = Run(tmp_path, frames, schema).judge().blocking()
+    blocking = Run(tmp_path, frames, schema).judge(columns=_using("note")).blocking()
     assert {(each.check, each.feature, each.split) for each in blocking} == {
         ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "country", "eval"),
         ("FEATURE_TYPE_NOT_PRESENT", "note", "test"),
@@ -358,7 +369,7 @@ def test_the_proposal_accepts_the_data_and_keeps_the_comments(tmp_path: Path) ->
         frame["count"] = [f"{count}" for count in frame["count"]]
         frame.drop(columns="late", inplace=True)
     run = Run(tmp_path, frames)
-    verdict = run.judge(columns=Columns(label="late", task="binary", inputs={"price": "number"}))
+    verdict = run.judge(columns=Columns(label="late", task="binary", inputs={"price": "number", "country": "category"}))
 
     assert verdict.proposal
     text = (Path(run.verdict.uri) / "schema.pbtxt").read_text()
@@ -389,3 +400,101 @@ def test_a_new_column_alone_is_proposed_too(tmp_path: Path) -> None:
     proposed = schema_of((Path(run.verdict.uri) / "schema.pbtxt").read_text())
     assert {feature.name for feature in proposed.feature} - set(before) == {"extra"}
     assert all(feature == before[feature.name] for feature in proposed.feature if feature.name in before)
+
+
+def test_bad_labels_and_weights_in_the_examples(tmp_path: Path) -> None:
+    frames = {split: frame.assign(weight=1.0) for split, frame in sound().items()}
+    frames["train"].loc[[1, 2], "weight"] = [-1.0, np.inf]
+    frames["eval"]["late"] = 0
+    frames["test"]["weight"] = 0.0
+    frames["test"].loc[7, "late"] = 2
+    run = Run(tmp_path, frames)
+    columns = COLUMNS.model_copy(update={"weight": "weight", "classes": ("0", "1")})
+    verdict = run.judge(columns=columns)
+    assert [(each.check, each.split, each.received) for each in verdict.blocking()] == [
+        ("label_varies", "eval", "'0' in every row (400 rows)"),
+        ("label_values", "test", "'2' in 1 row"),
+        ("weights", "train", "infinite in 1 of 1,200 rows"),
+        ("weights", "train", "-1 in 1 of 1,200 rows"),
+        ("weights", "test", "0 in every row (400 rows)"),
+    ]
+    tolerant = run.judge(
+        {"label_varies": {"severity": "off"}, "label_values": {"severity": "warn"}, "weights": {"severity": "warn"}},
+        columns=columns,
+    )
+    assert tolerant.blessed
+    assert {check.name: check.state for check in tolerant.checks}["label_varies"] == "off"
+    assert [each.check for each in tolerant.warnings() if each.feature in ("late", "weight")] == [
+        "SCHEMA_NEW_COLUMN", "label_values", "weights", "weights", "weights", "label_shift",
+    ]  # fmt: skip
+
+
+def test_text_where_a_number_is_declared_stops_the_run_whatever_the_schema_says(tmp_path: Path) -> None:
+    """As the stock readers leave it: their types are those of the cells."""
+    frames = sound()
+    for frame in frames.values():
+        frame["price"] = [f"{price:.2f}" for price in frame["price"][:-1]] + ["eleven"]
+    run = Run(tmp_path, frames, _inferred(frames["train"]))
+    (finding,) = _found(run.judge(), "text_in_numbers")
+    assert (finding.feature, finding.split, finding.received) == ("price", "train, eval, test", "text: 'eleven'")
+    as_category = COLUMNS.model_copy(update={"inputs": {**COLUMNS.inputs, "price": "category"}})
+    assert not _found(run.judge(columns=as_category), "text_in_numbers")
+
+
+def test_dates_and_booleans_that_cannot_be_read(tmp_path: Path) -> None:
+    frames = {
+        split: frame.assign(day="2024-01-31", paid=["yes", "no"] * (len(frame) // 2))
+        for split, frame in sound().items()
+    }
+    frames["test"]["day"] = "31.1.2024"
+    frames["train"].loc[:9, "paid"] = "?"
+    columns = COLUMNS.model_copy(
+        update={"readings": {"day": Dates(format="%Y-%m-%d", unit="s"), "paid": Words(words=("yes", "no"))}}
+    )
+    run = Run(tmp_path, frames)
+    found = _found(run.judge(columns=columns), "unreadable")
+    assert [(each.feature, each.split, each.severity) for each in found] == [
+        ("day", "test", "block"),
+        ("paid", "train", "warn"),
+    ]
+    strict = run.judge({"unreadable": {"max_fraction": 0.001}}, columns=columns)
+    assert {each.severity for each in _found(strict, "unreadable")} == {"block"}
+
+
+def test_what_values_a_column_has_that_the_configuration_does_not_use_only_warns(tmp_path: Path) -> None:
+    frames = _with_new_country(0.4)
+    for frame in frames.values():
+        frame["price"] *= 100
+    run = Run(tmp_path, frames)
+    price_only = COLUMNS.model_copy(update={"inputs": {"price": "number", "count": "number"}})
+    verdict = run.judge(columns=price_only)
+    kind = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
+    (finding,) = _found(verdict, kind)
+    assert (finding.feature, finding.severity) == ("country", "warn")
+    assert finding.hint.startswith("the configuration does not use the column; ")
+    assert {each.feature for each in verdict.blocking()} == {"price"}
+    # Used for something else, or the kind's severity stated: as before.
+    for columns, config in (
+        (price_only.model_copy(update={"keys": ("country",)}), {}),
+        (price_only, {"anomalies": {kind: "block"}}),
+    ):
+        assert "country" in {each.feature for each in run.judge(config, columns=columns).blocking()}
+
+
+def test_an_unused_column_without_values_in_one_split_only_warns(tmp_path: Path) -> None:
+    """As one that begins late, where the split is by time; a column that no split has is gone."""
+    frames = sound()
+    frames["train"] = frames["train"].drop(columns="country")
+    unused = COLUMNS.model_copy(update={"inputs": {"price": "number", "count": "number"}})
+    (finding,) = _found(Run(tmp_path / "late", frames).judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert (finding.feature, finding.split, finding.severity) == ("country", "train", "warn")
+    gone = {split: frame.drop(columns="country", errors="ignore") for split, frame in frames.items()}
+    (finding,) = _found(Run(tmp_path / "gone", gone).judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert finding.severity == "block"
+    run = Run(tmp_path / "left_out", gone)
+    run.ingest(left_out={"country": "nobody uses it, and 7 is not of its type in data.schema"})
+    (finding,) = _found(run.judge(columns=unused), "SCHEMA_MISSING_COLUMN")
+    assert (finding.severity, finding.received) == (
+        "warn",
+        "left out: nobody uses it, and 7 is not of its type in data.schema",
+    )

@@ -16,6 +16,7 @@ from components.data_gate.component import DataGate, DataVerdict
 from components.data_gate.config import DataGateConfig
 from components.data_gate.report import read
 from preprocessing.config import FeaturesConfig
+from preprocessing.missing import MissingWords
 
 FEATURES = """{"label": {"column": "late", "task": "binary"}, "numeric": [{"columns": ["price", "count"]}],
 "categorical": [{"columns": ["country"]}]}"""
@@ -34,6 +35,7 @@ def _pipeline(folder: Path) -> Pipeline:
         examples=example_gen.outputs["examples"],
         config=DataGateConfig(),
         features=FeaturesConfig.model_validate_json(FEATURES),
+        missing=MissingWords(),
         code_fingerprint="f00",
     )
     return Pipeline("orders", str(folder), components=[example_gen, statistics_gen, schema_gen, validator, gate])

@@ -60,7 +60,7 @@ def findings(frames: Frames, schema: str) -> list[DataFinding]:
     statistics = {split: statistics_of(frame) for split, frame in frames.items()}
     summaries = {split: from_statistics(each) for split, each in statistics.items()}
     anomalies = {split: tfdv.validate_statistics(each, parsed) for split, each in statistics.items()}
-    found = schema_findings(anomalies, parsed, summaries, config)
+    found = schema_findings(anomalies, parsed, summaries, COLUMNS, config)
     return [*found, *absent_columns(summaries["train"], COLUMNS, found, config)]
 
 

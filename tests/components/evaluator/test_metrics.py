@@ -59,6 +59,9 @@ def test_certain_answers_have_a_finite_log_loss(label: int, probability: float, 
 def test_an_unknown_class_is_wrong_and_improbable() -> None:
     # -1 would be the last class, and the most probable one, were it taken for a position.
     assert multiclass_scores(np.array([-1]), np.array([0.1, 0.2, 0.7])) == {"log_loss": IMPOSSIBLE, "correct": 0.0}
+    # And of two classes the positive one.
+    assert binary_scores(np.array([-1]), np.array([0.9])) == {"log_loss": IMPOSSIBLE, "squared": 1.0}
+    assert math.isnan(binary_scores(np.array([-1]), np.array([math.nan]))["log_loss"])
 
 
 def test_an_answer_of_nan_is_wrong_even_where_nan_counts_as_the_highest() -> None:

@@ -165,6 +165,10 @@ def test_what_the_stock_components_can_not_do(source: dict[str, Any], fields: di
         ({"path": "t", "format": "jsonl"}, "format: reader: tfx reads csv and parquet only"),
         ({"path": SPANS, "spans": {"last": 2}}, "spans: reader: tfx reads the newest span only"),
         ({"sql": SQL}, "sql: reader: tfx reads no database"),
+        ({"path": "t", "format": "xlsx"}, "format: reader: tfx reads csv and parquet only"),
+        ({"path": "t", "csv": {"skip_lines": 1}}, "csv.skip_lines: reader: tfx can't pass over lines"),
+        ({"path": "t", "csv": {"header": False}}, "csv.header: reader: tfx needs a header"),
+        ({"path": "t", "csv": {"delimiter": "blanks"}}, "csv.delimiter: reader: tfx supports commas only"),
     ],
 )
 def test_what_the_stock_reader_can_not_read(fields: dict[str, Any], message: str) -> None:

@@ -123,6 +123,17 @@ def test_the_fingerprint_follows_every_file(tmp_path: Path, pattern: str, change
     assert resolved(Driver, asked)["input_fingerprint"] != before["input_fingerprint"]
 
 
+@pytest.mark.parametrize("pattern", ["t", "t/", "t/**/*.csv", "t/y=*", "t/y=*/m=*/*.csv"])
+@pytest.mark.parametrize("changed", ["t/y=1/m=2/a.csv", "t/y=3/m=1/new.csv"])
+def test_the_fingerprint_follows_files_in_folders_of_folders(tmp_path: Path, pattern: str, changed: str) -> None:
+    write(tmp_path, "t/y=1/m=1/a.csv", "t/y=1/m=2/a.csv")
+    asked = properties(tmp_path, {"all": pattern})
+    before = resolved(Driver, asked)
+    assert resolved(Driver, asked) == before
+    write(tmp_path, changed, rows=2)
+    assert resolved(Driver, asked)["input_fingerprint"] != before["input_fingerprint"]
+
+
 def test_a_name_that_is_also_a_pattern_has_a_fingerprint(tmp_path: Path) -> None:
     write(tmp_path, "a[1].csv", "b[2]/t.csv")
     for source in ("a[1].csv", "b[2]"):

@@ -50,7 +50,7 @@ def run(
 ) -> IngestReport:
     """Runs the executor as the launcher does, with what the driver resolved."""
     patterns = inputs or {"all": "*.csv"}
-    source = {"inputs": patterns} if inputs else {"path": "*.csv"}
+    source = {"inputs": patterns} if inputs and "all" not in inputs else {"path": "*.csv"}
     job = IngestJob(
         data=DataConfig.model_validate_json(json.dumps(source | data)), uses=uses or {}, types=types, required=required
     )
@@ -216,6 +216,19 @@ def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path:
 
 BAD = [*ROWS[:40], "40,k,1", *ROWS[41:200], "200,k,abc,2020-01-01,yes", *ROWS[201:]]
 NUMBER = {"x": ColumnUse("number")}
+
+
+def test_the_names_of_folders_are_columns_that_can_split(tmp_path: Path) -> None:
+    for fold, rows in enumerate((ROWS[:200], ROWS[200:250], ROWS[250:])):
+        (tmp_path / f"t/year={2019 + fold}").mkdir(parents=True)
+        table(tmp_path / f"t/year={2019 + fold}", rows)
+    split = {"by": "column", "column": "year", "train": ["2019"], "eval": ["2020"], "test": ["2021"]}
+    for number, types in enumerate((None, {"id": "int64", "year": "int64"})):
+        out = tmp_path / f"out{number}"
+        report = run(tmp_path, out, inputs={"all": "t"}, types=types, required=(), path="t", split=split)
+        assert report.types["year"] == "int64"
+        assert ids(out) == {"train": list(range(200)), "eval": list(range(200, 250)), "test": list(range(250, 300))}
+        assert {row["year"][0] for row in examples(out, "eval")} == {2020}
 
 
 def test_fail_names_file_line_and_reason(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from components.artifacts.splits import SPLITS
 from components.example_gen.config import DataConfig, Spans
-from components.example_gen.sources import Resolved, list_files, resolve_sources, resolve_spans
+from components.example_gen.listing import list_files
+from components.example_gen.sources import Resolved, resolve_sources, resolve_spans, source_format
 from preprocessing.errors import UserError
 
 
@@ -302,3 +303,31 @@ def test_local_paths_need_neither_beam_nor_tensorflow(tmp_path: Path) -> None:
         "assert not {'apache_beam', 'tensorflow', 'tfx', 'pyarrow', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+# the format, by names alone
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("t.csv", "csv"), ("gs://b/day={DATE}/*.parquet", "parquet"), ("there/*.jsonl.gz", "jsonl")],
+)
+def test_names_tell_the_format(tmp_path: Path, source: str, expected: str) -> None:
+    assert source_format(DataConfig(path=source), str(tmp_path)) == expected
+
+
+def test_a_folder_is_listed_here_and_nowhere_else(tmp_path: Path) -> None:
+    touch(tmp_path, "t/a.tsv", "spans/7/a.pq", "spans/8/a.pq")
+    assert source_format(DataConfig(path="t"), str(tmp_path)) == "csv"
+    assert source_format(DataConfig(path="spans/{SPAN}"), str(tmp_path)) == "parquet"
+    for source in ("gs://bucket/t", "elsewhere/t", "/mounted/t/"):
+        with pytest.raises(UserError, match="the names don't say the table's format") as caught:
+            source_format(DataConfig(path=source), str(tmp_path))
+        assert caught.value.field == ("data", "format")
+        assert caught.value.hint.startswith("set data.format to csv, ")
+        assert source_format(DataConfig(path=source, format="arrow"), str(tmp_path)) == "arrow"
+
+
+def test_a_query_has_no_format() -> None:
+    data = DataConfig.model_validate_json('{"sql": {"url": "sqlite:///a.db", "query": "SELECT 1"}}')
+    assert source_format(data, "") is None

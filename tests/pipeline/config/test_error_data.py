@@ -63,7 +63,7 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "expected": "a number or a date as 2013-10-01", "received": "x"}),
     ("path: table.csv", "path: t\n  csv: {quote: ';', delimiter: ';'}", "data.csv.delimiter", {"received": ";"}),
     ("path: table.csv", "path: t\n  csv: {delimiter: ';;'}", "data.csv.delimiter", {
-        "expected": "one character: a tab, or printable ASCII"}),
+        "expected": "one character (a tab, printable ASCII), or blanks"}),
     ("path: table.csv", "path: t\n  reader: tfx\n  on_bad_row: skip", "data.on_bad_row", {
         "received": "skip", "hint": "use reader: arrow"}),
     ("path: table.csv", "sql: {url: 'postgresql://a:pw@h/d', query: q}", "data.sql.url", {

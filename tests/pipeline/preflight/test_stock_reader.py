@@ -62,6 +62,16 @@ def test_a_pattern_matches_the_users_files_and_no_others(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize("path", ["d", "d/year=*/*.csv"])
+def test_columns_in_the_names_of_folders_are_refused(tmp_path: Path, path: str) -> None:
+    for year in (2019, 2020):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        write(tmp_path / f"d/year={year}" / "t.csv", GOOD)
+    with pytest.raises(UserError, match="reader: tfx doesn't read the names of folders; year would be gone"):
+        given(tmp_path, path=path)
+    assert "year would be gone" in only(tmp_path, {"path": path}).message
+
+
 def test_the_newest_span_is_given(tmp_path: Path) -> None:
     for span in ("1", "10", "9"):
         write(tmp_path / f"t{span}.csv", GOOD)

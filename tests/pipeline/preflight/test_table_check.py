@@ -133,7 +133,7 @@ class TestDatesAndBooleans:
         refused(tmp_path, content, *parts, categorical=None, datetime=[{"columns": ["c"]}])
 
     def test_some_dates_are_not(self, tmp_path: Path) -> None:
-        content = GOOD.replace(",k1", ",31/12/2011").replace(",k", ",2011-12-3")
+        content = GOOD.replace(",k1", ",31/12/2011").replace(",k", ",2011-12-2")
         facts = check(tmp_path, content, categorical=None, datetime=[{"columns": ["c"]}])
         assert any("7 of 20 values are not in the declared format" in warning for warning in facts.warnings)
 
@@ -296,3 +296,22 @@ class TestOtherFormats:
         assert looked_at(config({"path": "d"}), tmp_path).types["b"] == "double"
         with pytest.raises(UserError, match="feature 'z' is not in the table"):
             check_table(config({"path": "d"}, numeric=[{"columns": ["z"]}]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("schema", "cell"),
+    [('feature { name: "u" type: FLOAT }', "'n/a yet'"), ('feature { name: "u" type: INT }', "'2.5'")],
+)
+def test_an_unused_column_that_the_schema_contradicts_is_left_out_with_a_warning(
+    tmp_path: Path, schema: str, cell: str
+) -> None:
+    (tmp_path / "s.pbtxt").write_text(schema)
+    lines = GOOD.splitlines()
+    table = "\n".join([f"{lines[0]},u", *(f"{line},{i}" for i, line in enumerate(lines[1:]))])
+    data = {"path": "t.csv", "schema": "s.pbtxt"}
+    assert check(tmp_path, table, data=data).types["u"] == ("double" if "FLOAT" in schema else "int64")
+    facts = check(tmp_path, table.replace(",yes,4", f",yes,{cell.strip(chr(39))}"), data=data)
+    assert "u" not in facts.types
+    [why] = facts.left_out.values()
+    assert why == f"nobody uses it, and {cell} is not of its type in data.schema"
+    assert f"column 'u' is left out: {why}" in facts.warnings

@@ -304,6 +304,28 @@ def test_text_in_a_number_column() -> None:
     assert found(declared, table=TABLE.replace("4", "unknown")) == []
 
 
+def test_a_column_with_words_of_its_own_has_to_be_there() -> None:
+    edit = edited("path: table.csv", "path: table.csv\n  columns: {hieght: {null_values: [NA]}}")
+    problem = only(edit)
+    assert problem.field == "data.columns.hieght"
+    assert problem.nearest == "height"
+
+
+def test_words_of_a_column_are_missing_in_it_alone() -> None:
+    table = TABLE.replace("1,2.5,", "tbd,2.5,")
+    assert "data.columns.height.null_values" in only(CONFIG, table).hint
+    assert found(edited("path: table.csv", "path: table.csv\n  columns: {height: {null_values: [tbd]}}"), table) == []
+    other = edited("path: table.csv", "path: table.csv\n  columns: {width: {null_values: [tbd, NA]}}")
+    assert only(other, table).received == '"tbd"'
+
+
+def test_a_folder_elsewhere_needs_its_format() -> None:
+    problem = only(edited("path: table.csv", "path: gs://bucket/table"))
+    assert problem.field == "data.format"
+    assert found(edited("path: table.csv", "path: gs://bucket/table\n  format: csv")) == []
+    assert found(edited("path: table.csv", "path: gs://bucket/table/*.csv")) == []
+
+
 def test_a_regression_label_of_text() -> None:
     config = edited("binary", "regression").replace("{metric: auc, min: 0.5}", "{metric: rmse, max: 1}")
     problem = only(config)

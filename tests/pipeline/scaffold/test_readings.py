@@ -58,13 +58,19 @@ class TestLabel:
         label = proposed(tmp_path, ["10%", "20%", "30%"]).label
         assert (label.task, label.classes) == ("multiclass", ("10%", "20%", "30%"))
 
+    def test_few_of_them_are_numbers_where_they_are_not_whole(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, [f"{i // 2},{5 * (i % 2)}" for i in range(2, 11)])
+        config = configuration(proposal, tmp_path)
+        assert (config.features.label.task, config.data.columns) == ("regression", {"y": ColumnOptions(decimal=",")})
+
     def test_few_of_them_are_numbers_where_the_user_says_so(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, ["10%", "20%", "30%"], "regression")
         assert configuration(proposal, tmp_path).data.columns == {"y": ColumnOptions(units=("%",))}
 
-    def test_several_units(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="the label 'y' holds numbers with more than one unit: 'kg'") as error:
-            proposed(tmp_path, [f"{i} {('kg', 'lb')[i % 2]}" for i in range(50)])
+    @pytest.mark.parametrize(("values", "task"), [(50, None), (4, "regression")])
+    def test_several_units(self, tmp_path: Path, values: int, task: Task | None) -> None:
+        with pytest.raises(UserError, match=r"the label 'y' holds numbers with more than one unit: '(kg|lb)'") as error:
+            proposed(tmp_path, [f"{i} {('kg', 'lb')[i % 2]}" for i in range(values)], task)
         assert "data.columns.y.multipliers" in error.value.hint
 
     def test_whole_floats_are_classes_and_that_is_said(self, tmp_path: Path) -> None:
@@ -113,6 +119,12 @@ class TestFeatures:
         decision = next(each for each in proposal.decisions if each.column == "weight")
         assert decision.kind == "categorical"
         assert "more than one unit: 'kg' (80 rows), 'lb' (40 rows)" in decision.warning
+
+    def test_categories_that_are_one_are_said(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, ["p", "q"], city=["Bonn", "bonn", "Ulm"])
+        (note,) = (note for note in proposal.notes if "differ only in blanks" in note)
+        assert "'city'" in note
+        assert "'Bonn', 'bonn'" in note
 
     def test_points_that_may_be_thousands(self, tmp_path: Path) -> None:
         proposal = proposed(tmp_path, ["p", "q"], size=[*(f"{i}.{100 + i}" for i in range(1, 30)), "950"])

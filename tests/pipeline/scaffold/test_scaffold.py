@@ -110,6 +110,18 @@ class TestLabels:
             proposed(tmp_path, {"y": shuffled(values)}, task=task)
         assert caught.value.hint
 
+    @pytest.mark.parametrize(
+        ("name", "task", "message"),
+        [
+            ("size_xf", "regression", "the label can't be used: the name ends in '_xf'.* \\(received \"size_xf\"\\)"),
+            ("__raw_record__", "binary", "column '__raw_record__': the name is reserved"),
+        ],
+    )
+    def test_a_name_that_no_label_may_have(self, tmp_path: Path, name: str, task: Any, message: str) -> None:
+        with pytest.raises(UserError, match=message) as caught:
+            proposed(tmp_path, {name: shuffled([1, 2])}, name, task)
+        assert caught.value.hint == "rename the column in the table"
+
     def test_a_label_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="label column 'Y' is not in the table") as caught:
             propose(written_csv(tmp_path, {"x": [1, 2], "y": [1, 2]}), "Y", name="t")

@@ -1,10 +1,15 @@
 """How `init` finds out how a column's numbers are written."""
 
+import json
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from components.example_gen.columns.cells import is_number
+from components.example_gen.columns.written_numbers import plain_numbers
+from components.example_gen.config import ColumnOptions
 from pipeline.scaffold.written import Unclear, Written, how_written
 
 KNOWN = ("unknown", "n/a")
@@ -44,6 +49,8 @@ def found(*values: str, rows: int = 10, **counts: int) -> Written | Unclear | No
         (("19M", "201k"), {"multipliers": {"M": 1e6, "k": 1e3}}),
         (("(1,200)", "300"), {"thousands": ","}),
         (("(300)", "200"), {"decimal": "."}),
+        (("$(1,300)", "$200"), {"units": ["$"], "thousands": ","}),
+        (("CHF 1'200.-", "CHF 200.-"), {"units": ["CHF"], "thousands": "'"}),
         (("12-", "13"), {"decimal": "."}),
         (("\u22125", "5"), {"decimal": "."}),
     ],
@@ -53,6 +60,8 @@ def test_options(values: tuple[str, ...], options: dict[str, Any]) -> None:
     assert isinstance(written, Written)
     assert written.options == options
     assert not written.words
+    read = plain_numbers(pa.array(values), ColumnOptions.from_json(json.dumps(options)))
+    assert is_number(read).to_pylist() == [True] * len(values), "a run reads them so"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +97,8 @@ def test_says_what_could_be_meant_otherwise(values: tuple[str, ...], doubt: str)
         ("13.02.2020", "14.03.2021"),
         ("123 456 789", "223 456 789"),
         ("10-20", "20-30"),
+        ("192.168.100.200", "192.168.100.201"),
+        ("1.2.3.4", "192.168.100.201"),
         ("<=50K", ">50K"),
     ],
 )

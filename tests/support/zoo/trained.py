@@ -57,6 +57,7 @@ feature { name: "kind" type: BYTES value_count { min: 0 max: 1 } presence { min_
 feature { name: "price" type: FLOAT value_count { min: 0 max: 1 } presence { min_count: 1 } }
 feature { name: "weight" type: FLOAT value_count { min: 0 max: 1 } presence { min_count: 1 } }
 """
+WORDS = MissingWords(table=("NA", "n/a"), columns={"flag": ("unknown",)})
 SPLITS = {"train": slice(0, 160), "eval": slice(160, 200), "test": slice(200, 280)}
 
 
@@ -99,7 +100,7 @@ def make_world(task: str, folder: Path) -> World:
     used = {*features.columns(), features.label.column, features.weight}
     spec = {name: each for name, each in SPEC.items() if name in used}
     rows = raw_rows()
-    config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
+    config = {FEATURES_KEY: features.to_json(), MISSING_KEY: WORDS.to_json()}
     graph = analyze(lambda inputs: preprocessing_fn(inputs, config), rows[SPLITS["train"]], spec, folder)
     for split, part in SPLITS.items():
         write_transformed(folder / "transformed" / f"Split-{split}", graph, rows[part], spec)
@@ -119,6 +120,7 @@ def train(world: World, family: str, folder: Path) -> Exported:
         "seed": 1,
         "deterministic": False,
         "golden_split": "test",
+        "missing": json.loads(WORDS.to_json()),
     }  # fmt: skip
     splits = {split: [str(world.transformed / f"Split-{split}" / "*")] for split in SPLITS}
     run_fn(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen.block import BadRow, FeatureType, Rows
 from components.example_gen.columns.convert import EXACT_INTEGERS
-from components.example_gen.config import CsvOptions
-from components.example_gen.formats.csv.rows import Bounds, bounds, count_lines, unclosed
+from components.example_gen.config import BLANKS, CsvOptions
+from components.example_gen.formats.csv.rows import Bounds, bounds, count_lines, single_blanks, unclosed
 from components.example_gen.formats.csv.text import Piece, as_stored, as_utf8, codec, stored_byte
 from preprocessing.missing import MissingWords, without_missing
 
@@ -46,6 +46,8 @@ class CsvFile:
         import numpy as np
 
         text = as_utf8(piece.data, codec(self.csv))
+        if self.csv.delimiter == BLANKS:
+            text = single_blanks(text, self.csv.quote)
         found, reasons = self._unreadable(text, piece.first)
         good = text
         if found is not None and reasons:
@@ -55,7 +57,7 @@ class CsvFile:
         if not reasons and not ragged and batch.num_rows == _lines(text):  # every line is a row
             places = np.arange(piece.first, piece.first + batch.num_rows, dtype=np.int64)
             return Rows(batch, places, untyped=True)
-        found = found or bounds(text, self.csv.quote, self.csv.delimiter)
+        found = found or bounds(text, self.csv.quote, self.csv.separator)
         parsed = np.setdiff1d(np.arange(len(found.starts)), list(reasons))
         reasons |= {int(parsed[number - 1]): (reason, "") for number, reason in ragged}
         kept = np.setdiff1d(parsed, list(reasons))
@@ -69,10 +71,10 @@ class CsvFile:
         import numpy as np
 
         nul, valid = b"\0" in text, _is_utf8(text)
-        opening = unclosed(text, self.csv.quote, self.csv.delimiter)
+        opening = unclosed(text, self.csv.quote, self.csv.separator)
         if not nul and valid and opening is None:
             return None, {}
-        found = bounds(text, self.csv.quote, self.csv.delimiter)
+        found = bounds(text, self.csv.quote, self.csv.separator)
         reasons: dict[int, _Reason] = {}
         if not valid:
             reasons = dict(self._undecodable(text, found))
@@ -130,9 +132,10 @@ class CsvFile:
         ragged: list[tuple[int, str]] = []
 
         def skip(row: Any) -> str:
-            reason = f"expected {row.expected_columns} cells as in the header, received {row.actual_columns}; a cell "
+            first = "the header" if self.csv.header else "the first row"
+            reason = f"expected {row.expected_columns} cells as in {first}, received {row.actual_columns}; a cell "
             reason += (
-                f"that contains {self.csv.delimiter!r} must be enclosed between {self.csv.quote} and {self.csv.quote}"
+                f"that contains {self.csv.separator!r} must be enclosed between {self.csv.quote} and {self.csv.quote}"
             )
             ragged.append((row.number, reason))
             return "skip"
@@ -144,7 +147,7 @@ class CsvFile:
             # One Arrow block: its own division into blocks would cost time, and rows their numbers.
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=self.names),
             parse_options=pa_csv.ParseOptions(
-                delimiter=self.csv.delimiter,
+                delimiter=self.csv.separator,
                 quote_char=self.csv.quote,
                 newlines_in_values=True,
                 invalid_row_handler=skip,

@@ -7,6 +7,7 @@ line break (`\\n`, `\\r\\n` or a lone `\\r`) outside quotes. All functions take 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Positions = npt.NDArray[np.int64]
 
 _LF, _CR = 10, 13
+_BREAKS = (_LF, _CR)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,21 @@ def bounds(data: bytes, quote: str, delimiter: str, *, final: bool = True) -> Bo
     starts, lines = starts[: len(ends)], lines[: len(ends)]
     filled = ~np.isin(text[starts], (_LF, _CR))
     return Bounds(starts[filled], ends[filled], lines[filled])
+
+
+def single_blanks(data: bytes, quote: str) -> bytes:
+    """Text whose cells are separated by blanks and tabs, with one blank between them; the lines stay."""
+    mark = re.escape(quote.encode())
+    quoted = rb"(?<![^ \t\r\n])%b(?:[^%b]|%b%b)*%b" % (mark, mark, mark, mark, mark)
+    blanks = re.compile(rb"(%b)|[ \t]+" % quoted)
+
+    def single(found: re.Match[bytes]) -> bytes:
+        if found[1] is not None:
+            return found[1]
+        start, end = found.span()
+        return b"" if start == 0 or end == len(data) or data[start - 1] in _BREAKS or data[end] in _BREAKS else b" "
+
+    return blanks.sub(single, data)
 
 
 def _begins_cell(text: npt.NDArray[np.uint8], positions: Positions, delimiter: str) -> npt.NDArray[np.bool_]:

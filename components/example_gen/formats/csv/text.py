@@ -11,12 +11,12 @@ from typing import Self
 
 from components.example_gen.config import CsvOptions
 from components.example_gen.formats import io
-from components.example_gen.formats.csv.rows import bounds, count_lines, last_row_end, line_end, unclosed
+from components.example_gen.formats.content import HEAD_BYTES, content
+from components.example_gen.formats.csv.rows import count_lines, last_row_end, line_end, unclosed
 from preprocessing.errors import UserError
 
 MAX_ROW_BYTES = 256 << 20
 """A quoted text that is longer is taken for one that is never closed. Bounds memory where a mark is missing."""
-_HEADER_BYTES = 64 << 10
 _READ_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -142,7 +142,9 @@ class TextSource:
         self._waiting = data + self._waiting
 
     def _skip_mark(self, csv: CsvOptions) -> int:
-        head = self._fill(4)
+        head = self._fill(HEAD_BYTES)
+        if (other := content(head)) is not None:
+            raise UserError(f"{self.file}: this is {other.what}, not CSV", hint=other.hint)
         if self._decoder is None and head[:2] in _UTF16_MARKS:
             raise UserError(
                 f"{self.file}: the file is utf-16, not {csv.encoding}", hint="set data.csv.encoding to utf-16"
@@ -162,31 +164,6 @@ class TextSource:
             held += len(parts[-1])
         self._waiting = b"".join(parts) if len(parts) > 1 else self._waiting
         return self._waiting
-
-
-def header(source: TextSource, csv: CsvOptions) -> bytes:
-    """Reads the first row that is not blank, with the blank lines before it; empty when there is none.
-
-    Raises:
-      UserError: a quotation mark is not closed, or there is no line break within `MAX_ROW_BYTES`.
-    """
-    data, ended = b"", False
-    while True:
-        wanted = max(_HEADER_BYTES, len(data))
-        chunk = source.read(wanted)
-        data, ended = data + chunk, len(chunk) < wanted
-        found = bounds(data, csv.quote, csv.delimiter, final=ended)
-        if ended and len(found.ends) < 2 and (opening := unclosed(data, csv.quote, csv.delimiter)) is not None:
-            raise UserError(
-                f"{source.file}, line {1 + count_lines(data[:opening])}: a quotation mark of the header is not closed",
-                hint="close the quotation mark; inside a quoted cell a quotation mark is written twice",
-            )
-        if len(found.ends) or ended:
-            end = int(found.ends[0]) if len(found.ends) else 0
-            source.unread(data[end:])
-            return data[:end]
-        if len(data) >= MAX_ROW_BYTES:
-            raise _endless(source.file, 1)
 
 
 def pieces(source: TextSource, csv: CsvOptions, block_bytes: int, start: int, first: int) -> Iterator[Piece]:
@@ -210,15 +187,15 @@ def pieces(source: TextSource, csv: CsvOptions, block_bytes: int, start: int, fi
         wanted = max(block_bytes - len(pending), len(pending))
         chunk = source.read(wanted)
         data, ended = pending + chunk, len(chunk) < wanted
-        cut = len(data) if ended else last_row_end(data, csv.quote, csv.delimiter)
+        cut = len(data) if ended else last_row_end(data, csv.quote, csv.separator)
         broken = False
         if ended or (not cut and len(data) >= MAX_ROW_BYTES):
-            opening = unclosed(data, csv.quote, csv.delimiter)
+            opening = unclosed(data, csv.quote, csv.separator)
             broken = opening is not None
             if opening is not None:
                 cut = line_end(data, opening)
             elif not ended:
-                raise _endless(source.file, first)
+                raise endless(source.file, first)
         pending = data[cut:]
         if cut:
             piece = data if cut == len(data) else data[:cut]
@@ -231,7 +208,8 @@ def pieces(source: TextSource, csv: CsvOptions, block_bytes: int, start: int, fi
             return
 
 
-def _endless(file: str, line: int) -> UserError:
+def endless(file: str, line: int) -> UserError:
+    """The error for text without line breaks."""
     return UserError(
         f"{file}, line {line}: no line break within {MAX_ROW_BYTES >> 20} MiB; this is not a CSV file",
         hint="set data.format if the file has another format, or write it again",

@@ -1,4 +1,4 @@
-"""The JSON Lines reader: one object a line, its keys the columns."""
+"""The JSON Lines reader: one object a line, its keys the columns. It reads an array of objects too."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import BinaryIO
 
 from components.example_gen.block import Block, FeatureType, Rows
 from components.example_gen.formats import io
-from components.example_gen.formats.json.rows import rows
+from components.example_gen.formats.json.array import elements
+from components.example_gen.formats.json.document import refuse_document
+from components.example_gen.formats.json.rows import rows, rows_of
 from preprocessing.errors import UserError
 
 MAX_LINE_BYTES = 256 << 20
 _SCAN_BYTES = 1 << 20
+_BLANKS = 4096
+"""So many blanks may stand before an array."""
 _BOM = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -21,6 +25,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 class JsonLinesReader:
     """Reads JSON Lines in UTF-8, also packed by gzip or zstd (then from the start: one block).
 
+    A file that begins with `[` is one array of such objects, over any number of lines; it is one block.
     `NaN`, `Infinity` and `-Infinity` are numbers, as Python writes them; NaN means missing. Keys may be absent.
 
     Attributes:
@@ -38,19 +43,19 @@ class JsonLinesReader:
           UserError: the file can't be read, is empty, or its first block has no object with a key.
         """
         with io.open_bytes(file) as raw:
-            for start, line, data in _pieces(raw, file, self.block_bytes):
-                first = rows(data, file, line, None)
+            for first in self._rows(raw, file, None):
+                refuse_document(file, first)
                 if first.batch.num_columns:
                     return list(first.batch.schema.names)
                 if first.bad:
                     bad = first.bad[0]
                     raise UserError(
                         f"{file}, line {bad.place}: {bad.reason}",
-                        hint="set data.format if this is not a JSON Lines file, or write the file again",
+                        hint="set data.format if this is not JSON, or write an object a line, or an array of objects",
                     )
-                if data.strip():
+                if len(first.places):
                     raise UserError(
-                        f"{file}: expected objects with keys, received empty ones up to byte {start + len(data)}",
+                        f"{file}: expected objects with keys, received empty ones up to line {int(first.places[-1])}",
                         hint="write the table again, with its columns",
                     )
         raise UserError(f"{file}: the file is empty; expected a JSON object on each line", hint="write the table again")
@@ -61,7 +66,7 @@ class JsonLinesReader:
         Raises:
           UserError: the file can't be read, or a line does not end.
         """
-        if io.compression(file) is not None:
+        if io.compression(file) is not None or is_array(file):
             yield Block(file, 0, 0, -1, 1)
             return
         number, start, end, first = 0, -1, -1, 1
@@ -91,8 +96,21 @@ class JsonLinesReader:
             yield rows(io.read_part(block.file, block.start, block.end), block.file, block.first, types)
             return
         with io.open_bytes(block.file) as raw:
-            for _, line, data in _pieces(raw, block.file, self.block_bytes):
-                yield rows(data, block.file, line, types)
+            yield from self._rows(raw, block.file, types)
+
+    def _rows(self, raw: BinaryIO, file: str, types: Mapping[str, FeatureType] | None) -> Iterator[Rows]:
+        if not is_array(file):
+            for _, line, data in _pieces(raw, file, self.block_bytes):
+                yield rows(data, file, line, types)
+            return
+        for lines in elements(raw, file, self.block_bytes):
+            yield rows_of(b"\n".join(text for _, text in lines), lines, file, types)
+
+
+def is_array(file: str) -> bool:
+    """Whether the file is one JSON array."""
+    with io.open_bytes(file) as raw:
+        return raw.read(_BLANKS).removeprefix(_BOM).lstrip()[:1] == b"["
 
 
 def _pieces(raw: BinaryIO, file: str, block_bytes: int) -> Iterator[tuple[int, int, bytes]]:

@@ -1,14 +1,19 @@
 """Numbers as people write them: which plain number each is, and what is left as it stands."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pydantic
 import pytest
 
+from components.example_gen.block import FeatureType
+from components.example_gen.columns.typed import typed
 from components.example_gen.columns.written_numbers import plain_numbers
-from components.example_gen.config import ColumnOptions
+from components.example_gen.config import ColumnOptions, CsvOptions, DataConfig, Format
 from components.example_gen.formats.as_meant import PlainNumbers, Replaced
+from components.example_gen.formats.registry import reader
 
 MILLIONS = {"K": 1e3, "M": 1e6}
 
@@ -47,6 +52,10 @@ class TestPlainNumbers:
             ("-$5", {"units": ("$",)}, "-5"),
             ("$ -5", {"units": ("$",)}, "-5"),
             ("($1,200)", {"thousands": ",", "units": ("$",)}, "-1200"),
+            ("$(1,200)", {"thousands": ",", "units": ("$",)}, "-1200"),
+            ("(5) kg", {"units": ("kg",)}, "-5"),
+            ("1'200.-", {"thousands": "'"}, "1200"),
+            ("5,-- \u20ac", {"decimal": ",", "units": ("\u20ac",)}, "5"),
             ("007.1", {"decimal": "."}, "7.1"),
             ("0", {"decimal": "."}, "0"),
             ("1.5e3", {"decimal": "."}, "1.5e3"),
@@ -102,6 +111,26 @@ def test_replaces_whole_cells() -> None:
     step = Replaced({"a": ColumnOptions(replace={"yes ": "yes", "Yes": "yes"})})
     cells = pa.array(["yes ", "Yes", "yes", None, " yes "])
     assert step.apply("a", cells).to_pylist() == ["yes", "yes", "yes", None, " yes "]
+
+
+@pytest.mark.parametrize("fmt", ["csv", "jsonl"])
+def test_a_run_gets_numbers_and_shows_a_bad_row_as_it_stands(tmp_path: Path, fmt: Format) -> None:
+    cells = ["1.234,5 €", "7 €", "tbd", "1.5 €", "-3"]
+    text = "".join(f"{cell};a\n" for cell in ("price", *cells))
+    if fmt == "jsonl":
+        text = "".join(json.dumps({"price": cell, "b": "a"}) + "\n" for cell in cells)
+    (tmp_path / "t").write_text(text, "utf-8")
+    options = ColumnOptions(decimal=",", thousands=".", units=("€",), null_values=("tbd",))
+    data = DataConfig(path="t", csv=CsvOptions(delimiter=";"), columns={"price": options})
+    types: dict[str, FeatureType] = {"price": "double"}
+    reading = reader(fmt, data)
+    (block,) = reading.plan(str(tmp_path / "t"))
+    (rows,) = reading.read(block, types)
+    found = typed(rows, types, {}, "t")
+    assert found.batch.column("price").to_pylist() == [1234.5, 7.0, None, -3.0]
+    (bad,) = found.bad
+    assert "received '1.5 €'" in bad.reason
+    assert "1.5 €" in bad.text.decode()
 
 
 @pytest.mark.parametrize("options", [{"thousands": "."}, {"thousands": ",", "decimal": ","}])
