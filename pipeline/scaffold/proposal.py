@@ -37,7 +37,7 @@ from preprocessing.errors import UserError
 from preprocessing.text import one_line
 
 _FEW_ROWS = 110
-"""Of fewer rows a test split of a fifth can have fewer than ten, which the data gate asks for, by chance."""
+"""With fewer rows a test split of a fifth can by chance have fewer than ten, which the data gate asks for."""
 
 
 @dataclass(frozen=True)
