@@ -79,8 +79,10 @@ def first_examples(files: list[Path], fmt: Format, declared: Mapping[str, Featur
     [file] = files
     reader = _reader(file, fmt)
     parts = list(_first_rows(reader, file, most))
-    uses = {name: ColumnUse(declared=kind) for name, kind in declared.items()}
-    types, _ = resolve_types(_facts(parts), uses)
+    facts = _facts(parts)
+    # What the signature takes is used, so that a value of another type is an error and not a column that is left out.
+    uses = {name: ColumnUse("own", declared=kind) for name, kind in declared.items() if name in facts}
+    types, _ = resolve_types(facts, uses)
     records: list[bytes] = []
     for part in parts:
         rows = typed(part, types, uses, str(file))

@@ -16,6 +16,14 @@ CONTRACT = """{
   -3.0,
   1e-07
  ],
+ "trivial": {
+  "answer": [
+   11.5
+  ],
+  "class_weights": null,
+  "transform": "log1p",
+  "error": "absolute"
+ },
  "inputs": {
   "size (cm)": {
    "argument": "size__cm_",
