@@ -43,6 +43,11 @@ CONTRACT = """{
   "size (cm)": "float32",
   "Verspätung": "float32"
  },
+ "missing_words": {
+  "Größe": [
+   "NA"
+  ]
+ },
  "importance": {
   "size (cm)": 0.25
  }
