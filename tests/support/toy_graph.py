@@ -93,6 +93,7 @@ def graph(
         columns="",
         serving_sample="",
         serving_digest="",
+        missing="",
         on_refusal="record",
         code_fingerprint="",
         verdict=Channel(type=DataVerdict),
