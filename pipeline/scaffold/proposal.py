@@ -96,7 +96,7 @@ class Proposal:
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
             key: getattr(read.csv, key)
-            for key in ("delimiter", "encoding", "skip_lines", "header")
+            for key in ("delimiter", "quote", "encoding", "skip_lines", "header")
             if getattr(read.csv, key) != getattr(default, key)
         }
         if csv or read.csv.null_values != default.null_values:

@@ -24,6 +24,8 @@ _CHUNK_BYTES = 1 << 20
 _ALIGNED = re.compile(r"\S(?: [ \t]|\t )")
 _COMMENT = re.compile(r"\s*(?:#|%|//)")
 _MAX_SKIPPED = 50
+_QUOTE = CsvOptions().quote
+_APOSTROPHE = "'"
 _ALIKE = 0.9
 """So many of the rows have the same number of cells where a delimiter is the right one."""
 _TITLE_COLUMNS = 3
@@ -57,14 +59,15 @@ def sniff(file: Path, given: Given | None = None, label: str | None = None) -> C
     told = SEPARATOR_LINE.fullmatch(lines[0].rstrip("\r\n")) if lines else None
     skipped = 1 if told else 0
     delimiter = given.delimiter or (told[1] if told else _delimiter(lines))
-    rows = list(_rows(lines[skipped:], delimiter, skipped))
+    quote = _quote(lines[skipped:], delimiter)
+    rows = list(_rows(lines[skipped:], delimiter, skipped, quote))
     if given.skip_lines is not None:
         start, skipped = next((i for i, row in enumerate(rows) if row.before >= given.skip_lines), 0), given.skip_lines
     elif start := _start(rows, label):
         skipped = rows[start].before
     cells = [row.cells for row in rows[start:]]
     header = given.header if given.header is not None else has_header(cells, label) is not False
-    return CsvOptions(delimiter=delimiter, encoding=encoding, skip_lines=skipped, header=header)
+    return CsvOptions(delimiter=delimiter, quote=quote, encoding=encoding, skip_lines=skipped, header=header)
 
 
 def _first_lines(file: Path, encoding: str) -> list[str]:
@@ -132,11 +135,22 @@ def _delimiter(lines: Sequence[str]) -> str:
     return BLANKS if columns > 2 and (aligned or fit(best)[0] < _ALIKE <= share) else best
 
 
-def _rows(lines: Sequence[str], delimiter: str, before: int) -> Iterator[_Row]:
+def _quote(lines: Sequence[str], delimiter: str) -> str:
+    """The apostrophe where every cell of the header (the first of the widest rows) stands between two."""
+    widest = max(_rows(lines[:_MAX_SKIPPED], delimiter, 0, _APOSTROPHE), key=lambda row: row.width, default=None)
+    if widest is None or widest.width < 2 or delimiter == BLANKS:
+        return _QUOTE
+    # Read by the usual quote the cells keep the apostrophes.
+    bare = next((row.cells for row in _rows(lines, delimiter, 0) if row.before == widest.before), ())
+    quoted = len(bare) == len(widest.cells) and all(re.fullmatch(r"'[^']*'", cell) for cell in bare)
+    return _APOSTROPHE if quoted else _QUOTE
+
+
+def _rows(lines: Sequence[str], delimiter: str, before: int, quote: str = _QUOTE) -> Iterator[_Row]:
     text = "".join(lines)
     if delimiter == BLANKS:
-        text, delimiter = single_blanks(text.encode("utf-8", "replace"), CsvOptions().quote).decode(), " "
-    reader = csv_module.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        text, delimiter = single_blanks(text.encode("utf-8", "replace"), quote).decode(), " "
+    reader = csv_module.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote)
     start = 0
     try:
         for cells in reader:

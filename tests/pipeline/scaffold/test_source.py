@@ -167,6 +167,10 @@ CARS = """\
         # R leaves the name of the row names out: its header is no title.
         ("x y z\n" + "".join(f"{i} 2 3 4\n" for i in range(12)), {"delimiter": "blanks"}),
         ("#id,b,c\n1,2,3\n2,3,4\n", {}),
+        ("'a'\t'b'\n1\t2\n2\t3\n", {"delimiter": "\t", "quote": "'"}),
+        ("Cars\n'a','b','c'\n1,'x, y',2\n2,'z',3\n", {"quote": "'", "skip_lines": 1}),
+        ("a,b\n'x',1\n'y',2\n", {}),
+        ("'tis,b'\n1,2\n3,4\n", {}),
     ],
 )  # fmt: skip
 def test_what_the_first_lines_say(tmp_path: Path, content: str, options: dict[str, Any]) -> None:
