@@ -137,8 +137,11 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 def _quote(lines: Sequence[str], delimiter: str) -> str:
     """The apostrophe where every cell of the header (the first of the widest rows) stands between two."""
-    widest = max(_rows(lines[:_MAX_SKIPPED], delimiter, 0, _APOSTROPHE), key=lambda row: row.width, default=None)
-    if widest is None or widest.width < 2 or delimiter == BLANKS:
+    if delimiter == BLANKS:
+        return _QUOTE
+    lines = lines[:_MAX_SKIPPED]
+    widest = max(_rows(lines, delimiter, 0, _APOSTROPHE), key=lambda row: row.width, default=None)
+    if widest is None or widest.width < 2:
         return _QUOTE
     # Read by the usual quote the cells keep the apostrophes.
     bare = next((row.cells for row in _rows(lines, delimiter, 0) if row.before == widest.before), ())

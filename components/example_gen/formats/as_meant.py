@@ -6,6 +6,7 @@ Whoever reads a table reads through this, so the preflight, `init` and ExampleGe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -115,8 +116,8 @@ def _of_texts(cells: pa.Array, step: Callable[[pa.StringArray], pa.StringArray])
 
 
 @dataclass(frozen=True)
-class Replaced:
-    """Puts other texts in place of those that `data.columns.COLUMN.replace` names.
+class _ByOptions(ABC):
+    """A step that is done to the texts of the columns whose options ask for it.
 
     Attributes:
       columns: what is particular to single columns.
@@ -125,35 +126,40 @@ class Replaced:
     columns: Mapping[str, ColumnOptions]
 
     def needs_text(self, column: str) -> bool:
-        """Whether some of the column's texts stand for others."""
-        return column in self.columns and bool(self.columns[column].replace)
+        """Whether the column's options ask for it."""
+        return column in self.columns and self._asked(self.columns[column])
 
     def apply(self, column: str, cells: pa.Array) -> pa.Array:
         """The cells; of lists the elements."""
         if not self.needs_text(column):
             return cells
-        return _of_texts(cells, lambda texts: replaced(texts, self.columns[column].replace))
+        return _of_texts(cells, lambda texts: self._rewritten(texts, self.columns[column]))
+
+    @abstractmethod
+    def _asked(self, options: ColumnOptions) -> bool: ...
+
+    @abstractmethod
+    def _rewritten(self, texts: pa.StringArray, options: ColumnOptions) -> pa.StringArray: ...
 
 
-@dataclass(frozen=True)
-class PlainNumbers:
-    """Puts plain numbers in place of those that people write, see `columns.written_numbers`.
+class Replaced(_ByOptions):
+    """Puts other texts in place of those that `data.columns.COLUMN.replace` names."""
 
-    Attributes:
-      columns: what is particular to single columns.
-    """
+    def _asked(self, options: ColumnOptions) -> bool:
+        return bool(options.replace)
 
-    columns: Mapping[str, ColumnOptions]
+    def _rewritten(self, texts: pa.StringArray, options: ColumnOptions) -> pa.StringArray:
+        return replaced(texts, options.replace)
 
-    def needs_text(self, column: str) -> bool:
-        """Whether the column's texts are numbers in words."""
-        return column in self.columns and self.columns[column].are_numbers
 
-    def apply(self, column: str, cells: pa.Array) -> pa.Array:
-        """The cells; of lists the elements."""
-        if not self.needs_text(column):
-            return cells
-        return _of_texts(cells, lambda texts: plain_numbers(texts, self.columns[column]))
+class PlainNumbers(_ByOptions):
+    """Puts plain numbers in place of those that people write, see `columns.written_numbers`."""
+
+    def _asked(self, options: ColumnOptions) -> bool:
+        return options.are_numbers
+
+    def _rewritten(self, texts: pa.StringArray, options: ColumnOptions) -> pa.StringArray:
+        return plain_numbers(texts, options)
 
 
 @dataclass(frozen=True)

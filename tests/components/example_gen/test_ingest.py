@@ -76,7 +76,16 @@ def number(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> list[bytes]:
-    return [value.encode()] if value else []
+    """A text of nothing but blanks, the no-break one too, is missing."""
+    return [value.encode()] if value and value.strip(" \t\n\v\f\r\xa0") else []
+
+
+def binary(value: Any) -> list[bytes]:
+    """As text where it is UTF-8."""
+    try:
+        return text(value and value.decode())
+    except UnicodeDecodeError:
+        return [value]
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -89,7 +98,7 @@ KINDS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any], Callable[[Any], list
     "string": (pa.string(), TEXT, text),
     "large_string": (pa.large_string(), TEXT, text),
     "dictionary": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b", "ü"]), text),
-    "binary": (pa.binary(), st.binary(max_size=9), lambda value: [value] if value else []),
+    "binary": (pa.binary(), st.binary(max_size=9), binary),
     "bool": (pa.bool_(), st.booleans(), single(lambda value: b"true" if value else b"false")),
     "date": (
         pa.date32(),
