@@ -99,6 +99,16 @@ class Effects(Settings):
     """The largest share of the declared features that may have no effect at all."""
 
 
+class Search(Settings):
+    """Searches for requests that a fixed list doesn't hold: batch sizes, values, words, rows, many in a row."""
+
+    seconds: Seconds = 6.0
+    """About so long all searches of one model may take together, from the most suspicious request to the least; what
+    was left out for want of time is in the report."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Of everything that is drawn: the same seed asks the same requests in the same order."""
+
+
 class Budgets(Settings):
     """What serving may cost. Latency is measured on one thread of requests, on the machine that runs the gate."""
 
@@ -179,6 +189,7 @@ class SmokeTestConfig(Settings):
     batches: Batches = Batches()
     harm: Harm = Harm()
     effects: Effects = Effects()
+    search: Search = Search()
     budgets: Budgets = Budgets()
     ops: Ops = Ops()
     server: Server = Server()

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
+from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
@@ -169,6 +170,7 @@ def _run(
         session=session,
         rows=rows,
         load_seconds=load_seconds,
+        search_time=SearchTime(config.search.seconds, [each for each in WEIGHTS if recorder.wants([each])]),
         transform_graph=subject.transform_graph,
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,

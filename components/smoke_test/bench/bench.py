@@ -1,7 +1,7 @@
 """What every check works with: the model in its process, the rows, and what is known of both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
-from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
@@ -69,6 +70,7 @@ class Bench:
       transform_graph: the SavedModel of the transform graph, a local folder, or None.
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
+      search_time: what is left of the seconds for searches.
     """
 
     config: SmokeTestConfig
@@ -80,6 +82,7 @@ class Bench:
     transform_graph: Path | None = None
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
+    search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""

@@ -4,11 +4,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from support.zoo.tiny import Exported, TinyModel, export
 
 from components.smoke_test.names import CheckName
+
+Make = Literal["Lockgate", "Keras", "tf.Module", "TF1"]
+"""Who made the export: a model with the signatures and files of our trainer, `model.export` of Keras,
+`tf.saved_model.save` of a plain tf.Module, or TF1's SavedModelBuilder."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,9 @@ class Kind:
       check: the check that is meant for it.
       signature: the signature that the check must name, or None.
       says: what the check's line in the report must hold.
-      model: the broken model.
+      build: exports it, and all that it is tested with, into a new folder; is given a TransformGraph or None.
       config: what differs from the defaults in `smoke_test:`.
+      make: of the export.
       transform_graph: whether the gate is given a TransformGraph.
     """
 
@@ -31,13 +36,10 @@ class Kind:
     check: CheckName
     signature: str | None
     says: str
-    model: type[TinyModel]
+    build: Callable[[Path, Path | None], Exported]
     config: dict[str, Any]
-    transform_graph: bool
-
-    def build(self, folder: Path, transform_graph: Path | None = None) -> Exported:
-        """Exports it and all that it is tested with into a new folder."""
-        return export(self.model, folder, transform_graph)
+    make: Make = "Lockgate"
+    transform_graph: bool = False
 
 
 KINDS: dict[str, Kind] = {}
@@ -57,8 +59,37 @@ def broken(
 
     def register(model: type[TinyModel]) -> type[TinyModel]:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model.__name__).lower()
-        assert name not in KINDS, f"two kinds named {name}"
-        KINDS[name] = Kind(name, wrong, check, signature, says, model, config, transform_graph)
+
+        def build(folder: Path, graph: Path | None) -> Exported:
+            return export(model, folder, graph)
+
+        _add(Kind(name, wrong, check, signature, says, build, config, transform_graph=transform_graph))
         return model
 
     return register
+
+
+def broken_elsewhere(
+    wrong: str, *, make: Make, check: CheckName, signature: str | None = None, says: str = "", **config: Any
+) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Makes an export of another project one of the kinds, named after the function that writes it.
+
+    The function writes as those of `support.zoo.plain` do: `model/Format-Serving`, and `examples` and `schema` if it
+    comes with them. There are no golden files.
+    """
+
+    def register(builder: Callable[[Path], None]) -> Callable[[Path], None]:
+        def build(folder: Path, graph: Path | None) -> Exported:  # noqa: ARG001
+            builder(folder)
+            return Exported(folder / "model", folder / "examples", folder / "schema")
+
+        name = builder.__name__
+        _add(Kind(name, wrong, check, signature, says, build, {"golden": "optional", **config}, make))
+        return builder
+
+    return register
+
+
+def _add(kind: Kind) -> None:
+    assert kind.name not in KINDS, f"two kinds named {kind.name}"
+    KINDS[kind.name] = kind

@@ -1,0 +1,63 @@
+"""Shares the seconds of `smoke_test.search` out among the searches of one model."""
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from components.smoke_test.names import CheckName
+
+WEIGHTS: dict[CheckName, int] = {
+    "finite": 1,
+    "batch_sizes": 2,
+    "row_order": 1,
+    "threads": 2,
+}
+"""The checks that search, and the share of each in the time that is left when it starts."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The time of one search.
+
+    Attributes:
+      seconds: how long it may take.
+      deadline: when it ends, on the clock of `time.perf_counter`.
+    """
+
+    seconds: float
+    deadline: float
+
+    def left(self) -> float:
+        """Seconds until the deadline; never negative."""
+        return max(0.0, self.deadline - time.perf_counter())
+
+    def fits(self, seconds: float) -> bool:
+        """Whether something that takes about so long can still be done."""
+        return seconds <= self.left()
+
+
+class SearchTime:
+    """What is left of the time for searches. What one of them does not need goes to those after it."""
+
+    def __init__(self, seconds: float, checks: Collection[CheckName]) -> None:
+        """Starts with all the time.
+
+        Args:
+          seconds: for all searches together.
+          checks: those that will run; the others get no share.
+        """
+        self._left = seconds
+        self._waiting = {check: weight for check, weight in WEIGHTS.items() if check in checks}
+
+    @contextmanager
+    def slot(self, check: CheckName) -> Iterator[Slot]:
+        """The time of a check's search, from now on; a search that was never announced, or is over, has none."""
+        weight = self._waiting.get(check, 0)
+        share = max(0.0, self._left) * weight / max(1, sum(self._waiting.values()))
+        started = time.perf_counter()
+        try:
+            yield Slot(share, started + share)
+        finally:
+            self._waiting.pop(check, None)
+            self._left -= time.perf_counter() - started
