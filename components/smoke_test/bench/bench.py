@@ -13,6 +13,7 @@ from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.config import Search, SmokeTestConfig
+from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
@@ -71,6 +72,7 @@ class Bench:
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
       search_time: what is left of the seconds for searches.
+      constants: numbers and words that stand in the graph: where searches begin.
     """
 
     config: SmokeTestConfig
@@ -83,6 +85,7 @@ class Bench:
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
+    constants: Constants = field(default_factory=Constants)
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""

@@ -8,6 +8,7 @@ from components.smoke_test.bench.asked import Asked, Fault, Places
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
+from components.smoke_test.checks.sizes import check_sizes
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer
@@ -21,8 +22,6 @@ _DIFFERENT = 6
 _DRIFT_REPEATS = 12
 
 _NEIGHBOURS = "the answer depends on the other rows of the batch: batch normalisation in training mode?"
-_FIXED = "is the batch size fixed in the graph, by a reshape for example? Use -1, or tf.shape(...)[0]"
-_EMPTY = "an empty batch must get an empty answer: no division by the batch's size, no reduction over its rows"
 _RANDOM = "is dropout left on, or is there noise? Call the model with training=False in the export"
 _UNSTEADY = "the answers change from call to call, whatever the batch: see the check `repeatable` first"
 _STATE = "a variable changes with each call: the answer to a row must not depend on what was asked before"
@@ -43,35 +42,18 @@ def check_batches(bench: Bench) -> Iterator[CheckResult]:
         for check in _CHECKS:
             yield CheckResult.skips(check, NO_ANSWER if bench.contract.predicting() else NO_SIGNATURE)
         return
+    steady = {}
     for each in asked:
         repeated = _repeatable(each)
         yield repeated
-        steady = repeated.status != "failed"
-        yield from _batch_sizes(each, steady)
-        yield from _row_order(each, steady)
+        steady[each.signature.name] = repeated.status != "failed"
+    with bench.search_time.slot("batch_sizes") as slot:
+        for left, each in zip(range(len(asked), 0, -1), asked, strict=True):
+            unsteady = "" if steady[each.signature.name] else _UNSTEADY
+            yield from check_sizes(each, slot.part(left), unsteady, _NEIGHBOURS)
+    for each in asked:
+        yield from _row_order(each, steady[each.signature.name])
         yield _threads(each)
-
-
-def _batch_sizes(asked: Asked, steady: bool) -> Iterator[CheckResult]:
-    """The rows again and again in batches of every size."""
-    check: CheckName = "batch_sizes"
-    batches = asked.bench.config.batches
-    sizes = sorted({*batches.sizes, batches.max_rows})
-    reasons = {size: asked.too_large(size) for size in sizes}
-    places = {size: np.arange(size) % asked.rows for size in sizes if not reasons[size]}
-    answers = dict(zip(places, asked.ask(list(places.values()), "batches"), strict=True))
-    for size in sizes:
-        case = f"{size} row" if size == 1 else f"{size} rows"
-        if size not in places:
-            yield CheckResult.skips(check, reasons[size], signature=asked.signature.name, case=case)
-            continue
-        fault = asked.differs(check, places[size], answers[size])
-        hint = _NEIGHBOURS if steady else _UNSTEADY
-        if size == 0:
-            hint = _EMPTY
-        elif fault is not None and fault.row is None:
-            hint = _FIXED
-        yield asked.result(check, f"the same answers in a batch of {size}", fault, hint, case)
 
 
 def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
