@@ -20,6 +20,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.sandbox.session import Answer, Request, Session
 
 Array = NDArray[Any]
+_WARM_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,19 @@ class Bench:
         signatures = self.contract.predicting()
         asked = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
         return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
+
+    @cached_property
+    def seconds_per_row(self) -> Mapping[str, float]:
+        """The model's own time for a row, by signature that answers: once it is warm, as the first answer takes longer.
+
+        Raises:
+          ProcessEnded: the model's process ended over it.
+        """
+        few = self.rows.rows[:_WARM_ROWS]
+        signatures = self.answering()
+        asked = self.session.ask([self.request(each, few) for each in signatures], phase="answers")
+        seconds = {each.name: answer.seconds / len(few) for each, answer in zip(signatures, asked, strict=True)}
+        return {name: min(each, self.answers[name].seconds / len(self.rows)) for name, each in seconds.items()}
 
     def answering(self) -> tuple[Signature, ...]:
         """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""

@@ -51,8 +51,7 @@ class Prober:
     left_out: int = 0
 
     def __post_init__(self) -> None:
-        seconds = self.bench.answers[self.signature.name].seconds / max(1, len(self.bench.rows))
-        self._seconds_per_row = max(seconds, _SECONDS_PER_ROW)
+        self._seconds_per_row = max(self.bench.seconds_per_row[self.signature.name], _SECONDS_PER_ROW)
 
     def ask(self, rows: Sequence[Row]) -> list[RowAnswer | None]:
         """The answer to each row, in batches; None for a row for which there was no time.

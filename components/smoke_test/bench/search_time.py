@@ -9,10 +9,10 @@ from components.smoke_test.names import CheckName
 
 WEIGHTS: dict[CheckName, int] = {
     "finite": 1,
-    "batch_sizes": 2,
-    "values": 2,
+    "batch_sizes": 3,
+    "values": 1,
     "integers": 1,
-    "words": 2,
+    "words": 1,
     "defaults": 1,
     "row_order": 1,
     "threads": 2,

@@ -16,7 +16,7 @@ _EVERY_INTEGER = 48
 _LARGE = 1000
 """A feature of more values is an image or the like: only a few numbers are tried in it."""
 _FEW = 8
-_NEAR_ZERO = 2.0
+_NEAR_ZERO, _VERY_NEAR_ZERO = 1.0, 0.25
 """Zero is near a column when it lies within so many of the widths of the column's range."""
 
 
@@ -44,12 +44,16 @@ class Column:
         """Whether the rows have smaller and larger values, or this one itself."""
         return self.low <= value <= self.high
 
-    @property
-    def may_be_zero(self) -> bool:
-        """Whether zero is a value that production will send: inside the range, or near it."""
+    def may_be_zero(self, *, with_another: bool = False) -> bool:
+        """Whether zero is a value that production will send: inside the range, or near it.
+
+        Args:
+          with_another: whether another column is to be zero in the same row, which is less likely.
+        """
         if self.made or self.has_been(0.0):
             return True
-        return min(abs(self.low), abs(self.high)) < _NEAR_ZERO * (self.high - self.low)
+        near = _VERY_NEAR_ZERO if with_another else _NEAR_ZERO
+        return min(abs(self.low), abs(self.high)) < near * (self.high - self.low)
 
 
 def numeric_columns(taken: Sequence[Taken], rows: Sequence[Row], *, made: bool) -> list[Column]:
@@ -75,7 +79,7 @@ def suspicious_values(column: Column, constants: Constants) -> list[float]:
     kept: dict[tuple[float, bool], float] = {}
     for value in values:
         if float(limits.min) <= value <= float(limits.max) and (not whole or value == int(value)):
-            kept.setdefault((value, bool(np.signbit(value))), value)
+            kept.setdefault((value, not whole and bool(np.signbit(value))), value)
     return list(kept.values())[: _FEW if column.taken.size > _LARGE else None]
 
 

@@ -16,7 +16,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.sandbox.session import Answer
 
 UNKNOWN = tuple(f"lockgate{letters}".encode() for letters in ("xqa", "zub", "vyk", "jow", "qip", "wuz", "kex", "hyf"))
-"""Words that no vocabulary has. One word each, of plain letters, so that a text of them is a text of one unknown word."""
+"""Words that no vocabulary has: one each, of plain letters, so that a text of it is a text of one unknown word."""
 _FEW_BUCKETS = 4
 _BASE_ROWS = 2
 _ROW_WORDS = 48
@@ -24,6 +24,7 @@ _OF_OTHERS = 6
 _OF_VOCABULARY = 24
 MARK = b"\xef\xbb\xbf"
 _SECONDS = 0.006
+_NO_TIME = "no time: see smoke_test.search.seconds"
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,13 @@ class WordProber:
             words = own
             answers = self._ask(words)
         if answers is None:
-            return "no time: see smoke_test.search.seconds"
+            return _NO_TIME
         if answers.error is not None:
             return f"it refuses a word of its own rows: {answers.error.code}"
         unknown = [self._ask([each] * len(words)) for each in UNKNOWN[:2]]
-        if any(each is None or each.error is not None for each in unknown):
+        if any(each is None for each in unknown):
+            return _NO_TIME
+        if any(each is not None and each.error is not None for each in unknown):
             return "it refuses words that it does not know: see the check `harm`"
         if not self._same(unknown[0], unknown[1], len(words)).all():
             self._unknown = UNKNOWN

@@ -41,7 +41,7 @@ def check_defaults(bench: Bench) -> Iterator[CheckResult]:
     with bench.search_time.slot(_CHECK) as slot:
         for left, signature in zip(range(len(signatures), 0, -1), signatures, strict=True):
             defaults = _defaults(bench, signature)
-            seconds = 2 * _ROWS * bench.answers[signature.name].seconds / max(1, len(bench.rows))
+            seconds = 2 * _ROWS * bench.seconds_per_row[signature.name]
             most = int(slot.part(left).left() / max(seconds, 1e-3))
             chosen = {name: defaults[name] for name in evenly(sorted(defaults), min(most, _MOST_COLUMNS))}
             if not defaults:
@@ -82,8 +82,8 @@ def _compared(bench: Bench, signature: Signature, defaults: Mapping[str, Array])
     batch = Batch(signature, rows)
     requests = []
     for column, values in defaults.items():
-        sent = strings([_bytes(each) for each in values]) if values.dtype.kind in "OSU" else values
-        requests += [batch.without(column), batch.request({column: [sent] * len(rows)})]
+        default = strings([_bytes(each) for each in values]) if values.dtype.kind in "OSU" else values
+        requests += [batch.without(column), batch.request({column: [default] * len(rows)})]
     answers = bench.session.ask(requests, phase=_CHECK)
     faults = {}
     for column, left_out, sent in zip(defaults, answers[::2], answers[1::2], strict=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,8 @@ class _Numbers:
         if self._wraps(own) and (self._is_promised or hashed or self.column.largest >= _FLOAT32):
             first = self.column.numbers[0]
             return f"{self.column.taken.column} = {first} and {first + 2**32} get the same answer: int32 on the way"
-        for limit, rounding, name in ((_FLOAT32, np.float32, "float32"), (_FLOAT64, np.float64, "float64")):
+        # The wider one first: what it makes one number is one number for the other too.
+        for limit, rounding, name in ((_FLOAT64, np.float64, "float64"), (_FLOAT32, np.float32, "float32")):
             large = [each for each in self.column.numbers if abs(each) > limit]
             if not large and limit == _FLOAT32 and (grows or (hashed and self._is_promised)):
                 large = [limit + 2 * (37 * i + 11) for i in range(_NUMBERS)]
@@ -156,7 +158,7 @@ class _Numbers:
         answers = self._ask(far)
         if any(each is None or each.error is not None for each in answers):
             return False
-        jumps = [self._distance(one, other) >= _JUMP * effect for one, other in zip(answers, answers[1:], strict=False)]
+        jumps = [self._distance(one, other) >= _JUMP * effect for one, other in pairwise(answers)]
         return sum(jumps) >= len(jumps) / 2
 
     def _rounded(self, numbers: Sequence[int], rounding: Rounding, effect: float) -> tuple[int, int] | None:

@@ -156,12 +156,11 @@ def _searched(sizes: _Sizes, configured: list[int], unsteady: str, hint: str) ->
         return CheckResult.skips(_CHECK, f"no time to search{why}", signature=name, case=_SEARCH)
     expected = f"the same answers in a batch of any size, {len(others)} tried up to {max(others):,}"
     wrong = [size for size in sizes.wrong if size in others]
-    if not wrong:
+    first = sizes.faults[wrong[0]] if wrong else None
+    if first is None:
         tolerance = sizes.asked.bench.tolerance(_CHECK)
         received = f"the same in all of them{why}"
         return CheckResult.passes(_CHECK, expected, received, signature=name, case=_SEARCH, tolerance=tolerance)
-    first = sizes.faults[wrong[0]]
-    assert first is not None
     also = f"; wrong at {listed(wrong, _SHOWN, lambda size: f'{size:,}')}"
     fault = Fault(first.expected, f"{first.received}{also}", first.row)
     return sizes.asked.result(_CHECK, expected, fault, hint, _case(wrong[0]))

@@ -107,7 +107,7 @@ def _of_column(bench: Bench, column: Column) -> list[_Probe]:
     found = []
     for value in suspicious_values(column, bench.constants):
         zero = value == 0
-        known = column.has_been(value) or (zero and column.may_be_zero)
+        known = column.has_been(value) or (zero and column.may_be_zero())
         what = f"{column.name} = {_shown(value)}"
         found.append(_Probe((column.name,), what, with_value(row, column, value), value, known, zero and not known))
     if column.taken.size > 1:
@@ -124,7 +124,7 @@ def _of_pairs(bench: Bench, columns: Sequence[Column]) -> list[_Probe]:
     for one, other in combinations(single, 2):
         pair = (one.name, other.name)
         both = with_value(with_value(row, one, 0.0), other, 0.0)
-        near = one.may_be_zero and other.may_be_zero
+        near = one.may_be_zero(with_another=True) and other.may_be_zero(with_another=True)
         found.append(_Probe(pair, f"{one.name} = {other.name} = 0", both, 0.0, near, unlikely=not near))
         low, high = max(one.low, other.low), min(one.high, other.high)
         if low <= high:

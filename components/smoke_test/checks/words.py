@@ -32,7 +32,9 @@ _ALMOST_NONE = 0.1
 _VARIED_WORDS = 12
 _SHOWN = 4
 _MEANS_UNKNOWN = re.compile(
-    r"\W*(unk\w*|oov\w*|others?|none|null|nan|na|n/a|missing|misc\w*|default|\?|-|pad|mask|start|end)?\W*", re.I
+    r"\W*_*(unk\w*|oov\w*|others?|rest|rare|unseen|none|null|nan|na|n/a|missing|misc\w*|default|undefined|empty|blank|"
+    r"not.?found|no.?match|unbekannt|sonst\w*|pad|mask|start|end)?_*\W*",
+    re.I,
 )
 _EXPECTED = "words of the rows get other answers than words that nobody knows"
 _OTHER_VERSION = (
@@ -197,7 +199,9 @@ class _ColumnOfWords:
             and sum(repeated.values()) >= rows / 2
         )
         frequent = [word for word, count in dead.items() if count >= max(_FREQUENT_ROWS, _FREQUENT * rows)]
-        tells_apart = len(own) >= _FEWEST_WORDS and len({words.answers[word] for word in alive}) > 1
+        # A word that a rule does not name is its other case; a table's words are all that there are.
+        by_rule = not others and vocabulary is not None and not vocabulary.of_table
+        tells_apart = len(own) >= _FEWEST_WORDS and len({words.answers[word] for word in alive}) > 1 and not by_rule
         several = len(repeated) > 1 and sum(repeated.values()) >= _SEVERAL * rows and bool(others)
         if not (none_known or (tells_apart and (frequent or several))):
             return None

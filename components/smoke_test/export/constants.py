@@ -54,10 +54,12 @@ class Vocabulary:
     Attributes:
       where: the asset's file, or the node, for the report.
       words: in their order; of very many, the first.
+      of_table: whether it fills a table; else something is compared with them.
     """
 
     where: str
     words: tuple[bytes, ...]
+    of_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,17 @@ def _assets(export: Export) -> Iterator[Vocabulary]:
     """Text files of the export, one word a line, as tables read them."""
     root = (export.folder / "assets").resolve()
     for name in sorted({each.filename for each in export.meta_graph.asset_file_def}):
-        file = (root / name).resolve()
-        if file.is_relative_to(root) and file.is_file():
+        try:
+            file = (root / name).resolve()
+            if not file.is_relative_to(root) or not file.is_file():
+                continue
             with file.open("rb") as opened:
                 content = opened.read(_MOST_BYTES)
-            # As TensorFlow reads lines: it leaves out carriage returns wherever they are.
-            lines = content.replace(b"\r", b"").split(b"\n")[:_MOST_WORDS]
-            yield Vocabulary(f"the asset {name}", tuple(lines[:-1] if lines and not lines[-1] else lines))
+        except (OSError, ValueError):
+            continue  # for the check `assets`
+        # As TensorFlow reads lines: it leaves out carriage returns wherever they are.
+        lines = content.replace(b"\r", b"").split(b"\n")[:_MOST_WORDS]
+        yield Vocabulary(f"the asset {name}", tuple(lines[:-1] if not lines[-1] else lines), of_table=True)
 
 
 def _of_tables(graph: Graph) -> Iterator[Vocabulary]:
@@ -218,7 +224,7 @@ def _of_tables(graph: Graph) -> Iterator[Vocabulary]:
         for node in body.nodes.values():
             if node.op in _IMPORTS and len(node.input) > 1:
                 for origin in sorted(graph.origins(body.name, node.input[1]), key=str):
-                    yield from _texts(graph.node(origin), f"the table of {node.name}")
+                    yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True)
 
 
 def _of_texts(graph: Graph, reached: Reached) -> Iterator[Vocabulary]:
@@ -241,10 +247,10 @@ def _names_columns(body: Body, name: str) -> bool:
     return any(node.op.startswith("Parse") for node, _ in body.consumers.get(name, ()))
 
 
-def _texts(node: Any | None, where: str) -> Iterator[Vocabulary]:
+def _texts(node: Any | None, where: str, *, of_table: bool = False) -> Iterator[Vocabulary]:
     words = _strings(node) if node is not None and node.op == "Const" else []
     if len(words) > 1:
-        yield Vocabulary(where, tuple(words))
+        yield Vocabulary(where, tuple(words), of_table)
 
 
 def _strings(node: Any) -> list[bytes]:

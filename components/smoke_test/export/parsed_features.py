@@ -55,15 +55,19 @@ def parsed_features(graph: Graph, tensor: str) -> dict[str, Feature] | None:
 def parsed_defaults(graph: Graph, tensor: str) -> dict[str, NDArray[Any]]:
     """What takes the place of a column that a serialized tf.Example lacks, flat, by column, as far as the graph says.
 
+    A column that is also parsed as a list of any length is left out: there a model sees whether it has a value.
+
     Args:
       graph: the graph with its functions.
       tensor: the name of a string tensor of the graph itself.
     """
     found: dict[str, NDArray[Any]] = {}
+    lists: set[str] = set()
     for place, node in graph.consumers(tensor, _PASSES_ON):
         if node.op not in _PARSERS:
             continue
-        _, dense, _, defaults = _keys(graph, place, node)
+        sparse, dense, ragged, defaults = _keys(graph, place, node)
+        lists.update(sparse, ragged)
         shapes = attribute(node, "dense_shapes").list.shape
         for name, shape, default in zip(dense, shapes, defaults, strict=False):
             value = _constant(graph, place.function, default)
@@ -73,7 +77,7 @@ def parsed_defaults(graph: Graph, tensor: str) -> dict[str, NDArray[Any]]:
             # Claims of another size would be made true with as much memory.
             if [int(dim.size) for dim in value.tensor_shape.dim] == sizes:
                 found.setdefault(name, tensor_util.MakeNdarray(value).reshape(-1))
-    return found
+    return {name: default for name, default in found.items() if name not in lists}
 
 
 def _decodes_examples(node: Any) -> bool:

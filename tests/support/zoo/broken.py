@@ -7,10 +7,14 @@ from support.zoo import (
     broken_files,
     broken_process,
     broken_requests,
+    broken_sizes,
+    broken_values,
+    broken_words,
 )
 from support.zoo.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Kind"]
 
 MODULES = (broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process)
+MODULES += (broken_sizes, broken_values, broken_words)
 """Importing them registers their kinds."""

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.zoo import trained
+from support.zoo import plain_values, trained
 from support.zoo.plain import PLAIN
 from support.zoo.tiny import Exported, TinyModel, export
 from support.zoo.trained import World
 
+MODULES = (plain_values,)
+"""Importing them registers their models."""
 Worlds = Callable[[str], World]
 
 
