@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 import numpy as np
 
@@ -49,18 +50,20 @@ class Words:
 
 
 def own_words(rows: Sequence[Row], column: str) -> Counter[bytes]:
-    """The column's words with the number of rows that have them, of columns with one word a row."""
-    values = [row[column] for row in rows if column in row]
-    if any(array.dtype != object or len(array) != 1 for array in values):
-        return Counter()
-    return Counter(array[0] for array in values)
+    """The column's words with the number of rows that have them."""
+    values = [row[column] for row in rows if column in row and row[column].dtype == object]
+    return Counter(word for array in values for word in dict.fromkeys(array.tolist()))
 
 
 def variants(word: bytes) -> Iterator[bytes]:
     """The word as a vocabulary may have it that was written in another way."""
     text = word.decode("utf-8", "replace")
     changed = (text.strip(), text.lower(), text.upper(), text.title(), text.capitalize())
-    for each in dict.fromkeys(each.encode() for each in changed):
+    composed = (normalize(form, text) for form in ("NFC", "NFD"))
+    encoded = [each.encode() for each in (*changed, *composed)]
+    if not text.isascii():
+        encoded += [text.encode("latin-1", "replace"), word.decode("latin-1").encode()]
+    for each in dict.fromkeys(encoded):
         if each != word:
             yield each
     yield from (MARK + word, word + b" ", b" " + word, b'"' + word + b'"')

@@ -233,8 +233,12 @@ def _spelling(known: bytes, word: bytes) -> str:
         kind = "the words of the vocabulary have blanks that the rows do not have, or the other way round"
     elif known.lower() == word.lower():
         kind = "the vocabulary is written in another case than the rows: prepare both in the same way"
-    else:
+    elif known.strip(b'"') == word:
         kind = "the words of the vocabulary are in quotation marks"
+    else:
+        kind = (
+            "the vocabulary has another encoding than the rows, or composes accents in another way: write it as UTF-8"
+        )
     return f"{kind}; export the vocabulary that training used"
 
 

@@ -70,11 +70,13 @@ class Constants:
       integers: where each stands, by value.
       floats: where each stands, by value; finite ones.
       vocabularies: assets of text, keys of tables, lists of texts.
+      narrowed: the types to which an int64 is cast.
     """
 
     integers: Mapping[int, str] = field(default_factory=dict)
     floats: Mapping[float, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
+    narrowed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def read_constants(export: Export) -> Constants:
         else:
             floats.setdefault(each.value, each.where)
     words = _different([*_assets(export), *_of_tables(graph), *_of_texts(graph, reached)])
-    return Constants(_first(integers), _first(floats), words)
+    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)))
 
 
 def _first(numbers: Mapping[Any, str]) -> dict[Any, str]:
@@ -137,6 +139,13 @@ def _in_graph(graph: Graph, reached: Reached) -> Iterator[_Found]:
             elif node.op in ("VarHandleOp", "EnsureShape", "TemporaryVariable", "VariableV2"):
                 for dim in attribute(node, "shape").shape.dim:
                     yield from _numbers(np.array(max(dim.size, 0), np.int64), 2, where)
+
+
+def _narrowed(graph: Graph, reached: Reached) -> Iterator[str]:
+    for _, nodes in _bodies(graph, reached):
+        for node in nodes:
+            if node.op == "Cast" and attribute(node, "SrcT").type == dtypes.int64.as_datatype_enum:
+                yield dtypes.as_dtype(attribute(node, "DstT").type).name
 
 
 def _place(body: Body, node: Any) -> str:

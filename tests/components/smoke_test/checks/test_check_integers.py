@@ -10,6 +10,7 @@ from support.stand_in import bench, failures, signature
 
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.checks.integers import check_integers
+from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
 
@@ -21,10 +22,11 @@ YEARS = np.array([2007, 2008, 2009, 2012] * 5)
 PROMISED: dict[str, Any] = {"promised": {"serving_default": ({}, {})}}
 
 
-def run(function: Callable[[Any], Any], numbers: Any, **contract: Any) -> list[CheckResult]:
+def run(function: Callable[[Any], Any], numbers: Any, narrowed: str = "", **contract: Any) -> list[CheckResult]:
     rows = Rows([{"x": np.array([each])} for each in numbers], range(len(numbers)))
     one = signature("serving_default", {"x": TensorSpec("int64", (None,))})
     on = bench(lambda _, sent, __: {"value": np.asarray(function(sent["x"]))}, signatures=(one,), rows=rows, **contract)
+    object.__setattr__(on, "constants", Constants(narrowed=frozenset([narrowed])))
     return list(check_integers(on))
 
 
@@ -68,6 +70,19 @@ def test_int32_matters_for_small_numbers_where_they_are_hashed_or_an_answer_was_
     assert failures(run(scaled, SMALL)) == []
     assert failures(run(scaled, SMALL, **PROMISED))
     assert failures(run(lambda x: hashed(x.astype(np.int32)), SMALL))
+
+
+@pytest.mark.parametrize("kind", ["int16", "uint16", "int8"])
+def test_a_smaller_integer_on_the_way_where_the_graph_casts_to_it(kind: str) -> None:
+    numbers = RANDOM.integers(0, 10**6, 20)
+
+    def narrow(x: Any) -> Any:
+        return np.tanh(x.astype(kind).astype(np.float64) / np.iinfo(kind).max)
+
+    (found,) = failures(run(narrow, numbers, kind))
+    assert f"int{np.iinfo(kind).bits} on the way" in found.received
+    # A remainder may be meant.
+    assert failures(run(narrow, numbers)) == []
 
 
 @pytest.mark.parametrize(("kind", "numbers"), [(np.float32, LARGE), (np.float64, HUGE)])

@@ -134,6 +134,16 @@ def test_a_vocabulary_in_another_spelling(version: list[str], shown: str, hint: 
     assert hint in found.hint
 
 
+def test_a_vocabulary_in_another_encoding() -> None:
+    column = ["Köln", "Bonn", "Gießen"] * 13
+
+    def latin(words: Any) -> Any:
+        weights = {word.encode("latin-1"): 0.1 * (i + 1) for i, word in enumerate(("Köln", "Bonn", "Gießen"))}
+        return np.array([weights.get(word, 0.0) for word in words.tolist()])
+
+    assert "another encoding" in the_fault(latin, column=column, other=COLOUR[:39], vocabularies=()).hint
+
+
 @pytest.mark.parametrize(("weight", "word"), [(0.1, "'Aachen', the first"), (0.5, "'Essen', the last")])
 def test_unknown_words_that_are_taken_for_one_of_the_vocabulary(weight: float, word: str) -> None:
     found = the_fault(known(CITIES, unknown=weight), made=True)

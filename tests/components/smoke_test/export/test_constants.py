@@ -64,6 +64,10 @@ def test_weights_and_what_no_signature_reaches_are_left_out(found: Constants) ->
     assert not any(abs(each - 0.123) < 1e-6 for each in found.floats)
 
 
+def test_casts_of_an_int64(found: Constants) -> None:
+    assert found.narrowed == {"float32"}
+
+
 def test_what_something_is_compared_with_comes_first(found: Constants) -> None:
     order = list(found.integers)
     assert order.index(777) < order.index(1)
