@@ -9,7 +9,7 @@ from components.smoke_test.export.constants import Constants
 LARGEST = 4097
 """No search goes beyond it: a server's batches have a few hundred rows."""
 _FIRST = (33, 100, 1025)
-"""A remainder of 32, a round number that is no multiple of 32, and one more than what buffers often hold."""
+"""A remainder of 32, a round number that 32 does not divide, and one more than what buffers often hold."""
 _USUAL = (3, 31, 32, 64, 65, 127, 128, 129, 255, 257, 511, 512, 513, 1000, 1023, 1024, 1500, 2049, 16, 17, 8, 9, 4097)
 _CONSTANTS = 48
 _LARGE_CONSTANTS = 12

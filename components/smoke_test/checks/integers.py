@@ -128,11 +128,11 @@ class _Numbers:
             return ""
         hashed = self._is_hashed(effect)
         grows = hashed and self.column.largest >= _GROWS
-        for bits in self._bits(hashed):
+        for kind, bits in self._narrower(hashed):
             if self._wraps(own, bits):
                 first = self.column.numbers[0]
                 same = f"{self.column.taken.column} = {first} and {first + 2**bits} get the same answer"
-                return f"{same}: int{bits} on the way"
+                return f"{same}: {kind} on the way"
         # The wider one first: what it makes one number is one number for the other too.
         for limit, rounding, name in ((_FLOAT64, np.float64, "float64"), (_FLOAT32, np.float32, "float32")):
             large = [each for each in self.column.numbers if abs(each) > limit]
@@ -147,17 +147,17 @@ class _Numbers:
     def _is_promised(self) -> bool:
         return self.prober.signature.name in self.bench.contract.promised
 
-    def _bits(self, hashed: bool) -> Iterator[int]:
-        """The sizes of integers through which a number may go that it does not fit into.
+    def _narrower(self, hashed: bool) -> Iterator[tuple[str, int]]:
+        """Integers through which a number may go that it does not fit into, and their bits.
 
         A remainder of 2^16 or 2^8 may be meant, so the graph must also say that it casts.
         """
         if self._is_promised or hashed or self.column.largest >= _FLOAT32:
-            yield 32
+            yield "int32", 32
         for bits in (16, 8):
-            casts = {f"int{bits}", f"uint{bits}"} & self.bench.constants.narrowed
+            casts = sorted({f"int{bits}", f"uint{bits}"} & self.bench.constants.narrowed)
             if casts and self.column.largest >= 2**bits:
-                yield bits
+                yield casts[0], bits
 
     def _wraps(self, own: Sequence[RowAnswer | None], bits: int) -> bool:
         """Whether adding 2^bits changes nothing, and adding half of it does, as it does not for a smaller remainder."""
