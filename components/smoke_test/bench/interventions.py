@@ -92,6 +92,8 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
     # The tf.Example of a row holds whatever we put there; only arguments are a closed list.
     columns = frozenset(each.column for each in taken) if signature.kind == "features" else None
     numbers = bench.numbers(before)
+    if numbers is not None and (numbers.ndim == 0 or len(numbers) != _BLOCKS * len(batch.rows)):
+        return "the predictions do not have a row for each row: see the check `outputs`"
     deviation = float(np.std(numbers[: len(batch.rows)], axis=0).mean()) if numbers is not None else None
     size = max(before.seconds, 1e-3)
     tried = evenly(taken, max(int(_SECONDS / size), _FEWEST_ROWS))
