@@ -6,13 +6,13 @@ run, and then an operation for a GPU does move to the CPU; a job or task that is
 into the server and turned off.
 """
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 from tensorflow.python.framework.device_spec import DeviceSpecV2
 
 from components.smoke_test.config import SmokeTestConfig
-from components.smoke_test.export.graph import MAIN, Place, attribute
+from components.smoke_test.export.graph import MAIN, Place, attribute, called
 from components.smoke_test.export.saved_model import Export
 
 XLA_MARK = "_XlaMustCompile"
@@ -39,21 +39,27 @@ class Mark(NamedTuple):
 def marks(export: Export, config: SmokeTestConfig) -> Iterator[Mark]:
     """What the served graph asks for and a server lacks."""
     ran = {place: node for each in export.served.values() for place, node in each}
-    compiled = {
-        function.signature.name
-        for function in export.meta_graph.graph_def.library.function
-        if attribute(function, XLA_MARK).b and XLA_MARK not in config.ops.allow
-    }
-    for place, node in ran.items():
-        if XLA_MARK not in config.ops.allow and attribute(node, XLA_MARK).b:
-            yield Mark("xla", node.op, place, "must be compiled by XLA")
-        elif place.function in compiled:
-            compiled.remove(place.function)
-            yield Mark("xla", node.op, place, "is in a function that must be compiled by XLA")
+    if XLA_MARK not in config.ops.allow:
+        yield from _compiled(export, ran)
     here = {Place(MAIN, name): node for name, node in export.graph.bodies[MAIN].nodes.items()}
     for place, node in (here | ran).items():
         if node.device and _is_missing(node.device, config.ops.devices, soft=place.function != MAIN):
             yield Mark("device", node.op, place, f"is pinned to {node.device}")
+
+
+def _compiled(export: Export, ran: Mapping[Place, Any]) -> Iterator[Mark]:
+    """The calls of functions that must be compiled; a function that has the mark and whose call has none, by itself."""
+    calls = [(place, node) for place, node in ran.items() if attribute(node, XLA_MARK).b]
+    for place, node in calls:
+        names = ", ".join(called(node, export.graph.bodies))
+        yield Mark("xla", node.op, place, f"of {names} must be compiled by XLA ({XLA_MARK}, from jit_compile=True)")
+    known = {name for _, node in calls for name in called(node, export.graph.bodies)}
+    functions = {place.function for place in ran}
+    for function in export.meta_graph.graph_def.library.function:
+        name = function.signature.name
+        if attribute(function, XLA_MARK).b and name in functions - known:
+            place = next(place for place in ran if place.function == name)
+            yield Mark("xla", name, place, f"must be compiled by XLA ({XLA_MARK}, from jit_compile=True)")
 
 
 def _is_missing(device: str, kinds: tuple[str, ...], *, soft: bool) -> bool:

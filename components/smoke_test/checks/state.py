@@ -13,7 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.smoke_test.checks.state_ops import CAUSES, Cause, cause_of, goes_with_the_request, what_it_touches
+from components.smoke_test.checks.seeds import draws_from, is_idle
+from components.smoke_test.checks.state_ops import (
+    CAUSES,
+    RANDOM,
+    Cause,
+    cause_of,
+    goes_with_the_request,
+    what_it_touches,
+)
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.executed import INITIALISATION
 from components.smoke_test.export.graph import Place, attribute
@@ -21,7 +29,7 @@ from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
 from preprocessing.text import decoded
 
-_EXPECTED = "answering reads, looks up, checks and computes, and leaves nothing behind"
+_EXPECTED = "answers that are read, looked up, checked and computed, and leave nothing behind"
 _INITIALISING = "an initialisation that makes the same model on every server"
 _NAMED = 5
 
@@ -47,8 +55,11 @@ def check_state(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult
             if cause is None or (cause.kept and name == INITIALISATION):
                 continue
             touched = what_it_touches(export.graph, place.function, node)
-            if not (cause.kept and goes_with_the_request(touched)):
-                by_cause.setdefault(cause.name, []).append(_Found(place, node.op, _names(touched)))
+            if cause.kept and (goes_with_the_request(touched) or is_idle(ran, touched)):
+                continue
+            if cause.kept and draws_from(ran, touched):
+                cause = RANDOM
+            by_cause.setdefault(cause.name, []).append(_Found(place, node.op, _names(touched)))
         for cause in CAUSES:
             if cause.name in by_cause:
                 failed = True
@@ -58,8 +69,7 @@ def check_state(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult
 
 
 def _names(touched: list[Any]) -> tuple[str, ...]:
-    names = (attribute(each, "shared_name").s for each in touched if each is not None)
-    return tuple(repr(decoded(name)) for name in names if name)
+    return tuple(repr(decoded(attribute(each, "shared_name").s) or each.name) for each in touched if each is not None)
 
 
 def _failure(signature: str, cause: Cause, found: list[_Found]) -> CheckResult:

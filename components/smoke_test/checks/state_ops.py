@@ -40,7 +40,8 @@ _UNMARKED = re.compile(r"ShuffleDataset|ShuffleAndRepeatDataset|SamplingDataset|
 """Operations that are not marked as stateful, and whose answer hangs on more than their inputs all the same."""
 _OF_ONE_REQUEST = re.compile(r"Anonymous\w+|TemporaryVariable|TensorArray(V\d)?|Stack(V2)?")
 """What makes something that goes with the request."""
-_PASSES_ON = frozenset({"Identity", "Switch", "Enter", "Merge", "RefIdentity", "RefSwitch", "RefEnter", "RefMerge"})
+HANDLE = frozenset({"Identity", "Switch", "Enter", "Merge", "RefIdentity", "RefSwitch", "RefEnter", "RefMerge"})
+"""Operations that pass a resource or a reference on."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ CAUSES = (
     ),
 )
 """In this order: the first that fits."""
+RANDOM = next(cause for cause in CAUSES if cause.name == "random numbers")
 
 
 def cause_of(op: str) -> Cause | None:
@@ -153,7 +155,7 @@ def handles(node: Any) -> Iterator[str]:
 
 def what_it_touches(graph: Graph, function: str, node: Any) -> list[Any]:
     """The nodes that made the variables, tables and the like that a node gets at; None for one that can't be found."""
-    places = {origin for tensor in handles(node) for origin in graph.origins(function, tensor, _PASSES_ON)}
+    places = {origin for tensor in handles(node) for origin in graph.origins(function, tensor, HANDLE)}
     return [graph.node(place) for place in sorted(places, key=str)]
 
 

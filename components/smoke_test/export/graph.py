@@ -1,7 +1,7 @@
 """A SavedModel's graph as data: its functions, who calls whom, and where a tensor comes from. Nothing is executed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -172,8 +172,8 @@ class Graph:
                 functions.extend(called(node, self.bodies))
         return found
 
-    def consumers(self, tensor: str, through: frozenset[str], function: str = MAIN) -> Iterator[tuple[Place, Any]]:
-        """The nodes that a tensor feeds, inside the functions that it is passed to as well.
+    def consumers(self, tensor: str, through: Container[str], function: str = MAIN) -> Iterator[tuple[Place, Any]]:
+        """The nodes that a tensor feeds, inside the functions that it is passed to as well; not those that only wait.
 
         Args:
           tensor: its name.
@@ -188,6 +188,8 @@ class Graph:
                 continue
             seen.add(place)
             for node, position in self.bodies[place.function].consumers.get(place.name, ()):
+                if node.input[position].startswith("^"):
+                    continue
                 yield Place(place.function, node.name), node
                 if node.op in through:
                     waiting.append(Place(place.function, node.name))

@@ -5,12 +5,17 @@ from support.zoo import (
     broken_batches,
     broken_contract,
     broken_files,
+    broken_graph,
     broken_process,
     broken_requests,
+    broken_state,
 )
 from support.zoo.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Kind"]
 
-MODULES = (broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process)
+MODULES = (
+    *(broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process),
+    *(broken_state, broken_graph),
+)
 """Importing them registers their kinds."""
