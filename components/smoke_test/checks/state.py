@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from components.smoke_test.checks.ops import allowed_ops
 from components.smoke_test.checks.seeds import draws_from, is_idle
 from components.smoke_test.checks.state_ops import (
     CAUSES,
@@ -51,7 +52,9 @@ def check_state(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult
         by_cause: dict[str, list[_Found]] = {}
         for place, node in ran:
             count += 1
-            cause = None if node.op in config.ops.allow else cause_of(node.op)
+            # What may not be there at all is the check `ops`'s affair.
+            judged = node.op in allowed_ops() and node.op not in config.ops.allow
+            cause = cause_of(node.op) if judged else None
             if cause is None or (cause.kept and name == INITIALISATION):
                 continue
             touched = what_it_touches(export.graph, place.function, node)

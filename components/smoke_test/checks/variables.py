@@ -27,6 +27,8 @@ _HINT = (
     "training diverged, or a merge, a cast to half precision or a manual change of weights spoiled them: look at these "
     "values where the model was trained, and train or export again"
 )
+_UNREADABLE = (errors.OpError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What TensorFlow's reader raises over a damaged checkpoint."""
 _CHUNK = 2**22
 _MOST_BYTES = 4 * 2**30
 """So much is read; one variable after the other is in memory."""
@@ -38,7 +40,7 @@ def check_variables(export: Export) -> CheckResult:
     known = variables(export)
     try:
         faults, notes, read = _restored(export, known)
-    except errors.OpError as error:
+    except _UNREADABLE as error:
         return CheckResult.skips("variables", f"the checkpoint can't be read, see `loads`: {type(error).__name__}")
     for place, array in constants(export):
         read += 1

@@ -180,7 +180,7 @@ def single_value_output(folder: Path) -> None:
     module.save(folder, Versioned())
 
 
-@broken_elsewhere("the mean of the batch is the answer", make="TF1", check="signatures", says="output 'y'", **FEW)
+@broken_elsewhere("the mean of the batch is the answer", make="TF1", check="signatures", says="output 'y'")
 def answer_of_the_batch(folder: Path) -> None:
     def graph() -> tf1.Graph:
         x = tf1.numbers()
@@ -199,7 +199,7 @@ class Loss(keras.layers.Layer):
         return (None,)
 
 
-@broken_elsewhere("a loss beside the scores", make="Keras", check="outputs", says="loss: float32 []", **FEW)
+@broken_elsewhere("a loss beside the scores", make="Keras", check="outputs", says="loss: float32 []")
 def loss_beside_the_scores(folder: Path) -> None:
     inputs = keras.Input((4,), name="x")
     scores = keras.layers.Dense(2)(inputs)
