@@ -2,11 +2,12 @@
 
 A row of an embedding that is NaN fails for the one customer in thousands who has that word, and no request of a test
 may find it; read as data, it is found at once. Only what a signature reads counts: training leaves moments and
-counters in a checkpoint that no server looks at. NaN is always a fault there. Infinity is not: masks of attention,
-scores of what is impossible, the first and last bound of a bucket are infinite on purpose; they are compared, added or
-chosen from. Infinity in what is multiplied or added up, a kernel or an embedding that is averaged, makes NaN of the
-first 0 that it meets. So that is refused, and other infinity is told. Constants of more than one number that are
-multiplied count as variables do: a frozen graph has no others.
+counters in a checkpoint that no server looks at. NaN is a fault there, unless the graph itself looks for it. Infinity
+is not always: masks of attention, scores of what is impossible, the first and last bound of a bucket are infinite on
+purpose; they are compared, added or chosen from. Infinity in what is multiplied or added up, a kernel or an embedding
+that is averaged, makes NaN of the first 0 that it meets, and an embedding that is the answer is read by clients. So
+that is refused, and other infinity is told. Constants of more than one number that reach the answer so count as
+variables do: a frozen graph has no others.
 """
 
 from collections.abc import Iterator
@@ -78,13 +79,20 @@ def _restored(export: Export, known: list[Variable]) -> tuple[list[str], list[st
         read += 1
         for kind, count, first in _bad(array):
             told = f"{name}: {_told(kind, count, array.size, first)}"
-            if not any(each.read for each in by_key[key]):
-                notes.append(f"{told}, which no signature reads")
-            elif kind == "NaN" or any(each.multiplied for each in by_key[key]):
-                faults.append(told)
+            if note := _excuse(kind, by_key[key]):
+                notes.append(f"{told}, {note}")
             else:
-                notes.append(f"{told}, which nothing multiplies")
+                faults.append(told)
     return faults, notes, read
+
+
+def _excuse(kind: str, parts: list[Variable]) -> str:
+    """Why NaN or infinity is not a fault in a variable, or its parts; empty when it is."""
+    if not any(each.read for each in parts):
+        return "which no signature reads"
+    if kind == "NaN":
+        return "for which the graph itself looks" if all(each.tested for each in parts if each.read) else ""
+    return "" if any(each.reaches for each in parts) else "which nothing multiplies"
 
 
 def _bad(array: NDArray[Any]) -> Iterator[tuple[str, int, tuple[int, ...]]]:

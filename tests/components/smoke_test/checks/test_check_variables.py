@@ -92,8 +92,9 @@ def test_what_is_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ([-INF, 0.5, INF], lambda model, x: tf.searchsorted(model.more, x[:, 0])),
         ([-INF, INF], lambda model, x: tf.clip_by_value(model.scores(x), model.more[0], model.more[1])),
         ([-INF, -INF], lambda model, x: tf.maximum(model.scores(x), model.more)),
+        ([-INF, 0.0], lambda model, x: tf.nn.softmax(tf.nn.bias_add(model.scores(x), model.more))),
     ],
-    ids=["mask", "bounds of buckets", "bounds", "largest so far"],
+    ids=["mask", "bounds of buckets", "bounds", "largest so far", "a class ruled out"],
 )
 def test_infinity_that_is_meant_is_told_and_passes(values: Any, body: Body, tmp_path: Path) -> None:
     save(tmp_path, values, body)
@@ -107,11 +108,11 @@ def test_infinity_that_is_meant_is_told_and_passes(values: Any, body: Body, tmp_
     "body",
     [
         lambda model, x: x[:, :2] * model.more,
-        lambda model, x: tf.nn.bias_add(model.scores(x), model.more),
+        lambda model, x: tf.gather(model.more, tf.cast(x[:, 0], tf.int32) % 2),
         lambda model, x: tf.linalg.matvec(x[:, :2], tf.stack([model.more, model.more])),
         lambda model, x: tf.map_fn(lambda row: row[:2] * model.more, x),
     ],
-    ids=["product", "bias", "matrix", "in a loop"],
+    ids=["product", "answer", "matrix", "in a loop"],
 )
 def test_infinity_that_is_multiplied_is_refused(body: Body, tmp_path: Path) -> None:
     save(tmp_path, [1.0, INF], body)
@@ -125,6 +126,16 @@ def test_what_no_signature_reads_is_told_and_passes(tmp_path: Path) -> None:
     assert result.received == (
         "2 variables read as data; more: NaN in 1 of 2 values, the first at [1], which no signature reads"
     )
+
+
+def test_nan_that_the_graph_looks_for_is_told_and_passes(tmp_path: Path) -> None:
+    def filled(model: Any, x: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.math.is_nan(model.more), x[:, :2], model.more)
+
+    save(tmp_path, [1.0, NAN], filled)
+    result = run(tmp_path)
+    assert result.status == "passed"
+    assert result.received.endswith("more: NaN in 1 of 2 values, the first at [1], for which the graph itself looks")
 
 
 def test_a_constant_for_what_is_missing_passes(tmp_path: Path) -> None:
