@@ -10,6 +10,7 @@ from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.interventions import Effects, FeatureEffect, distinct, measure
 from components.smoke_test.bench.requests import Row, request, strings
+from components.smoke_test.checks.answers import never_given
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
@@ -83,8 +84,23 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
         expected,
         f"{text(values[0])} for every row",
         signature=signature.name,
-        hint="the model ignores its input: look at the exported preprocessing, the training loss and the weights",
+        hint=_why_constant(bench, signature, effects),
     )
+
+
+def _why_constant(bench: Bench, signature: Signature, effects: Effects) -> str:
+    """What the same answer to every row comes from, by what was found out about the features."""
+    if absent := never_given(bench, signature):
+        return (
+            f"no row has a value for {listed(absent, _NAMED)}, which the signature requires: it was sent as missing; "
+            "give examples with it, or the input a default"
+        )
+    if moving := [each.column for each in effects.features if each.changed]:
+        return (
+            f"only values far from those in the rows change the answers ({listed(moving, _NAMED)}): is everything "
+            "clipped, saturated or scaled away in the exported preprocessing?"
+        )
+    return "the model ignores its input: look at the exported preprocessing, the training loss and the weights"
 
 
 def _numbers_by_row(bench: Bench, answer: Answer) -> Array:
