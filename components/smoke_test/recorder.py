@@ -12,7 +12,8 @@ _ORDER = {name: place for place, name in enumerate(get_args(CheckName))}
 _UNSTEADY: tuple[CheckName, ...] = ("repeatable", "batch_sizes", "row_order")
 """Where one of these fails on values, whatever compares two answers of that signature fails for the same cause."""
 _COMPARING: frozenset[CheckName] = frozenset({
-    "parity", "signatures_agree", "missing_words", "feature_effect", "ignored_features", "label_ignored", "recovery",
+    "parity", "signatures_agree", "missing_words", "constant", "feature_effect", "ignored_features", "label_ignored",
+    "recovery",
 })  # fmt: skip
 
 
@@ -69,7 +70,9 @@ class Recorder:
             for each in self._results
             if each.check in _UNSTEADY
             and each.status == "failed"
-            and (each.row is not None or each.check == "repeatable")
+            # What was asked, and more than an empty batch.
+            and each.tolerance is not None
+            and each.case != "0 rows"
             and (each.signature == result.signature or result.signature not in asked)
         ]
         if not causes:

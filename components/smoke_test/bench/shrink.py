@@ -96,8 +96,9 @@ def smallest(
     found = search.fewer_rows(parts)
     base = plain or found[0]
     found, mattering = search.fewer_columns(found, base)
-    others = _others(bench, base, mattering)
-    if relation.steady and search.failure.kind == "value" and mattering != search.columns:
+    alike = not mattering and all(each.place == base.place for each in found)
+    others = "" if alike else _others(bench, base, mattering)
+    if relation.steady and search.failure.kind == "value" and base.row and mattering != search.columns:
         bare = tuple(
             Part(each.place, {name: each.row[name] for name in each.row if name in mattering}) for each in found
         )

@@ -32,7 +32,7 @@ _MADE_UP = re.compile(r"outputs?|output_\d+")
 """How Keras and TensorFlow name outputs that nobody has named: that says nothing about what the output is."""
 
 _DIFFER = (
-    "the two read a column differently, or name the classes in another order{0}; signatures that are meant to differ "
+    "{0}the two read a column differently, or name the classes in another order; signatures that are meant to differ "
     "need outputs of different names, or `severity: {{signatures_agree: off}}`"
 )
 _EXCHANGED = (
@@ -148,7 +148,7 @@ class _Pair:
         values = {} if found is None else found.rows[0].values
         if values and set(values.values()) == {"missing"}:
             return self._fails(failure, _WHERE_MISSING.format(listed(list(values), _NAMED)), found=found)
-        where = f": it is in {listed(list(values), _NAMED)}" if values else ""
+        where = f"the difference comes with the values of {listed(list(values), _NAMED)}: " if values else ""
         return self._fails(failure, _DIFFER.format(where), found=found)
 
     def _agreeing(self) -> list[int]:
@@ -173,8 +173,7 @@ class _Pair:
             for pair in combinations(sorted(_columns(self.bench, self.relation.other)), 2)
             if _kind(rows, pair[0]) == _kind(rows, pair[1]) != "" and _differ(rows, *pair)
         ]
-        seconds = sum(each.answer.seconds for each in (self.one, self.other)) * len(rows) / max(1, len(self.bench.rows))
-        if not pairs or not self.slot.fits(seconds * (len(pairs) + 1)):
+        if not pairs or not self.slot.fits(self._seconds(len(rows) * (len(pairs) + 1))):
             return None
         relations = [self.relation.exchanging(*pair) for pair in pairs]
         expected, first = self.relation.requests(rows)
@@ -194,21 +193,18 @@ class _Pair:
         label = self.bench.contract.label
         places = evenly(range(len(self.bench.rows)), _GAP_ROWS)
         parts = parts_of(self.bench.rows.rows, places, label)
-        columns = self._optional()
-        tried = evenly(columns, _MOST_COLUMNS)
-        seconds = sum(each.answer.seconds for each in (self.one, self.other)) * len(places)
+        tried = evenly(self._may_miss(), _MOST_COLUMNS)
         if not tried:
             return "", []
-        if not self.slot.fits(seconds * len(tried)):
+        if not self.slot.fits(self._seconds(2 * len(places) * len(tried))):
             return "; for want of time no column was left out", []
-        asked = [(name, part) for name in tried for part in parts if name in part.row]
-        requests = [request for name, part in asked for request in self._left_out(name, part)]
-        answers = self.bench.session.ask(requests, phase=_PHASE)
+        asked = [(name, part, form) for name in tried for part in parts for form in self._without(name, part)]
+        requests = [request for _, _, form in asked for request in form]
+        answers = iter(self.bench.session.ask(requests, phase=_PHASE))
         wrong: dict[str, tuple[Part, Failure]] = {}
-        for i, (name, part) in enumerate(asked):
-            for first in (4 * i, 4 * i + 2):
-                if (failure := self.relation.judge([part.row], answers[first : first + 2])) is not None:
-                    wrong.setdefault(name, (part, failure))
+        for name, part, form in asked:
+            if (failure := self.relation.judge([part.row], [next(answers) for _ in form])) is not None:
+                wrong.setdefault(name, (part, failure))
         if not wrong:
             return f", also without a value in {counted(len(tried), 'column')}", []
         name, (part, failure) = next(iter(wrong.items()))
@@ -224,23 +220,37 @@ class _Pair:
         case, place = f"without {listed(list(wrong), _NAMED)}", replace(failure, row=part.place)
         return "", [self._fails(place, _WHERE_MISSING.format(listed(list(wrong), _NAMED)), case=case, found=found)]
 
-    def _left_out(self, name: str, part: Part) -> Iterator[Request]:
-        """Requests for a row without a column: two without the key or argument, and two with what says "missing"."""
+    def _without(self, name: str, part: Part) -> Iterator[list[Request]]:
+        """The forms of a row without a column: no key or argument for it, and what says "missing" in an argument."""
+        if name not in part.row:
+            return
         signatures = self.one.signature, self.other.signature
-        yield from (Batch(each, [part.row]).without(name) for each in signatures)
-        # Of other trainers' signatures nobody knows what says that in an argument.
-        ours = {each.name for each in signatures} <= set(self.bench.contract.promised)
-        row = {column: values for column, values in part.row.items() if column != name}
-        forms = [self.bench.request(each, [row]) for each in signatures]
-        yield from forms if ours else (Batch(each, [part.row]).without(name) for each in signatures)
+        if name in self._optional():
+            yield [Batch(each, [part.row]).without(name) for each in signatures]
+        # What says that in an argument is known of our own signatures only.
+        if self._ours():
+            yield [Batch(each, [part.row]).request({name: [None]}) for each in signatures]
 
-    def _optional(self) -> list[str]:
+    def _may_miss(self) -> list[str]:
         """The columns that both answer without, by what is known of them."""
+        features = self.bench.contract.features
+        ours = {name for name, each in features.items() if not each.required} if self._ours() else set[str]()
+        return sorted(self._optional() | ours)
+
+    def _optional(self) -> set[str]:
+        """Those that need not be in a request of either."""
         one, other = (
             {each.column for each in taken_features(signature, self.bench.contract) if each.optional}
             for signature in (self.one.signature, self.other.signature)
         )
-        return sorted(one & other)
+        return one & other
+
+    def _ours(self) -> bool:
+        return {self.one.signature.name, self.other.signature.name} <= set(self.bench.contract.promised)
+
+    def _seconds(self, rows: int) -> float:
+        """About so long both take for so many rows; the first answer took longer than all others."""
+        return rows * sum(each.answer.seconds for each in (self.one, self.other)) / max(1, len(self.bench.rows))
 
     def _takes_raw_columns(self) -> bool:
         return all(each.role == "predict" for each in (self.one.signature, self.other.signature))

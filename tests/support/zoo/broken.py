@@ -6,11 +6,20 @@ from support.zoo import (
     broken_contract,
     broken_files,
     broken_process,
+    broken_reasons,
     broken_requests,
 )
 from support.zoo.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Kind"]
 
-MODULES = (broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process)
+MODULES = (
+    broken_contract,
+    broken_answers,
+    broken_batches,
+    broken_requests,
+    broken_files,
+    broken_process,
+    broken_reasons,
+)
 """Importing them registers their kinds."""
