@@ -11,6 +11,7 @@ from components.smoke_test.bench.altered import Batch, evenly, taken_features, w
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.relations import Agree, Failure
 from components.smoke_test.bench.requests import Row, columns_of
+from components.smoke_test.bench.resemblance import resemblance
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
 from components.smoke_test.checks.answers import NO_ANSWER
@@ -31,9 +32,9 @@ _NAMED = 3
 _MADE_UP = re.compile(r"outputs?|output_\d+")
 """How Keras and TensorFlow name outputs that nobody has named: that says nothing about what the output is."""
 
+_READ_OTHERWISE = "the two read a column differently, or name the classes in another order"
 _DIFFER = (
-    "{0}the two read a column differently, or name the classes in another order; signatures that are meant to differ "
-    "need outputs of different names, or `severity: {{signatures_agree: off}}`"
+    "{0}; signatures that are meant to differ need outputs of different names, or `severity: {{signatures_agree: off}}`"
 )
 _EXCHANGED = (
     "one of the two signatures takes the columns in another order, or under each other's names: with the values of "
@@ -54,7 +55,7 @@ class Answered:
 
 
 def check_agreement(bench: Bench, transformed: Answered | None) -> Iterator[CheckResult]:
-    """Compares all signatures with the first one.
+    """Compares every signature with the first one that answers the same question.
 
     Args:
       bench: the model.
@@ -70,11 +71,14 @@ def check_agreement(bench: Bench, transformed: Answered | None) -> Iterator[Chec
         yield CheckResult.skips(_CHECK, NO_ANSWER)
         return
     compared = False
-    reference = answers.pop("serving_default" if "serving_default" in answers else min(answers))
+    # Those that answer another question than all before them: what comes later may answer theirs.
+    references = [answers.pop("serving_default" if "serving_default" in answers else min(answers))]
     with bench.search_time.slot(_CHECK) as slot:
         for _, other in sorted(answers.items()):
-            pair = _Pair.of(bench, reference, other, slot)
-            results = pair.results() if pair is not None else []
+            pairs = (_Pair.of(bench, each, other, slot) for each in references)
+            results = next((found for pair in pairs if pair is not None and (found := pair.results())), [])
+            if not results:
+                references.append(other)
             compared = compared or bool(results)
             yield from results
     if not compared:
@@ -149,7 +153,16 @@ class _Pair:
         if values and set(values.values()) == {"missing"}:
             return self._fails(failure, _WHERE_MISSING.format(listed(list(values), _NAMED)), found=found)
         where = f"the difference comes with the values of {listed(list(values), _NAMED)}: " if values else ""
-        return self._fails(failure, _DIFFER.format(where), found=found)
+        how = self._resemblance(failure) or f"{where}{_READ_OTHERWISE}"
+        return self._fails(failure, _DIFFER.format(how), found=found)
+
+    def _resemblance(self, failure: Failure) -> str:
+        """What was done to the numbers that differ, in words."""
+        name = failure.expected.partition(" ")[0]
+        one, other = (each.answer.outputs.get(name) for each in (self.one, self.other))
+        if one is None or other is None or one.dtype.kind != "f":
+            return ""
+        return resemblance(one, other, self.bench.tolerance(_CHECK))
 
     def _agreeing(self) -> list[int]:
         """The places of the rows that both answer alike, among the first ones."""

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.common_values import common_values, said_of
 from components.smoke_test.bench.compare import Difference, compare_output, largest
 from components.smoke_test.bench.requests import serialized
+from components.smoke_test.bench.resemblance import resemblance
 from components.smoke_test.checks.agreement import Answered, check_agreement
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.export.contract import Contract, Signature
@@ -206,7 +208,23 @@ def _against_golden(bench: Bench, golden: Array, answer: Answer) -> CheckResult:
     if found is None:
         off = largest(golden, numbers, task=bench.contract.task)
         return CheckResult.passes("parity", expected, f"off by up to {off:.3g}", tolerance=tolerance)
-    return _differs(bench, "parity", found, hint=_SAME_PLACE)
+    result = _differs(bench, "parity", found, hint=_SAME_PLACE)
+    return result if found.whole else _with_evidence(bench, result, golden, numbers)
+
+
+def _with_evidence(bench: Bench, result: CheckResult, golden: Array, numbers: Array) -> CheckResult:
+    """The result with what the wrong rows have in common, or what was done to their numbers, before the hint."""
+    tolerance, task = bench.tolerance("parity"), bench.contract.task
+    wrong = np.array(
+        [
+            compare_output("", golden[i : i + 1], numbers[i : i + 1], tolerance=tolerance, task=task, like=golden)
+            is not None
+            for i in range(len(golden))
+        ]
+    )
+    column, values = common_values(bench.rows.rows, wrong, bench.contract.features)
+    evidence = said_of(column, values, int(wrong.sum())) if column else resemblance(golden, numbers, tolerance)
+    return result.model_copy(update={"hint": f"{evidence}; {_SAME_PLACE}"}) if evidence else result
 
 
 def _transform_parity(
