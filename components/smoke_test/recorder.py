@@ -77,5 +77,6 @@ class Recorder:
         ]
         if not causes:
             return result
-        first = f"see the check `{min(causes, key=_UNSTEADY.index)}` first: this may follow from it. Otherwise: "
-        return result.model_copy(update={"hint": f"{first}{result.hint}"})
+        cause = min(causes, key=_UNSTEADY.index)
+        hint = f"see the check `{cause}` first: this may follow from it. Otherwise: {result.hint}"
+        return result.model_copy(update={"hint": hint, "follows": cause})

@@ -105,6 +105,8 @@ class CheckResult(Finding):
     """What to do next, for a check that failed."""
     smallest: Smallest | None = None
     """The smallest request that fails in this way, where it was searched for and found."""
+    follows: CheckName | None = None
+    """The check whose failure probably explains this one."""
     seconds: float = 0.0
     """What the check took, the model's own time included."""
 
@@ -169,8 +171,10 @@ class Report(BaseModel):
         return cls(blessed=blessed, checks=tuple(checks), seconds=seconds, log_tail=log_tail if failed else "")
 
     def failures(self) -> tuple[CheckResult, ...]:
-        """The checks that decided against the model."""
-        return tuple(check for check in self.checks if check.blocks)
+        """The checks that decided against the model; those that another one probably explains come last."""
+        return tuple(
+            sorted((check for check in self.checks if check.blocks), key=lambda each: each.follows is not None)
+        )
 
     def warnings(self) -> tuple[CheckResult, ...]:
         """The checks that failed without refusing the model."""

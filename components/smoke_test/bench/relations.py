@@ -31,12 +31,14 @@ class Failure:
       kind: an `error` where an answer belongs, another `shape`, or another `value`.
       expected, received: as texts.
       row: the place in the request of the first row that differs; None when it is in no single row.
+      output: the name of the output that differs; empty where it is not one.
     """
 
     kind: Literal["error", "shape", "value"]
     expected: str
     received: str
     row: int | None = None
+    output: str = ""
 
 
 class Relation(ABC):
@@ -286,7 +288,7 @@ class Agree(Relation):
             return None
         kind: Literal["shape", "value"] = "shape" if found.whole else "value"
         wanted = f"{found.expected_in_words} as {self.one.name} answers"
-        return Failure(kind, wanted, found.received_in_words, None if found.whole else found.row)
+        return Failure(kind, wanted, found.received_in_words, None if found.whole else found.row, found.output)
 
     def shared(self, outputs: Answers) -> Answers:
         """Those that are compared."""

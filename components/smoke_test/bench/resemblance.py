@@ -8,13 +8,14 @@ from components.smoke_test.bench.requests import Array
 
 _FEWEST_ROWS = 3
 _MOST_COLUMNS = 50
+_OTHER_ORDER = "the answers are the expected ones in another order of the columns: of the classes"
 
 
 def resemblance(expected: Array, received: Array, tolerance: float) -> str:
-    """What was done to the expected numbers, in words; empty where nothing fits all rows.
+    """What was done to the expected answers, in words; empty where nothing fits all rows.
 
     Args:
-      expected, received: numbers of the same shape, [batch, ...].
+      expected, received: numbers or texts of the same shape, [batch, ...].
       tolerance: relative to the largest number.
 
     >>> rows = np.array([0.1, 0.7, 0.4])
@@ -22,6 +23,12 @@ def resemblance(expected: Array, received: Array, tolerance: float) -> str:
     'the answers are 1 less the expected ones: the other class'
     """
     if expected.shape != received.shape or expected.ndim < 1 or len(expected) < _FEWEST_ROWS:
+        return ""
+    if expected.dtype == object:
+        # Names that stand in every row, as those of classes.
+        same = expected.ndim == 2 and all(sorted(a) == sorted(b) for a, b in zip(expected, received, strict=True))
+        return _OTHER_ORDER if same else ""
+    if not {expected.dtype.kind, received.dtype.kind} <= set("fiu"):
         return ""
     one, other = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (expected, received))
     if not (np.isfinite(one).all() and np.isfinite(other).all()) or len(np.unique(one, axis=0)) < _FEWEST_ROWS:
@@ -34,7 +41,7 @@ def _candidates(one: Array, other: Array) -> Iterator[tuple[str, Array]]:
     if 1 < one.shape[1] <= _MOST_COLUMNS:
         order = [int(np.argmin(np.abs(one - column[:, np.newaxis]).sum(axis=0))) for column in other.T]
         if sorted(order) == list(range(one.shape[1])):
-            yield "the answers are the expected ones in another order of the columns: of the classes", one[:, order]
+            yield _OTHER_ORDER, one[:, order]
     yield "the answers are 1 less the expected ones: the other class", 1.0 - one
     yield "the answers are the expected ones with the sign changed", -one
     for name, function, inverse in _FUNCTIONS:

@@ -10,7 +10,7 @@ import numpy as np
 from components.smoke_test.bench.altered import Batch, evenly, taken_features, without_label
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.relations import Agree, Failure
-from components.smoke_test.bench.requests import Row, columns_of
+from components.smoke_test.bench.requests import Array, Row, columns_of
 from components.smoke_test.bench.resemblance import resemblance
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
@@ -94,7 +94,7 @@ class _Pair:
       one, other: with their answers to all rows.
       relation: that the outputs which both have are equal.
       sure: whether they answer the same question; else their answers must tell.
-      slot: the time for the requests that are not asked anyway.
+      slot: how long what is asked beside the real rows may take, by what these took: no clock decides.
     """
 
     bench: Bench
@@ -141,8 +141,8 @@ class _Pair:
 
     def _of_rows(self, failure: Failure, agreeing: Sequence[int]) -> CheckResult | None:
         """The result where real rows are answered differently."""
-        found = self._smallest(failure, agreeing)
         exchanged = self._exchanged() if self._takes_raw_columns() else None
+        found = self._smallest(failure, agreeing)
         if exchanged is not None:
             case = f"columns {' and '.join(exchanged)} exchanged"
             return self._fails(failure, _EXCHANGED.format(*exchanged), case=case, found=found)
@@ -158,11 +158,11 @@ class _Pair:
 
     def _resemblance(self, failure: Failure) -> str:
         """What was done to the numbers that differ, in words."""
-        name = failure.expected.partition(" ")[0]
-        one, other = (each.answer.outputs.get(name) for each in (self.one, self.other))
-        if one is None or other is None or one.dtype.kind != "f":
-            return ""
-        return resemblance(one, other, self.bench.tolerance(_CHECK))
+        return resemblance(*self._differing(failure), self.bench.tolerance(_CHECK))
+
+    def _differing(self, failure: Failure) -> tuple[Array, Array]:
+        """The output that differs, of both."""
+        return self.one.answer.outputs[failure.output], self.other.answer.outputs[failure.output]
 
     def _agreeing(self) -> list[int]:
         """The places of the rows that both answer alike, among the first ones."""
@@ -186,7 +186,7 @@ class _Pair:
             for pair in combinations(sorted(_columns(self.bench, self.relation.other)), 2)
             if _kind(rows, pair[0]) == _kind(rows, pair[1]) != "" and _differ(rows, *pair)
         ]
-        if not pairs or not self.slot.fits(self._seconds(len(rows) * (len(pairs) + 1))):
+        if not pairs or self._seconds(len(rows) * (len(pairs) + 1)) > self.slot.seconds:
             return None
         relations = [self.relation.exchanging(*pair) for pair in pairs]
         expected, first = self.relation.requests(rows)
@@ -209,7 +209,7 @@ class _Pair:
         tried = evenly(self._may_miss(), _MOST_COLUMNS)
         if not tried:
             return "", []
-        if not self.slot.fits(self._seconds(2 * len(places) * len(tried))):
+        if self._seconds(2 * len(places) * len(tried)) > self.slot.seconds:
             return "; for want of time no column was left out", []
         asked = [(name, part, form) for name in tried for part in parts for form in self._without(name, part)]
         requests = [request for _, _, form in asked for request in form]
@@ -274,8 +274,10 @@ class _Pair:
             return None
         rows, label = self.bench.rows.rows, self.bench.contract.label
         parts = parts_of(rows, [failure.row], label)
-        # Where no row agrees: one without any value may.
-        plain = parts_of(rows, agreeing[:1], label)[0] if agreeing else replace(parts[0], row={})
+        plain = parts_of(rows, agreeing[:1], label)[0] if agreeing else None
+        if plain is None and self._differing(failure)[0].dtype.kind == "f":
+            # Where no row agrees, one without any value may; but of texts that says nothing, as classes may be tied.
+            plain = replace(parts[0], row={})
         with self.bench.search_time.smallest() as slot:
             return smallest(self.bench, self.relation, parts, slot, plain=plain)
 
