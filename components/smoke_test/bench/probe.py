@@ -21,6 +21,10 @@ Influence = Literal["last", "first", "next", "before", "after", "some", "all"]
 _ROWS = 6
 _FEWEST_ROWS = 3
 _SEED = 5
+_SECONDS = 5.0
+"""Of a model that takes longer for all batches together nothing is asked."""
+_SUPPORT = 0.4
+"""A rule holds where at least this share of what it allows is seen: a window may look to one side only."""
 _PHASE = "batches"
 
 
@@ -97,9 +101,9 @@ class Probe:
         return next((name for name, holds in patterns.items() if holds), None)
 
     def influence(self) -> Influence | None:
-        """Which rows of the batch change the answers to others; None when none does."""
+        """Which rows of the batch change the answers to others; None when none does, or no rule can be seen."""
         both = (self.forth, self.back)
-        if not any(each.any() for each in both):
+        if not all(each.any() for each in both):
             return None
         count = len(self.alone)
         i, j = np.indices((count, count))
@@ -111,9 +115,14 @@ class Probe:
             "after": j > i,
         }
         for name, allowed in only.items():
-            if all(each.any() and not (each & ~allowed).any() for each in both):
+            if all(each[allowed & (i != j)].mean() >= _SUPPORT and not (each & ~allowed).any() for each in both):
                 return name
-        return "all" if all(each.any(axis=0).all() for each in both) else "some"
+        # A row that counts does so for most others; one that disturbs a certain other row is none of these.
+        counting = [each.sum(axis=0) >= _SUPPORT * (count - 1) for each in both]
+        if all(each.all() for each in counting):
+            return "all"
+        disturbing = [each.any(axis=0) for each in both]
+        return "some" if all(map(np.array_equal, counting, disturbing)) else None
 
     def _permuted(self) -> bool:
         return same(np.sort(self.alone, axis=0), np.sort(self.together, axis=0), self.tolerance)
@@ -132,10 +141,10 @@ class Probe:
 
 
 def probe(asked: Asked, check: CheckName) -> Probe | None:
-    """Asks some two dozen small batches; None where there are too few different rows, or one of them is an error."""
+    """Asks some two dozen small batches; None for too few different rows, a slow model, or where one is an error."""
     places, stranger = _different(asked)
     count = len(places)
-    if count < _FEWEST_ROWS:
+    if count < _FEWEST_ROWS or asked.seconds_per_row * count * (2 * count + 4) > _SECONDS:
         return None
     orders = (places, places[::-1])
     changed = [np.where(np.arange(count) == j, stranger, order) for order in orders for j in range(count)]

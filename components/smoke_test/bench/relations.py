@@ -92,7 +92,7 @@ class Alone(Relation):
 
     @property
     def name(self) -> str:
-        """See `Relation`."""
+        """The signature that fails."""
         return self.asked.signature.name
 
     def requests(self, rows: Sequence[Row]) -> list[Request]:
@@ -103,7 +103,7 @@ class Alone(Relation):
         return [self.request(rows), *(self.request([row]) for row in new.values())]
 
     def judge(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Failure | None:
-        """See `Relation`."""
+        """How it does not hold; None when it does, or nothing can be told."""
         batch, *alone = answers
         self._known |= dict(zip(self._sent.popleft(), alone, strict=True))
         if batch.error is not None:
@@ -133,7 +133,7 @@ class Alone(Relation):
         return Failure("value", f"{found.expected_in_words}, as alone", found.received_in_words, found.row)
 
     def signatures(self) -> Sequence[Signature]:
-        """See `Relation`."""
+        """Those that are asked."""
         return [self.asked.signature]
 
     def request(self, rows: Sequence[Row]) -> Request:
@@ -170,16 +170,16 @@ class Again(Relation):
 
     @property
     def name(self) -> str:
-        """See `Relation`."""
+        """The signature that fails."""
         return self.alone.name
 
     def requests(self, rows: Sequence[Row]) -> list[Request]:
-        """See `Relation`."""
+        """What has to be asked for these rows."""
         same = self.alone.request(rows)
         return [same, same, self.between, same] if self.between is not None else [same] * self.times
 
     def judge(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Failure | None:  # noqa: ARG002
-        """See `Relation`."""
+        """How it does not hold; None when it does, or nothing can be told."""
         first, *later = [answers[1], answers[3]] if self.between is not None else answers
         bench, asked = self.alone.asked.bench, self.alone.asked
         if first.error is not None:
@@ -200,7 +200,7 @@ class Again(Relation):
         return None
 
     def signatures(self) -> Sequence[Signature]:
-        """See `Relation`."""
+        """Those that are asked."""
         return self.alone.signatures()
 
 
@@ -213,19 +213,19 @@ class Finite(Relation):
 
     @property
     def name(self) -> str:
-        """See `Relation`."""
+        """The signature that fails."""
         return self.signature.name
 
     def signatures(self) -> Sequence[Signature]:
-        """See `Relation`."""
+        """Those that are asked."""
         return [self.signature]
 
     def requests(self, rows: Sequence[Row]) -> list[Request]:
-        """See `Relation`."""
+        """What has to be asked for these rows."""
         return [self.bench.request(self.signature, rows)]
 
     def judge(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Failure | None:
-        """See `Relation`."""
+        """How it does not hold; None when it does, or nothing can be told."""
         if answers[0].error is not None:
             return None
         for name, array in sorted(answers[0].outputs.items()):
@@ -258,11 +258,11 @@ class Agree(Relation):
 
     @property
     def name(self) -> str:
-        """See `Relation`."""
+        """The signature that fails."""
         return self.other.name
 
     def signatures(self) -> Sequence[Signature]:
-        """See `Relation`."""
+        """Those that are asked."""
         return [self.one, self.other]
 
     def exchanging(self, first: str, second: str) -> "Agree":
@@ -270,12 +270,12 @@ class Agree(Relation):
         return replace(self, exchanged={first: second, second: first})
 
     def requests(self, rows: Sequence[Row]) -> list[Request]:
-        """See `Relation`."""
+        """What has to be asked for these rows."""
         theirs = [self._exchanged(row) for row in rows] if self.exchanged else rows
         return [self.bench.request(self.one, rows), self.bench.request(self.other, theirs)]
 
     def judge(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Failure | None:  # noqa: ARG002
-        """See `Relation`."""
+        """How it does not hold; None when it does, or nothing can be told."""
         if any(each.error is not None for each in answers):
             return None
         return self.compared(*(self.shared(each.outputs) for each in answers))

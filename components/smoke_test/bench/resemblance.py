@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from components.smoke_test.bench.requests import Array
+from preprocessing.text import counted
 
 _FEWEST_ROWS = 3
 _MOST_COLUMNS = 50
@@ -47,7 +48,7 @@ def _candidates(one: Array, other: Array) -> Iterator[tuple[str, Array]]:
     for name, function, inverse in _FUNCTIONS:
         yield f"the answers are the {name} of the expected ones: {inverse}", function(one)
     for places in range(5):
-        yield f"the answers are the expected ones rounded to {places} decimal places", np.round(one, places)
+        yield f"the answers are the expected ones rounded to {counted(places, 'decimal place')}", np.round(one, places)
     yield "the answers are the expected ones in half precision (float16)", one.astype(np.float16).astype(np.float64)
     slope, shift = _line(one.reshape(-1), other.reshape(-1))
     moved = f" plus {shift:.4g}" if abs(shift) > 1e-6 * np.abs(one).max() else ""

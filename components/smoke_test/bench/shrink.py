@@ -91,7 +91,7 @@ def smallest(
       ProcessEnded: the model's process ended over a request.
     """
     search = _Search(bench, relation, slot)
-    if not search.starts(parts):
+    if not search.starts(parts, plain):
         return None
     found = search.fewer_rows(parts)
     base = plain or found[0]
@@ -111,7 +111,7 @@ def smallest(
 
 @dataclass
 class _Search:
-    """One search.
+    """One search for the smallest request.
 
     Attributes:
       bench, relation, slot: as in `smallest`.
@@ -128,7 +128,7 @@ class _Search:
     asked: int = 0
     seconds: float = 0.0
 
-    def starts(self, parts: Parts) -> bool:
+    def starts(self, parts: Parts, plain: Part | None) -> bool:
         """Whether the request fails at all; keeps how it does."""
         if not parts or not self.slot.left():
             return False
@@ -136,7 +136,8 @@ class _Search:
         if failure is None:
             return False
         self.failure = failure
-        self.columns = self.relation.columns([each.row for each in parts])
+        # A value that is missing here and given in the plain row may be what matters.
+        self.columns = self.relation.columns([each.row for each in (*parts, *([plain] if plain else []))])
         return True
 
     def first(self, candidates: Sequence[Parts]) -> int | None:

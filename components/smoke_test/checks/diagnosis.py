@@ -25,7 +25,9 @@ from preprocessing.text import listed
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 31, 32, 33, 64)
 _MOST_ROWS = 4096
 _SHOWN_SIZES = 8
-_REPEATS = 6
+_REPEATS = 12
+_SECONDS = 5.0
+"""Of a slow model fewer sizes are tried, or nothing."""
 
 _INFLUENCE: Mapping[Influence, tuple[str, Suspicion]] = {
     "all": (
@@ -122,15 +124,13 @@ class Diagnosis:
         """The result of asking the same request again and again, and after another one."""
         if result.status != "failed":
             return result
-        again = [self.asked.request(same)] * _REPEATS
-        between = self.asked.request(other)
-        requests = [*again, between, again[0], again[0], between, again[0], again[0]]
-        answers = self.asked.bench.session.ask(requests, phase="repeats")
+        asked = [*[same] * _REPEATS, other, same, same, other, same, same]
+        answers = self.asked.ask(asked, "repeats")
         if any(each.error is not None for each in answers):
             return result
         rows = [numbers(self.asked, each) for each in answers]
         settled = all(self._same(one, other) for one, other in pairwise(rows[1:_REPEATS]))
-        previous = settled and self._same(rows[8], rows[11]) and not self._same(rows[7], rows[8])
+        previous = settled and self._same(rows[-1], rows[-4]) and not self._same(rows[-5], rows[-4])
         kind: Suspicion
         if previous:
             words, kind = _PREVIOUS, "state"
@@ -138,7 +138,7 @@ class Diagnosis:
             words, kind = _RANDOM, "random"
         else:
             words, kind = _STATE, "state"
-        relation = Again(Alone(self.asked, result.check), between if previous else None)
+        relation = Again(Alone(self.asked, result.check), self.asked.request(other) if previous else None)
         with self.asked.bench.search_time.smallest() as slot:
             found = smallest(self.asked.bench, relation, self._parts(same), slot)
         return result.model_copy(update={"hint": self._named(words, kind), "smallest": found})
@@ -195,8 +195,13 @@ class Diagnosis:
 
     def _of_sizes(self, places: Places, error: ModelError | None) -> str:
         """The hint for batches that are an error, or whose answer has another shape; empty where sizes don't tell."""
-        sizes = sorted({*_SIZES, len(places), len(places) + 1, self.asked.rows})
-        sizes = [each for each in sizes if not self.asked.too_large(each)]
+        wanted = dict.fromkeys((len(places), self.asked.rows, *_SIZES, len(places) + 1))
+        rows = np.cumsum([*wanted]) * self.asked.seconds_per_row
+        sizes = sorted(
+            size for size, seconds in zip(wanted, rows, strict=True) if seconds <= _SECONDS and size <= _MOST_ROWS
+        )
+        if not sizes:
+            return ""
         answers = self.asked.ask([np.zeros(each, np.int64) for each in sizes], "batches")
         good = [size for size, answer in zip(sizes, answers, strict=True) if self._fits(answer, size)]
         bad = [size for size in sizes if size not in good]

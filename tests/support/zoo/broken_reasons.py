@@ -192,7 +192,7 @@ class ColumnsSwapped(TinyModel):
     "one of two signatures feeds height and weight in the wrong order",
     make="TF1",
     check="signatures_agree",
-    signature="serving_default",
+    signature="predict",
     says="columns height and weight exchanged",
 )
 def columns_swapped_tf1(folder: Path) -> None:
@@ -219,7 +219,7 @@ def columns_swapped_tf1(folder: Path) -> None:
     make="Keras",
     check="signatures_agree",
     signature="with_reasons",
-    says="price",
+    says="the expected ones times 1.01",
 )
 def extra_output(folder: Path) -> None:
     inputs = keras.Input((WIDTH,), name="measurements")
@@ -239,8 +239,8 @@ def extra_output(folder: Path) -> None:
     "the signature with more outputs rounds the score",
     make="tf.Module",
     check="signatures_agree",
-    signature="serving_default",
-    says="points",
+    signature="explain",
+    says="rounded to 1 decimal place",
 )
 def rounded_beside_more(folder: Path) -> None:
     model = Linear(lambda _, scores: scores)
