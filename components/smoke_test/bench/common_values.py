@@ -44,7 +44,7 @@ def common_values(rows: Sequence[Row], failing: NDArray[np.bool_], columns: Coll
 def said_of(column: str, values: Sequence[str], count: int) -> str:
     """The same in words."""
     what = "without a value" if list(values) == ["missing"] else f"with {listed(values, _SHOWN)}"
-    return f"the {counted(count, 'row')} {what} in {column} are wrong, and no other row"
+    return f"{counted(count, 'row')} {what} in {column} {'is' if count == 1 else 'are'} wrong, and no other row"
 
 
 def _shown(row: Row, column: str) -> str:
