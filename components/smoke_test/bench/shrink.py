@@ -96,7 +96,7 @@ def smallest(
     found = search.fewer_rows(parts)
     base = plain or found[0]
     found, mattering = search.fewer_columns(found, base)
-    alike = not mattering and all(each.place == base.place for each in found)
+    alike = not mattering and bool(base.row) and all(each.place == base.place for each in found)
     others = "" if alike else _others(bench, base, mattering)
     if relation.steady and search.failure.kind == "value" and base.row and mattering != search.columns:
         bare = tuple(

@@ -1,7 +1,7 @@
 """Check `signatures_agree`: every signature that answers the same question gives the same answer."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from components.smoke_test.bench.altered import Batch, evenly, taken_features, without_label
 from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.readings import other_reading
 from components.smoke_test.bench.relations import Agree, Failure
 from components.smoke_test.bench.requests import Array, Row, columns_of
 from components.smoke_test.bench.resemblance import resemblance
@@ -152,9 +153,17 @@ class _Pair:
         values = {} if found is None else found.rows[0].values
         if values and set(values.values()) == {"missing"}:
             return self._fails(failure, _WHERE_MISSING.format(listed(list(values), _NAMED)), found=found)
-        where = f"the difference comes with the values of {listed(list(values), _NAMED)}: " if values else ""
-        how = self._resemblance(failure) or f"{where}{_READ_OTHERWISE}"
+        how = self._resemblance(failure) or self._reading() or f"{_where(values)}{_READ_OTHERWISE}"
         return self._fails(failure, _DIFFER.format(how), found=found)
+
+    def _reading(self) -> str:
+        """How one of them reads a column in another way, in words."""
+        if not self._takes_raw_columns():
+            return ""
+        rows = evenly(without_label(self.bench.rows.rows, self.bench.contract.label), _GAP_ROWS)
+        column, how = other_reading(self.relation, rows, self._seconds(1), self.slot.seconds)
+        one, other = self.one.signature.name, self.other.signature.name
+        return f"{other} reads {column} {how}: so changed, {one} answers the same" if column else ""
 
     def _resemblance(self, failure: Failure) -> str:
         """What was done to the numbers that differ, in words."""
@@ -306,6 +315,10 @@ def _same_question(one: Signature, other: Signature, shared: Sequence[str]) -> b
         return True
     fewest = min(outputs, key=len)
     return set(fewest) == set(shared) and not any(_MADE_UP.fullmatch(name) for name in fewest)
+
+
+def _where(columns: Collection[str]) -> str:
+    return f"the difference comes with the values of {listed(list(columns), _NAMED)}: " if columns else ""
 
 
 def _alike(one: TensorSpec | None, other: TensorSpec | None) -> bool:

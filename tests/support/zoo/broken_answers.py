@@ -111,7 +111,7 @@ class OneRowDiffers(TinyModel):
     "serve_features takes the year for another",
     check="signatures_agree",
     signature="serve_features",
-    says="the difference comes with the values of year",
+    says="serve_features reads year plus 1",
 )
 class SignaturesDisagree(TinyModel):
     def serve(self, signature: str, raw: Tensors) -> Tensors:

@@ -109,6 +109,22 @@ def test_a_column_that_is_read_otherwise_is_named_and_no_exchange() -> None:
     assert [list(each.values) for each in found.smallest.rows] == [["height"]]
 
 
+@pytest.mark.parametrize(
+    ("column", "change", "words"),
+    [
+        ("height", lambda value: value + 1, "other reads height plus 1"),
+        ("weight", lambda value: value * 1000, "other reads weight times 1,000"),
+        ("age", lambda value: value * 0, "other reads age as 0"),
+    ],
+)
+def test_how_a_column_is_read_otherwise(column: str, change: Callable[[Any], Any], words: str) -> None:
+    answers = {"serving_default": price, "other": lambda inputs: price({**inputs, column: change(inputs[column])})}
+    [found] = run(answers, taking("serving_default", price=NUMBER), taking("other", price=NUMBER))
+    assert (found.status, found.case) == ("failed", "")
+    # Of numbers alone, a column plus 1 is also a price plus 2.
+    assert words in found.hint or (column == "height" and "plus 2" in found.hint)
+
+
 def filled(weight: float) -> Callable[[Any], Any]:
     return lambda inputs: price({**DEFAULTS, "weight": weight, **inputs})
 
