@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, Report
-from preprocessing.text import printable
+from preprocessing.text import counted, printable
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -45,7 +45,8 @@ def render(report: Report, *, title: str) -> str:
       title: which model it was, for example the artifact's URI.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"printable": partial(printable, keep="\n"), "number": _number, "seconds": _seconds}
+    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted}
+    environment.filters |= {"number": _number, "seconds": _seconds}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         report=report,

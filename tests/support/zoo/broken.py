@@ -7,6 +7,7 @@ from support.zoo import (
     broken_files,
     broken_graph,
     broken_process,
+    broken_reasons,
     broken_requests,
     broken_state,
 )
@@ -15,7 +16,14 @@ from support.zoo.kinds import KINDS, Kind
 __all__ = ["KINDS", "Kind"]
 
 MODULES = (
-    *(broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process),
-    *(broken_state, broken_graph),
+    broken_answers,
+    broken_batches,
+    broken_contract,
+    broken_files,
+    broken_graph,
+    broken_process,
+    broken_reasons,
+    broken_requests,
+    broken_state,
 )
 """Importing them registers their kinds."""

@@ -25,11 +25,13 @@ def plain(builder: Builder) -> Builder:
     return builder
 
 
-def _numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+def numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+    """float32 [rows, width], the same every time."""
     return np.random.default_rng(2).normal(size=(rows, width)).astype(np.float32)
 
 
-def _example(**features: Any) -> bytes:
+def as_example(**features: Any) -> bytes:
+    """A serialized tf.Example of numbers and texts, one or several each."""
     example = tf.train.Example()
     for name, value in features.items():
         values = np.atleast_1d(np.asarray(value))
@@ -56,7 +58,7 @@ def keras_sequential(folder: Path) -> None:
     )
     labels = np.arange(64) % 3
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(_numbers(), labels, epochs=1, verbose=0)
+    model.fit(numbers(), labels, epochs=1, verbose=0)
     model.export(folder / SERVING, verbose=False)
 
 
@@ -67,8 +69,8 @@ def keras_functional(folder: Path) -> None:
     hidden = keras.layers.Dense(4, "tanh")(keras.layers.Concatenate()(list(inputs.values())))
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
     model.export(folder / SERVING, verbose=False)
-    rows = _numbers(width=3)
-    write_examples(folder / "examples", [_example(age=a, height=h, weight=w) for a, h, w in rows])
+    rows = numbers(width=3)
+    write_examples(folder / "examples", [as_example(age=a, height=h, weight=w) for a, h, w in rows])
 
 
 class Residual(keras.Model):
@@ -86,7 +88,7 @@ class Residual(keras.Model):
 def keras_subclassed(folder: Path) -> None:
     """A regression, called once and exported."""
     model = Residual()
-    model(_numbers())
+    model(numbers())
     model.export(folder / SERVING, verbose=False)
 
 
@@ -107,7 +109,7 @@ def keras_preprocessing(folder: Path) -> None:
     joined = keras.layers.Concatenate()([normalize(inputs["mass"]), look_up(inputs["island"]), years])
     keras.Model(inputs, keras.layers.Dense(3, "softmax")(joined)).export(folder / SERVING, verbose=False)
     examples = [
-        _example(mass=m, island=i, year=2007 + int(n % 3)) for n, (m, i) in enumerate(zip(mass, island, strict=True))
+        as_example(mass=m, island=i, year=2007 + int(n % 3)) for n, (m, i) in enumerate(zip(mass, island, strict=True))
     ]
     write_examples(folder / "examples", examples)
 
@@ -119,7 +121,7 @@ def keras_two_outputs(folder: Path) -> None:
     hidden = keras.layers.Dense(6, "gelu")(inputs)
     outputs = {"kind": keras.layers.Dense(3, "softmax")(hidden), "price": keras.layers.Dense(1)(hidden)}
     keras.Model(inputs, outputs).export(folder / SERVING, verbose=False)
-    write_examples(folder / "examples", [_example(measurements=row) for row in _numbers()])
+    write_examples(folder / "examples", [as_example(measurements=row) for row in numbers()])
 
 
 @plain
