@@ -91,7 +91,7 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
         return f"it does not answer {_BLOCKS * len(batch.rows)} rows at once: {before.error}"
     # The tf.Example of a row holds whatever we put there; only arguments are a closed list.
     columns = frozenset(each.column for each in taken) if signature.kind == "features" else None
-    numbers = bench.numbers(before)
+    numbers = _numbers_by_row(bench, before, _BLOCKS * len(batch.rows))
     deviation = float(np.std(numbers[: len(batch.rows)], axis=0).mean()) if numbers is not None else None
     size = max(before.seconds, 1e-3)
     tried = evenly(taken, max(int(_SECONDS / size), _FEWEST_ROWS))
@@ -159,7 +159,7 @@ def _ask(
     for each in tried:
         values = batch.values(each.column)
         varies = len({_key(value) for value in values}) > 1
-        yield _effect(bench, each.column, varies, before, answers[each])
+        yield _effect(bench, each.column, varies, len(large.rows), before, answers[each])
 
 
 def _request(large: Batch, column: str, blocks: Sequence[Values]) -> Request:
@@ -203,16 +203,23 @@ def _far(value: Array, number: float) -> Array:
     return np.full(len(value), clipped).astype(value.dtype)
 
 
-def _effect(bench: Bench, column: str, varies: bool, before: Answer, after: Answer) -> FeatureEffect:
+def _numbers_by_row(bench: Bench, answer: Answer, rows: int) -> Array | None:
+    """The predictions, float64 [rows, any]; None where there are none for each row: an output may have any shape."""
+    numbers = bench.numbers(answer)
+    if numbers is None or not numbers.ndim or len(numbers) != rows or not numbers.size:
+        return None
+    return numbers.reshape(rows, -1)
+
+
+def _effect(bench: Bench, column: str, varies: bool, rows: int, before: Answer, after: Answer) -> FeatureEffect:
     if after.error is not None:
         # Neither is known; that it refuses what is in its own rows is for the other checks.
         return FeatureEffect(column, varies, shuffled=0.0, largest=0.0, changed=True)
-    numbers = bench.numbers(before), bench.numbers(after)
+    numbers = [_numbers_by_row(bench, answer, rows) for answer in (before, after)]
     shuffled, largest = 0.0, 0.0
     if numbers[0] is not None and numbers[1] is not None and numbers[0].shape == numbers[1].shape:
-        rows = len(numbers[0]) // _BLOCKS
         with np.errstate(invalid="ignore"):
-            changes = np.abs(numbers[1] - numbers[0]).reshape(_BLOCKS, rows, -1)
+            changes = np.abs(numbers[1] - numbers[0]).reshape(_BLOCKS, rows // _BLOCKS, -1)
         blocks = np.where(np.isfinite(changes), changes, 0.0).mean(axis=(1, 2))
         shuffled, largest = float(blocks[:_SHUFFLES].mean()), float(blocks.max())
     return FeatureEffect(column, varies, shuffled, largest, _differs(before.outputs, after.outputs))

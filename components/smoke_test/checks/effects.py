@@ -65,37 +65,62 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     if different < _FEWEST_ROWS:
         reason = f"{different} different rows among {len(rows)}; at least {_FEWEST_ROWS} are needed"
         return CheckResult.skips("constant", reason, signature=signature.name)
-    values = _numbers_by_row(bench, bench.answers[signature.name])
-    if not values.shape[1]:
-        return CheckResult.skips("constant", "the answers hold no numbers", signature=signature.name)
+    values, texts = _answers_by_row(bench, rows, bench.answers[signature.name])
+    if not values.shape[1] and not texts:
+        reason = "no output has a value of its own for each row"
+        return CheckResult.skips("constant", reason, signature=signature.name)
     expected = f"answers that differ among {different} different rows"
     if np.isfinite(values).all():
         spread = values.max(axis=0) - values.min(axis=0)
         same = bool((spread <= _SAME * np.abs(values).max(axis=0)).all())
     else:
         same = bool((values == values[:1]).all())
-    # Rows of one class may all get exactly 0 and 1; then the answers to stranger rows decide.
-    certain = bench.contract.task in ("binary", "multiclass") and bool(np.isin(values, (0.0, 1.0)).all())
+    same = same and all(bool((each == each[:1]).all()) for each in texts)
+    # Rows of one class may all get exactly 0 and 1, or its name; then the answers to stranger rows decide. They do too
+    # where any output may be the prediction, also one without a value for each row.
+    certain = bench.prediction_output(bench.answers[signature.name]) is None or (
+        bench.contract.task in ("binary", "multiclass") and bool(np.isin(values, (0.0, 1.0)).all())
+    )
     if not same or (certain and any(each.changed for each in effects.features)):
         return CheckResult.passes("constant", expected, signature=signature.name)
     return CheckResult.fails(
         "constant",
         expected,
-        f"{text(values[0])} for every row",
+        f"{text(values[0] if values.shape[1] else texts[0][0])} for every row",
         signature=signature.name,
         hint="the model ignores its input: look at the exported preprocessing, the training loss and the weights",
     )
 
 
-def _numbers_by_row(bench: Bench, answer: Answer) -> Array:
-    """The predictions of each row, float64 [rows, any]; all numeric outputs where it can't be told which they are."""
-    numbers = bench.numbers(answer)
-    arrays = (
-        [numbers] if numbers is not None else [each for each in answer.outputs.values() if each.dtype.kind in "fiu"]
+def _answers_by_row(bench: Bench, rows: Sequence[Row], answer: Answer) -> tuple[Array, list[Array]]:
+    """What each row is answered, without what an answer only repeats of the request, a customer's number for example.
+
+    Returns:
+      The predictions, float64 [rows, any]; all numeric outputs where it can't be told which they are. And the outputs
+      of texts, each [rows, any].
+    """
+    count = len(rows)
+    prediction = bench.prediction_output(answer)
+    by_row = {
+        name: array for name, array in answer.outputs.items() if array.ndim and len(array) == count and array.size
+    }
+    own = {name: array for name, array in by_row.items() if name == prediction or not _repeats(array, rows)}
+    numeric = {name: array for name, array in own.items() if array.dtype.kind in "fiu"}
+    chosen = [numeric[prediction]] if prediction in numeric else list(numeric.values())
+    flat = [np.asarray(each, np.float64).reshape(count, -1) for each in chosen]
+    texts = [each.reshape(count, -1) for each in own.values() if each.dtype == object]
+    return np.concatenate(flat, axis=1) if flat else np.empty((count, 0)), texts
+
+
+def _repeats(array: Array, rows: Sequence[Row]) -> bool:
+    """Whether an output holds what a column of the request held."""
+    return any(
+        all(
+            column in row and np.array_equal(row[column], each.reshape(-1))
+            for row, each in zip(rows, array, strict=True)
+        )
+        for column in rows[0]
     )
-    rows = len(bench.rows)
-    flat = [np.asarray(each, np.float64).reshape(rows, -1) for each in arrays if each.ndim and len(each) == rows]
-    return np.concatenate(flat, axis=1) if flat else np.empty((rows, 0))
 
 
 def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> CheckResult:
