@@ -31,12 +31,14 @@ class Rows:
       positions: where each stands in the split, counted from 0.
       golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
       made: whether they were made up from the signature, because there are no examples.
+      elsewhere: more rows, from all over what was read of the split; the first ones of a sorted table are all alike.
     """
 
     rows: Sequence[Row]
     positions: Sequence[int]
     golden: NDArray[np.float32] | None = None
     made: bool = False
+    elsewhere: Sequence[Row] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,6 +1,6 @@
 """Whether the answers depend on the features as they did in training, and not on the label."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,11 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     if different < _FEWEST_ROWS:
         reason = f"{different} different rows among {len(rows)}; at least {_FEWEST_ROWS} are needed"
         return CheckResult.skips("constant", reason, signature=signature.name)
-    values, texts = _answers_by_row(bench, rows, bench.answers[signature.name])
+    answer = bench.answers[signature.name]
+    prediction = bench.prediction_output(answer)
+    # What an answer only repeats of the request, a customer's number for example, says nothing.
+    own = {name: each for name, each in answer.outputs.items() if name == prediction or not _repeats(each, rows)}
+    values, texts = _answers_by_row(own, prediction, len(rows))
     if not values.shape[1] and not texts:
         reason = "no output has a value of its own for each row"
         return CheckResult.skips("constant", reason, signature=signature.name)
@@ -78,10 +82,10 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     same = same and all(bool((each == each[:1]).all()) for each in texts)
     # Rows of one class may all get exactly 0 and 1, or its name; then the answers to stranger rows decide. They do too
     # where any output may be the prediction, also one without a value for each row.
-    certain = bench.prediction_output(bench.answers[signature.name]) is None or (
+    certain = prediction is None or (
         bench.contract.task in ("binary", "multiclass") and bool(np.isin(values, (0.0, 1.0)).all())
     )
-    if not same or (certain and any(each.changed for each in effects.features)):
+    if not same or (certain and any(each.outputs & set(own) for each in effects.features)):
         return CheckResult.passes("constant", expected, signature=signature.name)
     return CheckResult.fails(
         "constant",
@@ -92,33 +96,32 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     )
 
 
-def _answers_by_row(bench: Bench, rows: Sequence[Row], answer: Answer) -> tuple[Array, list[Array]]:
-    """What each row is answered, without what an answer only repeats of the request, a customer's number for example.
+def _answers_by_row(outputs: Mapping[str, Array], prediction: str | None, rows: int) -> tuple[Array, list[Array]]:
+    """What each row is answered.
 
     Returns:
       The predictions, float64 [rows, any]; all numeric outputs where it can't be told which they are. And the outputs
       of texts, each [rows, any].
     """
-    count = len(rows)
-    prediction = bench.prediction_output(answer)
-    by_row = {
-        name: array for name, array in answer.outputs.items() if array.ndim and len(array) == count and array.size
-    }
-    own = {name: array for name, array in by_row.items() if name == prediction or not _repeats(array, rows)}
-    numeric = {name: array for name, array in own.items() if array.dtype.kind in "fiu"}
+    by_row = {name: each for name, each in outputs.items() if _has_rows(each, rows)}
+    numeric = {name: array for name, array in by_row.items() if array.dtype.kind in "fiu"}
     chosen = [numeric[prediction]] if prediction in numeric else list(numeric.values())
-    flat = [np.asarray(each, np.float64).reshape(count, -1) for each in chosen]
-    texts = [each.reshape(count, -1) for each in own.values() if each.dtype == object]
-    return np.concatenate(flat, axis=1) if flat else np.empty((count, 0)), texts
+    flat = [np.asarray(each, np.float64).reshape(rows, -1) for each in chosen]
+    texts = [each.reshape(rows, -1) for each in by_row.values() if each.dtype == object]
+    return np.concatenate(flat, axis=1) if flat else np.empty((rows, 0)), texts
+
+
+def _has_rows(array: Array, rows: int) -> bool:
+    return bool(array.ndim and len(array) == rows and array.size)
 
 
 def _repeats(array: Array, rows: Sequence[Row]) -> bool:
     """Whether an output holds what a column of the request held."""
+    if not _has_rows(array, len(rows)):
+        return False
+    flat = array.reshape(len(rows), -1)
     return any(
-        all(
-            column in row and np.array_equal(row[column], each.reshape(-1))
-            for row, each in zip(rows, array, strict=True)
-        )
+        all(column in row and np.array_equal(row[column], each) for row, each in zip(rows, flat, strict=True))
         for column in rows[0]
     )
 
@@ -166,8 +169,8 @@ def _is_enough(effect: FeatureEffect, importance: float, deviation: float, share
 
     A few dozen rows are a small sample, and the first ones of a sorted table no fair one: where all are of one class
     with a probability near 1, no shuffling moves much. So where that falls short, the largest change counts that the
-    feature can make at all, by being missing or far from what it is, against no more than what these answers vary.
-    What is dropped, or multiplied by next to nothing, makes none.
+    feature can make at all, by a value from elsewhere in the table, by being missing or far from what it is, against no
+    more than what these answers vary. What is dropped, or multiplied by next to nothing, makes none.
     """
     if effect.shuffled >= share * importance:
         return True
