@@ -28,6 +28,7 @@ _NAMED_SO = (
     "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
     "needs another name"
 )
+_SUMS = "what is done to the probabilities after the softmax: are they cut off, rounded, or a class left out?"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
 
 _IMAGE = re.compile(r"\b(JPEG|PNG|GIF|BMP)\b|Decode(AndCrop)?(Image|Jpeg|Png|Gif|Bmp|WebP)|image file format")
@@ -178,9 +179,8 @@ def _named_probabilities(bench: Bench, signature: Signature, answer: Answer) -> 
             wrong = conventions.sums_wrong(numbers, tolerance)
             expected += ", with sum 1 as in most rows"
         if wrong.any():
-            return _fails(
-                bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=_NAMED_SO
-            )
+            hint = _NAMED_SO if outside.any() else _SUMS
+            return _fails(bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=hint)
     if names:
         return CheckResult.passes("probabilities", f"probabilities in {listed(names)}", tolerance=tolerance)
     if conventions.SCORES in answer.outputs:

@@ -16,7 +16,7 @@ LEVELS = ("low", "mid", "high")
 Signatures = dict[str, Any]
 
 
-def _save(folder: Path, build: Callable[[], Signatures]) -> None:
+def save(folder: Path, build: Callable[[], Signatures]) -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(1)
         signatures = build()
@@ -26,13 +26,13 @@ def _save(folder: Path, build: Callable[[], Signatures]) -> None:
         builder.save()
 
 
-def _variable(name: str, *shape: int) -> tf.Tensor:
+def variable(name: str, *shape: int) -> tf.Tensor:
     return v1.get_variable(name, shape, initializer=v1.random_normal_initializer(seed=3), use_resource=False)
 
 
 def _loop() -> Signatures:
     inputs = v1.placeholder(tf.float32, [None, 4], "x")
-    kernel = _variable("kernel", 4, 4)
+    kernel = variable("kernel", 4, 4)
     _, state = v1.while_loop(lambda i, _: i < 5, lambda i, h: (i + 1, tf.tanh(h @ kernel)), [0, inputs])
     state = v1.cond(tf.size(state) > 0, lambda: 2 * state, lambda: state)
     value = tf.reduce_sum(state, axis=1)
@@ -46,7 +46,7 @@ def tf1_loop(folder: Path) -> None:
     """Reference variables, and loops and branches made of Enter, Exit, Switch and Merge."""
     v1.disable_control_flow_v2()
     try:
-        _save(folder, _loop)
+        save(folder, _loop)
     finally:
         v1.enable_control_flow_v2()
     rows = np.random.default_rng(17).normal(size=(40, 4)).astype(np.float32)
@@ -59,8 +59,8 @@ def _estimator() -> Signatures:
     parsed = v1.io.parse_example(serialized, spec)
     known = tf.lookup.KeyValueTensorInitializer(list(CITIES), [0, 1, 2], tf.string, tf.int64)
     cities = tf.lookup.StaticVocabularyTable(known, 1).lookup(tf.sparse.to_dense(parsed["city"], ""))
-    city = tf.reduce_sum(tf.nn.embedding_lookup(_variable("cities", 4, 3), cities), axis=1)
-    logits = tf.tanh(parsed["age"] / 50.0) @ _variable("kernel", 1, 3) + city
+    city = tf.reduce_sum(tf.nn.embedding_lookup(variable("cities", 4, 3), cities), axis=1)
+    logits = tf.tanh(parsed["age"] / 50.0) @ variable("kernel", 1, 3) + city
     probabilities = tf.nn.softmax(logits)
     levels = tf.tile(tf.constant([LEVELS]), [tf.shape(logits)[0], 1])
     best = tf.argmax(logits, axis=1)
@@ -82,7 +82,7 @@ def _estimator() -> Signatures:
 @plain
 def tf1_estimator(folder: Path) -> None:
     """The signatures of an Estimator: classify, regress and predict, of serialized tf.Examples."""
-    _save(folder, _estimator)
+    save(folder, _estimator)
     random = np.random.default_rng(18)
     examples = [make_example(age=float(random.uniform(18, 80)), city=str(random.choice(CITIES))) for _ in range(40)]
     write_examples(folder / "examples", examples)
