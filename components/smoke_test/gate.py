@@ -10,6 +10,7 @@ from typing import Any
 from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
@@ -129,8 +130,9 @@ def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, sess
     champion = _start_champion(subject, config, stack)
     known = champion if isinstance(champion, str) else champion[1]
     recorder.record(check_champion_contract(contract, known, config))
+    second = stack.enter_context(SecondOpinion(export.folder, config.process))
     try:
-        return _run(subject, config, recorder, session, (export, contract, golden), champion)
+        return _run(subject, config, recorder, session, (export, contract, golden), champion, second)
     except ProcessEnded as error:
         recorder.decide(ended(error, session, config.process))
         return f"the model's process ended in phase {session.phase!r}"
@@ -143,6 +145,7 @@ def _run(
     session: Session,
     candidate: tuple[Export, Contract, Golden | None],
     champion: tuple[Export, Contract, Session] | str,
+    second: SecondOpinion,
 ) -> str:
     """Loads the model and goes through the families.
 
@@ -176,6 +179,7 @@ def _run(
         transform_graph=subject.transform_graph,
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
+        second_opinion=second,
     )
     for family, checks in FAMILIES:
         if recorder.wants(checks):

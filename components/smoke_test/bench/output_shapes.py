@@ -68,7 +68,7 @@ def _spec(answer: Answer, name: str) -> TensorSpec:
 
 
 def _in_numpy(dtype: str) -> bool:
-    return hasattr(np, dtype) or dtype in ("bool", "string")
+    return dtype in ("bool", "string") or hasattr(np, dtype)
 
 
 def _of_task(contract: Contract, name: str) -> Mapping[str, list[TensorSpec]]:

@@ -35,6 +35,14 @@ def test_what_rest_cannot_carry_is_a_warning_where_no_client_uses_it(section: An
     assert SmokeTestConfig(**section).severity_of("rest") == severity
 
 
+def test_a_result_may_ask_for_less_than_the_default() -> None:
+    for severity, expected in ({}, "warn"), ({"harm": "block"}, "block"), ({"harm": "off"}, None):
+        recorder = Recorder(SmokeTestConfig(severity=severity))
+        recorder.record([CheckResult.fails("harm", "x", "y", severity="warn")])
+        results = [each.severity for each in recorder.finish("no reason") if each.status == "failed"]
+        assert results == ([expected] if expected else [])
+
+
 def test_what_decides_blocks_whatever_its_severity() -> None:
     recorder = Recorder(SmokeTestConfig(severity={"process": "off", "answers": "warn"}))
     recorder.record([CheckResult.passes("ops", "x")])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.stand_in import ModelRefusesError, bench, failures, of, signature, texts
 
+from components.smoke_test.bench.bench import Rows
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
@@ -309,3 +310,24 @@ def test_a_prediction_output_must_be_somewhere_and_a_signature_without_it_is_for
 
     on = bench(answer, signatures=signatures, x=(1.0, 2.0, 3.0), task="regression", prediction="price")
     assert failures(check_answers(on)) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "made", "hint"),
+    [
+        (
+            "Unknown image file format. One of JPEG, PNG, GIF, BMP required. [[{{node map/while/DecodeJpeg}}]]",
+            True,
+            "b64",
+        ),
+        ("Input is not a valid date", True, "give examples (`--examples`"),
+        ("Unknown image file format. One of JPEG, PNG, GIF, BMP required.", False, "tf.saved_model.load"),
+    ],
+)
+def test_made_up_rows_that_the_model_refuses(message: str, made: bool, hint: str) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ModelRefusesError("InvalidArgument", message)
+
+    rows = Rows([{"x": np.array([1.0], np.float32)}] * 3, range(3), made=made)
+    [found] = of(failures(check_answers(bench(refuse, rows=rows))), "answers")
+    assert hint in found.hint
