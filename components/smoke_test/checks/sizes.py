@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from components.smoke_test.bench.asked import Asked, Fault
+from components.smoke_test.bench.asked import Asked, Fault, Places
 from components.smoke_test.bench.search_time import Slot
-from components.smoke_test.bench.sizes import LARGEST, Pattern, boundary, pattern, suspicious_sizes
+from components.smoke_test.bench.sizes import LARGEST, boundary, pattern, suspicious_sizes
+from components.smoke_test.checks.diagnosis import NOT_SIZE, SIZE, UNKNOWN, Diagnosis
+from components.smoke_test.checks.empty_batch import empty_batch
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from components.smoke_test.sandbox.session import OUT_OF_MEMORY
+from components.smoke_test.sandbox.session import OUT_OF_MEMORY, Answer
 from preprocessing.text import counted, listed
 
 _CHECK: CheckName = "batch_sizes"
 _SEARCH = "other sizes"
-_FIXED = "is the batch size fixed in the graph, by a reshape for example? Use -1, or tf.shape(...)[0]"
-_EMPTY = "an empty batch must get an empty answer: no division by the batch's size, no reduction over its rows"
 _LIMIT = "look for what depends on the number of rows: a buffer, a slice or an assertion of a fixed size"
 _REMAINDER = "look for what works on rows in blocks: a reshape into blocks, a loop with a fixed step, padding"
 _SHOWN = 8
@@ -33,21 +33,29 @@ class _Sizes:
     Attributes:
       asked: the signature.
       faults: by size; None where the answer was as it should be.
+      answers: those that were not, by size.
       left_out: sizes for which there was no time or memory.
     """
 
     asked: Asked
     faults: dict[int, Fault | None] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
 
     def ask(self, sizes: list[int], *, searched: bool = True) -> None:
         """Asks batches of these sizes, of the rows again and again."""
-        places = [np.arange(size) % self.asked.rows for size in sizes]
+        places = [self.places(size) for size in sizes]
         for size, rows, answer in zip(sizes, places, self.asked.ask(places, "batches"), strict=True):
             if searched and answer.error is not None and answer.error.code == OUT_OF_MEMORY:
                 self.left_out.append(size)  # nobody has promised that so many rows fit
             else:
                 self.faults[size] = self.asked.differs(_CHECK, rows, answer)
+                if self.faults[size] is not None:
+                    self.answers[size] = answer
+
+    def places(self, size: int) -> Places:
+        """The rows of a batch of this size: the real ones, again and again."""
+        return np.arange(size) % self.asked.rows
 
     def is_wrong(self, size: int) -> bool:
         """Whether the answer for a size differs."""
@@ -66,33 +74,53 @@ class _Sizes:
         return sorted({self.asked.rows, *(size for size, fault in self.faults.items() if fault is None and size)})
 
 
-def check_sizes(asked: Asked, slot: Slot, unsteady: str, neighbours: str) -> Iterator[CheckResult]:
+def check_sizes(diagnosis: Diagnosis, slot: Slot, hint: str) -> Iterator[CheckResult]:
     """One result for each size of the configuration, and one for all others.
 
     Args:
-      asked: the signature.
+      diagnosis: of the signature.
       slot: the time for the others.
-      unsteady: the hint where the answers change whatever the batch; empty where they don't.
-      neighbours: the hint where an answer depends on other rows.
+      hint: where nothing more is found out.
+
+    Raises:
+      ProcessEnded: the model's process ended over a batch.
     """
+    asked = diagnosis.asked
     batches = asked.bench.config.batches
     configured = sorted({*batches.sizes, batches.max_rows})
     reasons = {size: asked.too_large(size) for size in configured}
     sizes = _Sizes(asked)
-    sizes.ask([size for size in configured if not reasons[size]], searched=False)
-    if not asked.one_at_a_time and not unsteady:
+    sizes.ask([size for size in configured if size and not reasons[size]], searched=False)
+    common = ""
+    if not asked.one_at_a_time and diagnosis.steady:
         _search(sizes, slot)
-    found = None if unsteady else _common(sizes, slot)
+        common = _common(sizes, slot)
     for size in configured:
-        case = _case(size)
         if reasons[size]:
-            yield CheckResult.skips(_CHECK, reasons[size], signature=asked.signature.name, case=case)
-            continue
-        fault = sizes.faults[size]
-        hint = _EMPTY if size == 0 else unsteady or _hint(sizes, found, fault, neighbours)
-        yield asked.result(_CHECK, f"the same answers in a batch of {size}", fault, hint, case)
-    if not asked.one_at_a_time:
-        yield _searched(sizes, configured, unsteady, _hint(sizes, found, None, neighbours))
+            yield CheckResult.skips(_CHECK, reasons[size], signature=asked.signature.name, case=_case(size))
+        elif not size:
+            yield empty_batch(asked, _case(size))
+        else:
+            expected = f"the same answers in a batch of {size}"
+            result = asked.result(_CHECK, expected, sizes.faults[size], hint, _case(size))
+            yield _diagnosed(diagnosis, sizes, result, size, common)
+    if asked.one_at_a_time:
+        return
+    if not diagnosis.steady:
+        yield CheckResult.skips(_CHECK, hint, signature=asked.signature.name, case=_SEARCH)
+    else:
+        yield _searched(diagnosis, sizes, configured, hint, common)
+
+
+def _diagnosed(diagnosis: Diagnosis, sizes: _Sizes, result: CheckResult, size: int, common: str) -> CheckResult:
+    """A failure with its cause; where that is the size, with what all wrong sizes have in common."""
+    if size not in sizes.answers:
+        return result
+    found = diagnosis.of_batch(result, sizes.places(size), sizes.answers[size])
+    in_one_row = result.row is not None
+    if common and (found.hint in (SIZE, UNKNOWN) if in_one_row else not found.hint.startswith(NOT_SIZE)):
+        return found.model_copy(update={"hint": f"{found.hint}; {common}"})
+    return found
 
 
 def _search(sizes: _Sizes, slot: Slot) -> None:
@@ -121,34 +149,27 @@ def _request_bytes(asked: Asked) -> float:
     return max(1.0, sent / asked.rows)
 
 
-def _common(sizes: _Sizes, slot: Slot) -> Pattern | None:
-    """What the wrong sizes have in common; a limit to the row."""
+def _common(sizes: _Sizes, slot: Slot) -> str:
+    """What the wrong sizes have in common, a limit to the row, and where its number stands; empty for nothing."""
     found = pattern(sizes.right, sizes.wrong)
-    if found is None or not slot.left():
-        return found
-    if sizes.wrong[0] > sizes.right[-1]:
-        boundary(sizes.right[-1], sizes.wrong[0], sizes.is_wrong)
-    elif sizes.wrong[-1] < sizes.right[0]:
-        boundary(sizes.right[0], sizes.wrong[-1], sizes.is_wrong)
-    return pattern(sizes.right, sizes.wrong)
-
-
-def _hint(sizes: _Sizes, found: Pattern | None, fault: Fault | None, neighbours: str) -> str:
-    """What to do, from what the wrong sizes have in common."""
+    if found is not None and slot.left():
+        if sizes.wrong[0] > sizes.right[-1]:
+            boundary(sizes.right[-1], sizes.wrong[0], sizes.is_wrong)
+        elif sizes.wrong[-1] < sizes.right[0]:
+            boundary(sizes.right[0], sizes.wrong[-1], sizes.is_wrong)
+        found = pattern(sizes.right, sizes.wrong)
+    # The real rows are what all others are compared with: their number says nothing.
     if found is None or found.limit == sizes.asked.rows:
-        first = fault or next((each for each in sizes.faults.values() if each is not None), None)
-        return _FIXED if first is not None and first.row is None else neighbours
+        return ""
     integers = sizes.asked.bench.constants.integers
     place = next((integers[each] for each in (found.limit, found.limit + 1) if each in integers), "")
-    stands = f"; the graph holds {found.limit:,} in {place}" if place else ""
+    stands = f" (the graph holds {found.limit:,} in {place})" if place else ""
     return f"wrong {found.words}{stands}: {_REMAINDER if found.in_blocks else _LIMIT}"
 
 
-def _searched(sizes: _Sizes, configured: list[int], unsteady: str, hint: str) -> CheckResult:
+def _searched(diagnosis: Diagnosis, sizes: _Sizes, configured: list[int], hint: str, common: str) -> CheckResult:
     """The result of all sizes that the configuration does not name."""
     name = sizes.asked.signature.name
-    if unsteady:
-        return CheckResult.skips(_CHECK, unsteady, signature=name, case=_SEARCH)
     others = [size for size in sizes.faults if size not in configured]
     left = sorted(sizes.left_out)
     why = f"; {counted(len(left), 'size')} left out for want of time or memory: {listed(left, _SHOWN)}" if left else ""
@@ -163,7 +184,8 @@ def _searched(sizes: _Sizes, configured: list[int], unsteady: str, hint: str) ->
         return CheckResult.passes(_CHECK, expected, received, signature=name, case=_SEARCH, tolerance=tolerance)
     also = f"; wrong at {listed(wrong, _SHOWN, lambda size: f'{size:,}')}"
     fault = Fault(first.expected, f"{first.received}{also}", first.row)
-    return sizes.asked.result(_CHECK, expected, fault, hint, _case(wrong[0]))
+    result = sizes.asked.result(_CHECK, expected, fault, hint, _case(wrong[0]))
+    return _diagnosed(diagnosis, sizes, result, wrong[0], common)
 
 
 def _case(size: int) -> str:

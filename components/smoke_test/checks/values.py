@@ -14,10 +14,10 @@ from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.values import Column, numeric_columns, suspicious_values, with_value
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
-from components.smoke_test.checks.harm import REFUSED
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
+from components.smoke_test.sandbox.session import REFUSED
 from preprocessing.text import counted, listed, one_line
 
 _CHECK: CheckName = "values"

@@ -147,7 +147,7 @@ class _ColumnOfWords:
         """Whether unknown words get the answer of the vocabulary's first or last word, and of no other."""
         if vocabulary is None:
             return None
-        tried = [word for word in some_of(vocabulary) if not self._says_nothing(word)]
+        tried = [word for word in some_of(vocabulary) if word in words.known and not self._says_nothing(word)]
         dead = [word for word in tried if not words.known[word]]
         alive = words.known_of(tried)
         if len(dead) != 1 or len({words.answers[word] for word in alive}) < _FEWEST_WORDS - 1:

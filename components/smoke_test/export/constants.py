@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tensorflow.python.framework import dtypes, errors_impl, tensor_util
 from tensorflow.python.training import py_checkpoint_reader
 
+from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source
-from components.smoke_test.export.saved_model import INTERNAL_SIGNATURES, Export
+from components.smoke_test.export.saved_model import Export
 
 Array = NDArray[Any]
 
@@ -95,13 +96,8 @@ def read_constants(export: Export) -> Constants:
     Of an export that does not load, the variables may be missing here.
     """
     graph = export.graph
-    reached = graph.reached(
-        info.name
-        for name, definition in export.meta_graph.signature_def.items()
-        if name not in INTERNAL_SIGNATURES
-        for info in definition.outputs.values()
-        if info.WhichOneof("encoding") == "name"
-    )
+    tensors = roots(export.meta_graph)
+    reached = graph.reached(tensor for name in tensors if name != INITIALISATION for tensor in tensors[name])
     numbers = sorted(
         (*_in_graph(graph, reached), *_in_variables(export.folder)), key=lambda each: (each.rank, each.where)
     )

@@ -5,9 +5,13 @@ from support.zoo import (
     broken_batches,
     broken_contract,
     broken_files,
+    broken_graph,
+    broken_names,
     broken_process,
+    broken_reasons,
     broken_requests,
     broken_sizes,
+    broken_state,
     broken_values,
     broken_words,
 )
@@ -15,6 +19,19 @@ from support.zoo.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Kind"]
 
-MODULES = (broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_process)
-MODULES += (broken_sizes, broken_values, broken_words)
+MODULES = (
+    broken_answers,
+    broken_batches,
+    broken_contract,
+    broken_files,
+    broken_graph,
+    broken_names,
+    broken_process,
+    broken_reasons,
+    broken_requests,
+    broken_sizes,
+    broken_state,
+    broken_values,
+    broken_words,
+)
 """Importing them registers their kinds."""
