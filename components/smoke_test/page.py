@@ -15,9 +15,11 @@ from preprocessing.text import counted, printable
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 FAMILIES: dict[str, tuple[CheckName, ...]] = {
-    "Files, before anything is executed": ("schema", "ops", "paths", "assets", "fingerprint", "size"),
+    "Files, before anything is executed": (
+        *("schema", "ops", "state", "variables", "paths", "assets", "fingerprint", "size"),
+    ),
     "Process, loading and signatures": ("process", "isolation", "stdout", "loads", "signatures", "champion_contract"),
-    "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range"),
+    "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range", "rest"),
     "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree", "missing_words"),
     "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads"),
     "Preprocessing is inside": ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored"),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterable
 from typing import get_args
 
+from components.findings import Severity
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
@@ -37,12 +38,18 @@ class Recorder:
         started = time.perf_counter()
         for result in results:
             seconds = round(time.perf_counter() - started, 4)
-            severity = self._config.severity_of(result.check)
+            severity = self._severity(result)
             if severity != "off":
                 self._results.append(
                     result.model_copy(update={"severity": severity, "seconds": result.seconds or seconds})
                 )
             started = time.perf_counter()
+
+    def _severity(self, result: CheckResult) -> Severity:
+        """What the configuration says; where it says nothing of a check, a result may ask for less than the default."""
+        configured = self._config.severity_of(result.check)
+        softer = configured == "block" and result.check not in self._config.severity
+        return result.severity if softer else configured
 
     def blocking(self, checks: Collection[CheckName]) -> list[CheckResult]:
         """The results of these checks that refuse the model."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.saved_model import Export
@@ -30,12 +31,14 @@ class Rows:
       positions: where each stands in the split, counted from 0.
       golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
       made: whether they were made up from the signature, because there are no examples.
+      elsewhere: more rows, from all over what was read of the split; the first ones of a sorted table are all alike.
     """
 
     rows: Sequence[Row]
     positions: Sequence[int]
     golden: NDArray[np.float32] | None = None
     made: bool = False
+    elsewhere: Sequence[Row] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,6 +73,7 @@ class Bench:
       transform_graph: the SavedModel of the transform graph, a local folder, or None.
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
+      second_opinion: TensorFlow without oneDNN, to be asked about what TensorFlow may do to every model; None for none.
       search_time: what is left of the seconds for searches.
     """
 
@@ -82,6 +86,7 @@ class Bench:
     transform_graph: Path | None = None
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
+    second_opinion: SecondOpinion | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:

@@ -1,6 +1,7 @@
 """Which rows the model is asked."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.bench.made_rows import made_rows
 from components.smoke_test.bench.requests import Array, Row, column_of, decode, read_examples, strings
@@ -67,7 +69,23 @@ def choose_rows(
             f"none among the first {len(records):,} of the {config.split} split",
         )
     chosen = _rows(records, list(found), contract)
-    return Rows(chosen.rows, chosen.positions, golden.predictions[list(found.values())])
+    return Rows(
+        chosen.rows,
+        chosen.positions,
+        golden.predictions[list(found.values())],
+        elsewhere=_elsewhere(records, contract, config.rows),
+    )
+
+
+def _elsewhere(records: Sequence[bytes], contract: Contract, most: int) -> Sequence[Row]:
+    """At most so many rows, spread over the records; those that can't be read, or don't fit, are left out."""
+    found = []
+    for record in evenly(records, most):
+        with suppress(DecodeError, NoRowsError):
+            row = decode(record)
+            _check_types(row, 0, contract)
+            found.append(row)
+    return found
 
 
 def _transform(contract: Contract) -> Signature | None:

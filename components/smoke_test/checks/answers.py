@@ -13,10 +13,11 @@ from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
 from components.smoke_test.bench.relations import Finite
 from components.smoke_test.bench.shrink import parts_of, smallest
+from components.smoke_test.checks import conventions
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult, Smallest
-from components.smoke_test.sandbox.session import Answer, ModelError
+from components.smoke_test.sandbox.session import REFUSED, Answer, ModelError
 from preprocessing.text import listed, one_line
 
 Array = NDArray[Any]
@@ -27,7 +28,18 @@ NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
 _NAMED = 5
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
+_NAMED_SO = (
+    "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
+    "needs another name"
+)
+_SUMS = "what is done to the probabilities after the softmax: are they cut off, rounded, or a class left out?"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
+
+_IMAGE = re.compile(r"\b(JPEG|PNG|GIF|BMP)\b|Decode(AndCrop)?(Image|Jpeg|Png|Gif|Bmp|WebP)|image file format")
+_GIVE_EXAMPLES = "give examples (`--examples`, or `examples=` in a pipeline)"
+_BASE64 = (
+    'over REST such bytes travel as {"b64": "..."}, and Vertex AI asks that the names of such inputs end in `_bytes`'
+)
 
 
 def check_answers(bench: Bench) -> Iterator[CheckResult]:
@@ -48,7 +60,7 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
             yield CheckResult.passes("answers", expected, **more)
         else:
             yield CheckResult.fails(
-                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error), **more
+                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error, bench), **more
             )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
@@ -69,9 +81,11 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
         yield CheckResult.skips(check, reason)
 
 
-def _why(error: ModelError) -> str:
+def _why(error: ModelError, bench: Bench) -> str:
     """What to do about an error."""
     message = error.message
+    if bench.rows.made and _IMAGE.search(message):
+        return f"made-up text is not an image: {_GIVE_EXAMPLES} with real ones; {_BASE64}"
     if error.code == "ResourceExhausted":
         return "raise smoke_test.process.memory_mb if the model really needs more"
     if "Could not find variable" in message or "uninitialized" in message:
@@ -96,6 +110,8 @@ def _why(error: ModelError) -> str:
         return "the rows hold values of another type than the signature parses: are they of the model's own schema?"
     if error.code in ("NotFound", "Unimplemented") or "No OpKernel" in message:
         return "an operation of the graph has no kernel in a stock server on a CPU"
+    if bench.rows.made and error.code == REFUSED:
+        return f"the rows are made up from the signature, and may not be what the model takes: {_GIVE_EXAMPLES}"
     return "send the same request where the export was made: tf.saved_model.load(folder).signatures[name](...)"
 
 
@@ -152,8 +168,10 @@ def never_given(bench: Bench, signature: Signature) -> list[str]:
     return [name for name in names if not any(name in row for row in bench.rows.rows)]
 
 
-def _probabilities(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+def _probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
     """Between 0 and 1, with sum 1 where every class has its own."""
+    if bench.contract.task is None:
+        return _named_probabilities(bench, signature, answer)
     numbers = _predictions(bench, answer, ("binary", "multiclass"))
     if isinstance(numbers, str):
         return numbers
@@ -185,8 +203,34 @@ def _probabilities(bench: Bench, _: Signature, answer: Answer) -> CheckResult | 
     )
 
 
+def _named_probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
+    """What outputs of conventional names hold, where nobody says what the model predicts."""
+    names = conventions.probability_outputs(signature, answer.outputs)
+    tolerance = bench.tolerance("probabilities")
+    for name in names:
+        numbers = np.asarray(answer.outputs[name], np.float64)
+        outside = conventions.outside(numbers)
+        wrong = outside
+        expected = f"probabilities in [0, 1], as {name} is the name of the output"
+        if name != conventions.SCORES and numbers.ndim == 2 and not outside.any():
+            wrong = conventions.sums_wrong(numbers, tolerance)
+            expected += ", with sum 1 as in most rows"
+        if wrong.any():
+            hint = _NAMED_SO if outside.any() else _SUMS
+            return _fails(bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=hint)
+    if names:
+        return CheckResult.passes("probabilities", f"probabilities in {listed(names)}", tolerance=tolerance)
+    if conventions.SCORES in answer.outputs:
+        return "scores may be what a ranking sorts by: set smoke_test.expect.task if they are probabilities"
+    return _NO_TASK
+
+
 def _classes(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
     """The label's vocabulary, in the same order in every row."""
+    if bench.contract.task is None and (told := conventions.classes_wrong(answer.outputs)) is not None:
+        expected = "names or numbers of classes, as classes is the name of the output"
+        received = f"{text(told[0])}, float numbers"
+        return CheckResult.fails("classes", expected, received, hint="give the output another name, or the classes")
     if bench.contract.classes is None:
         return "no vocabulary of the label is known" if bench.contract.task != "regression" else "not a classification"
     names = np.array([name.encode() for name in bench.contract.classes], dtype=object)

@@ -10,6 +10,7 @@ from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.suspects import suspects
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.checks.diagnosis import Diagnosis
+from components.smoke_test.checks.empty_batch import empty_batch
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer
@@ -23,7 +24,6 @@ _DIFFERENT = 6
 _DRIFT_REPEATS = 12
 
 _NEIGHBOURS = "the answer depends on the other rows of the batch"
-_EMPTY = "an empty batch must get an empty answer: no division by the batch's size, no reduction over its rows"
 _RANDOM = "is dropout left on, or is there noise? Call the model with training=False in the export"
 _UNSTEADY = "the answers change from call to call, whatever the batch: see the check `repeatable` first"
 _STATE = "a variable changes with each call: the answer to a row must not depend on what was asked before"
@@ -60,17 +60,18 @@ def _batch_sizes(asked: Asked, steady: bool, diagnosis: Diagnosis) -> Iterator[C
     batches = asked.bench.config.batches
     sizes = sorted({*batches.sizes, batches.max_rows})
     reasons = {size: asked.too_large(size) for size in sizes}
-    places = {size: np.arange(size) % asked.rows for size in sizes if not reasons[size]}
+    places = {size: np.arange(size) % asked.rows for size in sizes if size and not reasons[size]}
     answers = dict(zip(places, asked.ask(list(places.values()), "batches"), strict=True))
     for size in sizes:
         case = f"{size} row" if size == 1 else f"{size} rows"
+        if not size and not reasons[size]:
+            yield empty_batch(asked, case)
+            continue
         if size not in places:
             yield CheckResult.skips(check, reasons[size], signature=asked.signature.name, case=case)
             continue
         fault = asked.differs(check, places[size], answers[size])
         hint = _NEIGHBOURS if steady else _UNSTEADY
-        if size == 0:
-            hint = _EMPTY
         result = asked.result(check, f"the same answers in a batch of {size}", fault, hint, case)
         yield diagnosis.of_batch(result, places[size], answers[size])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from components.smoke_test.sandbox.worker.protocol import (
 
 Array = NDArray[Any]
 
+REFUSED = "InvalidArgument"
+"""The code that tells a client that its request is at fault."""
 OUT_OF_MEMORY = "ResourceExhausted"
 """The code of a model's error when an allocation went beyond the limit; the message says so too."""
 
@@ -91,14 +94,19 @@ class LoadError(Exception):
 class Session(Closing):
     """A model's process with an API. A context manager, as nothing may be left running."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         """Starts the process; it imports TensorFlow meanwhile.
+
+        Args:
+          limits: what it must keep to.
+          environment: variables that it gets besides.
 
         Raises:
           UserError, OSError: as `ModelProcess`.
         """
-        self._limits = limits
-        self._process = ModelProcess(limits)
+        self._limits, self._environment = limits, environment
+        self._process = ModelProcess(limits, environment=environment)
+        self._ended: list[ModelProcess] = []
         self._phase = "start"
         self._imported = 0.0
         self._started = False
@@ -143,6 +151,19 @@ class Session(Closing):
         if error is not None:
             raise LoadError(error.message if error.code == "Unknown" else str(error))
         return seconds
+
+    def restart(self, model: Path) -> None:
+        """Puts a fresh process with the model loaded in the place of one that has ended.
+
+        Raises:
+          LoadError, ProcessEnded: as `load`.
+          UserError, OSError: as `ModelProcess`.
+        """
+        self._process.close()
+        self._ended.append(self._process)
+        self._process = ModelProcess(self._limits, environment=self._environment)
+        self._started = False
+        self.load(model)
 
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:
         """Sends requests one after the other, or from several threads at once.
@@ -218,12 +239,13 @@ class Session(Closing):
             return Memory(self._imported, float(reply["now_mb"]), float(reply["peak_mb"]))
 
     def stdout(self) -> tuple[int, str]:
-        """How many bytes the process wrote to its stdout so far, and the end of them."""
-        return self._process.stdout.count, self._process.stdout.tail()
+        """How many bytes the process, and those before it, wrote to stdout so far, and the end of them."""
+        outputs = [each.stdout for each in (*self._ended, self._process)]
+        return sum(each.count for each in outputs), "".join(each.tail() for each in outputs)
 
     def log_tail(self) -> str:
-        """The end of what it printed."""
-        return self._process.log_tail()
+        """The end of what it, and those before it, printed."""
+        return "\n".join(log for each in (*self._ended, self._process) if (log := each.log_tail()))
 
     def close(self) -> None:
         """Ends the process and removes its folders."""

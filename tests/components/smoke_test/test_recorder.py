@@ -1,6 +1,8 @@
 """Severities, order and reasons of a report's results."""
 
-from typing import get_args
+from typing import Any, get_args
+
+import pytest
 
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.names import DEFAULT_OUTCOMES, DEFAULT_SEVERITIES, CheckName, HarmCase
@@ -18,6 +20,27 @@ def test_severities_come_from_the_configuration() -> None:
     assert [each.check for each in recorder.blocking(("stdout", "finite"))] == ["finite"]
     assert recorder.wants(("parity", "stdout"))
     assert not recorder.wants(("parity",))
+
+
+@pytest.mark.parametrize(
+    ("section", "severity"),
+    [
+        ({}, "block"),
+        ({"clients": ("grpc",)}, "warn"),
+        ({"clients": ("rest",)}, "block"),
+        ({"clients": ("grpc",), "severity": {"rest": "off"}}, "off"),
+    ],
+)
+def test_what_rest_cannot_carry_is_a_warning_where_no_client_uses_it(section: Any, severity: str) -> None:
+    assert SmokeTestConfig(**section).severity_of("rest") == severity
+
+
+def test_a_result_may_ask_for_less_than_the_default() -> None:
+    for severity, expected in ({}, "warn"), ({"harm": "block"}, "block"), ({"harm": "off"}, None):
+        recorder = Recorder(SmokeTestConfig(severity=severity))
+        recorder.record([CheckResult.fails("harm", "x", "y", severity="warn")])
+        results = [each.severity for each in recorder.finish("no reason") if each.status == "failed"]
+        assert results == ([expected] if expected else [])
 
 
 def test_what_decides_blocks_whatever_its_severity() -> None:

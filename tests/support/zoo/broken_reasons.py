@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from support.zoo.kinds import broken, broken_elsewhere
-from support.zoo.plain import SERVING, as_example, numbers
+from support.zoo.plain import SERVING, make_example, numbers
 from support.zoo.rows import write_examples
 from support.zoo.tiny import Tensors, TinyModel, after
 
@@ -38,13 +38,13 @@ def write_linear(folder: Path, spoil: Callable[..., tf.Tensor]) -> None:
 
 def write_matrix(folder: Path) -> None:
     """Rows of one feature of four numbers."""
-    write_examples(folder / "examples", [as_example(measurements=row) for row in numbers()])
+    write_examples(folder / "examples", [make_example(measurements=row) for row in numbers()])
 
 
 def write_columns(folder: Path) -> None:
     """Rows of three features of one number."""
     rows = numbers(width=3)
-    write_examples(folder / "examples", [as_example(age=a, height=h, weight=w) for a, h, w in rows])
+    write_examples(folder / "examples", [make_example(age=a, height=h, weight=w) for a, h, w in rows])
 
 
 @broken("answers sorted, not in the order of the rows", check="batch_sizes", says="come back sorted")

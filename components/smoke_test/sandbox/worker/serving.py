@@ -128,7 +128,8 @@ def error_text(error: BaseException) -> str:
 
 def storable(value: Any) -> Any:
     """An array of a type that NumPy itself has: bfloat16 and its like are widened, the declared type stands beside."""
-    array = np.asarray(value)
+    # A string of rank 0 comes as bytes.
+    array = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
     if array.dtype.names:  # quantized types: one named field
         array = array[array.dtype.names[0]]
     return array if array.dtype.isbuiltin == 1 else array.astype(np.float64)
