@@ -25,6 +25,7 @@ from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
+from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.config import Expect, SmokeTestConfig
@@ -43,6 +44,7 @@ Family = Callable[[Bench], Iterator[CheckResult]]
 
 FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    (check_rest, ("rest",)),
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
     (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),

@@ -10,6 +10,12 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 
 _ORDER = {name: place for place, name in enumerate(get_args(CheckName))}
+_UNSTEADY: tuple[CheckName, ...] = ("repeatable", "batch_sizes", "row_order")
+"""Where one of these fails on values, whatever compares two answers of that signature fails for the same cause."""
+_COMPARING: frozenset[CheckName] = frozenset({
+    "parity", "signatures_agree", "missing_words", "constant", "feature_effect", "ignored_features", "label_ignored",
+    "recovery",
+})  # fmt: skip
 
 
 class Recorder:
@@ -58,4 +64,26 @@ class Recorder:
             elif check not in done:
                 self._results.append(CheckResult.skips(check, reason))
         # Stable: the results of one check stay in the order in which they came.
-        return tuple(sorted(self._results, key=lambda each: _ORDER[each.check]))
+        return tuple(sorted(map(self._with_cause, self._results), key=lambda each: _ORDER[each.check]))
+
+    def _with_cause(self, result: CheckResult) -> CheckResult:
+        """The result with a hint that names the check whose failure explains it."""
+        if result.status != "failed" or result.check not in _COMPARING:
+            return result
+        # A signature that these checks don't ask, such as one that takes transformed features, shares its model.
+        asked = {each.signature for each in self._results if each.check in _UNSTEADY}
+        causes = [
+            each.check
+            for each in self._results
+            if each.check in _UNSTEADY
+            and each.status == "failed"
+            # What was asked, and more than an empty batch.
+            and each.tolerance is not None
+            and each.case != "0 rows"
+            and (each.signature == result.signature or result.signature not in asked)
+        ]
+        if not causes:
+            return result
+        cause = min(causes, key=_UNSTEADY.index)
+        hint = f"see the check `{cause}` first: this may follow from it. Otherwise: {result.hint}"
+        return result.model_copy(update={"hint": hint, "follows": cause})

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.smoke_test.bench.bench import Bench, Rows
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
+from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError, Request
 
@@ -78,13 +80,20 @@ def bench(
     made = rows or Rows([{"x": np.array([each], np.float32)} for each in x], range(10, 10 + len(x)), golden)
     return Bench(
         config=SmokeTestConfig(**(config or {})),
-        export=None,  # type: ignore[arg-type]
+        export=Export(Path("export"), _no_graph(), {}),
         contract=Contract(**known | {"signatures": {each.name: each for each in signatures}} | contract),
         session=StandIn(model, transform),  # type: ignore[arg-type]
         rows=made,
         load_seconds=1.0,
         transform_graph=Path("graph") if transform else None,
     )
+
+
+def _no_graph() -> Any:
+    """A SavedModel without a graph: there is nothing to be read in it."""
+    proto = saved_model_pb2.SavedModel()
+    proto.meta_graphs.add().meta_info_def.tags.append("serve")
+    return proto
 
 
 def texts(values: Any) -> Any:

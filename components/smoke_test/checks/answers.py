@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.smoke_test.bench.altered import taken_features
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
+from components.smoke_test.bench.relations import Finite
+from components.smoke_test.bench.shrink import parts_of, smallest
 from components.smoke_test.checks import conventions
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult, Smallest
 from components.smoke_test.sandbox.session import REFUSED, Answer, ModelError
 from preprocessing.text import listed, one_line
 
@@ -23,6 +26,7 @@ Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
 
 NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
+_NAMED = 5
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
 _NAMED_SO = (
     "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
@@ -96,9 +100,11 @@ def _why(error: ModelError, bench: Bench) -> str:
             "layer that has it, an attribute of the exported tf.Module"
         )
     if "required but could not be found" in message:
+        found = re.search(r"Feature: (.+?) \(data type", message)
+        name = f" ({found[1]})" if found is not None else ""
         return (
-            "if it is the label: parse requests without it; if it is a feature: give its FixedLenFeature a default "
-            "value, or correct the rows"
+            f"a feature is required and not in the row{name}: if it is the label, parse requests without it; else give "
+            "its FixedLenFeature a default value, or correct the rows"
         )
     if "Data types don't match" in message:
         return "the rows hold values of another type than the signature parses: are they of the model's own schema?"
@@ -117,7 +123,7 @@ def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
     return CheckResult.passes("outputs", expected)
 
 
-def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+def _finite(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
     """No NaN, no infinity, in any output."""
     numeric = {name: array for name, array in sorted(answer.outputs.items()) if array.dtype.kind in "fc"}
     if not numeric:
@@ -126,9 +132,40 @@ def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
         bad = ~np.isfinite(array)
         if bad.any():
             rows = bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad.reshape(1)
-            hint = "is it a missing value in the row? Preprocessing must replace it; or a division by 0, or log(0)"
-            return _fails(bench, "finite", rows, f"finite numbers in {name}", _text_of(array), hint=hint)
+            found = _smallest_not_finite(bench, signature, rows)
+            expected, hint = f"finite numbers in {name}", _why_not_finite(bench, signature, found)
+            return _fails(bench, "finite", rows, expected, _text_of(array), hint=hint, smallest=found)
     return CheckResult.passes("finite", "finite numbers")
+
+
+def _smallest_not_finite(bench: Bench, signature: Signature, rows: NDArray[np.bool_]) -> Smallest | None:
+    """The row and the columns that make the number; the other columns as in a row with finite numbers."""
+    if len(rows) != len(bench.rows):
+        return None
+    bad, good = (np.flatnonzero(each)[:1] for each in (rows, ~rows))
+    parts, plain = (parts_of(bench.rows.rows, each, bench.contract.label) for each in (bad, good))
+    with bench.search_time.smallest() as slot:
+        return smallest(bench, Finite(bench, signature), parts, slot, plain=plain[0] if plain else None)
+
+
+def _why_not_finite(bench: Bench, signature: Signature, found: Smallest | None) -> str:
+    """What to do about NaN and infinity, by the columns that make them."""
+    if absent := never_given(bench, signature):
+        return f"no row has a value for {listed(absent, _NAMED)}, which the signature takes: give examples with it"
+    values = {} if found is None else found.rows[0].values
+    missing = [name for name, value in values.items() if value == "missing"]
+    if missing:
+        return f"a missing value becomes NaN: preprocessing must replace it ({listed(missing, _NAMED)})"
+    where = f" of {listed(list(values), _NAMED)}" if values else ""
+    return (
+        f"a value{where} leads to NaN or infinity: a division by 0, log(0), or an overflow, in preprocessing or model"
+    )
+
+
+def never_given(bench: Bench, signature: Signature) -> list[str]:
+    """The columns that the signature needs, by its own word, and that no row has."""
+    names = [each.column for each in taken_features(signature, bench.contract) if each.optional is False]
+    return [name for name in names if not any(name in row for row in bench.rows.rows)]
 
 
 def _probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:

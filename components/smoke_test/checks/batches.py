@@ -7,7 +7,9 @@ import numpy as np
 from components.smoke_test.bench.asked import Asked, Fault, Places
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import difference, text
+from components.smoke_test.bench.suspects import suspects
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
+from components.smoke_test.checks.diagnosis import Diagnosis
 from components.smoke_test.checks.empty_batch import empty_batch
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
@@ -21,8 +23,7 @@ _DIFFERENT = 6
 """So many requests with other rows go round among the clients."""
 _DRIFT_REPEATS = 12
 
-_NEIGHBOURS = "the answer depends on the other rows of the batch: batch normalisation in training mode?"
-_FIXED = "is the batch size fixed in the graph, by a reshape for example? Use -1, or tf.shape(...)[0]"
+_NEIGHBOURS = "the answer depends on the other rows of the batch"
 _RANDOM = "is dropout left on, or is there noise? Call the model with training=False in the export"
 _UNSTEADY = "the answers change from call to call, whatever the batch: see the check `repeatable` first"
 _STATE = "a variable changes with each call: the answer to a row must not depend on what was asked before"
@@ -47,12 +48,13 @@ def check_batches(bench: Bench) -> Iterator[CheckResult]:
         repeated = _repeatable(each)
         yield repeated
         steady = repeated.status != "failed"
-        yield from _batch_sizes(each, steady)
-        yield from _row_order(each, steady)
+        diagnosis = Diagnosis(each, steady)
+        yield from _batch_sizes(each, steady, diagnosis)
+        yield from _row_order(each, steady, diagnosis)
         yield _threads(each)
 
 
-def _batch_sizes(asked: Asked, steady: bool) -> Iterator[CheckResult]:
+def _batch_sizes(asked: Asked, steady: bool, diagnosis: Diagnosis) -> Iterator[CheckResult]:
     """The rows again and again in batches of every size."""
     check: CheckName = "batch_sizes"
     batches = asked.bench.config.batches
@@ -70,12 +72,11 @@ def _batch_sizes(asked: Asked, steady: bool) -> Iterator[CheckResult]:
             continue
         fault = asked.differs(check, places[size], answers[size])
         hint = _NEIGHBOURS if steady else _UNSTEADY
-        if fault is not None and fault.row is None:
-            hint = _FIXED
-        yield asked.result(check, f"the same answers in a batch of {size}", fault, hint, case)
+        result = asked.result(check, f"the same answers in a batch of {size}", fault, hint, case)
+        yield diagnosis.of_batch(result, places[size], answers[size])
 
 
-def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
+def _row_order(asked: Asked, steady: bool, diagnosis: Diagnosis) -> Iterator[CheckResult]:
     """The rows reversed, shuffled, and a few of them among copies of another one."""
     check: CheckName = "row_order"
     if asked.one_at_a_time or asked.rows == 1:
@@ -98,7 +99,8 @@ def _row_order(asked: Asked, steady: bool) -> Iterator[CheckResult]:
     for (case, places), answer in zip(orders.items(), answers, strict=True):
         if (fault := asked.differs(check, places, answer)) is not None:
             failed = True
-            yield asked.result(check, expected, fault, _NEIGHBOURS if steady else _UNSTEADY, case)
+            result = asked.result(check, expected, fault, _NEIGHBOURS if steady else _UNSTEADY, case)
+            yield diagnosis.of_batch(result, places, answer)
     if not failed:
         yield asked.result(check, expected, None, "")
 
@@ -120,7 +122,8 @@ def _repeatable(asked: Asked) -> CheckResult:
         drift = _drift(asked.ask([same] * _DRIFT_REPEATS, "repeats"))
         if drift is not None:
             fault, hint = fault or drift, _STATE
-    return asked.result(check, f"the same answer to the same request, {repeats} times", fault, hint)
+    result = asked.result(check, f"the same answer to the same request, {repeats} times", fault, hint)
+    return Diagnosis(asked).of_repeats(result, same, other)
 
 
 def _threads(asked: Asked) -> CheckResult:
@@ -151,7 +154,8 @@ def _threads(asked: Asked) -> CheckResult:
         fault = _first_change(asked, check, places[i], [alone[0], answer])
         if fault is not None:
             break
-    return asked.result(check, expected, fault, _SHARED)
+    hint = _SHARED + suspects(asked.bench.export, asked.signature.name, "state")
+    return asked.result(check, expected, fault, hint)
 
 
 def _extremes(asked: Asked) -> list[int]:

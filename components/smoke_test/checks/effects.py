@@ -10,6 +10,7 @@ from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.interventions import Effects, FeatureEffect, distinct, measure
 from components.smoke_test.bench.requests import Row, request, strings
+from components.smoke_test.checks.answers import never_given
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
@@ -22,6 +23,10 @@ _SAME = 1e-9
 _MOST_LABELS = 20
 _LABEL_ROWS = 16
 _NAMED = 5
+_NEVER_GIVEN = (
+    "no row has a value for {}, which the signature requires: it was sent as missing; give examples with it, or the "
+    "input a default"
+)
 
 
 def check_effects(bench: Bench) -> Iterator[CheckResult]:
@@ -92,8 +97,20 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
         expected,
         f"{text(values[0] if values.shape[1] else texts[0][0])} for every row",
         signature=signature.name,
-        hint="the model ignores its input: look at the exported preprocessing, the training loss and the weights",
+        hint=_why_constant(bench, signature, effects),
     )
+
+
+def _why_constant(bench: Bench, signature: Signature, effects: Effects) -> str:
+    """What the same answer to every row comes from, by what was found out about the features."""
+    if absent := never_given(bench, signature):
+        return _NEVER_GIVEN.format(listed(absent, _NAMED))
+    if moving := [each.column for each in effects.features if each.changed]:
+        return (
+            f"only values far from those in the rows change the answers ({listed(moving, _NAMED)}): is everything "
+            "clipped, saturated or scaled away in the exported preprocessing?"
+        )
+    return "the model ignores its input: look at the exported preprocessing, the training loss and the weights"
 
 
 def _answers_by_row(outputs: Mapping[str, Array], prediction: str | None, rows: int) -> tuple[Array, list[Array]]:
@@ -190,6 +207,9 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     received = f"{len(ignored)} of {len(tried)}" + (f": {listed(ignored, _NAMED)}" if ignored else "")
     if len(ignored) <= most * len(tried):
         return CheckResult.passes("ignored_features", expected, received, signature=signature.name)
+    if absent := never_given(bench, signature):
+        hint = _NEVER_GIVEN.format(listed(absent, _NAMED))
+        return CheckResult.fails("ignored_features", expected, received, signature=signature.name, hint=hint)
     hint = (
         "neither shuffling these columns, nor leaving them out, nor extreme values changes a single answer: are they "
         "lost in the exported preprocessing? If they are not meant to matter, raise smoke_test.effects.max_ignored"
@@ -267,6 +287,9 @@ def _label_fault(bench: Bench, signature: Signature, label: str, labels: Sequenc
     batch = Batch(signature, without_label(bench.rows.rows[:_LABEL_ROWS], label))
     asked = [batch.request(), *(batch.request({label: [value] * len(batch.rows)}) for value in labels)]
     plain, *answers = bench.session.ask(asked, phase="label_ignored")
+    if plain.error is not None:
+        # It is not the label: see the check `batch_sizes`.
+        return ""
     for value, answer in zip(labels, answers, strict=True):
         if answer.error is not None:
             return f"with {text(value)}: {answer.error}"

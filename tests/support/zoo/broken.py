@@ -5,13 +5,27 @@ from support.zoo import (
     broken_batches,
     broken_contract,
     broken_files,
+    broken_graph,
     broken_names,
     broken_process,
+    broken_reasons,
     broken_requests,
+    broken_state,
 )
 from support.zoo.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Kind"]
 
-MODULES = (broken_contract, broken_answers, broken_batches, broken_requests, broken_files, broken_names, broken_process)
+MODULES = (
+    broken_answers,
+    broken_batches,
+    broken_contract,
+    broken_files,
+    broken_graph,
+    broken_names,
+    broken_process,
+    broken_reasons,
+    broken_requests,
+    broken_state,
+)
 """Importing them registers their kinds."""

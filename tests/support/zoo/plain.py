@@ -34,7 +34,8 @@ def plain(builder: Builder | None = None, *, warns: tuple[CheckName, ...] = ()) 
     return register if builder is None else register(builder)
 
 
-def _numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+def numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+    """float32 [rows, width], the same every time."""
     return np.random.default_rng(2).normal(size=(rows, width)).astype(np.float32)
 
 
@@ -67,7 +68,7 @@ def keras_sequential(folder: Path) -> None:
     )
     labels = np.arange(64) % 3
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(_numbers(), labels, epochs=1, verbose=0)
+    model.fit(numbers(), labels, epochs=1, verbose=0)
     model.export(folder / SERVING, verbose=False)
 
 
@@ -78,7 +79,7 @@ def keras_functional(folder: Path) -> None:
     hidden = keras.layers.Dense(4, "tanh")(keras.layers.Concatenate()(list(inputs.values())))
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
     model.export(folder / SERVING, verbose=False)
-    rows = _numbers(width=3)
+    rows = numbers(width=3)
     write_examples(folder / "examples", [make_example(age=a, height=h, weight=w) for a, h, w in rows])
 
 
@@ -97,7 +98,7 @@ class Residual(keras.Model):
 def keras_subclassed(folder: Path) -> None:
     """A regression, called once and exported."""
     model = Residual()
-    model(_numbers())
+    model(numbers())
     model.export(folder / SERVING, verbose=False)
 
 
@@ -131,7 +132,7 @@ def keras_two_outputs(folder: Path) -> None:
     hidden = keras.layers.Dense(6, "gelu")(inputs)
     outputs = {"kind": keras.layers.Dense(3, "softmax")(hidden), "price": keras.layers.Dense(1)(hidden)}
     keras.Model(inputs, outputs).export(folder / SERVING, verbose=False)
-    write_examples(folder / "examples", [make_example(measurements=row) for row in _numbers()])
+    write_examples(folder / "examples", [make_example(measurements=row) for row in numbers()])
 
 
 @plain
