@@ -14,12 +14,14 @@ from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.config import Search, SmokeTestConfig
+from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.sandbox.session import Answer, Request, Session
 
 Array = NDArray[Any]
+_WARM_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Bench:
       infra_blessing: the verdict of TFX's InfraValidator, or None.
       second_opinion: TensorFlow without oneDNN, to be asked about what TensorFlow may do to every model; None for none.
       search_time: what is left of the seconds for searches.
+      constants: numbers and words that stand in the graph: where searches begin.
     """
 
     config: SmokeTestConfig
@@ -88,6 +91,7 @@ class Bench:
     infra_blessing: bool | None = None
     second_opinion: SecondOpinion | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
+    constants: Constants = field(default_factory=Constants)
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""
@@ -103,6 +107,19 @@ class Bench:
         signatures = self.contract.predicting()
         asked = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
         return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
+
+    @cached_property
+    def seconds_per_row(self) -> Mapping[str, float]:
+        """The model's own time for a row, by signature that answers: once it is warm, as the first answer takes longer.
+
+        Raises:
+          ProcessEnded: the model's process ended over it.
+        """
+        few = self.rows.rows[:_WARM_ROWS]
+        signatures = self.answering()
+        asked = self.session.ask([self.request(each, few) for each in signatures], phase="answers")
+        seconds = {each.name: answer.seconds / len(few) for each, answer in zip(signatures, asked, strict=True)}
+        return {name: min(each, self.answers[name].seconds / len(self.rows)) for name, each in seconds.items()}
 
     def answering(self) -> tuple[Signature, ...]:
         """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""

@@ -10,7 +10,11 @@ from components.smoke_test.names import CheckName
 WEIGHTS: dict[CheckName, int] = {
     "finite": 1,
     "signatures_agree": 1,
-    "batch_sizes": 2,
+    "batch_sizes": 3,
+    "values": 1,
+    "integers": 1,
+    "words": 1,
+    "defaults": 1,
     "row_order": 1,
     "threads": 2,
 }
@@ -35,6 +39,11 @@ class Slot:
     def left(self) -> float:
         """Seconds until the deadline; never negative."""
         return max(0.0, self.deadline - time.perf_counter())
+
+    def part(self, of: int) -> "Slot":
+        """One of so many equal parts of what is left, from now on."""
+        seconds = self.left() / of
+        return Slot(seconds, time.perf_counter() + seconds)
 
     def fits(self, seconds: float) -> bool:
         """Whether something that takes about so long can still be done."""

@@ -10,7 +10,7 @@ from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.suspects import suspects
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.checks.diagnosis import Diagnosis
-from components.smoke_test.checks.empty_batch import empty_batch
+from components.smoke_test.checks.sizes import check_sizes
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer
@@ -44,36 +44,19 @@ def check_batches(bench: Bench) -> Iterator[CheckResult]:
         for check in _CHECKS:
             yield CheckResult.skips(check, NO_ANSWER if bench.contract.predicting() else NO_SIGNATURE)
         return
+    diagnoses = {}
     for each in asked:
         repeated = _repeatable(each)
         yield repeated
-        steady = repeated.status != "failed"
-        diagnosis = Diagnosis(each, steady)
-        yield from _batch_sizes(each, steady, diagnosis)
-        yield from _row_order(each, steady, diagnosis)
+        diagnoses[each.signature.name] = Diagnosis(each, repeated.status != "failed")
+    with bench.search_time.slot("batch_sizes") as slot:
+        for left, each in zip(range(len(asked), 0, -1), asked, strict=True):
+            diagnosis = diagnoses[each.signature.name]
+            yield from check_sizes(diagnosis, slot.part(left), _NEIGHBOURS if diagnosis.steady else _UNSTEADY)
+    for each in asked:
+        diagnosis = diagnoses[each.signature.name]
+        yield from _row_order(each, diagnosis.steady, diagnosis)
         yield _threads(each)
-
-
-def _batch_sizes(asked: Asked, steady: bool, diagnosis: Diagnosis) -> Iterator[CheckResult]:
-    """The rows again and again in batches of every size."""
-    check: CheckName = "batch_sizes"
-    batches = asked.bench.config.batches
-    sizes = sorted({*batches.sizes, batches.max_rows})
-    reasons = {size: asked.too_large(size) for size in sizes}
-    places = {size: np.arange(size) % asked.rows for size in sizes if size and not reasons[size]}
-    answers = dict(zip(places, asked.ask(list(places.values()), "batches"), strict=True))
-    for size in sizes:
-        case = f"{size} row" if size == 1 else f"{size} rows"
-        if not size and not reasons[size]:
-            yield empty_batch(asked, case)
-            continue
-        if size not in places:
-            yield CheckResult.skips(check, reasons[size], signature=asked.signature.name, case=case)
-            continue
-        fault = asked.differs(check, places[size], answers[size])
-        hint = _NEIGHBOURS if steady else _UNSTEADY
-        result = asked.result(check, f"the same answers in a batch of {size}", fault, hint, case)
-        yield diagnosis.of_batch(result, places[size], answers[size])
 
 
 def _row_order(asked: Asked, steady: bool, diagnosis: Diagnosis) -> Iterator[CheckResult]:

@@ -10,7 +10,10 @@ from support.zoo import (
     broken_process,
     broken_reasons,
     broken_requests,
+    broken_sizes,
     broken_state,
+    broken_values,
+    broken_words,
 )
 from support.zoo.kinds import KINDS, Kind
 
@@ -26,6 +29,9 @@ MODULES = (
     broken_process,
     broken_reasons,
     broken_requests,
+    broken_sizes,
     broken_state,
+    broken_values,
+    broken_words,
 )
 """Importing them registers their kinds."""
