@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.bench.split import Split
 from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.saved_model import Export
@@ -30,12 +31,14 @@ class Rows:
       positions: where each stands in the split, counted from 0.
       golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
       made: whether they were made up from the signature, because there are no examples.
+      split: the examples that they were taken from; None where there are none.
     """
 
     rows: Sequence[Row]
     positions: Sequence[int]
     golden: NDArray[np.float32] | None = None
     made: bool = False
+    split: Split | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
