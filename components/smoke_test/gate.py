@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.smoke_test.bench.bench import Bench, Champion
+from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.checks.answers import check_answers
@@ -20,6 +21,7 @@ from components.smoke_test.checks.contract import (
     unheard_of,
 )
 from components.smoke_test.checks.effects import check_effects
+from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
@@ -45,6 +47,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
     (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),
+    (check_every_row, ("finite", "parity")),
     (check_missing_words, ("missing_words",)),
     (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
     (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
@@ -158,6 +161,7 @@ def _run(
     recorder.record([loaded(load_seconds)])
     try:
         rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
+        rows, first = fitted(session, contract, rows, config)
     except NoRowsError as error:
         hint = "train again on these examples, or choose another smoke_test.split"
         recorder.decide(CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint))
@@ -174,6 +178,7 @@ def _run(
         transform_graph=subject.transform_graph,
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
+        first=first,
     )
     for family, checks in FAMILIES:
         if recorder.wants(checks):

@@ -15,6 +15,7 @@ from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.bench.split import Split
 from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
+from components.smoke_test.export.golden import Golden
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.sandbox.session import Answer, Request, Session
@@ -30,8 +31,10 @@ class Rows:
       rows: the raw examples, label included.
       positions: where each stands in the split, counted from 0.
       golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
+      stored: all that it left, of other rows too; None when it left none.
       made: whether they were made up from the signature, because there are no examples.
       split: the examples that they were taken from; None where there are none.
+      left_out: how many more there would be for a faster model.
     """
 
     rows: Sequence[Row]
@@ -39,6 +42,8 @@ class Rows:
     golden: NDArray[np.float32] | None = None
     made: bool = False
     split: Split | None = None
+    left_out: int = 0
+    stored: Golden | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,6 +79,7 @@ class Bench:
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
       search_time: what is left of the seconds for searches.
+      first: the very first answer of each predicting signature, to the first row alone; empty where nobody asked.
     """
 
     config: SmokeTestConfig
@@ -86,6 +92,7 @@ class Bench:
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
+    first: Mapping[str, Answer] = field(default_factory=dict)
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""
@@ -101,6 +108,20 @@ class Bench:
         signatures = self.contract.predicting()
         asked = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
         return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
+
+    @cached_property
+    def row_seconds(self) -> Mapping[str, float]:
+        """The model's own time per row, once it is warm, by signature that answers.
+
+        Raises:
+          ProcessEnded: the model's process ended over it.
+        """
+        signatures = self.answering()
+        again = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
+        return {
+            each.name: max(1e-9, min(answer.seconds, self.answers[each.name].seconds) / len(self.rows))
+            for each, answer in zip(signatures, again, strict=True)
+        }
 
     def answering(self) -> tuple[Signature, ...]:
         """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""

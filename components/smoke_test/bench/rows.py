@@ -72,7 +72,7 @@ def choose_rows(
         )
     chosen = sorted(found)
     rows = _rows(split, chosen, contract)
-    return replace(rows, golden=golden.predictions[[found[i] for i in chosen]])
+    return replace(rows, golden=golden.predictions[[found[i] for i in chosen]], stored=golden)
 
 
 def key_signature(contract: Contract) -> Signature | None:

@@ -13,7 +13,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, ModelError
-from preprocessing.text import one_line
+from preprocessing.text import counted, one_line
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
@@ -21,6 +21,7 @@ Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
 
 NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
+NOT_FINITE = "is it a missing value in the row? Preprocessing must replace it; or a division by 0, or log(0)"
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
 
@@ -38,12 +39,13 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
     for signature in bench.contract.predicting():
         answer = bench.answers[signature.name]
         more: dict[str, Any] = {"signature": signature.name, "seconds": round(answer.seconds, 4)}
-        expected = f"an answer to {len(bench.rows)} rows"
+        slow = f" ({bench.rows.left_out} more left out, as the model is slow)" if bench.rows.left_out else ""
+        expected = f"an answer to {counted(len(bench.rows), 'row')}{slow}"
         if answer.error is None:
             yield CheckResult.passes("answers", expected, **more)
         else:
             yield CheckResult.fails(
-                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error), **more
+                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=what_to_do(answer.error), **more
             )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
@@ -64,7 +66,7 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
         yield CheckResult.skips(check, reason)
 
 
-def _why(error: ModelError) -> str:
+def what_to_do(error: ModelError) -> str:
     """What to do about an error."""
     message = error.message
     if error.code == "ResourceExhausted":
@@ -109,8 +111,7 @@ def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
         bad = ~np.isfinite(array)
         if bad.any():
             rows = bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad.reshape(1)
-            hint = "is it a missing value in the row? Preprocessing must replace it; or a division by 0, or log(0)"
-            return _fails(bench, "finite", rows, f"finite numbers in {name}", _text_of(array), hint=hint)
+            return _fails(bench, "finite", rows, f"finite numbers in {name}", _text_of(array), hint=NOT_FINITE)
     return CheckResult.passes("finite", "finite numbers")
 
 
