@@ -21,6 +21,7 @@ from components.smoke_test.checks.contract import (
     unheard_of,
 )
 from components.smoke_test.checks.effects import check_effects
+from components.smoke_test.checks.endurance import check_endurance
 from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.missing import check_missing_words
@@ -52,6 +53,8 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
     (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
     (check_harm, ("harm", "recovery")),
+    # Late: it takes what the other searches have left of their time.
+    (check_endurance, ("endurance",)),
     (check_server, ("server_rest", "server_grpc")),
     (check_infra_validator, ("infra_validator",)),
 )

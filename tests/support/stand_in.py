@@ -10,7 +10,8 @@ from components.smoke_test.bench.bench import Bench, Rows
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
-from components.smoke_test.sandbox.session import Answer, ModelError, Request
+from components.smoke_test.sandbox.session import Answer, ModelError, Odd, Repeated, Request
+from components.smoke_test.sandbox.worker.repeating import Series
 
 Outputs = Mapping[str, Any]
 Model = Callable[[str, Mapping[str, Any], int], Outputs]
@@ -31,9 +32,28 @@ class StandIn:
     def __init__(self, model: Model, transform: Callable[[Any], Outputs] | None = None) -> None:
         self._model, self._transform = model, transform
         self.asked: list[tuple[str, int]] = []
+        self._series: dict[str, Series] = {}
 
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:  # noqa: ARG002
         return [self._answer(request, threads) for request in requests]
+
+    def repeat(
+        self,
+        requests: Sequence[Request],
+        order: Sequence[int],
+        *,
+        phase: str,  # noqa: ARG002
+        series: str,
+        seconds: float,  # noqa: ARG002 - it takes no time
+        threads: int = 1,
+    ) -> Repeated:
+        kept = self._series.setdefault(series, Series())
+        kept.start_again()
+        for place in dict.fromkeys(order):
+            kept.first.setdefault(place, self._answer(requests[place], 1))
+        kept.run(lambda place: self._answer(requests[place], threads), order, threads=1, seconds=60)
+        odd = [Odd(turn, place, kept.first[place], answer) for turn, place, answer in kept.odd]
+        return Repeated([turn for turn, _ in kept.turns], [each for _, each in kept.turns], kept.differing, odd)
 
     def transform(self, graph: Path, examples: Any) -> Answer:  # noqa: ARG002
         try:

@@ -12,6 +12,7 @@ WEIGHTS: dict[CheckName, int] = {
     "batch_sizes": 2,
     "row_order": 1,
     "threads": 2,
+    "endurance": 3,
 }
 """The checks that search, and the share of each in the time that is left when it starts."""
 
@@ -31,6 +32,11 @@ class Slot:
     def left(self) -> float:
         """Seconds until the deadline; never negative."""
         return max(0.0, self.deadline - time.perf_counter())
+
+    def part(self, of: int) -> "Slot":
+        """One of so many equal parts of what is left, from now on."""
+        seconds = self.left() / of
+        return Slot(seconds, time.perf_counter() + seconds)
 
     def fits(self, seconds: float) -> bool:
         """Whether something that takes about so long can still be done."""

@@ -29,17 +29,18 @@ def _numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
     return np.random.default_rng(2).normal(size=(rows, width)).astype(np.float32)
 
 
-def _example(**features: Any) -> bytes:
-    example = tf.train.Example()
+def example(**features: Any) -> bytes:
+    """A serialized tf.Example."""
+    made = tf.train.Example()
     for name, value in features.items():
         values = np.atleast_1d(np.asarray(value))
         if values.dtype.kind in "US":
-            example.features.feature[name].bytes_list.value.extend(text.encode() for text in values.tolist())
+            made.features.feature[name].bytes_list.value.extend(text.encode() for text in values.tolist())
         elif values.dtype.kind == "i":
-            example.features.feature[name].int64_list.value.extend(values.tolist())
+            made.features.feature[name].int64_list.value.extend(values.tolist())
         else:
-            example.features.feature[name].float_list.value.extend(values.tolist())
-    return example.SerializeToString()
+            made.features.feature[name].float_list.value.extend(values.tolist())
+    return made.SerializeToString()
 
 
 @plain
@@ -68,7 +69,7 @@ def keras_functional(folder: Path) -> None:
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
     model.export(folder / SERVING, verbose=False)
     rows = _numbers(width=3)
-    write_examples(folder / "examples", [_example(age=a, height=h, weight=w) for a, h, w in rows])
+    write_examples(folder / "examples", [example(age=a, height=h, weight=w) for a, h, w in rows])
 
 
 class Residual(keras.Model):
@@ -107,7 +108,7 @@ def keras_preprocessing(folder: Path) -> None:
     joined = keras.layers.Concatenate()([normalize(inputs["mass"]), look_up(inputs["island"]), years])
     keras.Model(inputs, keras.layers.Dense(3, "softmax")(joined)).export(folder / SERVING, verbose=False)
     examples = [
-        _example(mass=m, island=i, year=2007 + int(n % 3)) for n, (m, i) in enumerate(zip(mass, island, strict=True))
+        example(mass=m, island=i, year=2007 + int(n % 3)) for n, (m, i) in enumerate(zip(mass, island, strict=True))
     ]
     write_examples(folder / "examples", examples)
 
@@ -119,7 +120,7 @@ def keras_two_outputs(folder: Path) -> None:
     hidden = keras.layers.Dense(6, "gelu")(inputs)
     outputs = {"kind": keras.layers.Dense(3, "softmax")(hidden), "price": keras.layers.Dense(1)(hidden)}
     keras.Model(inputs, outputs).export(folder / SERVING, verbose=False)
-    write_examples(folder / "examples", [_example(measurements=row) for row in _numbers()])
+    write_examples(folder / "examples", [example(measurements=row) for row in _numbers()])
 
 
 @plain
