@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.fitting import fitted
@@ -184,7 +184,11 @@ def _run(
         first=first,
     )
     for family, checks in FAMILIES:
-        if recorder.wants(checks):
+        if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):
+            recorder.record(
+                [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
+            )
+        elif recorder.wants(checks):
             recorder.record(family(bench))
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))

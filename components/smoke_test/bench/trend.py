@@ -13,7 +13,7 @@ _FEWEST = 6
 _RISING = 0.8
 """The share of all pairs of measurements of which the later one must be the higher."""
 _LASTING = 0.3
-"""The share of the growth that must fall into the second half: what warms up stops growing."""
+"""The slope of the second half, as a share of the whole one's, at least: what warms up stops growing."""
 _MIB = 24 / 1024
 _RESIDENT_MIB = 0.5
 """Growth from one measurement to the next that is more than noise: of what is allocated, and of resident memory, to
@@ -23,7 +23,7 @@ _SECONDS = 5e-5
 _SETTLED = 8
 """So many answers at least before and after a change that lasts."""
 _FAST = 0.2
-"""Of a block of times the quantile that stands for it: what else runs on the machine only ever adds to a time."""
+"""The quantile of times that stands for a block of them."""
 
 
 def slope(values: Sequence[float] | Array) -> float:
@@ -41,8 +41,8 @@ def rises(values: Sequence[float] | Array) -> bool:
     first, second = np.triu_indices(len(array), 1)
     if np.mean(array[second] > array[first]) < _RISING:
         return False
-    middle = len(array) // 2
-    return bool(array[-1] - array[middle] >= _LASTING * (array[-1] - array[0]))
+    # By slopes: one large step, of a table that makes room, is not what the growth is measured by.
+    return slope(array[len(array) // 2 :]) >= _LASTING * slope(array)
 
 
 def memory_growth(mebibytes: Sequence[float], *, exact: bool) -> float:
@@ -58,17 +58,31 @@ def memory_growth(mebibytes: Sequence[float], *, exact: bool) -> float:
     return step if step >= (_MIB if exact else _RESIDENT_MIB) else 0.0
 
 
-def latency_growth(blocks: Sequence[Array]) -> tuple[float, float] | None:
-    """What a request took in the first and in the last block, seconds; None when it takes no longer.
+def fast(blocks: Sequence[Array]) -> list[float]:
+    """What stands for each block of times: what else runs on the machine only ever adds to a time."""
+    return [float(np.quantile(block, _FAST)) for block in blocks if len(block)]
+
+
+def latency_growth(blocks: Sequence[Array]) -> bool:
+    """Whether a request takes longer and longer.
 
     Args:
       blocks: the seconds of the same request, in several equal parts of the time.
     """
-    fast = [float(np.quantile(block, _FAST)) for block in blocks if len(block)]
-    if len(fast) < len(blocks) or not rises(fast):
-        return None
-    grown = slope(fast) * (len(fast) - 1)
-    return (fast[0], fast[-1]) if grown >= _SECONDS and fast[0] + grown >= _FACTOR * fast[0] else None
+    times = fast(blocks)
+    if len(times) < len(blocks) or not rises(times):
+        return False
+    return grown(times[0], times[0] + slope(times) * (len(times) - 1))
+
+
+def grown(first: float, now: float) -> bool:
+    """Whether a request takes so much longer that it is worth a second look, in seconds."""
+    return now - first >= max(_SECONDS, (_FACTOR - 1) * first)
+
+
+def goes_on(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether what has grown goes on growing, by half as much at least, from where it had come."""
+    return rises(after) and slope(after) >= slope(before) / 2 and after[-1] > before[-1]
 
 
 def changed_for_good(differing: Sequence[bool]) -> int | None:

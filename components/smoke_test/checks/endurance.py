@@ -16,7 +16,8 @@ from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.checks.repeats import first_change
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from components.smoke_test.sandbox.session import Odd, Repeated, Request
+from components.smoke_test.sandbox.session import LoadError, Odd, ProcessEnded, Repeated, Request, Session
+from preprocessing.text import counted
 
 _CHECK: CheckName = "endurance"
 _CHUNKS = 10
@@ -24,10 +25,12 @@ _CHUNKS = 10
 _MOST_REQUESTS = 20_000
 _FEWEST_IN_CHUNK = 14
 """Fewer small requests in a part say nothing of latency and memory."""
-_LARGE_IN_CHUNK = 3
+_LARGE_IN_CHUNK = 12
 """So often a part asks for a large batch: what is kept of each row is seen in memory long before what is kept of each
 request."""
 _FRESH_ROWS = 64
+_TRIES = 8
+_MOST_SUSPECTS = 3
 _GROWS = (
     "something is kept of each request, in a table, a queue, a list or a variable: a server runs for months; leave it "
     "out of the exported function"
@@ -97,7 +100,7 @@ class _Endurance:
         if (odd := self._fault()) is not None:
             turn, asked, what = odd
             return asked.result(_CHECK, expected, what, _CHANGES, f"request {turn:,}")
-        if size >= _FEWEST_IN_CHUNK and (grows := self._growing(run, large)):
+        if size and (grows := self._growing(run, large)):
             return CheckResult.fails(_CHECK, expected, f"{grows}, over {self._count():,} requests", hint=_GROWS)
         received = f"the same after {self._count():,} requests"
         if size < _FEWEST_IN_CHUNK:
@@ -187,29 +190,53 @@ class _Endurance:
         return since * self._small, asked, Fault("the same to the last bit", received, None)
 
     def _growing(self, run: _Run, large: int) -> str:
-        """What grows; asked twice as long where it seems so, as a busy machine may look like it."""
-        if not self._seems_growing(run):
-            return ""
-        again = self._run(run.size, large)
-        both = _Run(run.size, run.parts + again.parts, run.memory + again.memory, run.exact)
-        return self._seems_growing(again) and self._seems_growing(both)
-
-    def _seems_growing(self, run: _Run) -> str:
-        requests = run.count / max(1, len(run.parts))
-        if per_part := trend.memory_growth(run.memory, exact=run.exact):
-            return f"memory grows by {1000 * per_part / requests:.2g} MiB with every 1,000 requests"
-        orders = self._orders[-len(run.parts) :]
-        for place, (asked, places) in enumerate(self._places):
-            blocks = [_times(order, part, place) for order, part in zip(orders, run.parts, strict=True)]
-            if (growth := trend.latency_growth(blocks)) is not None:
-                first, last = (f"{each * 1000:.2g} ms" for each in growth)
-                return f"a request for {len(places)} rows to {asked.signature.name} takes {last}, at first {first}"
+        """What grows. What seems to is looked at twice: a busy machine may look like it."""
+        per_part = trend.memory_growth(run.memory, exact=run.exact)
+        if per_part:
+            again = self._run(run.size, large)
+            if trend.goes_on(run.memory, again.memory):
+                requests = again.count / len(again.parts)
+                return f"memory grows by {1000 * per_part / requests:.2g} MiB with every 1,000 requests"
+        for asked, places in self._slower(run):
+            times = self._against_a_new_process(asked.request(places))
+            if times is not None and trend.grown(*times):
+                at_first, now = (f"{each * 1000:.2g} ms" for each in times)
+                return f"{counted(len(places), 'row')} to {asked.signature.name} took {at_first} at first, now {now}"
         return ""
 
+    def _slower(self, run: _Run) -> list[tuple[Asked, Places]]:
+        """The requests that seem to take longer and longer, or much longer than they did at first."""
+        orders = self._orders[-len(run.parts) :]
+        found = [where for i, where in enumerate(self._places) if trend.latency_growth(_times(run.parts, orders, i))]
+        for each in self._asked:
+            everyone = np.arange(each.rows)
+            now = min(answer.seconds for answer in each.ask([everyone] * _TRIES, _CHECK))
+            if trend.grown(each.seconds_per_row * each.rows, now):
+                found.append((each, everyone))
+        return found[:_MOST_SUSPECTS]
 
-def _times(order: Sequence[int], part: Repeated, place: int) -> Array:
-    """The seconds of one of the requests in one part."""
-    return np.array([taken for turn, taken in zip(part.turns, part.seconds, strict=True) if order[turn] == place])
+    def _against_a_new_process(self, request: Request) -> tuple[float, float] | None:
+        """What a request takes in a process that was just started, and in this one, measured in turn."""
+        seconds: tuple[list[float], list[float]] = [], []
+        with Session(self._bench.config.process) as new:
+            try:
+                new.load(self._bench.export.folder)
+                new.measure([request] * 2, phase=_CHECK)
+                for _ in range(_TRIES):
+                    for times, session in zip(seconds, (new, self._bench.session), strict=True):
+                        times += session.measure([request] * 2, phase=_CHECK)
+            except (LoadError, ProcessEnded):
+                return None
+        first, now = (trend.fast([np.array(each)]) for each in seconds)
+        return (first[0], now[0]) if first and now else None
+
+
+def _times(parts: Sequence[Repeated], orders: Sequence[Sequence[int]], place: int) -> list[Array]:
+    """The seconds of one of the requests in each part."""
+    return [
+        np.array([taken for turn, taken in zip(part.turns, part.seconds, strict=True) if order[turn] == place])
+        for order, part in zip(orders, parts, strict=True)
+    ]
 
 
 def _small(asked: Asked) -> list[Places]:

@@ -15,10 +15,12 @@ from components.smoke_test.sandbox.session import Answer, Repeated, Request
 from preprocessing.text import one_line
 
 _DRIFT_REPEATS = 12
-_CROWDS = ((1, 0.4), (2, 0.4), (4, 0.2))
+_CROWDS = ((1, 0.2), (4, 0.4), (8, 0.4))
 """So many times the configured clients, for a share of the requests and of the time."""
 _MOST_CLIENTS = 64
-_REQUESTS = 1200
+_CROWD_SECONDS = 0.25
+"""What the requests of a larger crowd may take together: those of a large model would need memory for each client."""
+_REQUESTS = 4000
 _REQUESTS_PER_CLIENT = 3
 _SIZES = 6
 
@@ -88,9 +90,10 @@ def check_threads(asked: Sequence[Asked]) -> Iterator[CheckResult]:
     """Different requests of all signatures from many clients at the same time.
 
     Of a model that gives one wrong answer in 200 when it is asked by several clients (0.5 %), n requests show at least
-    one with a probability of 1 - 0.995^n: 598 requests with 95 %, 919 with 99 %, 1,200 with 99.8 %. So many are sent
-    where there is time: two fifths from the configured number of clients, as many from twice, the rest from four times
-    as many, since some races need more of them. Whatever the time, each client of the configured number asks thrice.
+    one with a probability of 1 - 0.995^n: 598 requests with 95 %, 919 with 99 %. Up to 4,000 are sent, as many as there
+    is time for, which show one wrong answer in 1,300 with 95 %: a fifth from the configured number of clients, the rest
+    from four and eight times as many, since the shorter the moment in which another client does harm, the more of them
+    it takes. Whatever the time, each of the configured clients asks thrice.
 
     Raises:
       ProcessEnded: the model's process ended over a request.
@@ -129,15 +132,16 @@ def _crowds(
     clients = bench.config.batches.threads
     random = np.random.default_rng(bench.config.search.seed)
     count, crowds, faults, share_left = 0, list[int](), dict[str | None, Fault](), 1.0
+    longest = max(each.seconds_per_row * len(where) for each, where in places)
     for times, share in _CROWDS:
         crowd = min(clients * times, _MOST_CLIENTS)
         seconds = slot.left() * share / share_left
         share_left -= share
-        if faults or crowd in crowds or (crowds and not seconds):
+        if crowds and (faults or not seconds or crowd in crowds or crowd * longest > _CROWD_SECONDS):
             break
         fewest = crowd * _REQUESTS_PER_CLIENT
         most = max(fewest, int(_REQUESTS * share))
-        if not crowds and seconds < 2 * fewest * _mean_seconds(places):
+        if not crowds and seconds < 2 * fewest * longest:
             # However slow the model is, and however little time there is for searches: these are asked.
             most, seconds = fewest, bench.config.process.phase_seconds
         order = _shuffled(len(requests), most, random)
@@ -170,10 +174,6 @@ def _too_slow(asked: Sequence[Asked], clients: int) -> str:
     return (
         f"not measured: {clients} requests at once may take {seconds:.0f} s, half of smoke_test.process.phase_seconds"
     )
-
-
-def _mean_seconds(places: Sequence[tuple[Asked, Places]]) -> float:
-    return sum(each.seconds_per_row * max(1, len(where)) for each, where in places) / len(places)
 
 
 def _different(asked: Asked, requests: int) -> list[Places]:

@@ -73,7 +73,7 @@ def last_row_special(folder: Path) -> None:
     export_keras(folder, lambda x: x + tf.nn.relu(x[-1:, :1] - 2.0) * tf.cast(tf.shape(x)[0] > 1, tf.float32))
 
 
-@broken_elsewhere("the second of two equal rows gets no answer", make="tf.Module", check="row_order", says="twice")
+@broken_elsewhere("the second of two equal rows gets no answer", make="tf.Module", check="row_order")
 def twins_lost(folder: Path) -> None:
     class Unique(Module):
         def answer(self, measurements: tf.Tensor) -> tf.Tensor:

@@ -35,6 +35,24 @@ def save(module: Module, folder: Path) -> None:
     tf.saved_model.save(module, str(folder / SERVING), signatures={"serving_default": serve})
 
 
+def worked(row: tf.Tensor) -> tf.Tensor:
+    """Takes about a hundredth of a second; gives the row."""
+    end = tf.timestamp() + tf.constant(0.01, tf.float64)
+    turns = tf.while_loop(lambda _: tf.timestamp() < end, lambda i: [i + 1.0], [tf.constant(0.0)])[0]
+    return row + tf.cast(turns < 0.0, tf.float32)
+
+
+class Slow(Module):
+    """Sound, but a hundredth of a second for each row."""
+
+    def answer(self, measurements: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(worked, super().answer(measurements))
+
+
+SLOW = {"process": {"phase_seconds": 8}, "batches": {"max_rows": 400}}
+"""A batch takes half a phase: five of them, as `budgets` asks, don't fit into one."""
+
+
 class CountingLayer(keras.layers.Layer):
     """Knows how often it was called."""
 
@@ -67,10 +85,11 @@ def save_tf1(folder: Path, outputs: Any) -> None:
 
 
 @broken_elsewhere(
-    "infinite answers after some hundred requests more than any other check sends",
+    "answers of another size after some thousand requests",
     make="tf.Module",
     check="endurance",
     says="request",
+    batches={"threads": 1},
     **NO_LOOK_AT_THE_GRAPH,
 )
 def counter_overflows(folder: Path) -> None:
@@ -80,7 +99,7 @@ def counter_overflows(folder: Path) -> None:
             self.calls = tf.Variable(0.0)
 
         def answer(self, measurements: tf.Tensor) -> tf.Tensor:
-            late = tf.cast(self.calls.assign_add(1.0) > 2600.0, tf.float32)
+            late = tf.cast(self.calls.assign_add(1.0) > 1200.0, tf.float32)
             return super().answer(measurements) + tf.math.divide_no_nan(late, late) * np.float32(1e30)
 
     save(Overflows(), folder)
@@ -133,14 +152,14 @@ def queue_fills(folder: Path) -> None:
     "each request takes longer than the one before",
     make="Keras",
     check="endurance",
-    says=" takes ",
+    says=" took ",
     **NO_LOOK_AT_THE_GRAPH,
 )
 def work_grows(folder: Path) -> None:
     class Grows(CountingLayer):
         def changed(self, inputs: Any, calls: Any) -> Any:
             turns = tf.while_loop(lambda i: i < calls, lambda i: [i + 1.0], [tf.zeros([])])[0]
-            return inputs + 0.0 * turns
+            return inputs + tf.cast(turns < 0.0, tf.float32)
 
     export_keras(Grows(), folder)
 
@@ -149,18 +168,17 @@ def work_grows(folder: Path) -> None:
     "a list in a variable grows with each row",
     make="tf.Module",
     check="endurance",
-    says="grows",
     **NO_LOOK_AT_THE_GRAPH,
 )
 def list_grows(folder: Path) -> None:
     class Appends(Module):
         def __init__(self) -> None:
             super().__init__()
-            self.seen = tf.Variable(tf.zeros([0, 4]), shape=tf.TensorShape([None, 4]))
+            self.seen = tf.Variable(tf.zeros([0, 256]), shape=tf.TensorShape([None, 256]))
 
         def answer(self, measurements: tf.Tensor) -> tf.Tensor:
-            kept = self.seen.assign(tf.concat([self.seen, measurements], axis=0))
-            return super().answer(measurements) + 0.0 * tf.cast(tf.shape(kept)[0], tf.float32)
+            kept = self.seen.assign(tf.concat([self.seen, tf.tile(measurements, [1, 64])], axis=0))
+            return super().answer(measurements) + tf.cast(tf.shape(kept)[0] < 0, tf.float32)
 
     save(Appends(), folder)
 
@@ -201,7 +219,6 @@ def rarely_shared_reference(folder: Path) -> None:
     "an answer that depends on how many rows the request before had",
     make="Keras",
     check="repeatable",
-    says="after another request",
     severity={"ops": "off"},
 )
 def depends_on_the_last_request(folder: Path) -> None:
@@ -218,3 +235,31 @@ def depends_on_the_last_request(folder: Path) -> None:
             return inputs + tf.cast(tf.equal(before, 1.0) & (rows > 1.0), tf.float32)
 
     export_keras(Remembers(), folder)
+
+
+@broken_elsewhere(
+    "a hundredth of a second a row, and no higher budget",
+    make="tf.Module",
+    check="throughput",
+    budgets={"rows_per_second": 150},
+    **SLOW,
+)
+def slow_batches(folder: Path) -> None:
+    save(Slow(), folder)
+
+
+@broken_elsewhere(
+    "longer for a batch than a phase may take",
+    make="Keras",
+    check="throughput",
+    says="would take about",
+    process={"phase_seconds": 4},
+    batches={"max_rows": 10_000},
+    budgets={"rows_per_second": 150},
+)
+def slower_than_a_phase(folder: Path) -> None:
+    class Works(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return tf.map_fn(worked, inputs)
+
+    export_keras(Works(), folder)

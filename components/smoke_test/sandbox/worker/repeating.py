@@ -1,5 +1,6 @@
 """Thousands of requests in one go: times are kept, and of the answers those that differ from the first to a request."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,10 @@ import numpy as np
 
 _MOST_ODD = 8
 """So many answers that differ are kept, and the one that is farthest off."""
+_SWITCH_SECONDS = 5e-5
+"""How long one client may hold Python's lock while others wait for it: with less of it more requests overlap."""
+_STACK_BYTES = 2**20
+"""Of a client: the stacks of all of them count towards the limit of memory."""
 
 Outputs = Mapping[str, Any]
 Asking = Callable[[int], Any]
@@ -56,11 +61,15 @@ class Series:
             gate.wait()
             self._work(ask, _shared(turns, lock), end)
 
+        before = sys.getswitchinterval(), threading.stack_size(_STACK_BYTES)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         clients = [threading.Thread(target=work) for _ in range(threads)]
         for client in clients:
             client.start()
         for client in clients:
             client.join()
+        sys.setswitchinterval(before[0])
+        threading.stack_size(before[1])
 
     def _work(self, ask: Asking, turns: Iterator[tuple[int, int]], end: float) -> None:
         for turn, place in turns:
