@@ -13,7 +13,7 @@ _FEWEST = 6
 _RISING = 0.8
 """The share of all pairs of measurements of which the later one must be the higher."""
 _LASTING = 0.3
-"""The slope of the second half, as a share of the whole one's, at least: what warms up stops growing."""
+"""The slope of the second half, as a share of the usual step, at least: what warms up stops growing."""
 _MIB = 24 / 1024
 _RESIDENT_MIB = 0.5
 """Growth from one measurement to the next that is more than noise: of what is allocated, and of resident memory, to
@@ -33,6 +33,11 @@ def slope(values: Sequence[float] | Array) -> float:
     return float(np.median((array[second] - array[first]) / (second - first)))
 
 
+def step(values: Sequence[float] | Array) -> float:
+    """The median of the steps from each value to the next, which one large jump does not move."""
+    return float(np.median(np.diff(np.asarray(values, np.float64))))
+
+
 def rises(values: Sequence[float] | Array) -> bool:
     """Whether most later values are higher than earlier ones, and go on rising in the second half."""
     array = np.asarray(values, np.float64)
@@ -41,8 +46,8 @@ def rises(values: Sequence[float] | Array) -> bool:
     first, second = np.triu_indices(len(array), 1)
     if np.mean(array[second] > array[first]) < _RISING:
         return False
-    # By slopes: one large step, of a table that makes room, is not what the growth is measured by.
-    return slope(array[len(array) // 2 :]) >= _LASTING * slope(array)
+    later = slope(array[len(array) // 2 :])
+    return later > 0 and later >= _LASTING * step(array)
 
 
 def memory_growth(mebibytes: Sequence[float], *, exact: bool) -> float:
@@ -54,8 +59,8 @@ def memory_growth(mebibytes: Sequence[float], *, exact: bool) -> float:
     """
     if not rises(mebibytes):
         return 0.0
-    step = slope(mebibytes)
-    return step if step >= (_MIB if exact else _RESIDENT_MIB) else 0.0
+    usual = step(mebibytes)
+    return usual if usual >= (_MIB if exact else _RESIDENT_MIB) else 0.0
 
 
 def fast(blocks: Sequence[Array]) -> list[float]:
@@ -82,7 +87,7 @@ def grown(first: float, now: float) -> bool:
 
 def goes_on(before: Sequence[float], after: Sequence[float]) -> bool:
     """Whether what has grown goes on growing, by half as much at least, from where it had come."""
-    return rises(after) and slope(after) >= slope(before) / 2 and after[-1] > before[-1]
+    return rises(after) and step(after) >= step(before) / 2 and after[-1] > before[-1]
 
 
 def changed_for_good(differing: Sequence[bool]) -> int | None:

@@ -83,7 +83,7 @@ class _Endurance:
     def __init__(self, bench: Bench, asked: Sequence[Asked], slot: Slot) -> None:
         self._bench, self._asked, self._slot = bench, asked, slot
         small = [(each, places) for each in asked for places in _small(each)]
-        self._places = small + [(each, _large(each)) for each in asked if not each.one_at_a_time]
+        self._places = small + [(each, self._large(each)) for each in asked if not each.one_at_a_time]
         self._sent = [each.request(places) for each, places in self._places]
         self._small, self._turn = len(small), 0
         self._orders: list[list[int]] = []
@@ -106,6 +106,12 @@ class _Endurance:
         if size < _FEWEST_IN_CHUNK:
             received += ", all that there was time for: too few to tell whether memory or latency grows"
         return CheckResult.passes(_CHECK, expected, received)
+
+    def _large(self, asked: Asked) -> Places:
+        """The rows of the large request: as many as a server takes at once, where the model is fast enough."""
+        rows = self._slot.seconds / (2 * _CHUNKS) / asked.seconds_per_row
+        most = min(float(asked.bench.config.batches.max_rows), rows, asked.rows_at_once / _CHUNKS)
+        return np.arange(max(1, int(most))) % asked.rows
 
     def _count(self) -> int:
         return sum(len(each.turns) for each in self._answered)
@@ -142,7 +148,8 @@ class _Endurance:
         self._turn += small
         order += list(range(self._small, len(self._sent))) * large
         started = time.perf_counter()
-        seconds = max(self._slot.seconds, 2 * self._bench.config.search.seconds)
+        # Once it is known how many fit, all of them are asked, though the machine may be busier meanwhile.
+        seconds = 3 * self._slot.seconds if self._orders else self._slot.left()
         found = self._bench.session.repeat(self._sent, order, phase=_CHECK, series=_CHECK, seconds=seconds)
         self._taken = time.perf_counter() - started
         self._orders.append(order)
@@ -210,8 +217,11 @@ class _Endurance:
         found = [where for i, where in enumerate(self._places) if trend.latency_growth(_times(run.parts, orders, i))]
         for each in self._asked:
             everyone = np.arange(each.rows)
+            at_first = each.seconds_per_row * each.rows
+            if _TRIES * at_first > self._slot.seconds:
+                continue
             now = min(answer.seconds for answer in each.ask([everyone] * _TRIES, _CHECK))
-            if trend.grown(each.seconds_per_row * each.rows, now):
+            if trend.grown(at_first, now):
                 found.append((each, everyone))
         return found[:_MOST_SUSPECTS]
 
@@ -246,12 +256,6 @@ def _small(asked: Asked) -> list[Places]:
     everyone = np.arange(asked.rows)
     alone = [everyone[i * asked.rows // 4 :][:1] for i in range(4)]
     return [*alone, everyone[: min(5, asked.most_rows(2 * _CHUNKS))]]
-
-
-def _large(asked: Asked) -> Places:
-    """The rows of the large request: as many as a server takes at once, where the model is fast enough."""
-    most = min(float(asked.bench.config.batches.max_rows), asked.rows_at_once / (4 * _CHUNKS))
-    return np.arange(max(1, int(most))) % asked.rows
 
 
 def _fresh(asked: Asked, random: np.random.Generator) -> Request:

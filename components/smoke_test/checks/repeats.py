@@ -15,6 +15,8 @@ from components.smoke_test.sandbox.session import Answer, Repeated, Request
 from preprocessing.text import one_line
 
 _DRIFT_REPEATS = 12
+_SECONDS = 1.0
+"""So long at most, requests are sent after each other in every pair; of a small model a tenth of it is enough."""
 _CROWDS = ((1, 0.2), (4, 0.4), (8, 0.4))
 """So many times the configured clients, for a share of the requests and of the time."""
 _MOST_CLIENTS = 64
@@ -80,9 +82,8 @@ def _after_each_other(asked: Sequence[Asked]) -> dict[str | None, Fault]:
     places = [(each, where) for each in asked for where in _different(each, 4)]
     requests = [each.request(where) for each, where in places]
     pairs = [place for pair in product(range(len(requests)), repeat=2) for place in pair]
-    found = asked[0].bench.session.repeat(
-        requests, pairs, phase="repeats", series="repeats", seconds=asked[0].bench.config.process.phase_seconds
-    )
+    session = asked[0].bench.session
+    found = session.repeat(requests, pairs, phase="repeats", series="repeats", seconds=_SECONDS)
     return _faults("repeatable", places, found)
 
 

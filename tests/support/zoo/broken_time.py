@@ -49,7 +49,7 @@ class Slow(Module):
         return tf.map_fn(worked, super().answer(measurements))
 
 
-SLOW = {"process": {"phase_seconds": 8}, "batches": {"max_rows": 400}}
+SLOW = {"process": {"phase_seconds": 5}, "batches": {"max_rows": 200}}
 """A batch takes half a phase: five of them, as `budgets` asks, don't fit into one."""
 
 
@@ -253,7 +253,7 @@ def slow_batches(folder: Path) -> None:
     make="Keras",
     check="throughput",
     says="would take about",
-    process={"phase_seconds": 4},
+    process={"phase_seconds": 3},
     batches={"max_rows": 10_000},
     budgets={"rows_per_second": 150},
 )
