@@ -86,6 +86,7 @@ class Worker:
 
         started = time.perf_counter()
         error = None
+        self._series.clear()
         try:
             self._serving = Serving(Path(command["model"]), self._threads)
         except FAILURES as failure:
