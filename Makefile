@@ -99,7 +99,7 @@ image: ## Builds the container image of every step: make image IMAGE=lockgate:de
 # its extra, so what CUDA adds is resolved with the lock as overrides, but for that one, and written without the lock's packages.
 LOCKED = sed -n 's/^\([a-z0-9.-]*\)==\([^ ]*\) .*/$(1)/p' requirements.lock
 lock:
-	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --extra xlsx pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	echo 'tensorflow[and-cuda]' | $(UV) pip compile --quiet --no-config --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 		--overrides <($(call LOCKED,\1==\2) | grep -v '^tensorflow==') --constraints requirements.lock $$($(call LOCKED,--no-emit-package \1)) - -o requirements-gpu.lock

@@ -35,6 +35,10 @@ class Finding(BaseModel):
     def what(self) -> str:
         """What was looked at, such as a column and its split, or a signature and a row; "" for all of it."""
 
+    def more(self) -> str:
+        """What else is known of it, in one line; "" for nothing."""
+        return ""
+
     def head(self) -> str:
         """The check and what it looked at."""
         what = self.what()

@@ -55,7 +55,10 @@ class SmokeTest(BaseComponent):
     CODE = (
         "components.smoke_test.executor",
         # The worker's modules import each other as top-level modules, which reading their imports doesn't follow.
-        *(f"components.smoke_test.sandbox.worker.{name}" for name in ("__main__", "confine", "seccomp", "serving")),
+        *(
+            f"components.smoke_test.sandbox.worker.{name}"
+            for name in ("__main__", "confine", "runtime", "seccomp", "serving", "transform_graph")
+        ),
     )
     """What the results depend on: these modules and what they import."""
     CODE_FILES = (ALLOWED_OPS, TEMPLATE)

@@ -11,6 +11,7 @@ from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.budgets import NOT_MEASURED, check_budgets
@@ -27,6 +28,7 @@ from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
+from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.config import Expect, SmokeTestConfig
@@ -45,6 +47,7 @@ Family = Callable[[Bench], Iterator[CheckResult]]
 
 FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    (check_rest, ("rest",)),
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
     (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),
@@ -133,8 +136,9 @@ def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, sess
     champion = _start_champion(subject, config, stack)
     known = champion if isinstance(champion, str) else champion[1]
     recorder.record(check_champion_contract(contract, known, config))
+    second = stack.enter_context(SecondOpinion(export.folder, config.process))
     try:
-        return _run(subject, config, recorder, session, (export, contract, golden), champion)
+        return _run(subject, config, recorder, session, (export, contract, golden), champion, second)
     except ProcessEnded as error:
         recorder.decide(ended(error, session, config.process))
         return f"the model's process ended in phase {session.phase!r}"
@@ -147,6 +151,7 @@ def _run(
     session: Session,
     candidate: tuple[Export, Contract, Golden | None],
     champion: tuple[Export, Contract, Session] | str,
+    second: SecondOpinion,
 ) -> str:
     """Loads the model and goes through the families.
 
@@ -182,6 +187,7 @@ def _run(
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
         first=first,
+        second_opinion=second,
     )
     for family, checks in FAMILIES:
         if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):

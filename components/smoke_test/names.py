@@ -8,6 +8,8 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     # Before anything of the model is executed.
     "schema": "block",
     "ops": "block",
+    "state": "block",
+    "variables": "block",
     "paths": "block",
     "assets": "block",
     "fingerprint": "block",
@@ -27,6 +29,7 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     "classes": "block",
     "label": "block",
     "range": "block",
+    "rest": "block",
     # The same numbers everywhere.
     "golden": "block",
     "parity": "block",
@@ -62,9 +65,9 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
 """In the order of the report."""
 
 CheckName = Literal[
-    "schema", "ops", "paths", "assets", "fingerprint", "size",
+    "schema", "ops", "state", "variables", "paths", "assets", "fingerprint", "size",
     "process", "isolation", "stdout", "loads", "signatures", "champion_contract",
-    "answers", "outputs", "finite", "probabilities", "classes", "label", "range",
+    "answers", "outputs", "finite", "probabilities", "classes", "label", "range", "rest",
     "golden", "parity", "transform_parity", "signatures_agree", "missing_words",
     "batch_sizes", "row_order", "repeatable", "threads", "endurance",
     "constant", "feature_effect", "ignored_features", "label_required", "label_ignored",

@@ -10,14 +10,16 @@ from jinja2 import Environment, StrictUndefined
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, Report
-from preprocessing.text import printable
+from preprocessing.text import counted, printable
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 FAMILIES: dict[str, tuple[CheckName, ...]] = {
-    "Files, before anything is executed": ("schema", "ops", "paths", "assets", "fingerprint", "size"),
+    "Files, before anything is executed": (
+        *("schema", "ops", "state", "variables", "paths", "assets", "fingerprint", "size"),
+    ),
     "Process, loading and signatures": ("process", "isolation", "stdout", "loads", "signatures", "champion_contract"),
-    "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range"),
+    "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range", "rest"),
     "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree", "missing_words"),
     "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads"),
     "Preprocessing is inside": ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored"),
@@ -43,7 +45,8 @@ def render(report: Report, *, title: str) -> str:
       title: which model it was, for example the artifact's URI.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"printable": partial(printable, keep="\n"), "number": _number, "seconds": _seconds}
+    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted}
+    environment.filters |= {"number": _number, "seconds": _seconds}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         report=report,

@@ -4,11 +4,18 @@ import time
 from collections.abc import Collection, Iterable
 from typing import get_args
 
+from components.findings import Severity
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 
 _ORDER = {name: place for place, name in enumerate(get_args(CheckName))}
+_UNSTEADY: tuple[CheckName, ...] = ("repeatable", "batch_sizes", "row_order")
+"""Where one of these fails on values, whatever compares two answers of that signature fails for the same cause."""
+_COMPARING: frozenset[CheckName] = frozenset({
+    "parity", "signatures_agree", "missing_words", "constant", "feature_effect", "ignored_features", "label_ignored",
+    "recovery",
+})  # fmt: skip
 
 
 class Recorder:
@@ -31,12 +38,18 @@ class Recorder:
         started = time.perf_counter()
         for result in results:
             seconds = round(time.perf_counter() - started, 4)
-            severity = self._config.severity_of(result.check)
+            severity = self._severity(result)
             if severity != "off":
                 self._results.append(
                     result.model_copy(update={"severity": severity, "seconds": result.seconds or seconds})
                 )
             started = time.perf_counter()
+
+    def _severity(self, result: CheckResult) -> Severity:
+        """What the configuration says; where it says nothing of a check, a result may ask for less than the default."""
+        configured = self._config.severity_of(result.check)
+        softer = configured == "block" and result.check not in self._config.severity
+        return result.severity if softer else configured
 
     def blocking(self, checks: Collection[CheckName]) -> list[CheckResult]:
         """The results of these checks that refuse the model."""
@@ -51,4 +64,26 @@ class Recorder:
             elif check not in done:
                 self._results.append(CheckResult.skips(check, reason))
         # Stable: the results of one check stay in the order in which they came.
-        return tuple(sorted(self._results, key=lambda each: _ORDER[each.check]))
+        return tuple(sorted(map(self._with_cause, self._results), key=lambda each: _ORDER[each.check]))
+
+    def _with_cause(self, result: CheckResult) -> CheckResult:
+        """The result with a hint that names the check whose failure explains it."""
+        if result.status != "failed" or result.check not in _COMPARING:
+            return result
+        # A signature that these checks don't ask, such as one that takes transformed features, shares its model.
+        asked = {each.signature for each in self._results if each.check in _UNSTEADY}
+        causes = [
+            each.check
+            for each in self._results
+            if each.check in _UNSTEADY
+            and each.status == "failed"
+            # What was asked, and more than an empty batch.
+            and each.tolerance is not None
+            and each.case != "0 rows"
+            and (each.signature == result.signature or result.signature not in asked)
+        ]
+        if not causes:
+            return result
+        cause = min(causes, key=_UNSTEADY.index)
+        hint = f"see the check `{cause}` first: this may follow from it. Otherwise: {result.hint}"
+        return result.model_copy(update={"hint": hint, "follows": cause})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from components.artifacts.reports import REPORT_FILE
 from components.findings import Finding, Severity
@@ -19,6 +19,65 @@ PROCESS_CHECK: CheckName = "process"
 """The check that the model's process came to its end."""
 LONGEST_MESSAGE = 400
 """Characters of somebody else's message in a result: a model's error may hold the whole request."""
+
+
+class FailingRow(BaseModel):
+    """One row of a request that fails."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    row: int
+    """The row that it is, or was made of, counted from 0 in the order in which the split is read."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """Its values in the columns that matter, shortened, as texts; `missing` where it has none."""
+    times: int = 1
+    """How many times in succession the request has this row."""
+
+    def words(self) -> str:
+        """The row in a few words."""
+        values = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        times = f"{self.times:,} times " if self.times > 1 else ""
+        return f"{times}row {self.row}{f' ({values})' if values else ''}"
+
+
+class Smallest(BaseModel):
+    """The smallest request that was found to fail in the way of a check."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    signature: str
+    """The signature that it goes to."""
+    rows: tuple[FailingRow, ...]
+    """In the order of the request."""
+    others: str = ""
+    """What stands in the columns that don't matter, in words; empty where all columns are given above."""
+    more_columns: int = 0
+    """How many columns matter beside those given above."""
+    expected: str
+    """What should be answered."""
+    received: str
+    """What is answered."""
+    requests: int
+    """How many requests were sent to find it."""
+
+    def size(self) -> int:
+        """How many rows it has."""
+        return sum(each.times for each in self.rows)
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that matter, in which any row's value is given."""
+        return tuple(dict.fromkeys(name for each in self.rows for name in each.values))
+
+    def request(self) -> str:
+        """What is sent, in one line."""
+        more = [counted(self.more_columns, "more column")] if self.more_columns else []
+        rows = ", ".join(each.words() for each in self.rows)
+        others = "; ".join([*more, *([self.others] if self.others else [])])
+        return f"{counted(self.size(), 'row')}: {rows}{f'; {others}' if others else ''}"
+
+    def line(self) -> str:
+        """The request, and what is wrong with its answer, in one line."""
+        return one_line(f"{self.request()}: expected {self.expected}, received {self.received}")
 
 
 class CheckResult(Finding):
@@ -44,6 +103,10 @@ class CheckResult(Finding):
     """The largest difference allowed, for checks that compare numbers."""
     hint: str = ""
     """What to do next, for a check that failed."""
+    smallest: Smallest | None = None
+    """The smallest request that fails in this way, where it was searched for and found."""
+    follows: CheckName | None = None
+    """The check whose failure probably explains this one."""
     seconds: float = 0.0
     """What the check took, the model's own time included."""
 
@@ -76,6 +139,10 @@ class CheckResult(Finding):
         parts = [self.case, self.signature, None if self.row is None else f"row {self.row}"]
         return ", ".join(part for part in parts if part)
 
+    def more(self) -> str:
+        """The smallest request that fails, where it is known."""
+        return f"the smallest request that fails: {self.smallest.line()}" if self.smallest is not None else ""
+
     def line(self) -> str:
         """The result in one line: check, what, expected, received; of a skipped check the reason."""
         return one_line(f"{self.head()}: skipped, {self.received}") if self.status == "skipped" else super().line()
@@ -86,7 +153,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     """The version of this form of the report."""
     blessed: bool
     """No check of severity `block` failed, and at least one passed."""
@@ -104,8 +171,10 @@ class Report(BaseModel):
         return cls(blessed=blessed, checks=tuple(checks), seconds=seconds, log_tail=log_tail if failed else "")
 
     def failures(self) -> tuple[CheckResult, ...]:
-        """The checks that decided against the model."""
-        return tuple(check for check in self.checks if check.blocks)
+        """The checks that decided against the model; those that another one probably explains come last."""
+        return tuple(
+            sorted((check for check in self.checks if check.blocks), key=lambda each: each.follows is not None)
+        )
 
     def warnings(self) -> tuple[CheckResult, ...]:
         """The checks that failed without refusing the model."""

@@ -41,14 +41,15 @@ def title(gate: str, refusing: int, warning: int, *, noun: str, verb: str, refus
 def lines(findings: Sequence[Finding]) -> Iterator[Text]:
     """One line per finding, for a log or a program."""
     for finding in findings:
+        more = f"; {cut(finding.more())}" if finding.more() else ""
         hint = f"; next: {printable(one_line(finding.hint))}" if finding.hint else ""
         yield Text.assemble(
-            (f"  {finding.severity:<{_SEVERITY}} ", _STYLES[finding.severity]), cut(finding.line()), hint
+            (f"  {finding.severity:<{_SEVERITY}} ", _STYLES[finding.severity]), cut(finding.line()), more, hint
         )
 
 
 def table(findings: Sequence[Finding], width: int) -> RenderableType:
-    """The findings as a table, each with its next step below it.
+    """The findings as a table, each with what else is known of it and its next step below it.
 
     Args:
       findings: in the order of the rows; not empty.
@@ -74,9 +75,9 @@ def table(findings: Sequence[Finding], width: int) -> RenderableType:
             Text(cut(finding.received)),
         )
         parts.append(grid)
-        if finding.hint:
-            hint = Text(f"next: {printable(one_line(finding.hint))}", style="dim")
-            parts.append(Padding(hint, (0, 1, 0, _INDENT + _SEVERITY + _GAP)))
+        below = [Text(cut(finding.more()))] if finding.more() else []
+        below += [Text(f"next: {printable(one_line(finding.hint))}", style="dim")] if finding.hint else []
+        parts += [Padding(text, (0, 1, 0, _INDENT + _SEVERITY + _GAP)) for text in below]
     return Group(*parts)
 
 

@@ -19,6 +19,8 @@ PENGUINS = REPOSITORY / "data/penguins/penguins.csv"
 MINIO = "minio://mlpipeline/penguins"
 DATA = ("ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator")
 """Steps that do the same for the same table, and come from the cache in a second run."""
+IN_PROCESS = ("ExampleGen", "Trainer", "FinalState")
+"""Steps on Vertex that run in a process of their own, by the very command line of the file; the others in forks."""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +42,14 @@ def on_kubeflow(tmp_path_factory, steps):
 
 
 @pytest.fixture(scope="module")
-def on_vertex(tmp_path_factory):
-    """Each step in a process of its own, by the very command line of the file."""
+def on_vertex(tmp_path_factory, steps):
+    def command(arguments, environment, cwd, log):
+        run = in_process if cwd.parent.name in IN_PROCESS else steps
+        return run(arguments, environment, cwd, log)
+
     folder = tmp_path_factory.mktemp("vertex")
     given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving")}
-    launcher = Launcher(compiled("penguins", "vertex"), str(folder / "root"), folder, given, command=in_process)
+    launcher = Launcher(compiled("penguins", "vertex"), str(folder / "root"), folder, given, command=command)
     return launcher.run(), folder
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.smoke_test.bench.bench import Bench, Rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
+from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer, Memory, ModelError, Odd, Repeated, Request
 from components.smoke_test.sandbox.worker.repeating import Series
@@ -105,7 +107,7 @@ def bench(
     settings = SmokeTestConfig(**(config or {}))
     return Bench(
         config=settings,
-        export=None,  # type: ignore[arg-type]
+        export=Export(Path("export"), _no_graph(), {}),
         contract=Contract(**known | {"signatures": {each.name: each for each in signatures}} | contract),
         session=StandIn(model, transform),  # type: ignore[arg-type]
         rows=made,
@@ -113,6 +115,13 @@ def bench(
         search_time=SearchTime(settings.search.seconds, tuple(WEIGHTS)),
         transform_graph=Path("graph") if transform else None,
     )
+
+
+def _no_graph() -> Any:
+    """A SavedModel without a graph: there is nothing to be read in it."""
+    proto = saved_model_pb2.SavedModel()
+    proto.meta_graphs.add().meta_info_def.tags.append("serve")
+    return proto
 
 
 def texts(values: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.smoke_test.bench.bench import Bench
-from components.smoke_test.bench.compare import Difference, difference
+from components.smoke_test.bench.compare import Difference, difference, without_padding
 from components.smoke_test.bench.requests import take, takes_batches
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
@@ -121,7 +121,10 @@ class Asked:
             expected = {name: array[places] for name, array in self.by_row.items()}
         else:
             expected = dict(self.answer.outputs)
-        actual = {name: answer.outputs[name] for name in expected}
+        actual = {}
+        for name, array in expected.items():
+            spec = self.signature.outputs.get(name)
+            expected[name], actual[name] = without_padding(array, answer.outputs[name], spec.shape if spec else None)
         found = difference(
             expected,
             actual,

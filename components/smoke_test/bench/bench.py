@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
+from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.bench.split import Split
 from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
@@ -35,6 +36,7 @@ class Rows:
       made: whether they were made up from the signature, because there are no examples.
       split: the examples that they were taken from; None where there are none.
       left_out: how many more there would be for a faster model.
+      elsewhere: more rows, from all over what was read of the split; the first ones of a sorted table are all alike.
     """
 
     rows: Sequence[Row]
@@ -44,6 +46,7 @@ class Rows:
     split: Split | None = None
     left_out: int = 0
     stored: Golden | None = None
+    elsewhere: Sequence[Row] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,6 +81,7 @@ class Bench:
       transform_graph: the SavedModel of the transform graph, a local folder, or None.
       champion: the model that serves now, or why there is none to compare with.
       infra_blessing: the verdict of TFX's InfraValidator, or None.
+      second_opinion: TensorFlow without oneDNN, to be asked about what TensorFlow may do to every model; None for none.
       search_time: what is left of the seconds for searches.
       first: the very first answer of each predicting signature, to the first row alone; empty where nobody asked.
     """
@@ -91,6 +95,7 @@ class Bench:
     transform_graph: Path | None = None
     champion: Champion | str = "no champion was given"
     infra_blessing: bool | None = None
+    second_opinion: SecondOpinion | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
     first: Mapping[str, Answer] = field(default_factory=dict)
 

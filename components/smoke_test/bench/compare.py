@@ -129,6 +129,33 @@ def compare_output(
     return Difference(name, row, shown[0], shown[1], int(failing.sum()), size)
 
 
+def without_padding(expected: Array, received: Array, declared: tuple[int | None, ...] | None) -> tuple[Array, Array]:
+    """Two answers to the same rows, cut to the same width where only padding is cut off.
+
+    Lists of different lengths are filled up to the longest one of a batch, so that the same row comes back wider in one
+    batch than in another.
+
+    Args:
+      expected, received: one output, [batch, ...].
+      declared: its shape in the signature; only a size that is left open may differ.
+
+    Returns:
+      Both as they are where what one has more is not one value again and again.
+    """
+    if expected.ndim != received.ndim or (declared is not None and len(declared) != expected.ndim):
+        return expected, received
+    one, other = expected, received
+    for axis in range(1, expected.ndim):
+        if declared is not None and declared[axis] is not None:
+            continue
+        size = min(one.shape[axis], other.shape[axis])
+        parts = [np.split(each, [size], axis) for each in (one, other)]
+        if any(rest.size and not (rest == rest.reshape(-1)[0]).all() for _, rest in parts):
+            return expected, received
+        one, other = (kept for kept, _ in parts)
+    return one, other
+
+
 def largest(expected: Array, received: Array, *, task: Task | None) -> float:
     """The largest difference of two numeric outputs of the same shape, in the measure of the tolerance."""
     return float(_sizes(expected, received, usual_size(expected, task)).max(initial=0.0))

@@ -15,9 +15,9 @@ _SEED = 1
 _ROWS = 64
 _FEWEST_ROWS = 8
 _SHUFFLES = 3
-_BLOCKS = _SHUFFLES + 3
-"""Every request holds the rows so many times: shuffled, then strange. All have one size, as the last digits of an
-answer may depend on the size of the batch."""
+_BLOCKS = _SHUFFLES + 4
+"""Every request holds the rows so many times: shuffled, with values from elsewhere, then strange. All have one size, as
+the last digits of an answer may depend on the size of the batch."""
 _SECONDS = 10.0
 """About so long a signature may be asked; of a slow or wide model fewer rows, then fewer features are tried."""
 _CHUNK_SECONDS = 5.0
@@ -35,14 +35,19 @@ class FeatureEffect:
       shuffled: the mean absolute change of the predictions over rows and classes when it is shuffled, the mean of a few
         shuffles; 0 where it is not known which output is the prediction.
       largest: the largest such change by whatever was tried.
-      changed: whether anything that was tried changed any output of any row.
+      outputs: those that anything that was tried changed in any row.
     """
 
     column: str
     varies: bool
     shuffled: float
     largest: float
-    changed: bool
+    outputs: frozenset[str]
+
+    @property
+    def changed(self) -> bool:
+        """Whether it changed anything at all."""
+        return bool(self.outputs)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
         return f"it does not answer {_BLOCKS * len(batch.rows)} rows at once: {before.error}"
     # The tf.Example of a row holds whatever we put there; only arguments are a closed list.
     columns = frozenset(each.column for each in taken) if signature.kind == "features" else None
-    numbers = bench.numbers(before)
+    numbers = _numbers_by_row(bench, before, _BLOCKS * len(batch.rows))
     deviation = float(np.std(numbers[: len(batch.rows)], axis=0).mean()) if numbers is not None else None
     size = max(before.seconds, 1e-3)
     tried = evenly(taken, max(int(_SECONDS / size), _FEWEST_ROWS))
@@ -147,11 +152,13 @@ def _ask(
 ) -> Iterator[FeatureEffect]:
     """The effects of a few features, asked together; `large` has the batch's rows once for each block."""
     shuffles = {each.column: [_shuffled(batch.values(each.column), random) for _ in range(_BLOCKS)] for each in tried}
+    for column, blocks in shuffles.items():
+        blocks[_SHUFFLES] = _from_elsewhere(bench, column, random, len(batch.rows)) or blocks[_SHUFFLES]
     strange = {each.column: _strange(each, batch.values(each.column)) for each in tried}
     requests = []
     for each in tried:
-        blocks = (shuffles[each.column][: _BLOCKS - len(strange[each.column])], strange[each.column])
-        requests.append(_request(large, each.column, [*blocks[0], *blocks[1]]))
+        real = shuffles[each.column][: _BLOCKS - len(strange[each.column])]
+        requests.append(_request(large, each.column, [*real, *strange[each.column]]))
     answers = dict(zip(tried, bench.session.ask(requests, phase="effects"), strict=True))
     # A model may refuse strange values; shuffled ones are real.
     refused = [each for each in tried if answers[each].error is not None]
@@ -161,7 +168,7 @@ def _ask(
     for each in tried:
         values = batch.values(each.column)
         varies = len({_key(value) for value in values}) > 1
-        yield _effect(bench, each.column, varies, before, answers[each])
+        yield _effect(bench, each.column, varies, len(large.rows), before, answers[each])
 
 
 def _request(large: Batch, column: str, blocks: Sequence[Values]) -> Request:
@@ -175,6 +182,12 @@ def _shuffled(values: Values, random: np.random.Generator) -> Values:
     for receiver, giver in zip(order, np.roll(order, 1), strict=True):
         result[receiver] = values[giver]
     return result
+
+
+def _from_elsewhere(bench: Bench, column: str, random: np.random.Generator, count: int) -> Values:
+    """Real values, of rows from all over the split: those of a sorted table's first rows are all alike."""
+    values = [row.get(column) for row in bench.rows.elsewhere]
+    return [values[i] for i in random.integers(len(values), size=count)] if values else []
 
 
 def _strange(each: Taken, values: Values) -> list[Values]:
@@ -205,27 +218,35 @@ def _far(value: Array, number: float) -> Array:
     return np.full(len(value), clipped).astype(value.dtype)
 
 
-def _effect(bench: Bench, column: str, varies: bool, before: Answer, after: Answer) -> FeatureEffect:
+def _numbers_by_row(bench: Bench, answer: Answer, rows: int) -> Array | None:
+    """The predictions, float64 [rows, any]; None where there are none for each row: an output may have any shape."""
+    numbers = bench.numbers(answer)
+    if numbers is None or not numbers.ndim or len(numbers) != rows or not numbers.size:
+        return None
+    return numbers.reshape(rows, -1)
+
+
+def _effect(bench: Bench, column: str, varies: bool, rows: int, before: Answer, after: Answer) -> FeatureEffect:
     if after.error is not None:
         # Neither is known; that it refuses what is in its own rows is for the other checks.
-        return FeatureEffect(column, varies, shuffled=0.0, largest=0.0, changed=True)
-    numbers = bench.numbers(before), bench.numbers(after)
+        return FeatureEffect(column, varies, shuffled=0.0, largest=0.0, outputs=frozenset(before.outputs))
+    numbers = [_numbers_by_row(bench, answer, rows) for answer in (before, after)]
     shuffled, largest = 0.0, 0.0
     if numbers[0] is not None and numbers[1] is not None and numbers[0].shape == numbers[1].shape:
-        rows = len(numbers[0]) // _BLOCKS
         with np.errstate(invalid="ignore"):
-            changes = np.abs(numbers[1] - numbers[0]).reshape(_BLOCKS, rows, -1)
+            changes = np.abs(numbers[1] - numbers[0]).reshape(_BLOCKS, rows // _BLOCKS, -1)
         blocks = np.where(np.isfinite(changes), changes, 0.0).mean(axis=(1, 2))
         shuffled, largest = float(blocks[:_SHUFFLES].mean()), float(blocks.max())
-    return FeatureEffect(column, varies, shuffled, largest, _differs(before.outputs, after.outputs))
+    return FeatureEffect(column, varies, shuffled, largest, _differing(before.outputs, after.outputs))
 
 
-def _differs(before: Mapping[str, Array], after: Mapping[str, Array]) -> bool:
-    return any(
-        name not in after
+def _differing(before: Mapping[str, Array], after: Mapping[str, Array]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, array in before.items()
+        if name not in after
         or array.shape != after[name].shape
         or not np.array_equal(array, after[name], equal_nan=array.dtype.kind == "f")
-        for name, array in before.items()
     )
 
 

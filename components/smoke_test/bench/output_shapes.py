@@ -17,6 +17,10 @@ Shape = tuple[int | None, ...]
 _OTHER_EXPORT = "the export differs from what its trainer promised: look at the code that exports"
 _FLOAT64 = "cast the prediction to float32 in the export: clients and the Evaluator were promised that"
 _TASK = "the task asks for this; if it is another output, name it in smoke_test.expect.prediction"
+_BATCH = (
+    "REST and the server's batching need a row of every output for each row of the request: look for a mean or a "
+    "squeeze over the batch, and put what belongs to no row into a signature of its own"
+)
 _DECLARED = "the graph does not keep to its own signature: a dimension was lost, or squeezed away"
 
 
@@ -40,6 +44,8 @@ def outputs_differ(bench: Bench, signature: Signature, answer: Answer) -> tuple[
         if any(spec.dtype == "float64" for spec in differing.values()):
             hint = _FLOAT64
         return _listed(expected, rows), _listed(actual, None), hint
+    if rows is not None and (loose := {each: spec for each, spec in actual.items() if not _follows(spec, rows)}):
+        return f"{_listed(expected, rows)}, with a row for each of the {rows} rows", _listed(loose, None), _BATCH
     for each, allowed in by_task.items():
         if not any(_fits(actual[each], spec, rows) for spec in allowed) if each in actual else True:
             described = " or ".join(_described(spec, rows) for spec in allowed)
@@ -62,7 +68,7 @@ def _spec(answer: Answer, name: str) -> TensorSpec:
 
 
 def _in_numpy(dtype: str) -> bool:
-    return hasattr(np, dtype) or dtype in ("bool", "string")
+    return dtype in ("bool", "string") or hasattr(np, dtype)
 
 
 def _of_task(contract: Contract, name: str) -> Mapping[str, list[TensorSpec]]:
@@ -88,6 +94,10 @@ def _fits(actual: TensorSpec, expected: TensorSpec | None, rows: int | None) -> 
     if len(wanted) != len(actual.shape):
         return False
     return all(size is None or size == received for size, received in zip(wanted, actual.shape, strict=True))
+
+
+def _follows(actual: TensorSpec, rows: int) -> bool:
+    return bool(actual.shape) and actual.shape is not None and actual.shape[0] == rows
 
 
 def _with_rows(shape: Shape, rows: int | None) -> Shape:

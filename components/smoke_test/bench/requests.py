@@ -87,6 +87,13 @@ def column_of(signature: Signature, argument: str) -> str:
     return feature.name if feature else argument
 
 
+def columns_of(signature: Signature) -> frozenset[str]:
+    """The columns that reach a signature; empty where that can't be told of one that parses examples."""
+    if signature.kind == "features":
+        return frozenset(column_of(signature, argument) for argument in signature.inputs)
+    return frozenset(each.name for each in signature.features.values())
+
+
 def takes_batches(signature: Signature) -> bool:
     """Whether a request may hold several rows: an input has a batch dimension."""
     return any(spec.shape != () for spec in signature.inputs.values())

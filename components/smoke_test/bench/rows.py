@@ -1,6 +1,7 @@
 """Which rows the model is asked."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.bench.made_rows import made_rows
 from components.smoke_test.bench.requests import Array, Row, column_of, decode, strings
@@ -72,7 +74,23 @@ def choose_rows(
         )
     chosen = sorted(found)
     rows = _rows(split, chosen, contract)
-    return replace(rows, golden=golden.predictions[[found[i] for i in chosen]], stored=golden)
+    return replace(
+        rows,
+        golden=golden.predictions[[found[i] for i in chosen]],
+        stored=golden,
+        elsewhere=_elsewhere(split.records, contract, config.rows),
+    )
+
+
+def _elsewhere(records: Sequence[bytes], contract: Contract, most: int) -> Sequence[Row]:
+    """At most so many rows, spread over the records; those that can't be read, or don't fit, are left out."""
+    found = []
+    for record in evenly(records, most):
+        with suppress(DecodeError, NoRowsError):
+            row = decode(record)
+            _check_types(row, 0, contract)
+            found.append(row)
+    return found
 
 
 def key_signature(contract: Contract) -> Signature | None:

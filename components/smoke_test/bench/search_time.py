@@ -9,12 +9,16 @@ from components.smoke_test.names import CheckName
 
 WEIGHTS: dict[CheckName, int] = {
     "finite": 1,
+    "signatures_agree": 1,
     "batch_sizes": 2,
     "row_order": 1,
     "threads": 2,
     "endurance": 3,
 }
 """The checks that search, and the share of each in the time that is left when it starts."""
+
+_RESERVED = 0.25
+"""The share of the time that is kept for failures: for finding the smallest request that fails."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,19 @@ class SearchTime:
           seconds: for all searches together.
           checks: those that will run; the others get no share.
         """
-        self._left = seconds
+        self._reserve = seconds * _RESERVED
+        self._left = seconds - self._reserve
         self._waiting = {check: weight for check, weight in WEIGHTS.items() if check in checks}
+
+    @contextmanager
+    def smallest(self) -> Iterator[Slot]:
+        """The time for one search for the smallest request that fails: the first ones get the most."""
+        share = max(0.0, self._reserve) / 2
+        started = time.perf_counter()
+        try:
+            yield Slot(share, started + share)
+        finally:
+            self._reserve -= time.perf_counter() - started
 
     @contextmanager
     def slot(self, check: CheckName) -> Iterator[Slot]:

@@ -1,19 +1,24 @@
 """What every signature answers to real rows: names, types and shapes, and numbers that make sense."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.smoke_test.bench.altered import taken_features
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
+from components.smoke_test.bench.relations import Finite
+from components.smoke_test.bench.shrink import parts_of, smallest
+from components.smoke_test.checks import conventions
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
-from components.smoke_test.sandbox.session import Answer, ModelError
-from preprocessing.text import counted, one_line
+from components.smoke_test.report import LONGEST_MESSAGE, CheckResult, Smallest
+from components.smoke_test.sandbox.session import REFUSED, Answer, ModelError
+from preprocessing.text import counted, listed, one_line
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
@@ -21,9 +26,20 @@ Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
 
 NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
-NOT_FINITE = "is it a missing value in the row? Preprocessing must replace it; or a division by 0, or log(0)"
+_NAMED = 5
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
+_NAMED_SO = (
+    "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
+    "needs another name"
+)
+_SUMS = "what is done to the probabilities after the softmax: are they cut off, rounded, or a class left out?"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
+
+_IMAGE = re.compile(r"\b(JPEG|PNG|GIF|BMP)\b|Decode(AndCrop)?(Image|Jpeg|Png|Gif|Bmp|WebP)|image file format")
+_GIVE_EXAMPLES = "give examples (`--examples`, or `examples=` in a pipeline)"
+_BASE64 = (
+    'over REST such bytes travel as {"b64": "..."}, and Vertex AI asks that the names of such inputs end in `_bytes`'
+)
 
 
 def check_answers(bench: Bench) -> Iterator[CheckResult]:
@@ -45,7 +61,11 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
             yield CheckResult.passes("answers", expected, **more)
         else:
             yield CheckResult.fails(
-                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=what_to_do(answer.error), **more
+                "answers",
+                expected,
+                one_line(answer.error, LONGEST_MESSAGE),
+                hint=what_to_do(answer.error, bench),
+                **more,
             )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
@@ -66,9 +86,11 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
         yield CheckResult.skips(check, reason)
 
 
-def what_to_do(error: ModelError) -> str:
+def what_to_do(error: ModelError, bench: Bench) -> str:
     """What to do about an error."""
     message = error.message
+    if bench.rows.made and _IMAGE.search(message):
+        return f"made-up text is not an image: {_GIVE_EXAMPLES} with real ones; {_BASE64}"
     if error.code == "ResourceExhausted":
         return "raise smoke_test.process.memory_mb if the model really needs more"
     if "Could not find variable" in message or "uninitialized" in message:
@@ -83,14 +105,18 @@ def what_to_do(error: ModelError) -> str:
             "layer that has it, an attribute of the exported tf.Module"
         )
     if "required but could not be found" in message:
+        found = re.search(r"Feature: (.+?) \(data type", message)
+        name = f" ({found[1]})" if found is not None else ""
         return (
-            "if it is the label: parse requests without it; if it is a feature: give its FixedLenFeature a default "
-            "value, or correct the rows"
+            f"a feature is required and not in the row{name}: if it is the label, parse requests without it; else give "
+            "its FixedLenFeature a default value, or correct the rows"
         )
     if "Data types don't match" in message:
         return "the rows hold values of another type than the signature parses: are they of the model's own schema?"
     if error.code in ("NotFound", "Unimplemented") or "No OpKernel" in message:
         return "an operation of the graph has no kernel in a stock server on a CPU"
+    if bench.rows.made and error.code == REFUSED:
+        return f"the rows are made up from the signature, and may not be what the model takes: {_GIVE_EXAMPLES}"
     return "send the same request where the export was made: tf.saved_model.load(folder).signatures[name](...)"
 
 
@@ -102,7 +128,7 @@ def _outputs(bench: Bench, signature: Signature, answer: Answer) -> CheckResult:
     return CheckResult.passes("outputs", expected)
 
 
-def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+def _finite(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
     """No NaN, no infinity, in any output."""
     numeric = {name: array for name, array in sorted(answer.outputs.items()) if array.dtype.kind in "fc"}
     if not numeric:
@@ -111,12 +137,46 @@ def _finite(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
         bad = ~np.isfinite(array)
         if bad.any():
             rows = bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad.reshape(1)
-            return _fails(bench, "finite", rows, f"finite numbers in {name}", _text_of(array), hint=NOT_FINITE)
+            found = _smallest_not_finite(bench, signature, rows)
+            expected, hint = f"finite numbers in {name}", _why_not_finite(bench, signature, found)
+            return _fails(bench, "finite", rows, expected, _text_of(array), hint=hint, smallest=found)
     return CheckResult.passes("finite", "finite numbers")
 
 
-def _probabilities(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
+def _smallest_not_finite(bench: Bench, signature: Signature, rows: NDArray[np.bool_]) -> Smallest | None:
+    """The row and the columns that make the number; the other columns as in a row with finite numbers."""
+    if len(rows) != len(bench.rows):
+        return None
+    bad, good = (np.flatnonzero(each)[:1] for each in (rows, ~rows))
+    parts, plain = (parts_of(bench.rows.rows, each, bench.contract.label) for each in (bad, good))
+    with bench.search_time.smallest() as slot:
+        return smallest(bench, Finite(bench, signature), parts, slot, plain=plain[0] if plain else None)
+
+
+def _why_not_finite(bench: Bench, signature: Signature, found: Smallest | None) -> str:
+    """What to do about NaN and infinity, by the columns that make them."""
+    if absent := never_given(bench, signature):
+        return f"no row has a value for {listed(absent, _NAMED)}, which the signature takes: give examples with it"
+    values = {} if found is None else found.rows[0].values
+    missing = [name for name, value in values.items() if value == "missing"]
+    if missing:
+        return f"a missing value becomes NaN: preprocessing must replace it ({listed(missing, _NAMED)})"
+    where = f" of {listed(list(values), _NAMED)}" if values else ""
+    return (
+        f"a value{where} leads to NaN or infinity: a division by 0, log(0), or an overflow, in preprocessing or model"
+    )
+
+
+def never_given(bench: Bench, signature: Signature) -> list[str]:
+    """The columns that the signature needs, by its own word, and that no row has."""
+    names = [each.column for each in taken_features(signature, bench.contract) if each.optional is False]
+    return [name for name in names if not any(name in row for row in bench.rows.rows)]
+
+
+def _probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
     """Between 0 and 1, with sum 1 where every class has its own."""
+    if bench.contract.task is None:
+        return _named_probabilities(bench, signature, answer)
     numbers = _predictions(bench, answer, ("binary", "multiclass"))
     if isinstance(numbers, str):
         return numbers
@@ -148,8 +208,34 @@ def _probabilities(bench: Bench, _: Signature, answer: Answer) -> CheckResult | 
     )
 
 
+def _named_probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckResult | str:
+    """What outputs of conventional names hold, where nobody says what the model predicts."""
+    names = conventions.probability_outputs(signature, answer.outputs)
+    tolerance = bench.tolerance("probabilities")
+    for name in names:
+        numbers = np.asarray(answer.outputs[name], np.float64)
+        outside = conventions.outside(numbers)
+        wrong = outside
+        expected = f"probabilities in [0, 1], as {name} is the name of the output"
+        if name != conventions.SCORES and numbers.ndim == 2 and not outside.any():
+            wrong = conventions.sums_wrong(numbers, tolerance)
+            expected += ", with sum 1 as in most rows"
+        if wrong.any():
+            hint = _NAMED_SO if outside.any() else _SUMS
+            return _fails(bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=hint)
+    if names:
+        return CheckResult.passes("probabilities", f"probabilities in {listed(names)}", tolerance=tolerance)
+    if conventions.SCORES in answer.outputs:
+        return "scores may be what a ranking sorts by: set smoke_test.expect.task if they are probabilities"
+    return _NO_TASK
+
+
 def _classes(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
     """The label's vocabulary, in the same order in every row."""
+    if bench.contract.task is None and (told := conventions.classes_wrong(answer.outputs)) is not None:
+        expected = "names or numbers of classes, as classes is the name of the output"
+        received = f"{text(told[0])}, float numbers"
+        return CheckResult.fails("classes", expected, received, hint="give the output another name, or the classes")
     if bench.contract.classes is None:
         return "no vocabulary of the label is known" if bench.contract.task != "regression" else "not a classification"
     names = np.array([name.encode() for name in bench.contract.classes], dtype=object)

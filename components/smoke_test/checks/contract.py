@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.smoke_test.bench.requests import takes_batches
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import SCHEMA_DTYPES, Contract, Signature, TensorSpec
 from components.smoke_test.report import CheckResult
@@ -100,21 +101,26 @@ def _compatible(promised: TensorSpec, declared: TensorSpec, *, exact: bool) -> b
 
 
 def _open_batches(signature: Signature) -> CheckResult:
-    """A signature without a promise: the least is that its batch dimension is not fixed."""
+    """A signature without a promise: the least is that its batch dimension is not fixed, and every output has it."""
     fixed = [
         f"input {name!r} is {spec}"
         for name, spec in sorted(signature.inputs.items())
         if spec.shape and spec.shape[0] is not None
     ]
-    expected = "inputs for a batch of any size"
-    if fixed:
-        return CheckResult.fails(
-            "signatures",
-            expected,
-            "; ".join(fixed),
-            signature=signature.name,
-            hint="export with None as the first dimension of every input",
+    hint = "export with None as the first dimension of every input"
+    expected = "inputs and outputs for a batch of any size"
+    if not fixed and takes_batches(signature):
+        hint = (
+            "REST and the server's batching need a row of every output for each row of the request: repeat it for "
+            "each row, or put it into a signature of its own"
         )
+        fixed = [
+            f"output {name!r} is {spec}, the same size for every batch"
+            for name, spec in sorted(signature.outputs.items())
+            if spec.shape is not None and (spec.shape == () or spec.shape[0] is not None)
+        ]
+    if fixed:
+        return CheckResult.fails("signatures", expected, "; ".join(fixed), signature=signature.name, hint=hint)
     return CheckResult.passes("signatures", expected, f"takes {_listed(signature.inputs)}", signature=signature.name)
 
 

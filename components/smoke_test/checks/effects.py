@@ -1,6 +1,6 @@
 """Whether the answers depend on the features as they did in training, and not on the label."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.interventions import Effects, FeatureEffect, distinct, measure
 from components.smoke_test.bench.requests import Row, request, strings
+from components.smoke_test.checks.answers import never_given
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
@@ -22,6 +23,10 @@ _SAME = 1e-9
 _MOST_LABELS = 20
 _LABEL_ROWS = 16
 _NAMED = 5
+_NEVER_GIVEN = (
+    "no row has a value for {}, which the signature requires: it was sent as missing; give examples with it, or the "
+    "input a default"
+)
 
 
 def check_effects(bench: Bench) -> Iterator[CheckResult]:
@@ -65,37 +70,77 @@ def _constant(bench: Bench, signature: Signature, rows: Sequence[Row], effects: 
     if different < _FEWEST_ROWS:
         reason = f"{different} different rows among {len(rows)}; at least {_FEWEST_ROWS} are needed"
         return CheckResult.skips("constant", reason, signature=signature.name)
-    values = _numbers_by_row(bench, bench.answers[signature.name])
-    if not values.shape[1]:
-        return CheckResult.skips("constant", "the answers hold no numbers", signature=signature.name)
+    answer = bench.answers[signature.name]
+    prediction = bench.prediction_output(answer)
+    # What an answer only repeats of the request, a customer's number for example, says nothing.
+    own = {name: each for name, each in answer.outputs.items() if name == prediction or not _repeats(each, rows)}
+    values, texts = _answers_by_row(own, prediction, len(rows))
+    if not values.shape[1] and not texts:
+        reason = "no output has a value of its own for each row"
+        return CheckResult.skips("constant", reason, signature=signature.name)
     expected = f"answers that differ among {different} different rows"
     if np.isfinite(values).all():
         spread = values.max(axis=0) - values.min(axis=0)
         same = bool((spread <= _SAME * np.abs(values).max(axis=0)).all())
     else:
         same = bool((values == values[:1]).all())
-    # Rows of one class may all get exactly 0 and 1; then the answers to stranger rows decide.
-    certain = bench.contract.task in ("binary", "multiclass") and bool(np.isin(values, (0.0, 1.0)).all())
-    if not same or (certain and any(each.changed for each in effects.features)):
+    same = same and all(bool((each == each[:1]).all()) for each in texts)
+    # Rows of one class may all get exactly 0 and 1, or its name; then the answers to stranger rows decide. They do too
+    # where any output may be the prediction, also one without a value for each row.
+    certain = prediction is None or (
+        bench.contract.task in ("binary", "multiclass") and bool(np.isin(values, (0.0, 1.0)).all())
+    )
+    if not same or (certain and any(each.outputs & set(own) for each in effects.features)):
         return CheckResult.passes("constant", expected, signature=signature.name)
     return CheckResult.fails(
         "constant",
         expected,
-        f"{text(values[0])} for every row",
+        f"{text(values[0] if values.shape[1] else texts[0][0])} for every row",
         signature=signature.name,
-        hint="the model ignores its input: look at the exported preprocessing, the training loss and the weights",
+        hint=_why_constant(bench, signature, effects),
     )
 
 
-def _numbers_by_row(bench: Bench, answer: Answer) -> Array:
-    """The predictions of each row, float64 [rows, any]; all numeric outputs where it can't be told which they are."""
-    numbers = bench.numbers(answer)
-    arrays = (
-        [numbers] if numbers is not None else [each for each in answer.outputs.values() if each.dtype.kind in "fiu"]
+def _why_constant(bench: Bench, signature: Signature, effects: Effects) -> str:
+    """What the same answer to every row comes from, by what was found out about the features."""
+    if absent := never_given(bench, signature):
+        return _NEVER_GIVEN.format(listed(absent, _NAMED))
+    if moving := [each.column for each in effects.features if each.changed]:
+        return (
+            f"only values far from those in the rows change the answers ({listed(moving, _NAMED)}): is everything "
+            "clipped, saturated or scaled away in the exported preprocessing?"
+        )
+    return "the model ignores its input: look at the exported preprocessing, the training loss and the weights"
+
+
+def _answers_by_row(outputs: Mapping[str, Array], prediction: str | None, rows: int) -> tuple[Array, list[Array]]:
+    """What each row is answered.
+
+    Returns:
+      The predictions, float64 [rows, any]; all numeric outputs where it can't be told which they are. And the outputs
+      of texts, each [rows, any].
+    """
+    by_row = {name: each for name, each in outputs.items() if _has_rows(each, rows)}
+    numeric = {name: array for name, array in by_row.items() if array.dtype.kind in "fiu"}
+    chosen = [numeric[prediction]] if prediction in numeric else list(numeric.values())
+    flat = [np.asarray(each, np.float64).reshape(rows, -1) for each in chosen]
+    texts = [each.reshape(rows, -1) for each in by_row.values() if each.dtype == object]
+    return np.concatenate(flat, axis=1) if flat else np.empty((rows, 0)), texts
+
+
+def _has_rows(array: Array, rows: int) -> bool:
+    return bool(array.ndim and len(array) == rows and array.size)
+
+
+def _repeats(array: Array, rows: Sequence[Row]) -> bool:
+    """Whether an output holds what a column of the request held."""
+    if not _has_rows(array, len(rows)):
+        return False
+    flat = array.reshape(len(rows), -1)
+    return any(
+        all(column in row and np.array_equal(row[column], each) for row, each in zip(rows, flat, strict=True))
+        for column in rows[0]
     )
-    rows = len(bench.rows)
-    flat = [np.asarray(each, np.float64).reshape(rows, -1) for each in arrays if each.ndim and len(each) == rows]
-    return np.concatenate(flat, axis=1) if flat else np.empty((rows, 0))
 
 
 def _feature_effect(bench: Bench, signature: Signature, effects: Effects) -> CheckResult:
@@ -141,8 +186,8 @@ def _is_enough(effect: FeatureEffect, importance: float, deviation: float, share
 
     A few dozen rows are a small sample, and the first ones of a sorted table no fair one: where all are of one class
     with a probability near 1, no shuffling moves much. So where that falls short, the largest change counts that the
-    feature can make at all, by being missing or far from what it is, against no more than what these answers vary.
-    What is dropped, or multiplied by next to nothing, makes none.
+    feature can make at all, by a value from elsewhere in the table, by being missing or far from what it is, against no
+    more than what these answers vary. What is dropped, or multiplied by next to nothing, makes none.
     """
     if effect.shuffled >= share * importance:
         return True
@@ -162,6 +207,9 @@ def _ignored_features(bench: Bench, signature: Signature, effects: Effects) -> C
     received = f"{len(ignored)} of {len(tried)}" + (f": {listed(ignored, _NAMED)}" if ignored else "")
     if len(ignored) <= most * len(tried):
         return CheckResult.passes("ignored_features", expected, received, signature=signature.name)
+    if absent := never_given(bench, signature):
+        hint = _NEVER_GIVEN.format(listed(absent, _NAMED))
+        return CheckResult.fails("ignored_features", expected, received, signature=signature.name, hint=hint)
     hint = (
         "neither shuffling these columns, nor leaving them out, nor extreme values changes a single answer: are they "
         "lost in the exported preprocessing? If they are not meant to matter, raise smoke_test.effects.max_ignored"
@@ -239,6 +287,9 @@ def _label_fault(bench: Bench, signature: Signature, label: str, labels: Sequenc
     batch = Batch(signature, without_label(bench.rows.rows[:_LABEL_ROWS], label))
     asked = [batch.request(), *(batch.request({label: [value] * len(batch.rows)}) for value in labels)]
     plain, *answers = bench.session.ask(asked, phase="label_ignored")
+    if plain.error is not None:
+        # It is not the label: see the check `batch_sizes`.
+        return ""
     for value, answer in zip(labels, answers, strict=True):
         if answer.error is not None:
             return f"with {text(value)}: {answer.error}"

@@ -15,7 +15,7 @@ from components.smoke_test.bench.requests import request, strings
 from components.smoke_test.bench.rows import NoRowsError, key_signature, read_row, row_keys
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.split import Split
-from components.smoke_test.checks.answers import NOT_FINITE, what_to_do
+from components.smoke_test.checks.answers import what_to_do
 from components.smoke_test.checks.parity import NOT_AS_TRAINED
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
@@ -23,6 +23,10 @@ from components.smoke_test.sandbox.session import Answer, Request
 from preprocessing.text import counted, one_line
 
 _CASE = "every row"
+_NOT_FINITE = (
+    "a value of this row, or a missing one, leads to NaN or infinity: a division by 0, log(0), or an overflow, in "
+    "preprocessing or model"
+)
 _AT_ONCE = 1024
 _SHARE_OF_SLOT = 8
 """In so many parts at least a search is asked: the first of them spread over all of the split."""
@@ -177,7 +181,7 @@ def _refused(asked: Asked, records: Sequence[bytes], positions: Sequence[int]) -
         "an answer to each of the given examples",
         one_line(error, LONGEST_MESSAGE),
         **_where(asked, positions[0]),
-        hint=what_to_do(error),
+        hint=what_to_do(error, asked.bench),
     )
 
 
@@ -195,7 +199,7 @@ def _not_finite(asked: Asked, answer: Answer, positions: Sequence[int]) -> Check
                 f"finite numbers in {name}",
                 f"{text(array[row])}{others}",
                 **_where(asked, positions[row]),
-                hint=NOT_FINITE,
+                hint=_NOT_FINITE,
             )
     return None
 

@@ -1,10 +1,10 @@
 """Check `ops`: every operation of the graph is one that computes and does nothing else.
 
 An allow-list, never a list of what is bad: an operation that nobody thought of is refused. Everything in the file
-counts, also functions that no signature calls: a server loads them all, and something else may call them.
+counts, also functions that no signature calls: a server loads them all, and something else may call them. Of what a
+server runs it also counts what only some servers could run (`placement`).
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,19 @@ from typing import Any, Literal
 
 from tensorflow.python.framework import op_def_registry
 
+from components.smoke_test.checks.placement import DEVICE_HINT, XLA_HINT, marks
 from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Graph, Place, Reached, attribute, source
-from components.smoke_test.export.saved_model import INTERNAL_SIGNATURES, Export
+from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
 from preprocessing.text import decoded
 
 ALLOWED_OPS = Path(__file__).with_name("allowed_ops.txt")
-_CHANGES = re.compile(r"Assign\w*VariableOp|ResourceScatter\w+|LookupTable(Insert|Import|Remove)\w*")
-"""Operations that leave something behind for the next request."""
 SAVING = frozenset({"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"})
 RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 """What every export's saver needs, with the name of the checkpoint as first input."""
 _STREAMS = (b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)")
-_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _UNKNOWN_HINT = (
     "a server has only TensorFlow's own operations; express it with those, or leave it out of the exported function"
 )
@@ -35,7 +34,13 @@ _HINT = (
     "leave it out of the exported function, or, when the server may do this, add the operation to smoke_test.ops.allow"
 )
 
-Case = Literal["not allowed", "unknown", "saver", "attribute"]
+Case = Literal["not allowed", "unknown", "saver", "attribute", "xla", "device"]
+_HINTS: dict[Case, str] = {"unknown": _UNKNOWN_HINT, "xla": XLA_HINT, "device": DEVICE_HINT}
+_EXPECTED: dict[Case, str] = {
+    "unknown": "only TensorFlow's own operations",
+    "xla": "operations that need no compiler",
+    "device": "operations that any server's devices can run",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,9 @@ def check_ops(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult]:
         graph = export.graph if meta_graph is export.meta_graph else Graph(meta_graph)
         for finding in _findings(meta_graph, graph, allowed, kinds):
             findings.setdefault(finding.case, []).append(finding)
+    for mark in marks(export, config):
+        finding = OpFinding(mark.case, mark.op, mark.place, export.graph, export.meta_graph, mark.why)
+        findings.setdefault(finding.case, []).append(finding)
     for group in findings.values():
         yield _failure(group)
     if not findings:
@@ -145,54 +153,6 @@ class _Saver:
         return None
 
 
-def check_state(export: Export) -> Iterator[CheckResult]:
-    """A failure of `repeatable` for each signature that changes variables or tables, however rarely it may do so."""
-    for name, tensors in roots(export.meta_graph).items():
-        if name not in export.signatures:
-            continue
-        reached = export.graph.reached(tensors)
-        executed = [export.graph.bodies[MAIN].nodes[node] for node in reached.nodes]
-        for function in reached.functions:
-            executed.extend(export.graph.bodies[function].nodes.values())
-        changes = sorted({node.op for node in executed if _CHANGES.fullmatch(node.op)})
-        if changes:
-            yield CheckResult.fails(
-                "repeatable",
-                "a graph that changes nothing when it answers",
-                f"the operations {', '.join(changes)}",
-                case="state in the graph",
-                signature=name,
-                hint="an answer must not depend on earlier requests: leave out what counts or learns while serving",
-            )
-
-
-def roots(meta_graph: Any) -> dict[str, list[str]]:
-    """What a server runs besides restoring: by signature the tensors of its outputs, and the initialisation as ``."""
-    found: dict[str, list[str]] = {"": []}
-    for name, definition in meta_graph.signature_def.items():
-        tensors = [tensor for info in definition.outputs.values() for tensor in _names(info)]
-        if name in INTERNAL_SIGNATURES:
-            found[""].extend(tensors)
-        else:
-            found[name] = tensors
-    for collection in _INIT_COLLECTIONS:
-        if collection in meta_graph.collection_def:
-            found[""].extend(meta_graph.collection_def[collection].node_list.value)
-    return found
-
-
-def _names(info: Any) -> Iterator[str]:
-    kind = info.WhichOneof("encoding")
-    if kind == "name":
-        yield info.name
-    elif kind == "coo_sparse":
-        sparse = info.coo_sparse
-        yield from (sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
-    elif kind == "composite_tensor":
-        for component in info.composite_tensor.components:
-            yield from _names(component)
-
-
 def _failure(group: list[OpFinding]) -> CheckResult:
     first = group[0]
     reached: dict[str, Reached] = {
@@ -202,13 +162,15 @@ def _failure(group: list[OpFinding]) -> CheckResult:
     others = Counter(finding.op for finding in group[1:])
     more = f", and {others.total()} more: {', '.join(op for op, _ in others.most_common(5))}" if others else ""
     where = f"in function {first.place.function}" if first.place.function else "in the graph itself"
-    reach = ", ".join(signatures) or ("the initialisation" if first.place in reached[""] else "no signature")
+    reach = ", ".join(signatures) or (
+        "the initialisation" if first.place in reached[INITIALISATION] else "no signature"
+    )
     why = f" {first.why}," if first.why else ""
     return CheckResult.fails(
         "ops",
-        "only TensorFlow's own operations" if first.case == "unknown" else "only operations that compute",
+        _EXPECTED.get(first.case, "only operations that compute"),
         f"{first.op}{why} in node {first.place.name} {where}, reached by {reach}{more}",
         case=first.case,
         signature=signatures[0] if signatures else None,
-        hint=_UNKNOWN_HINT if first.case == "unknown" else _HINT,
+        hint=_HINTS.get(first.case, _HINT),
     )

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.smoke_test.bench.bench import Bench
-from components.smoke_test.bench.compare import Difference, compare_output, difference, largest
+from components.smoke_test.bench.common_values import common_values, said_of
+from components.smoke_test.bench.compare import Difference, compare_output, largest
 from components.smoke_test.bench.requests import serialized
+from components.smoke_test.bench.resemblance import resemblance
+from components.smoke_test.checks.agreement import Answered, check_agreement
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.names import CheckName
@@ -66,7 +69,7 @@ def check_parity(bench: Bench) -> Iterator[CheckResult]:
     graphs = _by_graph(bench, examples)
     yield from _parity(bench, own, graphs)
     yield from _transform_parity(bench, own, graphs)
-    yield from _signatures_agree(bench, own)
+    yield from check_agreement(bench, _answered(own))
 
 
 _COMPARISONS: tuple[CheckName, ...] = ("parity", "transform_parity", "signatures_agree")
@@ -205,7 +208,23 @@ def _against_golden(bench: Bench, golden: Array, answer: Answer) -> CheckResult:
     if found is None:
         off = largest(golden, numbers, task=bench.contract.task)
         return CheckResult.passes("parity", expected, f"off by up to {off:.3g}", tolerance=tolerance)
-    return _differs(bench, "parity", found, hint=NOT_AS_TRAINED)
+    result = _differs(bench, "parity", found, hint=NOT_AS_TRAINED)
+    return result if found.whole else _with_evidence(bench, result, golden, numbers)
+
+
+def _with_evidence(bench: Bench, result: CheckResult, golden: Array, numbers: Array) -> CheckResult:
+    """The result with what the wrong rows have in common, or what was done to their numbers, before the hint."""
+    tolerance, task = bench.tolerance("parity"), bench.contract.task
+    wrong = np.array(
+        [
+            compare_output("", golden[i : i + 1], numbers[i : i + 1], tolerance=tolerance, task=task, like=golden)
+            is not None
+            for i in range(len(golden))
+        ]
+    )
+    column, values = common_values(bench.rows.rows, wrong, bench.contract.features)
+    evidence = said_of(column, values, int(wrong.sum())) if column else resemblance(golden, numbers, tolerance)
+    return result.model_copy(update={"hint": f"{evidence}; {NOT_AS_TRAINED}"}) if evidence else result
 
 
 def _transform_parity(
@@ -247,49 +266,11 @@ def _transform_parity(
     yield result.model_copy(update={"received": result.received + also})
 
 
-def _signatures_agree(bench: Bench, own: Transformed | CheckResult | str) -> Iterator[CheckResult]:
-    """Every signature that answers the same question gives the same answer."""
-    answers = {each.name: (each, bench.answers[each.name].outputs) for each in bench.answering()}
-    if isinstance(own, Transformed) and own.signature is not None and own.answer is not None and not own.answer.error:
-        answers[own.signature.name] = (own.signature, own.answer.outputs)
-    if not answers:
-        yield CheckResult.skips("signatures_agree", NO_ANSWER)
-        return
-    reference = "serving_default" if "serving_default" in answers else min(answers)
-    signature, expected = answers.pop(reference)
-    compared = False
-    for name, (other, outputs) in sorted(answers.items()):
-        shared = [each for each in expected if each in outputs and expected[each].shape == outputs[each].shape]
-        if shared and _same_question(bench, signature, other):
-            compared = True
-            yield _against_signature(
-                bench, reference, name, *({each: of[each] for each in shared} for of in (expected, outputs))
-            )
-    if not compared:
-        yield CheckResult.skips("signatures_agree", "no two signatures answer the same question")
-
-
-def _same_question(bench: Bench, one: Signature, other: Signature) -> bool:
-    """Whether two signatures must agree: the trainer says so, or they take the same features and give the same."""
-    if {one.name, other.name} <= set(bench.contract.promised):
-        return True
-    features = [{feature.name for feature in each.features.values()} for each in (one, other)]
-    return features[0] == features[1] and dict(one.outputs) == dict(other.outputs)
-
-
-def _against_signature(bench: Bench, reference: str, name: str, expected: Outputs, actual: Outputs) -> CheckResult:
-    tolerance = bench.tolerance("signatures_agree")
-    found = difference(expected, actual, tolerance=tolerance, task=bench.contract.task)
-    if found is None:
-        return CheckResult.passes(
-            "signatures_agree", f"the answers of {reference}", signature=name, tolerance=tolerance
-        )
-    hint = (
-        "the two read a column differently, or name the classes in another order; signatures that are meant to differ "
-        "need outputs of different names, or `severity: {signatures_agree: off}`"
-    )
-    result = _differs(bench, "signatures_agree", found, signature=name, hint=hint)
-    return result.model_copy(update={"expected": f"{result.expected} as {reference} answers"})
+def _answered(own: Transformed | CheckResult | str) -> Answered | None:
+    """The signature that takes transformed features, where it has answered."""
+    if not isinstance(own, Transformed) or own.signature is None or own.answer is None or own.answer.error is not None:
+        return None
+    return Answered(own.signature, own.answer)
 
 
 def _differs(bench: Bench, check: CheckName, found: Difference, **more: Any) -> CheckResult:

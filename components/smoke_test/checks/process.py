@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from components.smoke_test.checks.placement import DEVICE_HINT
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.process import ProcessEnded
@@ -11,6 +12,13 @@ from preprocessing.text import one_line
 
 _SILENT = "nothing on stdout"
 _LOADS = "the model loads"
+_WRAPPING = re.compile(
+    r"Restoring from checkpoint failed\..*?Original error:\s*(Graph execution error:\s*)?"
+    r"(Detected at node.*?\nNode: [^\n]*\n)?",
+    re.DOTALL,
+)
+"""What TensorFlow puts before the message that says what is wrong."""
+_FILES = re.compile(r"DataLoss|NotFound|OutOfRange|checkpoint|TensorSliceReader|No such file", re.IGNORECASE)
 _HARM = re.compile(r"harm: (\w+) ")
 
 
@@ -21,8 +29,13 @@ def loaded(seconds: float) -> CheckResult:
 
 def load_failed(error: LoadError) -> CheckResult:
     """The failed check of an export that does not load."""
-    hint = "the files are incomplete or belong to another export: export again"
-    return CheckResult.fails("loads", _LOADS, one_line(error, LONGEST_MESSAGE), hint=hint)
+    message = _WRAPPING.sub("", str(error))
+    hint = "the graph or its initialisation fails: try tf.saved_model.load on it in a new process, without your code"
+    if "Cannot assign a device" in message:
+        hint = DEVICE_HINT
+    elif _FILES.search(message):
+        hint = "the files are incomplete or belong to another export: export again"
+    return CheckResult.fails("loads", _LOADS, one_line(message, LONGEST_MESSAGE), hint=hint)
 
 
 def ended(error: ProcessEnded, session: Session, limits: Limits) -> CheckResult:

@@ -9,6 +9,8 @@ import numpy as np
 from components.smoke_test.bench.asked import Asked, Fault, Places
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.search_time import Slot
+from components.smoke_test.bench.suspects import suspects
+from components.smoke_test.checks.diagnosis import Diagnosis
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
 from components.smoke_test.sandbox.session import Answer, Repeated, Request
@@ -74,7 +76,8 @@ def _repeated(asked: Asked) -> CheckResult:
         drift = _drift(asked.ask([same] * _DRIFT_REPEATS, "repeats"))
         if drift is not None:
             fault, hint = fault or drift, _STATE
-    return asked.result(check, f"the same answer to the same request, {repeats} times", fault, hint)
+    result = asked.result(check, f"the same answer to the same request, {repeats} times", fault, hint)
+    return Diagnosis(asked).of_repeats(result, same, other)
 
 
 def _after_each_other(asked: Sequence[Asked]) -> dict[str | None, Fault]:
@@ -119,7 +122,8 @@ def check_threads(asked: Sequence[Asked]) -> Iterator[CheckResult]:
             reason = "one client alone does not get the same answer twice: see `repeatable` and `batch_sizes`"
             yield CheckResult.skips(check, reason, signature=each.signature.name)
             continue
-        result = each.result(check, expected, fault, _SHARED)
+        hint = _SHARED + suspects(bench.export, each.signature.name, "state")
+        result = each.result(check, expected, fault, hint)
         yield (
             result if fault else result.model_copy(update={"received": f"the same in {count:,} requests{_seen(count)}"})
         )

@@ -9,10 +9,11 @@ from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.asked import Asked, Places
 from components.smoke_test.bench.requests import Array
 from components.smoke_test.bench.search_time import Slot
+from components.smoke_test.checks.diagnosis import Diagnosis
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 
-NEIGHBOURS = "the answer depends on the other rows of the batch: batch normalisation in training mode?"
+NEIGHBOURS = "the answer depends on the other rows of the batch"
 UNSTEADY = "the answers change from call to call, whatever the batch: see the check `repeatable` first"
 _CHECK: CheckName = "row_order"
 _SEED = 20
@@ -26,12 +27,13 @@ Case = tuple[str, Places]
 """In words, and the rows by place."""
 
 
-def check_row_order(asked: Asked, slot: Slot, *, steady: bool) -> Iterator[CheckResult]:
+def check_row_order(asked: Asked, slot: Slot, diagnosis: Diagnosis, *, steady: bool) -> Iterator[CheckResult]:
     """The rows in other orders: a few always, and as many more as there is time for, the most suspicious first.
 
     Args:
       asked: one signature.
       slot: the time for more than the first few.
+      diagnosis: of the signature's faults.
       steady: whether the same request gets the same answer.
 
     Raises:
@@ -52,7 +54,8 @@ def check_row_order(asked: Asked, slot: Slot, *, steady: bool) -> Iterator[Check
         for (case, places), answer in zip(group, answers, strict=True):
             if (fault := asked.differs(_CHECK, places, answer)) is not None:
                 failed += 1
-                yield asked.result(_CHECK, expected, fault, NEIGHBOURS if steady else UNSTEADY, case)
+                result = asked.result(_CHECK, expected, fault, NEIGHBOURS if steady else UNSTEADY, case)
+                yield diagnosis.of_batch(result, places, answer)
         count += len(group)
         seconds = most * asked.seconds_per_row
         group = list(islice(cases, min(_AT_ONCE, int(slot.left() / seconds)))) if slot.fits(seconds) else []

@@ -12,7 +12,9 @@ from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
 from components.artifacts.model import SAVED_MODEL
 from components.smoke_test.checks.assets import check_assets
-from components.smoke_test.checks.ops import check_ops, check_state
+from components.smoke_test.checks.ops import check_ops
+from components.smoke_test.checks.state import check_state
+from components.smoke_test.checks.variables import check_variables
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
@@ -32,9 +34,13 @@ _FINGERPRINTED = {
 
 
 def check_safety(export: Export, config: SmokeTestConfig) -> Iterator[CheckResult]:
-    """Everything that can be said of an export without running it: `ops`, `paths`, `assets`, `fingerprint`, `size`."""
+    """Everything that can be said of an export without running it.
+
+    `ops`, `state`, `variables`, `paths`, `assets`, `fingerprint`, `size`.
+    """
     yield from check_ops(export, config)
-    yield from check_state(export)
+    yield from check_state(export, config)
+    yield check_variables(export)
     yield check_paths(export.folder)
     yield from check_assets(export, config)
     yield check_fingerprint(export.folder)

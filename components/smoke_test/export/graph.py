@@ -1,7 +1,7 @@
 """A SavedModel's graph as data: its functions, who calls whom, and where a tensor comes from. Nothing is executed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -41,12 +41,16 @@ class Body:
       nodes: every NodeDef by name.
       arguments: the function's arguments in order.
       results: for each output of the function in order, the tensor in it that is returned.
+      controls: the nodes that run whether anything reads them or not.
+      stateful: whether calling the function may do more than compute, by its own word.
     """
 
     name: str
     nodes: Mapping[str, Any]
     arguments: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    stateful: bool = False
 
     @cached_property
     def consumers(self) -> Mapping[str, list[tuple[Any, int]]]:
@@ -114,6 +118,8 @@ class Graph:
                 {node.name: node for node in function.node_def},
                 tuple(argument.name for argument in signature.input_arg),
                 tuple(function.ret.get(result.name, "") for result in signature.output_arg),
+                tuple(function.control_ret.values()),
+                signature.is_stateful,
             )
 
     @cached_property
@@ -166,14 +172,15 @@ class Graph:
                 functions.extend(called(node, self.bodies))
         return found
 
-    def consumers(self, tensor: str, through: frozenset[str]) -> Iterator[tuple[Place, Any]]:
-        """The nodes that a tensor of the graph itself feeds, inside the functions that it is passed to as well.
+    def consumers(self, tensor: str, through: Container[str], function: str = MAIN) -> Iterator[tuple[Place, Any]]:
+        """The nodes that a tensor feeds, inside the functions that it is passed to as well; not those that only wait.
 
         Args:
           tensor: its name.
           through: operations that pass their input on; what those feed is found too.
+          function: that it is in.
         """
-        waiting = [Place(MAIN, source(tensor))]
+        waiting = [Place(function, source(tensor))]
         seen: set[Place] = set()
         while waiting:
             place = waiting.pop()
@@ -181,6 +188,8 @@ class Graph:
                 continue
             seen.add(place)
             for node, position in self.bodies[place.function].consumers.get(place.name, ()):
+                if node.input[position].startswith("^"):
+                    continue
                 yield Place(place.function, node.name), node
                 if node.op in through:
                     waiting.append(Place(place.function, node.name))

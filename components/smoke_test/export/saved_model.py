@@ -15,12 +15,13 @@ from tensorflow.python.framework import dtypes
 from components.artifacts.golden import Dtype
 from components.artifacts.model import SAVED_MODEL, SAVED_MODEL_TEXT
 from components.smoke_test.export.contract import Feature, Signature, TensorSpec
+from components.smoke_test.export.executed import INIT_SIGNATURE, TRAIN_SIGNATURE, Executed, served
 from components.smoke_test.export.graph import Graph
 from components.smoke_test.export.parsed_features import parsed_features
 
 SERVE = frozenset({"serve"})
 """The tags of the meta graph that TensorFlow Serving loads: these and no other."""
-INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
+_INTERNAL_SIGNATURES = frozenset({INIT_SIGNATURE, TRAIN_SIGNATURE})
 _FEATURE_DTYPES = ("float32", "int64", "string")
 _LARGEST_PROTO = 2**31 - 1
 
@@ -53,6 +54,11 @@ class Export:
         """The served graph, indexed."""
         return Graph(self.meta_graph)
 
+    @cached_property
+    def served(self) -> Mapping[str, Executed]:
+        """What a server runs of it, by signature, and for `executed.INITIALISATION`."""
+        return served(self.meta_graph, self.graph)
+
 
 def read_export(folder: Path) -> Export:
     """Reads saved_model.pb, or saved_model.pbtxt where there is none.
@@ -70,7 +76,7 @@ def read_export(folder: Path) -> Export:
         raise ExportError(f"{file} has no meta graph tagged `serve`, which a server loads; it has {found}")
     graph = proto.meta_graphs[tags.index(set(SERVE))]
     definitions = {name: graph.signature_def[name] for name in sorted(graph.signature_def)}
-    definitions = {name: each for name, each in definitions.items() if name not in INTERNAL_SIGNATURES}
+    definitions = {name: each for name, each in definitions.items() if name not in _INTERNAL_SIGNATURES}
     if not definitions:
         raise ExportError(f"{file} has no signature, so a server could answer nothing; export it with `signatures=`")
     index = Graph(graph)

@@ -26,9 +26,14 @@ def reason(code: int, log: str, limits: Limits) -> str:
     if code == -signal.SIGKILL:
         # Not our own: those say why at once.
         return f"{end}, perhaps because the machine ran out of memory"
-    if code != 0 and _OUT_OF_MEMORY.search(log):
+    if code != 0 and ran_out_of_memory(log):
         return f"{out_of_memory(limits)}: {end}"
     return end
+
+
+def ran_out_of_memory(log: str) -> bool:
+    """Whether the end of what a process printed says so."""
+    return _OUT_OF_MEMORY.search(log) is not None
 
 
 def out_of_memory(limits: Limits) -> str:

@@ -15,12 +15,13 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox import worker
-from components.smoke_test.sandbox.ending import out_of_memory, reason
+from components.smoke_test.sandbox.ending import out_of_memory, ran_out_of_memory, reason
 from components.smoke_test.sandbox.library import link_library
 from components.smoke_test.sandbox.output import Output
 
@@ -32,8 +33,19 @@ _LONGEST_REPLY = 64 * 2**20
 _SECONDS_TO_END = 5.0
 
 
+_CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGFPE, signal.SIGILL, signal.SIGBUS)
+
+
 class ProcessEnded(Exception):  # noqa: N818 - what happened, not whose error it is
-    """The model's process is gone: it ended by itself, was killed, or was stopped at a limit; the message says it."""
+    """The model's process is gone: it ended by itself, was killed, or was stopped at a limit; the message says it.
+
+    Attributes:
+      crashed: whether native code failed over a request, and no limit was reached.
+    """
+
+    def __init__(self, message: str, *, crashed: bool = False) -> None:
+        super().__init__(message)
+        self.crashed = crashed
 
 
 class ModelProcess(Closing):
@@ -43,12 +55,15 @@ class ModelProcess(Closing):
     and use it in one thread.
     """
 
-    def __init__(self, limits: Limits, program: Path = WORKER) -> None:
+    def __init__(
+        self, limits: Limits, program: Path = WORKER, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Starts it; it imports TensorFlow while the caller does something else.
 
         Args:
           limits: what it must keep to.
           program: the folder that it runs.
+          environment: variables that it gets besides.
 
         Raises:
           UserError: TensorFlow is installed in a way that does not say which packages belong to it.
@@ -67,10 +82,10 @@ class ModelProcess(Closing):
                 new.mkdir()
             link_library(self._library)
             self._selector = stack.enter_context(selectors.DefaultSelector())
-            self._start(program, stack)
+            self._start(program, stack, environment)
             self._resources = stack.pop_all()
 
-    def _start(self, program: Path, stack: contextlib.ExitStack) -> None:
+    def _start(self, program: Path, stack: contextlib.ExitStack, environment: Mapping[str, str]) -> None:
         """Starts the process; the stack ends it and closes what it was connected with."""
         with contextlib.ExitStack() as theirs:
             commands, self._commands = _pipe(theirs, stack)
@@ -93,7 +108,7 @@ class ModelProcess(Closing):
                 stdout=out[1],
                 stderr=err[1],
                 cwd=self._work,
-                env=_environment(self._work, self._limits.threads),
+                env=_environment(self._work, self._limits.threads) | dict(environment),
                 start_new_session=True,
                 pass_fds=(commands, replies),
             )
@@ -213,8 +228,9 @@ class ModelProcess(Closing):
 
     def _ended(self) -> ProcessEnded:
         self._kill()
-        self._over = reason(self._process.returncode, self.stderr.tail(self._logged), self._limits)
-        return ProcessEnded(self._over)
+        code, log = self._process.returncode, self.stderr.tail(self._logged)
+        self._over = reason(code, log, self._limits)
+        return ProcessEnded(self._over, crashed=-code in _CRASHES and not ran_out_of_memory(log))
 
     def _kill(self) -> None:
         """Ends the process with its whole group, and reads the rest of what it printed."""

@@ -1,9 +1,10 @@
 """The model in its process, as the checks see it: requests in, answers out."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ Array = NDArray[Any]
 _SHARE_OF_PHASE = 0.25
 """When a group of requests ends, of a phase's seconds: its last request may take much longer than the others."""
 
+REFUSED = "InvalidArgument"
+"""The code that tells a client that its request is at fault."""
 OUT_OF_MEMORY = "ResourceExhausted"
 """The code of a model's error when an allocation went beyond the limit; the message says so too."""
 
@@ -43,14 +46,19 @@ class LoadError(Exception):
 class Session(Closing):
     """A model's process with an API. A context manager, as nothing may be left running."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         """Starts the process; it imports TensorFlow meanwhile.
+
+        Args:
+          limits: what it must keep to.
+          environment: variables that it gets besides.
 
         Raises:
           UserError, OSError: as `ModelProcess`.
         """
-        self._limits = limits
-        self._process = ModelProcess(limits)
+        self._limits, self._environment = limits, environment
+        self._process = ModelProcess(limits, environment=environment)
+        self._ended: list[ModelProcess] = []
         self._phase = "start"
         self._imported = 0.0
         self._started = False
@@ -100,6 +108,19 @@ class Session(Closing):
         if error is not None:
             raise LoadError(error.message if error.code == "Unknown" else str(error))
         return seconds
+
+    def restart(self, model: Path) -> None:
+        """Puts a fresh process with the model loaded in the place of one that has ended.
+
+        Raises:
+          LoadError, ProcessEnded: as `load`.
+          UserError, OSError: as `ModelProcess`.
+        """
+        self._process.close()
+        self._ended.append(self._process)
+        self._process = ModelProcess(self._limits, environment=self._environment)
+        self._started = False
+        self.load(model)
 
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:
         """Sends requests one after the other, or from several threads at once.
@@ -246,12 +267,13 @@ class Session(Closing):
             return Memory(self._imported, *(float(reply[each]) for each in ("now_mb", "peak_mb", "used_mb")))
 
     def stdout(self) -> tuple[int, str]:
-        """How many bytes the process wrote to its stdout so far, and the end of them."""
-        return self._process.stdout.count, self._process.stdout.tail()
+        """How many bytes the process, and those before it, wrote to stdout so far, and the end of them."""
+        outputs = [each.stdout for each in (*self._ended, self._process)]
+        return sum(each.count for each in outputs), "".join(each.tail() for each in outputs)
 
     def log_tail(self) -> str:
-        """The end of what it printed."""
-        return self._process.log_tail()
+        """The end of what it, and those before it, printed."""
+        return "\n".join(log for each in (*self._ended, self._process) if (log := each.log_tail()))
 
     def close(self) -> None:
         """Ends the process and removes its folders."""

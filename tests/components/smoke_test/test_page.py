@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.page import FAMILIES, render
-from components.smoke_test.report import CheckResult, Report
+from components.smoke_test.report import CheckResult, FailingRow, Report, Smallest
 
 TITLE = "output/Trainer/model/7"
 CHECKS = (
@@ -78,6 +78,30 @@ def test_failures_come_first_with_all_that_is_known_of_them(refused: Any) -> Non
         "harm: wrong_dtype Signature serving_default Expected an error Received an answer",
         "isolation Expected no network Received a network Next allow namespaces",
     ]
+
+
+def test_the_smallest_request_is_a_table_of_the_columns_that_matter() -> None:
+    rows = (FailingRow(row=3, values={"mass": "4200", "island": "missing"}), FailingRow(row=7, values={}, times=2))
+    smallest = Smallest(
+        signature="serve",
+        rows=rows,
+        others="every other column as in row 3",
+        more_columns=2,
+        expected="value [1]",
+        received="[2]",
+        requests=40,
+    )
+    card = page(Report.of([CheckResult.fails("batch_sizes", "a", "b", smallest=smallest)], seconds={})).find(
+        ".//article"
+    )
+    table = card.find(".//table")
+    assert words(table.find("caption")) == "3 rows to serve , every other column as in row 3, 2 more columns not shown"
+    assert [[words(cell) for cell in row] for row in table.iter("tr")] == [
+        ["Row", "mass", "island"],
+        ["3", "4200", "missing"],
+        ["7 (2 times)", "", ""],
+    ]
+    assert words(card).endswith("expected value [1], received [2]")
 
 
 def test_every_check_has_its_row_in_its_family(refused: Any) -> None:
@@ -167,7 +191,9 @@ def test_every_colour_of_text_can_be_read_on_both_backgrounds() -> None:
 @given(hostile=st.text(max_size=30))
 def test_no_name_of_a_model_becomes_markup(hostile: str) -> None:
     hostile += "<script>alert(1)</script>\"'><img src=x onerror=y>\x1b[2J\u202e\ud800\x00{{ 7 * 6 }}"
-    bad = CheckResult.fails("harm", hostile, hostile, case=hostile, signature=hostile, hint=hostile)
+    row = FailingRow(row=0, values={hostile: hostile})
+    smallest = Smallest(signature=hostile, rows=(row,), others=hostile, expected=hostile, received=hostile, requests=1)
+    bad = CheckResult.fails("harm", hostile, hostile, case=hostile, signature=hostile, hint=hostile, smallest=smallest)
     skipped = CheckResult.skips("range", hostile)
     text = render(Report.of([bad, skipped], seconds={hostile: 1.0}, log_tail=hostile), title=hostile)
     text.encode()  # no half surrogate pairs

@@ -12,7 +12,7 @@ from support.json_schema import mistakes
 
 from components.smoke_test import report_schema
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult, Report, read
+from components.smoke_test.report import CheckResult, FailingRow, Report, Smallest, read
 
 GOOD = CheckResult.passes("loads", "no error", seconds=1.25)
 BAD = CheckResult.fails(
@@ -26,6 +26,15 @@ BAD = CheckResult.fails(
 )
 WARNING = CheckResult.fails("harm", "an answer", "Internal", case="nan", severity="warn")
 SKIPPED = CheckResult.skips("range", "no regression")
+SMALLEST = Smallest(
+    signature="serve",
+    rows=(FailingRow(row=3, values={"mass": "4200", "island": "missing"}), FailingRow(row=7, times=2)),
+    others="every other column as in row 3",
+    expected="value [1]",
+    received="[2]",
+    requests=40,
+)
+TOGETHER = CheckResult.fails("batch_sizes", "a", "b", smallest=SMALLEST)
 
 
 def test_one_failure_refuses_and_is_the_reason_in_one_line() -> None:
@@ -34,6 +43,27 @@ def test_one_failure_refuses_and_is_the_reason_in_one_line() -> None:
     assert (report.failures(), report.warnings()) == ((BAD,), (WARNING,))
     assert report.reason() == "parity (serve_features, row 3): expected [0.25], received [0.5], 0.25 off"
     assert report.log_tail == "last words"
+
+
+def test_the_smallest_request_is_told_in_one_line() -> None:
+    assert SMALLEST.line() == (
+        "3 rows: row 3 (mass = 4200, island = missing), 2 times row 7; every other column as in row 3: expected value "
+        "[1], received [2]"
+    )
+    assert TOGETHER.more() == f"the smallest request that fails: {SMALLEST.line()}"
+    assert BAD.more() == ""
+    assert (
+        SMALLEST.model_copy(update={"more_columns": 2})
+        .request()
+        .endswith("row 7; 2 more columns; every other column as in row 3")
+    )
+
+
+def test_a_failure_that_another_one_explains_is_not_the_reason() -> None:
+    follower = BAD.model_copy(update={"follows": "batch_sizes"})
+    report = Report.of([follower, TOGETHER], seconds={})
+    assert report.failures() == (TOGETHER, follower)
+    assert report.reason() == "batch_sizes: expected a, received b (and 1 more)"
 
 
 def test_further_failures_are_counted() -> None:
@@ -86,13 +116,13 @@ def test_an_unknown_check_is_no_result() -> None:
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
-    report = Report.of([GOOD, BAD, WARNING, SKIPPED], seconds={"total": 4.5}, log_tail="é")
+    report = Report.of([GOOD, BAD, TOGETHER, WARNING, SKIPPED], seconds={"total": 4.5}, log_tail="é")
     (tmp_path / "report.json").write_text(report.model_dump_json(), encoding="utf-8")
     assert read(str(tmp_path)) == report
 
 
 def test_a_report_of_another_version_is_none(tmp_path: Path) -> None:
-    content = Report.of([GOOD], seconds={}).model_dump(mode="json") | {"version": 1}
+    content = Report.of([GOOD], seconds={}).model_dump(mode="json") | {"version": 3}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValidationError, match="version"):
         read(str(tmp_path))
@@ -138,7 +168,7 @@ def test_the_schema_names_what_a_check_tells(schema: dict[str, Any]) -> None:
 
 
 def test_a_written_report_fits_the_schema(schema: dict[str, Any]) -> None:
-    report = Report.of([GOOD, BAD, WARNING, SKIPPED], seconds={"total": 4.5}, log_tail="é")
+    report = Report.of([GOOD, BAD, TOGETHER, WARNING, SKIPPED], seconds={"total": 4.5}, log_tail="é")
     assert list(mistakes(json.loads(report.model_dump_json()), schema)) == []
 
 

@@ -1,6 +1,7 @@
 """Every kind of broken model is refused, by the check that is meant for it."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,14 +35,21 @@ def test_a_broken_model_is_caught(
     assert not report.blessed
     lines = [each.line() for each in report.failures()]
     meant = [
-        each.line()
+        f"{each.line()}; next: {each.hint}"
         for each in report.failures()
         if each.check == kind.check and each.signature in (kind.signature, None if kind.signature else each.signature)
     ]
     assert meant, lines
-    assert any(kind.says in line for line in meant), lines
+    assert any(kind.says in line for line in meant), meant
     assert all(each.hint for each in report.failures())
     caught[name] = report.seconds["total"]
+
+
+def test_every_kind_has_words_that_name_its_cause() -> None:
+    assert [kind.name for kind in KINDS.values() if len(kind.says) < 4] == []
+    # A hint that says the same of every cause names none.
+    said = Counter(kind.says for kind in KINDS.values())
+    assert [words for words, count in said.items() if count > 3] == []
 
 
 def test_the_zoo_is_large_enough() -> None:

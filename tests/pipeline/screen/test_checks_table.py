@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from components.smoke_test.report import CheckResult, Report
+from components.smoke_test.report import CheckResult, FailingRow, Report, Smallest
 from pipeline.screen import checks_table
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -70,6 +70,23 @@ def test_a_pipe_gets_one_line_for_each_thing_to_know() -> None:
         "  skip  server_rest, server_grpc: no server was found",
         "refused: parity (serve_features, row 3): expected the trainer's answers, received 0.25 off",
     ]
+
+
+def test_the_smallest_request_stands_before_the_next_step() -> None:
+    smallest = Smallest(
+        signature="serve",
+        rows=(FailingRow(row=3, values={"mass\x1b[2J": "4200"}),),
+        others="every other column missing",
+        expected="[1]",
+        received="[2]",
+        requests=9,
+    )
+    found = PARITY.model_copy(update={"smallest": smallest})
+    words = "1 row: row 3 (mass\\x1b[2J = 4200); every other column missing: expected [1], received [2]"
+    [line] = [each for each in in_a_pipe(report(found)) if "parity" in each and "next" in each]
+    assert line.endswith(f"; the smallest request that fails: {words}; next: look at the export")
+    shown = " ".join(COLOUR.sub("", on_a_terminal(report(found), 120)).split())
+    assert f"the smallest request that fails: {words} next: look at the export" in shown
 
 
 def test_a_process_that_ended_shows_its_last_words() -> None:

@@ -5,9 +5,13 @@ from support.zoo import (
     broken_batches,
     broken_contract,
     broken_files,
+    broken_graph,
+    broken_names,
     broken_process,
+    broken_reasons,
     broken_requests,
     broken_rows,
+    broken_state,
     broken_time,
 )
 from support.zoo.kinds import KINDS, Kind
@@ -15,12 +19,16 @@ from support.zoo.kinds import KINDS, Kind
 __all__ = ["KINDS", "Kind"]
 
 MODULES = (
-    broken_contract,
     broken_answers,
     broken_batches,
-    broken_requests,
+    broken_contract,
     broken_files,
+    broken_graph,
+    broken_names,
     broken_process,
+    broken_reasons,
+    broken_requests,
+    broken_state,
     broken_rows,
     broken_time,
 )

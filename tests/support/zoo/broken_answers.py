@@ -6,13 +6,22 @@ from support.zoo.kinds import broken
 from support.zoo.tiny import Exported, Tensors, TinyModel, classes_of, named, numbers, scaled
 
 
-@broken("logits where probabilities belong", check="probabilities", signature="serving_default")
+@broken(
+    "logits where probabilities belong",
+    check="probabilities",
+    signature="serving_default",
+    says="these look like logits",
+)
 class Logits(TinyModel):
     def answer(self, logits: tf.Tensor) -> Tensors:
         return named(logits, classes_of(self.task))
 
 
-@broken("probabilities that do not sum to one (sigmoid, not softmax)", check="probabilities")
+@broken(
+    "probabilities that do not sum to one (sigmoid, not softmax)",
+    check="probabilities",
+    says="a sigmoid for each class where a softmax belongs",
+)
 class SigmoidPerClass(TinyModel):
     own_golden = True
 
@@ -20,7 +29,12 @@ class SigmoidPerClass(TinyModel):
         return named(tf.sigmoid(logits), classes_of(self.task))
 
 
-@broken("two signatures name the classes in different order", check="classes", signature="serve_features")
+@broken(
+    "two signatures name the classes in different order",
+    check="classes",
+    signature="serve_features",
+    says="['Chinstrap', 'Gentoo', 'Adelie']",
+)
 class ClassesSwapped(TinyModel):
     def serve(self, signature: str, raw: Tensors) -> Tensors:
         outputs = super().serve(signature, raw)
@@ -29,13 +43,18 @@ class ClassesSwapped(TinyModel):
         return outputs
 
 
-@broken("classes in another order than the label vocabulary", check="classes", signature="serving_default")
+@broken(
+    "classes in another order than the label vocabulary",
+    check="classes",
+    signature="serving_default",
+    says="in another order than the label's vocabulary",
+)
 class ClassesInAnotherOrder(TinyModel):
     def answer(self, logits: tf.Tensor) -> Tensors:
         return named(tf.nn.softmax(logits), tuple(sorted(classes_of(self.task))))
 
 
-@broken("the label is not the most probable class", check="label")
+@broken("the label is not the most probable class", check="label", says="the most probable class, ['male']")
 class LabelNotMostProbable(TinyModel):
     task = "binary"
 
@@ -44,7 +63,7 @@ class LabelNotMostProbable(TinyModel):
         return outputs | {"label": tf.where(outputs["probabilities"][:, 1] > 0.8, "male", "female")}
 
 
-@broken("a regression in standard deviations, not in units", check="range")
+@broken("a regression in standard deviations, not in units", check="range", says="in the label's own units")
 class RangeInStandardDeviations(TinyModel):
     task = "regression"
     own_golden = True
@@ -53,7 +72,12 @@ class RangeInStandardDeviations(TinyModel):
         return {"value": logits[:, 0]}
 
 
-@broken("NaN for rows with a missing value", check="finite", signature="serving_default")
+@broken(
+    "NaN for rows with a missing value",
+    check="finite",
+    signature="serving_default",
+    says="a missing value becomes NaN: preprocessing must replace it (bill length)",
+)
 class NanOnMissing(TinyModel):
     def transform(self, raw: Tensors) -> Tensors:
         features = super().transform(raw)
@@ -61,7 +85,9 @@ class NanOnMissing(TinyModel):
         return features | {"bill_xf": tf.where(missing, np.float32("nan"), features["bill_xf"])}
 
 
-@broken("a vocabulary of another day", check="parity", signature="serving_default")
+@broken(
+    "a vocabulary of another day", check="parity", signature="serving_default", says="'Torgersen' in island are wrong"
+)
 class StaleVocabulary(TinyModel):
     def damage(self, exported: Exported) -> None:
         (exported.saved_model / "assets" / "islands.txt").write_text("Torgersen\nBiscoe\nAnvers\n")
@@ -81,7 +107,12 @@ class OneRowDiffers(TinyModel):
         np.savez(path, **arrays)
 
 
-@broken("serve_features takes the year for another", check="signatures_agree", signature="serve_features")
+@broken(
+    "serve_features takes the year for another",
+    check="signatures_agree",
+    signature="serve_features",
+    says="serve_features reads year plus 1",
+)
 class SignaturesDisagree(TinyModel):
     def serve(self, signature: str, raw: Tensors) -> Tensors:
         if signature == "serve_features":
@@ -89,7 +120,7 @@ class SignaturesDisagree(TinyModel):
         return super().serve(signature, raw)
 
 
-@broken("a Transform graph of another run", check="transform_parity", transform_graph=True)
+@broken("a Transform graph of another run", check="transform_parity", transform_graph=True, says="mass_xf")
 class TransformOfAnotherRun(TinyModel):
     own_golden = True
 
@@ -105,7 +136,7 @@ class MissingWordsUnknown(TinyModel):
         return features | {"island_xf": tf.where(unknown, tf.zeros_like(features["island_xf"]), features["island_xf"])}
 
 
-@broken("the same answer to everything", check="constant")
+@broken("the same answer to everything", check="constant", says="the model ignores its input")
 class Constant(TinyModel):
     own_golden = True
 
@@ -128,7 +159,12 @@ class FeatureDropped(TinyModel):
         return super().serve(signature, raw | {"mass": tf.fill(tf.shape(raw["mass"]), tf.constant(4500, tf.int64))})
 
 
-@broken("the label in the request changes the answer", check="label_ignored", signature="serving_default")
+@broken(
+    "the label in the request changes the answer",
+    check="label_ignored",
+    signature="serving_default",
+    says="the model reads the label",
+)
 class LabelLeaks(TinyModel):
     parsed = TinyModel.parsed | {"species": tf.io.FixedLenFeature([], tf.string, "")}
 

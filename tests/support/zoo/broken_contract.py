@@ -10,7 +10,7 @@ from support.zoo.kinds import broken
 from support.zoo.tiny import ARGUMENTS, Tensors, TinyModel
 
 
-@broken("an output of the wrong rank", check="signatures", signature="serve_features")
+@broken("an output of the wrong rank", check="signatures", signature="serve_features", says="[?, 1, 3]")
 class WrongOutputRank(TinyModel):
     def serve(self, signature: str, raw: Tensors) -> Tensors:
         outputs = super().serve(signature, raw)
@@ -19,7 +19,12 @@ class WrongOutputRank(TinyModel):
         return outputs
 
 
-@broken("float64 where float32 was promised", check="signatures", signature="serving_default")
+@broken(
+    "float64 where float32 was promised",
+    check="signatures",
+    signature="serving_default",
+    says="float64 [?, 3] instead of float32 [?, 3]",
+)
 class Float64Output(TinyModel):
     def serve(self, signature: str, raw: Tensors) -> Tensors:
         outputs = super().serve(signature, raw)
@@ -45,13 +50,18 @@ class OutputRenamed(TinyModel):
         return outputs | {"scores": outputs.pop("probabilities")} if signature == "serving_default" else outputs
 
 
-@broken("a promised signature is not there", check="signatures", signature="serve_features")
+@broken("a promised signature is not there", check="signatures", signature="serve_features", says="no such signature")
 class SignatureMissing(TinyModel):
     def signatures(self) -> dict[str, Any]:
         return {name: function for name, function in super().signatures().items() if name != "serve_features"}
 
 
-@broken("batches of 32 declared in the signature", check="signatures", signature="serving_default")
+@broken(
+    "batches of 32 declared in the signature",
+    check="signatures",
+    signature="serving_default",
+    says="string [32] instead of string [?]",
+)
 class FixedBatchDeclared(TinyModel):
     def signatures(self) -> dict[str, Any]:
         @tf.function(input_signature=[tf.TensorSpec([32], tf.string, name="examples")])

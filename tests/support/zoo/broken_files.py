@@ -67,7 +67,7 @@ class SymbolicLink(TinyModel):
         (folder / "schema.pbtxt").symlink_to(exported.schema / "schema.pbtxt")
 
 
-@broken("saved_model.pb was changed after the export", check="fingerprint")
+@broken("saved_model.pb was changed after the export", check="fingerprint", says="saved_model.pb, the graph")
 class ChangedAfterExport(TinyModel):
     def damage(self, exported: Exported) -> None:
         def change(meta_graph: Any) -> None:
@@ -76,7 +76,7 @@ class ChangedAfterExport(TinyModel):
         edit(exported, change, seal=False)
 
 
-@broken("the variables end in the middle", check="loads")
+@broken("the variables end in the middle", check="loads", says="the files are incomplete")
 class TruncatedVariables(TinyModel):
     def damage(self, exported: Exported) -> None:
         (path,) = (exported.saved_model / "variables").glob("*.data-*")
@@ -137,7 +137,11 @@ class CustomOperation(TinyModel):
         edit(exported, change)
 
 
-@broken("the trainer's predictions are those of other rows", check="golden")
+@broken(
+    "the trainer's predictions are those of other rows",
+    check="golden",
+    says="at least one row that the trainer has predicted",
+)
 class GoldenOfOtherRows(TinyModel):
     def damage(self, exported: Exported) -> None:
         path = exported.model / "golden" / "predictions.npz"

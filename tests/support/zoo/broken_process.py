@@ -37,27 +37,27 @@ class OnServingDefault(TinyModel):
         return self.fault(outputs) if signature == "serving_default" else outputs
 
 
-@broken("an infinite loop", check="process", process={"phase_seconds": 5})
+@broken("an infinite loop", check="process", process={"phase_seconds": 5}, says="within 5 s")
 class InfiniteLoop(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         turns = tf.while_loop(lambda i: i >= 0, lambda i: [tf.minimum(i + 1, 9)], [tf.size(outputs["label"])])[0]
         return with_numbers(outputs, turns)
 
 
-@broken("a 10 GB allocation", check="answers", signature="serving_default")
+@broken("a 10 GB allocation", check="answers", signature="serving_default", says="shape[10,268435456]")
 class TenGigabytes(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         gigabyte = tf.where(tf.size(outputs["label"]) >= 0, 2**28, 0)  # so that it is not made when the model is loaded
         return with_numbers(outputs, tf.reduce_max(tf.fill([10, gigabyte], self.kernel[0, 0])))
 
 
-@broken("os.abort from native code", check="process", ops={"allow": ["Abort"]})
+@broken("os.abort from native code", check="process", ops={"allow": ["Abort"]}, says="killed by signal 6 (Aborted)")
 class Abort(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         return after(outputs, tf.raw_ops.Abort(error_msg="the model gives up", exit_without_error=False))
 
 
-@broken("native code that is out of memory and does not ask", check="process")
+@broken("native code that is out of memory and does not ask", check="process", says="ran out of memory")
 class StringsOutOfMemory(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         # TensorFlow's strings do not ask whether memory was given.
@@ -66,7 +66,7 @@ class StringsOutOfMemory(OnServingDefault):
         return with_numbers(outputs, tf.strings.length(joined))
 
 
-@broken("prints 1 GB to stdout", check="process")
+@broken("prints 1 GB to stdout", check="process", says="printed")
 class PrintsGigabyte(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         megabyte = tf.strings.reduce_join(tf.fill([2**20 * tf.minimum(1, 1 + tf.size(outputs["label"]))], "x"))
@@ -78,7 +78,7 @@ class PrintsGigabyte(OnServingDefault):
         return with_numbers(outputs, tf.while_loop(lambda i: i < 1024, say, [tf.constant(0)])[0])
 
 
-@broken("prints a line to stdout with each answer", check="stdout")
+@broken("prints a line to stdout with each answer", check="stdout", says="answered")
 class PrintsLine(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
         return after(outputs, tf.print("answered", tf.shape(outputs["label"]), output_stream=sys.stdout))
@@ -92,6 +92,7 @@ class PrintsLine(OnServingDefault):
     batches={"max_rows": 8, "repeats": 2, "threads": 2},
     budgets={"requests": 10},
     harm={"random_examples": 1, "max_features": 1},
+    says="at most 100 ms",
 )
 class SlowRows(OnServingDefault):
     def fault(self, outputs: Outputs) -> Outputs:
@@ -99,7 +100,7 @@ class SlowRows(OnServingDefault):
         return with_numbers(outputs, tf.reduce_sum(turns))
 
 
-@broken("more memory than the budget at the first request", check="memory", budgets={"memory_mb": 512})
+@broken("more memory than the budget at the first request", check="memory", budgets={"memory_mb": 512}, says="512 MiB")
 class MemoryOverBudget(OnServingDefault):
     def __init__(self, vocabulary: Path) -> None:
         super().__init__(vocabulary)
@@ -125,7 +126,7 @@ class SlowToLoad(tf.saved_model.experimental.TrackableResource):
         )
 
 
-@broken("three seconds to load", check="load_time", budgets={"load_seconds": 2})
+@broken("three seconds to load", check="load_time", budgets={"load_seconds": 2}, says="at most 2 s")
 class SlowLoad(TinyModel):
     def __init__(self, vocabulary: Path) -> None:
         super().__init__(vocabulary)

@@ -52,7 +52,7 @@ class NotUtf8(TinyModel):
         return super().transform(raw | {"island": island})
 
 
-@broken("answers shift after each request that was an error", check="recovery")
+@broken("answers shift after each request that was an error", check="recovery", says="after wrong_dtype")
 class BrokenByAnError(TinyModel):
     def __init__(self, vocabulary: Path) -> None:
         super().__init__(vocabulary)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from support.zoo.broken_time import Module, save, save_tf1
 from support.zoo.kinds import broken_elsewhere
-from support.zoo.plain import SERVING, example
+from support.zoo.plain import SERVING, make_example
 from support.zoo.rows import write_examples
 
 ROWS = 2000
@@ -21,7 +21,7 @@ def measured(folder: Path, *, faulty: float = 0.0) -> None:
     numbers = np.random.default_rng(2).normal(size=(ROWS, 4)).astype(np.float32)
     if faulty:
         numbers[FAULTY, 2] = faulty
-    write_examples(folder / "examples", [example(measurements=row) for row in numbers])
+    write_examples(folder / "examples", [make_example(measurements=row) for row in numbers])
 
 
 class Odd(keras.layers.Layer):

@@ -24,7 +24,7 @@ class Kind:
       wrong: what is wrong with it, in a few words.
       check: the check that is meant for it.
       signature: the signature that the check must name, or None.
-      says: what the check's line in the report must hold.
+      says: words that name the cause, of this kind and of few others: in the check's line or in its hint.
       build: exports it, and all that it is tested with, into a new folder; is given a TransformGraph or None.
       config: what differs from the defaults in `smoke_test:`.
       make: of the export.

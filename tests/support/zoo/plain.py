@@ -10,37 +10,48 @@ import tensorflow as tf
 from support.zoo.rows import CLASSES, ISLANDS, raw_rows, write_examples, write_schema
 from support.zoo.rows import as_example as row_as_example
 
+from components.smoke_test.names import CheckName
+
 Builder = Callable[[Path], None]
 """Writes the SavedModel to `model/Format-Serving` in a folder, and `examples` and `schema` if it comes with them."""
 
 PLAIN: dict[str, Builder] = {}
 """By name; filled by the decorator below."""
 
+WARNED: dict[str, tuple[CheckName, ...]] = {}
+"""By the same name, the checks that warn of what TensorFlow does to the model."""
+
 SERVING = Path("model", "Format-Serving")
 
 
-def plain(builder: Builder) -> Builder:
+def plain(builder: Builder | None = None, *, warns: tuple[CheckName, ...] = ()) -> Any:
     """Puts a builder on the list, under its name."""
-    PLAIN[builder.__name__] = builder
-    return builder
+
+    def register(builder: Builder) -> Builder:
+        PLAIN[builder.__name__], WARNED[builder.__name__] = builder, warns
+        return builder
+
+    return register if builder is None else register(builder)
 
 
-def _numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+def numbers(rows: int = 64, width: int = 4) -> np.ndarray[Any, Any]:
+    """float32 [rows, width], the same every time."""
     return np.random.default_rng(2).normal(size=(rows, width)).astype(np.float32)
 
 
-def example(**features: Any) -> bytes:
-    """A serialized tf.Example."""
-    made = tf.train.Example()
+def make_example(**features: Any) -> bytes:
+    """A serialized tf.Example of numbers, texts, or arrays of them; bytes are one value."""
+    example = tf.train.Example()
     for name, value in features.items():
         values = np.atleast_1d(np.asarray(value))
         if values.dtype.kind in "US":
-            made.features.feature[name].bytes_list.value.extend(text.encode() for text in values.tolist())
+            texts = [value] if isinstance(value, bytes) else [text.encode() for text in values.tolist()]
+            example.features.feature[name].bytes_list.value.extend(texts)
         elif values.dtype.kind == "i":
-            made.features.feature[name].int64_list.value.extend(values.tolist())
+            example.features.feature[name].int64_list.value.extend(values.tolist())
         else:
-            made.features.feature[name].float_list.value.extend(values.tolist())
-    return made.SerializeToString()
+            example.features.feature[name].float_list.value.extend(values.tolist())
+    return example.SerializeToString()
 
 
 @plain
@@ -57,7 +68,7 @@ def keras_sequential(folder: Path) -> None:
     )
     labels = np.arange(64) % 3
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(_numbers(), labels, epochs=1, verbose=0)
+    model.fit(numbers(), labels, epochs=1, verbose=0)
     model.export(folder / SERVING, verbose=False)
 
 
@@ -68,8 +79,8 @@ def keras_functional(folder: Path) -> None:
     hidden = keras.layers.Dense(4, "tanh")(keras.layers.Concatenate()(list(inputs.values())))
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
     model.export(folder / SERVING, verbose=False)
-    rows = _numbers(width=3)
-    write_examples(folder / "examples", [example(age=a, height=h, weight=w) for a, h, w in rows])
+    rows = numbers(width=3)
+    write_examples(folder / "examples", [make_example(age=a, height=h, weight=w) for a, h, w in rows])
 
 
 class Residual(keras.Model):
@@ -87,7 +98,7 @@ class Residual(keras.Model):
 def keras_subclassed(folder: Path) -> None:
     """A regression, called once and exported."""
     model = Residual()
-    model(_numbers())
+    model(numbers())
     model.export(folder / SERVING, verbose=False)
 
 
@@ -108,7 +119,8 @@ def keras_preprocessing(folder: Path) -> None:
     joined = keras.layers.Concatenate()([normalize(inputs["mass"]), look_up(inputs["island"]), years])
     keras.Model(inputs, keras.layers.Dense(3, "softmax")(joined)).export(folder / SERVING, verbose=False)
     examples = [
-        example(mass=m, island=i, year=2007 + int(n % 3)) for n, (m, i) in enumerate(zip(mass, island, strict=True))
+        make_example(mass=m, island=i, year=2007 + int(n % 3))
+        for n, (m, i) in enumerate(zip(mass, island, strict=True))
     ]
     write_examples(folder / "examples", examples)
 
@@ -120,7 +132,7 @@ def keras_two_outputs(folder: Path) -> None:
     hidden = keras.layers.Dense(6, "gelu")(inputs)
     outputs = {"kind": keras.layers.Dense(3, "softmax")(hidden), "price": keras.layers.Dense(1)(hidden)}
     keras.Model(inputs, outputs).export(folder / SERVING, verbose=False)
-    write_examples(folder / "examples", [example(measurements=row) for row in _numbers()])
+    write_examples(folder / "examples", [make_example(measurements=row) for row in numbers()])
 
 
 @plain

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.zoo import trained
+from support.zoo import plain_numbers, plain_sequence, plain_tf1, plain_vision, trained
 from support.zoo.broken_time import SLOW, Slow, save
-from support.zoo.plain import PLAIN
+from support.zoo.plain import PLAIN, WARNED
 from support.zoo.tiny import Exported, TinyModel, export
 from support.zoo.trained import World
 
+from components.smoke_test.names import CheckName
+
+MODULES = (plain_numbers, plain_sequence, plain_tf1, plain_vision)
+"""Importing them registers their models."""
 Worlds = Callable[[str], World]
 
 
@@ -24,12 +28,14 @@ class Sound:
         transform graph.
       task: of a model with golden files, which no check may skip; empty without.
       config: what differs from the defaults in `smoke_test:`.
+      warns: the checks that warn of what TensorFlow with oneDNN, which it has on x86-64, does to the model.
     """
 
     name: str
     build: Callable[[Path, Worlds, Path], Exported]
     task: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    warns: tuple[CheckName, ...] = ()
 
 
 def _tiny(task: str) -> Sound:
@@ -51,7 +57,7 @@ def _plain(name: str) -> Sound:
         PLAIN[name](folder)
         return Exported(folder / "model", folder / "examples", folder / "schema")
 
-    return Sound(name, build, config={"golden": "optional"})
+    return Sound(name, build, config={"golden": "optional"}, warns=WARNED[name])
 
 
 SOUND: dict[str, Sound] = {

@@ -164,7 +164,8 @@ class Worker:
 
     def transform(self, command: Mapping[str, Any]) -> Facts:
         """Runs a transform graph on serialized examples."""
-        from serving import FAILURES, TransformGraph, error_text
+        from serving import FAILURES, error_text
+        from transform_graph import TransformGraph  # type: ignore[import-not-found]
 
         folder = command["transform"]
         examples = read_arrays(self._exchange / REQUEST_FILE)["examples"]
@@ -197,7 +198,10 @@ class Worker:
 def import_tensorflow() -> None:
     """Imports it without looking for garbage meanwhile, which takes a tenth of the time and finds none."""
     gc.disable()
-    import serving  # noqa: F401 - and with it TensorFlow
+    from runtime import import_bare  # type: ignore[import-not-found]
+
+    import_bare()
+    import serving  # noqa: F401 - and with it what it needs of TensorFlow
 
     gc.freeze()
     gc.enable()

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.python.client import pywrap_tf_session
+from tensorflow.python.client.session import Session
+from tensorflow.python.framework import dtypes, errors, tensor_util
+from tensorflow.python.framework.ops import Graph
 from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
 FAILURES = (
-    *(tf.errors.OpError, DecodeError),
+    *(errors.OpError, DecodeError),
     *(ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
 )
 """What TensorFlow's Python and NumPy raise over a model that they can't handle, status errors first."""
@@ -53,9 +56,9 @@ class Serving:
         Raises:
           FAILURES: it doesn't load.
         """
-        self._graph = tf.Graph()
-        config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=threads, intra_op_parallelism_threads=threads)
-        self._session = tf.compat.v1.Session(graph=self._graph, config=config)
+        self._graph = Graph()
+        config = ConfigProto(inter_op_parallelism_threads=threads, intra_op_parallelism_threads=threads)
+        self._session = Session(graph=self._graph, config=config)
         with self._graph.as_default():
             meta_graph = SavedModelLoader(str(folder)).load(self._session, ["serve"])
         self._signatures = dict(meta_graph.signature_def)
@@ -72,7 +75,7 @@ class Serving:
     def _run(self, name: str, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], float]:
         signature = self._signatures.get(name)
         if signature is None:
-            raise tf.errors.InvalidArgumentError(None, None, f"no signature {name!r} in the model")
+            raise errors.InvalidArgumentError(None, None, f"no signature {name!r} in the model")
         completed = self._complete(signature, inputs)
         feeds = {self._tensor(each, signature.inputs[each]): value for each, value in completed}
         names = sorted(signature.outputs)
@@ -90,93 +93,43 @@ class Serving:
         if unknown:
             known = ", ".join(sorted(signature.inputs))
             message = f"input tensor alias not found in signature: {unknown[0]}. Inputs expected: {known}"
-            raise tf.errors.InvalidArgumentError(None, None, message)
+            raise errors.InvalidArgumentError(None, None, message)
         filled = dict(inputs)
         for name in signature.inputs:
             # As it is: a server doesn't repeat a default of one row to the size of the batch either.
             if name not in filled and name in signature.defaults:
-                filled[name] = tf.make_ndarray(signature.defaults[name])
+                filled[name] = tensor_util.MakeNdarray(signature.defaults[name])
         missing = sorted(set(signature.inputs) - set(filled))
         if missing:
             message = f"input size does not match signature: missing {', '.join(missing)}"
-            raise tf.errors.InvalidArgumentError(None, None, message)
+            raise errors.InvalidArgumentError(None, None, message)
         return sorted(filled.items())
 
     def _tensor(self, name: str, info: Any) -> Any:
         if info.WhichOneof("encoding") != "name":
             # Several tensors under one name: TensorFlow Serving asks for a tensor without a name, and fails.
-            raise tf.errors.InvalidArgumentError(
-                None, None, f"{name!r} is not one dense tensor; a server can't serve it"
-            )
+            raise errors.InvalidArgumentError(None, None, f"{name!r} is not one dense tensor; a server can't serve it")
         return self._graph.get_tensor_by_name(info.name)._as_tf_output()
 
 
 def _data_type(name: str, number: int) -> str:
-    dtype = tf.as_dtype(number)
-    if dtype in (tf.resource, tf.variant):
+    dtype = dtypes.as_dtype(number)
+    if dtype in (dtypes.resource, dtypes.variant):
         raise TypeError(f"the output {name!r} is a {dtype.name}, which no client can read")
     return str(dtype.name)
 
 
-class TransformGraph:
-    """Transform's own SavedModel, for the comparison with what the export does to raw examples."""
-
-    def __init__(self, folder: Path) -> None:
-        """Loads it; tensorflow_transform is not needed for that.
-
-        Raises:
-          FAILURES: it isn't one.
-        """
-        self._model = tf.saved_model.load(str(folder))
-        self._function = self._model.transform_fn
-        # A function traced by Transform is restored with its traces, one that it has pruned comes as the trace itself.
-        trace = getattr(self._function, "concrete_functions", [self._function])[0]
-        (inputs,), _ = trace.structured_input_signature
-        self._spec = {name: _parsing(name, spec) for name, spec in inputs.items()}
-
-    def transform(self, examples: Any) -> dict[str, Any]:
-        """The transformed features of serialized examples.
-
-        Args:
-          examples: object array of bytes, [batch]. A column may be missing in them, the label too.
-
-        Returns:
-          Arrays by name, [batch, ...]; where Transform gives a sparse tensor, filled up with 0 or the empty string.
-
-        Raises:
-          FAILURES: the examples can't be transformed.
-        """
-        parsed = tf.io.parse_example(tf.constant(examples, tf.string), self._spec)
-        return {name: storable(_dense(value).numpy()) for name, value in self._function(parsed).items()}
-
-
-def _parsing(name: str, spec: Any) -> Any:
-    if isinstance(spec, tf.SparseTensorSpec):
-        return tf.io.VarLenFeature(spec.dtype)
-    missing: dict[Any, Any] = {tf.string: b"", tf.float32: np.float32("nan"), tf.int64: np.iinfo(np.int64).min}
-    if not isinstance(spec, tf.TensorSpec) or spec.dtype not in missing:
-        raise ValueError(f"the transform graph takes {name!r} as {spec}, which tf.Examples can't be parsed into here")
-    shape = spec.shape[1:]
-    # What the serving signature puts in the place of a missing value, too.
-    return tf.io.FixedLenFeature(shape, spec.dtype, np.full(shape, missing[spec.dtype]))
-
-
-def _dense(value: Any) -> Any:
-    if isinstance(value, tf.SparseTensor):
-        return tf.sparse.to_dense(value)
-    return value.to_tensor() if isinstance(value, tf.RaggedTensor) else value
-
-
 def error_text(error: BaseException) -> str:
     """A failure as `Code: message`; `Unknown` where there is no status of TensorFlow's."""
-    if isinstance(error, tf.errors.OpError):
+    if isinstance(error, errors.OpError):
         return f"{type(error).__name__.removesuffix('Error')}: {error.message}"
     return f"Unknown: {type(error).__name__}: {error}"
 
 
 def storable(value: Any) -> Any:
     """An array of a type that NumPy itself has: bfloat16 and its like are widened, the declared type stands beside."""
-    array = np.asarray(value)
+    # A string of rank 0 comes as bytes.
+    array = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
     if array.dtype.names:  # quantized types: one named field
         array = array[array.dtype.names[0]]
     return array if array.dtype.isbuiltin == 1 else array.astype(np.float64)

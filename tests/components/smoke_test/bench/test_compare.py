@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from support.stand_in import texts
 
-from components.smoke_test.bench.compare import compare_output, difference, largest, text, undecided_rows
+from components.smoke_test.bench.compare import (
+    compare_output,
+    difference,
+    largest,
+    text,
+    undecided_rows,
+    without_padding,
+)
 
 
 def floats(*values: Any) -> Any:
@@ -139,6 +146,29 @@ def test_empty_ones_and_scalars_equal_themselves(array: Any) -> None:
 def test_a_scalar_differs_as_one_row() -> None:
     found = compare_output("a", np.array(1.0), np.array(2.0), tolerance=1e-4, task=None)
     assert (found.row, found.rows, found.expected, found.received_in_words) == (0, 1, "[1]", "[2], off by up to 1")
+
+
+@pytest.mark.parametrize(
+    ("expected", "received", "declared", "same"),
+    [
+        ([[1, 2, 0], [3, 0, 0]], [[1, 2], [3, 0]], (None, None), True),
+        ([[1, 2], [3, 0]], [[1, 2, 0, 0], [3, 0, 0, 0]], None, True),
+        # The rest is not one value, the size is declared, or what is left differs.
+        ([[1, 2, 5], [3, 4, 6]], [[1, 2], [3, 4]], (None, None), False),
+        ([[1, 2, 0], [3, 4, 0]], [[1, 2], [3, 4]], (None, 3), False),
+        ([[1, 2, 0], [3, 4, 0]], [[1, 2], [3, 5]], (None, None), False),
+        ([[1, 2, 0]], [[1, 2], [3, 4]], (None, None), False),
+        ([1, 2], [[1], [2]], None, False),
+    ],
+)
+def test_padding_to_the_longest_row_of_a_batch(expected: Any, received: Any, declared: Any, same: bool) -> None:
+    one, other = without_padding(np.array(expected), np.array(received), declared)
+    assert np.array_equal(one, other) == same
+
+
+def test_no_rows_of_any_width() -> None:
+    one, other = without_padding(np.empty((0, 6), object), np.empty((0, 0), object), (None, None))
+    assert one.shape == other.shape == (0, 0)
 
 
 def test_more_numbers_than_are_compared_at_a_time() -> None:

@@ -59,6 +59,11 @@ def row_keys(_: str, inputs: Any, __: int) -> Any:
     return {"row_key_xf": np.array([[100 + int(decode(each)["x"][0])] for each in inputs["examples"]])}
 
 
+def lenient_row_keys(_: str, inputs: Any, __: int) -> Any:
+    """As `row_keys`, by place, whatever the examples are."""
+    return {"row_key_xf": np.array([[100 + i] for i in range(len(inputs["examples"]))])}
+
+
 def choose(
     files: list[str] | None, known: Contract, stored: Golden | None = None, model: Any = row_keys, **config: Any
 ) -> Any:
@@ -88,6 +93,16 @@ def test_rows_that_the_trainer_has_predicted_lie_evenly_apart(tmp_path: Path) ->
 def test_a_row_beyond_those_that_are_asked_for_may_be_predicted(tmp_path: Path) -> None:
     rows = choose(write(tmp_path, examples(600)), contract(TRANSFORM), golden(590 + 100), rows=2)
     assert list(rows.positions) == [590]
+
+
+def test_more_rows_come_from_all_over_the_split(tmp_path: Path) -> None:
+    records = [*examples(8), b"\xff\xff", encode({"x": texts(["no number"])})]
+    known = contract(TRANSFORM, signature())
+    rows = choose(write(tmp_path, records), known, golden(100, 101, 102, 103), lenient_row_keys, rows=5)
+    # The first four that are asked: by place the keys are theirs.
+    assert list(rows.positions) == [0, 2, 4, 6]
+    # Every second one; the one that is no example, and the one of another type, are left out.
+    assert [row["x"].tolist() for row in rows.elsewhere] == [[0], [2], [4], [6]]
 
 
 def test_none_of_the_rows_is_predicted(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.stand_in import ModelRefusesError, bench, failures, of, signature, texts
 
+from components.smoke_test.bench.bench import Rows
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
@@ -130,9 +131,12 @@ def test_an_output_that_is_not_there_is_named() -> None:
     [
         ((None, 2), (3, 2), True),
         ((None, None), (3, 2), True),
-        (None, (7,), True),
-        ((), (), True),
-        ((5,), (5,), True),  # a list of words, the same for every request
+        (None, (3,), True),
+        (None, (7,), False),
+        (None, (), False),
+        ((), (), False),
+        ((5,), (5,), False),  # a list of words, the same for every request
+        ((3,), (3,), True),  # nobody can tell for these rows; the check `signatures` does
         ((None, 2), (3, 3), False),
         ((None, 2), (1, 2), False),
         ((None,), (3, 1), False),
@@ -183,7 +187,8 @@ def test_every_numeric_output_must_be_finite() -> None:
     results = run({"value": np.ones(3, np.float32), "spread": np.array([1, 2, np.nan], np.float32)}, **REGRESSION)
     assert failed(results) == [("finite", 12)]
     assert failures(results)[0].expected == "finite numbers in spread"
-    assert failed(run({"mean": np.float32(np.nan)}, {"mean": TensorSpec("float32", ())})) == [("finite", None)]
+    alone = run({"mean": np.float32(np.nan)}, {"mean": TensorSpec("float32", ())})
+    assert failed(alone) == [("outputs", None), ("finite", None)]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +238,7 @@ def test_classes_may_have_another_name_or_be_a_list_of_their_own() -> None:
     )
     fixed = {"scores": np.array(GOOD, np.float32), "names": texts(["yes", "no"])}
     declared = {"scores": TensorSpec("float32", (None, 2)), "names": TensorSpec("string", (2,))}
-    assert failed(run(fixed, declared, task="binary", classes=CLASSES)) == [("classes", None)]
+    assert failed(run(fixed, declared, task="binary", classes=CLASSES)) == [("outputs", None), ("classes", None)]
 
 
 def test_each_signature_is_judged_by_itself() -> None:
@@ -305,3 +310,24 @@ def test_a_prediction_output_must_be_somewhere_and_a_signature_without_it_is_for
 
     on = bench(answer, signatures=signatures, x=(1.0, 2.0, 3.0), task="regression", prediction="price")
     assert failures(check_answers(on)) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "made", "hint"),
+    [
+        (
+            "Unknown image file format. One of JPEG, PNG, GIF, BMP required. [[{{node map/while/DecodeJpeg}}]]",
+            True,
+            "b64",
+        ),
+        ("Input is not a valid date", True, "give examples (`--examples`"),
+        ("Unknown image file format. One of JPEG, PNG, GIF, BMP required.", False, "tf.saved_model.load"),
+    ],
+)
+def test_made_up_rows_that_the_model_refuses(message: str, made: bool, hint: str) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ModelRefusesError("InvalidArgument", message)
+
+    rows = Rows([{"x": np.array([1.0], np.float32)}] * 3, range(3), made=made)
+    [found] = of(failures(check_answers(bench(refuse, rows=rows))), "answers")
+    assert hint in found.hint

@@ -89,6 +89,19 @@ def test_without_a_promise_batches_must_be_open() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "passes"), [((), False), ((5,), False), ((1, 2), False), ((None, 2), True), (None, True)]
+)
+def test_without_a_promise_every_output_must_follow_the_batch(shape: Any, passes: bool) -> None:
+    outputs = {"value": FLOATS, "other": TensorSpec("int64", shape)}
+    [found] = check_signatures(contract(replace(SERVE, outputs=outputs)))
+    assert found.status == ("passed" if passes else "failed")
+    assert passes or found.received == f"output 'other' is {outputs['other']}, the same size for every batch"
+    # Where no input has a batch, no output can have one.
+    single = replace(SERVE, inputs={"a": TensorSpec("float32", ())}, outputs=outputs)
+    assert [each.status for each in check_signatures(contract(single))] == ["passed"]
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"name": "renamed"}, "no signature 'serve'"),

@@ -84,7 +84,27 @@ def few_rows(raw: Tensors) -> Tensors:
         return of_terms(*COLUMNS)({name: tf.identity(value) for name, value in raw.items()})
 
 
+def rare_blue(raw: Tensors) -> Tensors:
+    """Red, green and unknown colours are nearly the same; blue is not."""
+    colour = tf.reduce_sum(tf.cast(raw["colour"][:, tf.newaxis] == COLOURS, tf.float32) * [0.0, 0.05, 3.0], axis=1)
+    return binary(terms(raw)["size"] + colour)
+
+
+def name_only(raw: Tensors) -> Tensors:
+    """Answers with a word, and a number that says nothing."""
+    words = tf.where(raw["colour"] == "red", "warm", "cold")
+    return {"word": words, "version": tf.ones_like(raw["size"])}
+
+
+def one_word(raw: Tensors) -> Tensors:
+    """The same word for everything, and what the request held."""
+    return {"word": tf.fill(tf.shape(raw["size"]), "cold"), "version": tf.ones_like(raw["size"]), "id": raw["count"]}
+
+
 BY_FEATURE = {
+    "rare_blue": rare_blue,
+    "name_only": name_only,
+    "one_word": one_word,
     "sound": of_terms(*COLUMNS),
     "drops_size": of_terms("count", "colour", "shape"),
     "weak_size": lambda raw: binary(tf.add_n([*terms(raw).values()]) - 0.999 * terms(raw)["size"]),
@@ -173,6 +193,7 @@ def check(exported: Export, session: Session) -> Check:
         rows: Sequence[Row] = ROWS,
         *,
         made: bool = False,
+        elsewhere: Sequence[Row] = (),
         effects: Mapping[str, float] | None = None,
         **known: Any,
     ) -> dict[str, CheckResult]:
@@ -185,7 +206,7 @@ def check(exported: Export, session: Session) -> Check:
             prediction="probabilities",
         )
         config = SmokeTestConfig.model_validate({"effects": effects or {}})
-        table = Rows(rows, range(len(rows)), made=made)
+        table = Rows(rows, range(len(rows)), made=made, elsewhere=elsewhere)
         bench = Bench(config, exported, replace(contract, **known), session, table, load_seconds=1.0)
         results = list(check_effects(bench))
         assert len({each.check for each in results}) == len(results)
@@ -246,6 +267,22 @@ def test_sorted_rows_in_which_a_shuffle_moves_little(check: Check) -> None:
     assert check("only_size", rows, importance={"size": 0.3})["feature_effect"].status == "passed"
 
 
+def test_sorted_rows_without_the_values_that_mattered(check: Check) -> None:
+    # The trainer's importance is that of all rows; these ones have two colours that are nearly the same.
+    rows = [row for row in rows_of(60) if row["colour"][0] != b"blue"]
+    importance = {"size": 0.2, "colour": 0.2}
+    assert check("rare_blue", rows, importance=importance)["feature_effect"].status == "failed"
+    assert check("rare_blue", rows, elsewhere=ROWS, importance=importance)["feature_effect"].status == "passed"
+    dropped = check("only_size", rows, elsewhere=ROWS, importance=importance)["feature_effect"]
+    assert dropped.received == "colour: 0, for the trainer 0.2"
+
+
+def test_words_are_answers_too(check: Check) -> None:
+    open_question = {"prediction": None, "task": None, "classes": None}
+    assert check("name_only", **open_question)["constant"].status == "passed"
+    assert check("one_word", **open_question)["constant"].received == "[1] for every row"
+
+
 def test_most_features_ignored(check: Check) -> None:
     result = check("only_size")["ignored_features"]
     assert result.status == "failed"
@@ -267,7 +304,7 @@ def test_made_up_and_few_rows_say_nothing_of_effects(check: Check) -> None:
 def test_a_model_that_refuses_large_batches(check: Check) -> None:
     for name in ("constant", "feature_effect", "ignored_features"):
         result = check("few_rows", importance=IMPORTANCE)[name]
-        assert result.received.startswith("it does not answer 240 rows at once: InvalidArgument")
+        assert result.received.startswith("it does not answer 252 rows at once: InvalidArgument")
 
 
 def test_a_label_that_is_required(check: Check) -> None:

@@ -68,11 +68,18 @@ def model(
             assert {each.shape for each in inputs.values()} == {(4, 1)}
             features: Mapping[str, Any] = inputs
         else:
-            x = [decode(each)["x"][0] for each in inputs["examples"]] if name == "serving_default" else inputs["x"]
-            features = own([row(each, cities[float(each)]) for each in x])
+            x = [given(decode(each)) for each in inputs["examples"]] if name == "serving_default" else inputs["x"]
+            # A missing number is of no known city.
+            features = own([row(each, cities.get(float(each), "Rome")) for each in x])
         return {"value": values(features) + (off or {}).get(name, 0.0)}
 
     return answer
+
+
+def given(features: Mapping[str, Any]) -> Any:
+    if "x" not in features:
+        raise ModelRefusesError("InvalidArgument", "x is required")
+    return features["x"][0]
 
 
 def row(x: float, city: str) -> bytes:

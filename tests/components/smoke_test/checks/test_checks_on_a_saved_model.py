@@ -86,12 +86,8 @@ class Model(tf.Module):
 
         @tf.function(input_signature=[BY_FEATURE])
         def by_feature(inputs: Tensors) -> Tensors:
-            # What does not belong to a row: two words, and a number.
-            return {
-                "value": self.value(inputs) + 0.0 * inputs["factor"],
-                "names": tf.constant(["a", "b"]),
-                "factor": inputs["factor"] * 2,
-            }
+            # What does not belong to a row may be an input, and no output.
+            return {"value": self.value(inputs) + 0.0 * inputs["factor"]}
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="example")])
         def one_example(example: tf.Tensor) -> Tensors:

@@ -164,7 +164,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_forbidden_operation_is_named(bad: Path, fault: str, op: str, case: str, signature: str) -> None:
     failed = run(bad / fault)
-    assert set(failed) == {"ops"}
+    # A print, whereto ever, is also something that an answer leaves behind.
+    assert set(failed) == ({"ops", "state"} if fault == "writes_log" else {"ops"})
     result = failed["ops"]
     assert result.received.startswith(f"{op} ")
     assert (result.case, result.signature) == (case, signature)
@@ -555,8 +556,7 @@ def with_checks(folder: Path) -> None:
         parsed = tf.io.parse_example(
             texts, {"a": tf.io.FixedLenFeature([2], tf.float32), "b": tf.io.VarLenFeature(tf.string)}
         )
-        printed = tf.print("seen", tf.shape(texts))
-        with tf.control_dependencies([printed, tf.debugging.assert_non_negative(parsed["a"])]):
+        with tf.control_dependencies([tf.debugging.assert_non_negative(parsed["a"])]):
             steps = tf.while_loop(lambda step, _: step < 3, lambda step, value: (step + 1, value * 2), [0, parsed["a"]])
             noise = tf.random.stateless_uniform([2], [1, 2])
             return {"a": tf.debugging.check_numerics(steps[1] + noise, "a"), "b": tf.sparse.to_dense(parsed["b"])}
@@ -577,7 +577,7 @@ def test_a_sound_export_passes(build: Callable[[Path], Any], tmp_path: Path) -> 
     assert [each.line() for each in results if each.status == "failed"] == []
     skipped = {each.check for each in results if each.status == "skipped"}
     assert skipped == ({"fingerprint"} if build is of_version_one else set())
-    assert [each.check for each in results] == ["ops", "paths", "assets", "fingerprint", "size"]
+    assert [each.check for each in results] == ["ops", "state", "variables", "paths", "assets", "fingerprint", "size"]
 
 
 def test_what_passes_is_counted(bad: Path) -> None:
@@ -646,5 +646,5 @@ def test_a_signature_that_changes_something_for_the_next_request(tmp_path: Path)
     model = Counting()
     tf.saved_model.save(model, str(tmp_path), signatures={"serving_default": model.serve, "plain": model.plain})
     [failure] = [each for each in check_safety(read_export(tmp_path), CONFIG) if each.status == "failed"]
-    assert (failure.check, failure.case, failure.signature) == ("repeatable", "state in the graph", "serving_default")
-    assert failure.received == "the operations AssignAddVariableOp"
+    assert (failure.check, failure.case, failure.signature) == ("state", "variable", "serving_default")
+    assert failure.received.startswith("AssignAddVariableOp on 'Variable' in node AssignAddVariableOp in function ")

@@ -53,6 +53,26 @@ def test_every_end_has_a_reason(tmp_path: Path, script: str, reason: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("script", "crashed"),
+    [
+        ("os.abort()", True),
+        ("ctypes.string_at(0)", True),
+        ("sys.exit(3)", False),
+        ("os.kill(os.getpid(), 9)", False),
+        ("os.write(2, b'std::bad_alloc'); os.abort()", False),
+        ("while True: os.write(1, bytes(65536))", False),
+    ],
+)
+def test_only_native_code_that_fails_is_a_crash(tmp_path: Path, script: str, crashed: bool) -> None:
+    with (
+        ModelProcess(limits(), write_program(tmp_path / "program", script)) as process,
+        pytest.raises(ProcessEnded) as caught,
+    ):
+        process.receive(30.0)
+    assert caught.value.crashed == crashed
+
+
+@pytest.mark.parametrize(
     "script",
     [
         "while True: pass",

@@ -73,6 +73,7 @@ class Model(tf.Module):
                 function.__name__: tf.function(function, input_signature=[FLOAT])
                 for function in (numbers, forever, floods, prints, hoards, large, variant)
             },
+            "version": tf.function(lambda x: {"version": tf.constant(b"v\xff3")}, input_signature=[FLOAT]),  # noqa: ARG005
             "ragged": tf.function(
                 lambda x: {"z": tf.RaggedTensor.from_row_lengths(x, [tf.size(x)])}, input_signature=[FLOAT]
             ),
@@ -230,6 +231,28 @@ def test_repeated_requests_give_times_and_what_differs_from_the_first_answer(ses
 
 def test_memory_that_is_in_use_is_told(session: Session) -> None:
     assert 1 < session.memory().used < session.memory().peak
+
+
+def test_a_process_that_has_ended_is_replaced(model: Path) -> None:
+    request = Request("serving_default", {"x": floats(1), "y": floats(5)})
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    with Session(Process(phase_seconds=3.0), variables) as started:
+        started.load(model)
+        started.ask([Request("prints", {"x": floats(1)})], phase="prints")
+        with pytest.raises(ProcessEnded):
+            started.ask([Request("forever", {"x": floats(1)})], phase="forever")
+        started.restart(model)
+        assert started.ask([request], phase="again")[0].outputs["z"].tolist() == [2.0]
+        # What the first one printed is not forgotten, and the variables have reached both.
+        assert started.stdout() == (5, "hello")
+        assert "WARNING: All log messages before" in started.log_tail()
+        assert "oneDNN custom operations are on" not in started.log_tail()
+
+
+def test_a_text_of_rank_0_crosses(session: Session) -> None:
+    [answer] = session.ask([Request("version", {"x": floats(1)})], phase="version")
+    assert answer.outputs["version"].shape == ()
+    assert answer.outputs["version"].tolist() == b"v\xff3"
 
 
 def test_candidate_and_champion_live_side_by_side(session: Session, tmp_path: Path) -> None:
