@@ -25,7 +25,8 @@ class Process(Settings):
     load_seconds: Seconds = 120.0
     """Wall-clock limit for loading the model."""
     phase_seconds: Seconds = 60.0
-    """Wall-clock limit for each phase after that: a group of requests of one check."""
+    """Wall-clock limit for each phase after that: a group of requests of one check. What a slow model is asked is cut
+    into groups that stay well within it, so only a single request that takes so long ends the process."""
     cpu_seconds: Annotated[int, Field(ge=1)] = 900
     """Processor time of the whole process, all threads together."""
     memory_mb: Annotated[int, Field(ge=512)] = 4096
@@ -64,7 +65,7 @@ class Batches(Settings):
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 256
     """The largest batch that the server will send."""
     threads: Annotated[int, Field(ge=1, le=64)] = 8
-    """Clients that send requests at the same time."""
+    """Clients that send requests at the same time; of a fast model up to eight times as many, and at most 64."""
     repeats: Annotated[int, Field(ge=2, le=100)] = 3
     """How often the same request is sent."""
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from components.smoke_test.bench.bench import Bench, Champion
+from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.bench.second_opinion import SecondOpinion
@@ -22,6 +23,8 @@ from components.smoke_test.checks.contract import (
 )
 from components.smoke_test.checks.defaults import check_defaults
 from components.smoke_test.checks.effects import check_effects
+from components.smoke_test.checks.endurance import check_endurance
+from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.integers import check_integers
 from components.smoke_test.checks.missing import check_missing_words
@@ -53,6 +56,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
     (check_parity, ("golden", "parity", "transform_parity", "signatures_agree")),
+    (check_every_row, ("finite", "parity")),
     (check_missing_words, ("missing_words",)),
     (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
     (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
@@ -61,6 +65,8 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_words, ("words",)),
     (check_defaults, ("defaults",)),
     (check_harm, ("harm", "recovery")),
+    # Late: it takes what the other searches have left of their time.
+    (check_endurance, ("endurance",)),
     (check_server, ("server_rest", "server_grpc")),
     (check_infra_validator, ("infra_validator",)),
 )
@@ -172,6 +178,7 @@ def _run(
     recorder.record([loaded(load_seconds)])
     try:
         rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
+        rows, first = fitted(session, contract, rows, config)
     except NoRowsError as error:
         hint = "train again on these examples, or choose another smoke_test.split"
         recorder.decide(CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint))
@@ -189,10 +196,15 @@ def _run(
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
         constants=read_constants(export),
+        first=first,
         second_opinion=second,
     )
     for family, checks in FAMILIES:
-        if recorder.wants(checks):
+        if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):
+            recorder.record(
+                [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
+            )
+        elif recorder.wants(checks):
             recorder.record(family(bench))
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))

@@ -41,6 +41,7 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     "row_order": "block",
     "repeatable": "block",
     "threads": "block",
+    "endurance": "block",
     # Preprocessing is inside.
     "constant": "block",
     "feature_effect": "block",
@@ -73,7 +74,7 @@ CheckName = Literal[
     "process", "isolation", "stdout", "loads", "signatures", "champion_contract",
     "answers", "outputs", "finite", "probabilities", "classes", "label", "range", "rest",
     "golden", "parity", "transform_parity", "signatures_agree", "missing_words",
-    "batch_sizes", "row_order", "repeatable", "threads",
+    "batch_sizes", "row_order", "repeatable", "threads", "endurance",
     "constant", "feature_effect", "ignored_features", "label_required", "label_ignored",
     "values", "integers", "words", "defaults",
     "harm", "recovery",

@@ -134,7 +134,7 @@ def _refuse_bad(reader: TableReader, rows: Rows) -> None:
 def _records(files: list[Path]) -> Iterator[bytes]:
     import tensorflow as tf
 
-    from components.smoke_test.bench.requests import read_examples
+    from components.smoke_test.bench.split import read_examples
 
     for file in files:
         try:

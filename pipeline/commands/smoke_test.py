@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SECTION = "smoke_test"
 _SEEN_ROWS = 100
 """So many examples are searched for the model's features."""
+_MOST_ROWS = 100_000
+"""So many rows of a table are made into examples: that takes some seconds, and a few hundred MiB."""
 
 
 class _File(Settings):
@@ -71,7 +73,6 @@ def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, 
     files = example_files(examples) if examples is not None else None
     parsed = read_schema(schema) if schema is not None else None
     # Here and not at the top: seconds of TensorFlow that `--help` and a mistake must not pay.
-    from components.smoke_test.bench.rows import SPARE_ROWS
     from components.smoke_test.gate import Subject, smoke_test
 
     notes = [model.note] if model.note else []
@@ -79,10 +80,16 @@ def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, 
         given: list[str] | None = None
         if files is not None:
             contract = _contract(model, parsed, settings)
-            most = settings.rows + (SPARE_ROWS if model.artifact is not None else 0)
+            is_table = files[1] != "tfrecord"
+            most = _MOST_ROWS if is_table else _SEEN_ROWS
             records = first_examples(*files, _column_types(contract, parsed), most)
             notes += _missing_columns(records, contract, shown(files[0][0]))
-            given = [_written(records, Path(temporary) / "examples.tfrecord")]
+            if is_table:
+                given = [_written(records, Path(temporary) / "examples.tfrecord")]
+            else:
+                given = [str(each) for each in files[0]]
+            if is_table and len(records) == _MOST_ROWS:
+                notes.append(f"{shown(files[0][0])}: the first {_MOST_ROWS:,} rows are asked; of TFRecord files, any")
         else:
             source = "the signatures" if parsed is None else "the schema"
             notes.append(f"no examples were given: the rows are made up from {source}")

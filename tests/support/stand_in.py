@@ -8,11 +8,13 @@ import numpy as np
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.smoke_test.bench.bench import Bench, Rows
+from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.report import CheckResult
-from components.smoke_test.sandbox.session import Answer, ModelError, Request
+from components.smoke_test.sandbox.session import Answer, Memory, ModelError, Odd, Repeated, Request
+from components.smoke_test.sandbox.worker.repeating import Series
 
 Outputs = Mapping[str, Any]
 Model = Callable[[str, Mapping[str, Any], int], Outputs]
@@ -28,14 +30,38 @@ class StandIn:
 
     Attributes:
       asked: the signature and the number of rows of every request so far.
+      kept_mb: what it has kept of its requests: a model may add to it.
     """
 
     def __init__(self, model: Model, transform: Callable[[Any], Outputs] | None = None) -> None:
         self._model, self._transform = model, transform
         self.asked: list[tuple[str, int]] = []
+        self.kept_mb = 0.0
+        self._series: dict[str, Series] = {}
 
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:  # noqa: ARG002
         return [self._answer(request, threads) for request in requests]
+
+    def memory(self) -> Memory:
+        return Memory(500.0, 600.0, 700.0, 80.0 + self.kept_mb)
+
+    def repeat(
+        self,
+        requests: Sequence[Request],
+        order: Sequence[int],
+        *,
+        phase: str,  # noqa: ARG002
+        series: str,
+        seconds: float,  # noqa: ARG002 - it takes no time
+        threads: int = 1,
+    ) -> Repeated:
+        kept = self._series.setdefault(series, Series())
+        kept.start_again()
+        for place in dict.fromkeys(order):
+            kept.first.setdefault(place, self._answer(requests[place], 1))
+        kept.run(lambda place: self._answer(requests[place], threads), order, threads=1, seconds=60)
+        odd = [Odd(turn, place, kept.first[place], answer) for turn, place, answer in kept.odd]
+        return Repeated([turn for turn, _ in kept.turns], [each for _, each in kept.turns], kept.differing, odd)
 
     def transform(self, graph: Path, examples: Any) -> Answer:  # noqa: ARG002
         try:
@@ -78,13 +104,15 @@ def bench(
     """A bench of rows with one number, `x`; row i stands at place 10 + i of the split."""
     known = {"task": None, "classes": None, "label": None, "features": {}, "prediction": None}
     made = rows or Rows([{"x": np.array([each], np.float32)} for each in x], range(10, 10 + len(x)), golden)
+    settings = SmokeTestConfig(**(config or {}))
     return Bench(
-        config=SmokeTestConfig(**(config or {})),
+        config=settings,
         export=Export(Path("export"), _no_graph(), {}),
         contract=Contract(**known | {"signatures": {each.name: each for each in signatures}} | contract),
         session=StandIn(model, transform),  # type: ignore[arg-type]
         rows=made,
         load_seconds=1.0,
+        search_time=SearchTime(settings.search.seconds, tuple(WEIGHTS)),
         transform_graph=Path("graph") if transform else None,
     )
 

@@ -13,15 +13,16 @@ from components.smoke_test.bench import requests
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.bench.second_opinion import SecondOpinion
+from components.smoke_test.bench.split import Split
 from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import Contract, Signature
+from components.smoke_test.export.golden import Golden
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
 from components.smoke_test.sandbox.session import Answer, Request, Session
 
 Array = NDArray[Any]
-_WARM_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Rows:
       rows: the raw examples, label included.
       positions: where each stands in the split, counted from 0.
       golden: the trainer's predictions for them, float32 [rows, classes] or [rows]; None when it left none.
+      stored: all that it left, of other rows too; None when it left none.
       made: whether they were made up from the signature, because there are no examples.
+      split: the examples that they were taken from; None where there are none.
+      left_out: how many more there would be for a faster model.
       elsewhere: more rows, from all over what was read of the split; the first ones of a sorted table are all alike.
     """
 
@@ -40,6 +44,9 @@ class Rows:
     positions: Sequence[int]
     golden: NDArray[np.float32] | None = None
     made: bool = False
+    split: Split | None = None
+    left_out: int = 0
+    stored: Golden | None = None
     elsewhere: Sequence[Row] = ()
 
     def __len__(self) -> int:
@@ -78,6 +85,7 @@ class Bench:
       second_opinion: TensorFlow without oneDNN, to be asked about what TensorFlow may do to every model; None for none.
       search_time: what is left of the seconds for searches.
       constants: numbers and words that stand in the graph: where searches begin.
+      first: the very first answer of each predicting signature, to the first row alone; empty where nobody asked.
     """
 
     config: SmokeTestConfig
@@ -92,6 +100,7 @@ class Bench:
     second_opinion: SecondOpinion | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
     constants: Constants = field(default_factory=Constants)
+    first: Mapping[str, Answer] = field(default_factory=dict)
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:
         """The request for some rows, without the label unless it is asked for."""
@@ -109,17 +118,18 @@ class Bench:
         return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
 
     @cached_property
-    def seconds_per_row(self) -> Mapping[str, float]:
-        """The model's own time for a row, by signature that answers: once it is warm, as the first answer takes longer.
+    def row_seconds(self) -> Mapping[str, float]:
+        """The model's own time per row, once it is warm, by signature that answers.
 
         Raises:
           ProcessEnded: the model's process ended over it.
         """
-        few = self.rows.rows[:_WARM_ROWS]
         signatures = self.answering()
-        asked = self.session.ask([self.request(each, few) for each in signatures], phase="answers")
-        seconds = {each.name: answer.seconds / len(few) for each, answer in zip(signatures, asked, strict=True)}
-        return {name: min(each, self.answers[name].seconds / len(self.rows)) for name, each in seconds.items()}
+        again = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
+        return {
+            each.name: max(1e-9, min(answer.seconds, self.answers[each.name].seconds) / len(self.rows))
+            for each, answer in zip(signatures, again, strict=True)
+        }
 
     def answering(self) -> tuple[Signature, ...]:
         """The predicting signatures that answered the real rows: what is asked further makes no sense of the others."""

@@ -130,7 +130,9 @@ def _base(bench: Bench, signature: Signature, rows: Sequence[Row], features: int
     """The rows that are used, as many as there is time for, and the answer to them in the size of all requests."""
     # No request larger than a server would send.
     most = min(_ROWS, max(bench.config.batches.max_rows // _BLOCKS, _FEWEST_ROWS))
-    batch = Batch(signature, evenly(rows, most))
+    # The first request already must not take long.
+    affordable = int(_SECONDS / (_BLOCKS * bench.row_seconds[signature.name]))
+    batch = Batch(signature, evenly(rows, max(min(most, affordable), _FEWEST_ROWS)))
     before = _asked(bench, batch)
     most = max(int(len(batch.rows) * _SECONDS / (max(features, 1) * max(before.seconds, 1e-3))), _FEWEST_ROWS)
     if most < len(batch.rows):

@@ -51,7 +51,7 @@ class Prober:
     left_out: int = 0
 
     def __post_init__(self) -> None:
-        self._seconds_per_row = max(self.bench.seconds_per_row[self.signature.name], _SECONDS_PER_ROW)
+        self._seconds_per_row = max(self.bench.row_seconds[self.signature.name], _SECONDS_PER_ROW)
 
     def ask(self, rows: Sequence[Row]) -> list[RowAnswer | None]:
         """The answer to each row, in batches; None for a row for which there was no time.

@@ -1,6 +1,6 @@
 """Rows -> what each signature is sent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,6 @@ value is not in it."""
 
 MISSING: Mapping[str, Any] = {"float32": np.float32("nan"), "int64": np.int64(np.iinfo(np.int64).min), "string": b""}
 """What says "missing" in a tensor of one feature."""
-
-
-def read_examples(files: Sequence[str]) -> Iterator[bytes]:
-    """The serialized examples of a split's files, gzip where the name says so, in the given order."""
-    for file in files:
-        compression = "GZIP" if file.endswith(".gz") else ""
-        yield from tf.data.TFRecordDataset(file, compression_type=compression).as_numpy_iterator()
 
 
 def decode(record: bytes) -> Row:

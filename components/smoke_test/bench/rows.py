@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,14 +13,15 @@ from google.protobuf.message import DecodeError
 from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.bench.made_rows import made_rows
-from components.smoke_test.bench.requests import Array, Row, column_of, decode, read_examples, strings
+from components.smoke_test.bench.requests import Array, Row, column_of, decode, strings
+from components.smoke_test.bench.split import Split, read_split
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.golden import Golden
 from components.smoke_test.names import CheckName
 from components.smoke_test.sandbox.session import Request, Session
 
-SPARE_ROWS = 2000
+_MOST_SEARCHED = 2000
 """How many examples more than asked for are searched for rows that the trainer has predicted."""
 _SEARCH_BATCH = 500
 
@@ -41,7 +43,7 @@ def choose_rows(
     schema: Any | None,
     config: SmokeTestConfig,
 ) -> Rows:
-    """The first examples that the trainer has predicted, or the first, or made-up ones where there are no examples.
+    """Examples spread evenly over the split that the trainer has predicted, if it has; or made-up ones without a split.
 
     Raises:
       NoRowsError: the split is empty, an example can't be read or holds values of another type than a signature
@@ -50,30 +52,33 @@ def choose_rows(
     """
     if files is None:
         return Rows(made_rows(contract, schema, config.rows), range(config.rows), made=True)
-    most = config.rows + (SPARE_ROWS if golden is not None else 0)
     try:
-        records = list(islice(read_examples(files), most))
+        split = read_split(files, config.rows)
     except tf.errors.OpError as error:
         raise NoRowsError("answers", "TFRecord files of serialized tf.Examples", error.message) from error
-    if not records:
+    if not split.records:
         raise NoRowsError("answers", "rows to ask", f"no rows in the {config.split} split")
-    transform = _transform(contract)
+    order = split.spread(config.rows)
+    transform = key_signature(contract)
     if golden is None or transform is None:
-        return _rows(records, range(min(config.rows, len(records))), contract)
+        return _rows(split, sorted(order[: config.rows]), contract)
     place = {key: i for i, key in enumerate(golden.row_keys.tolist())}
-    found = dict(islice(_known(session, transform, contract.row_key or "", records, place), config.rows))
+    most = order[: config.rows + _MOST_SEARCHED]
+    known = _known(session, transform, contract.row_key or "", split, most)
+    found = dict(islice(((i, place[key]) for i, key in known if key in place), config.rows))
     if not found:
         raise NoRowsError(
             "golden",
             "at least one row that the trainer has predicted",
-            f"none among the first {len(records):,} of the {config.split} split",
+            f"none among {len(most):,} rows of the {config.split} split",
         )
-    chosen = _rows(records, list(found), contract)
-    return Rows(
-        chosen.rows,
-        chosen.positions,
-        golden.predictions[list(found.values())],
-        elsewhere=_elsewhere(records, contract, config.rows),
+    chosen = sorted(found)
+    rows = _rows(split, chosen, contract)
+    return replace(
+        rows,
+        golden=golden.predictions[[found[i] for i in chosen]],
+        stored=golden,
+        elsewhere=_elsewhere(split.records, contract, config.rows),
     )
 
 
@@ -88,36 +93,59 @@ def _elsewhere(records: Sequence[bytes], contract: Contract, most: int) -> Seque
     return found
 
 
-def _transform(contract: Contract) -> Signature | None:
+def key_signature(contract: Contract) -> Signature | None:
     """The signature that gives the row keys of serialized examples."""
     signatures = (each for each in contract.signatures.values() if each.kind == "examples")
     return next((each for each in signatures if contract.row_key in each.outputs), None)
 
 
 def _known(
-    session: Session, transform: Signature, row_key: str, records: Sequence[bytes], place: dict[int, int]
+    session: Session, transform: Signature, row_key: str, split: Split, order: Sequence[int]
 ) -> Iterator[tuple[int, int]]:
-    """The position of each example that the trainer has predicted, and the place of its prediction."""
+    """The place and the key of each example, in this order."""
+    size = start = 0
+    while start < len(order):
+        # A few at first: preprocessing may be slow.
+        size = min(_SEARCH_BATCH, max(4 * size, 64))
+        places = order[start : start + size]
+        yield from zip(places, row_keys(session, transform, row_key, split.of(places)), strict=True)
+        start += size
+
+
+def row_keys(session: Session, transform: Signature, row_key: str, records: Sequence[bytes]) -> list[int]:
+    """The keys by which the trainer's predictions are found.
+
+    Raises:
+      NoRowsError: the signature does not give one for each.
+      ProcessEnded: the model's process ended over it.
+    """
     [argument] = transform.inputs
-    for start in range(0, len(records), _SEARCH_BATCH):
-        batch = strings(records[start : start + _SEARCH_BATCH])
-        [answer] = session.ask([Request(transform.name, {argument: batch})], phase="golden_rows")
-        if answer.error is not None:
-            raise NoRowsError("golden", f"row keys from the signature {transform.name}", str(answer.error))
-        for i, key in enumerate(answer.outputs[row_key].reshape(-1).tolist()):
-            if key in place:
-                yield start + i, place[key]
+    [answer] = session.ask([Request(transform.name, {argument: strings(records)})], phase="golden_rows")
+    keys = answer.outputs[row_key].reshape(-1).tolist() if answer.error is None else []
+    if len(keys) != len(records):
+        received = str(answer.error or f"{len(keys)} keys for {len(records)} rows")
+        raise NoRowsError("golden", f"row keys from the signature {transform.name}", received)
+    return keys
 
 
-def _rows(records: Sequence[bytes], positions: Sequence[int], contract: Contract) -> Rows:
-    rows = []
-    for position in positions:
-        try:
-            rows.append(decode(records[position]))
-        except DecodeError as error:
-            raise NoRowsError("answers", "serialized tf.Examples", f"not one: {error}", row=position) from error
-        _check_types(rows[-1], position, contract)
-    return Rows(rows, positions)
+def _rows(split: Split, places: Sequence[int], contract: Contract) -> Rows:
+    positions = [split.positions[place] for place in places]
+    rows = [read_row(split.records[place], split.positions[place], contract) for place in places]
+    return Rows(rows, positions, split=split)
+
+
+def read_row(record: bytes, position: int, contract: Contract) -> Row:
+    """A serialized example as a row.
+
+    Raises:
+      NoRowsError: it isn't one, or holds values of another type than a signature takes.
+    """
+    try:
+        row = decode(record)
+    except DecodeError as error:
+        raise NoRowsError("answers", "serialized tf.Examples", f"not one: {error}", row=position) from error
+    _check_types(row, position, contract)
+    return row
 
 
 def _check_types(row: Row, position: int, contract: Contract) -> None:

@@ -17,6 +17,7 @@ WEIGHTS: dict[CheckName, int] = {
     "defaults": 1,
     "row_order": 1,
     "threads": 2,
+    "endurance": 3,
 }
 """The checks that search, and the share of each in the time that is left when it starts."""
 

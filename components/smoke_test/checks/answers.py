@@ -18,7 +18,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult, Smallest
 from components.smoke_test.sandbox.session import REFUSED, Answer, ModelError
-from preprocessing.text import listed, one_line
+from preprocessing.text import counted, listed, one_line
 
 Array = NDArray[Any]
 Judge = Callable[[Bench, Signature, Answer], CheckResult | str]
@@ -55,12 +55,17 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
     for signature in bench.contract.predicting():
         answer = bench.answers[signature.name]
         more: dict[str, Any] = {"signature": signature.name, "seconds": round(answer.seconds, 4)}
-        expected = f"an answer to {len(bench.rows)} rows"
+        slow = f" ({bench.rows.left_out} more left out, as the model is slow)" if bench.rows.left_out else ""
+        expected = f"an answer to {counted(len(bench.rows), 'row')}{slow}"
         if answer.error is None:
             yield CheckResult.passes("answers", expected, **more)
         else:
             yield CheckResult.fails(
-                "answers", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_why(answer.error, bench), **more
+                "answers",
+                expected,
+                one_line(answer.error, LONGEST_MESSAGE),
+                hint=what_to_do(answer.error, bench),
+                **more,
             )
     for check, judge in _JUDGES.items():
         yield from _judged(bench, check, judge)
@@ -81,7 +86,7 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
         yield CheckResult.skips(check, reason)
 
 
-def _why(error: ModelError, bench: Bench) -> str:
+def what_to_do(error: ModelError, bench: Bench) -> str:
     """What to do about an error."""
     message = error.message
     if bench.rows.made and _IMAGE.search(message):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.smoke_test.bench.bench import Bench, Champion
-from components.smoke_test.config import Budgets
+from components.smoke_test.config import Budgets, SmokeTestConfig
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
@@ -19,6 +19,8 @@ _TRIES = 5
 """Requests after which a model that is far too slow is not measured further."""
 _SECONDS = 2.0
 """The time for one measurement of one side."""
+_SHARE_OF_PHASE = 0.5
+"""What one batch may take of a phase."""
 NOT_MEASURED = "not measured"
 """The case of a latency that there is none of: the model is not slow, it answers with an error."""
 _SLOW = "the model is too slow for its clients: a smaller one, or a higher smoke_test.budgets"
@@ -79,7 +81,7 @@ def check_budgets(bench: Bench) -> Iterator[CheckResult]:
                 hint="the check `batch_sizes` names the error",
             )
             continue
-        yield from _speed(signature, own, limits)
+        yield from _speed(signature, own, bench.config)
         if other is not None:
             yield from _slower(signature, own, other, limits)
         elif rival is not None:
@@ -111,32 +113,41 @@ def _measure(bench: Bench, signature: Signature, champion: Champion | None) -> t
     own = _Side(bench, bench.session, signature)
     # The first request of each size is no measure: it makes the plan of the graph, and a server warms up too.
     own.measure(rows=1, requests=1)
-    singles = own.measure(rows=1, requests=_TRIES)
+    singles = own.some(rows=1)
     if _median(singles) * 1000 > bench.config.budgets.p50_ms:
         return Speed(singles, (), 0, complete=False), None
-    size = bench.config.batches.max_rows
+    size = _largest(bench, signature)
     first = own.measure(rows=size, requests=1)
     if size / first[0] < bench.config.budgets.rows_per_second / 2:
         return Speed(singles, first, size, complete=False), None
-    batches = own.measure(rows=size, requests=_TRIES)
+    batches = own.some(rows=size)
     if size / _median(batches) < bench.config.budgets.rows_per_second:
         return Speed(singles, batches, size, complete=False), None
 
+    rounds = max(1, min(_ROUNDS, int(_SECONDS / _median(batches))))
     sides = [own]
     if champion is not None:
         rival = _Side(bench, champion.session, champion.contract.signatures[signature.name])
         rival.measure(rows=1, requests=1)
         rival.measure(rows=size, requests=1)
         sides.append(rival)
+    elif rounds == 1:
+        return Speed(singles, batches, size), None
     requests = bench.config.budgets.requests
     single = _affordable(requests, _median(singles))
     large = _affordable(max(_ROUNDS, requests // 10), _median(batches))
-    for turn in range(_ROUNDS):
+    for turn in range(rounds):
         # In the other order every second time: the first of two may find the processor cooler, or busier.
         for side in sides if turn % 2 else reversed(sides):
             side.take(single, large, size)
     speeds = [Speed(side.single, side.batch, size) for side in sides if side.single and side.batch]
     return speeds[0], speeds[1] if len(speeds) > 1 else None
+
+
+def _largest(bench: Bench, signature: Signature) -> int:
+    """The largest batch, or of a very slow model the largest one that stays well within a phase."""
+    seconds = bench.config.process.phase_seconds * _SHARE_OF_PHASE
+    return max(1, min(bench.config.batches.max_rows, int(seconds / bench.row_seconds[signature.name])))
 
 
 def _affordable(requests: int, seconds: float) -> int:
@@ -163,6 +174,11 @@ class _Side:
         self.single += self.measure(rows=1, requests=single)
         self.batch += self.measure(rows=size, requests=large)
 
+    def some(self, *, rows: int) -> list[float]:
+        """The seconds of a few requests, of fewer when one takes long; as `measure`."""
+        seconds = self.measure(rows=rows, requests=1)
+        return seconds + self.measure(rows=rows, requests=min(_TRIES, max(1, int(_SECONDS / seconds[0]))) - 1)
+
     def measure(self, *, rows: int, requests: int) -> list[float]:
         """The seconds of some requests; none of a champion that can't answer.
 
@@ -184,7 +200,8 @@ class _Side:
         return seconds
 
 
-def _speed(signature: Signature, speed: Speed, limits: Budgets) -> Iterator[CheckResult]:
+def _speed(signature: Signature, speed: Speed, config: SmokeTestConfig) -> Iterator[CheckResult]:
+    limits = config.budgets
     for name, share, most in (("p50", 0.5, limits.p50_ms), ("p90", 0.9, limits.p90_ms), ("p99", 0.99, limits.p99_ms)):
         milliseconds = 1000 * speed.percentile(share)
         yield _at_most("latency", name, milliseconds, most, "ms", _SLOW).model_copy(
@@ -195,7 +212,9 @@ def _speed(signature: Signature, speed: Speed, limits: Budgets) -> Iterator[Chec
         return
     rows = speed.throughput()
     expected = f"at least {limits.rows_per_second:g} rows/s in batches of {speed.rows}"
-    received = f"{rows:,.0f} rows/s"
+    received = f"{rows:,.0f} rows/s" if rows >= 10 else f"{rows:.2g} rows/s"
+    if speed.rows < config.batches.max_rows:
+        received += f"; a batch of {config.batches.max_rows} would take about {config.batches.max_rows / rows:.0f} s"
     make = CheckResult.passes if rows >= limits.rows_per_second else CheckResult.fails
     hint = "" if rows >= limits.rows_per_second else _SLOW
     yield make("throughput", expected, received, signature=signature.name, hint=hint)

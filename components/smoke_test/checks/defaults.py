@@ -41,7 +41,7 @@ def check_defaults(bench: Bench) -> Iterator[CheckResult]:
     with bench.search_time.slot(_CHECK) as slot:
         for left, signature in zip(range(len(signatures), 0, -1), signatures, strict=True):
             defaults = _defaults(bench, signature)
-            seconds = 2 * _ROWS * bench.seconds_per_row[signature.name]
+            seconds = 2 * _ROWS * bench.row_seconds[signature.name]
             most = int(slot.part(left).left() / max(seconds, 1e-3))
             chosen = {name: defaults[name] for name in evenly(sorted(defaults), min(most, _MOST_COLUMNS))}
             if not defaults:

@@ -27,7 +27,7 @@ _MOST_ROWS = 4096
 _SHOWN_SIZES = 8
 _REPEATS = 12
 _SECONDS = 5.0
-"""Of a slow model fewer sizes are tried, or nothing."""
+"""A slow model is asked for fewer sizes, or not at all."""
 
 _INFLUENCE: Mapping[Influence, tuple[str, Suspicion]] = {
     "all": (

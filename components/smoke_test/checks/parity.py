@@ -28,7 +28,7 @@ _PHASE = "parity"
 _NO_GOLDEN = "the trainer left no predictions to compare with"
 _NO_GRAPH = "no TransformGraph was given"
 _NO_TRANSFORM = "no signature gives transformed features of examples"
-_SAME_PLACE = (
+NOT_AS_TRAINED = (
     "the exported model is not the one that was trained, or prepares rows in another way: another vocabulary, another "
     "mean, a column dropped; the check `transform_parity` says which transformed feature differs"
 )
@@ -196,7 +196,7 @@ def _against_golden(bench: Bench, golden: Array, answer: Answer) -> CheckResult:
     tolerance = bench.tolerance("parity")
     expected = f"the trainer's own predictions for {len(golden)} rows"
     if answer.error is not None:
-        return CheckResult.fails("parity", expected, one_line(answer.error, LONGEST_MESSAGE), hint=_SAME_PLACE)
+        return CheckResult.fails("parity", expected, one_line(answer.error, LONGEST_MESSAGE), hint=NOT_AS_TRAINED)
     numbers = bench.numbers(answer)
     if numbers is None:
         hint = "see the check `outputs`"
@@ -208,7 +208,7 @@ def _against_golden(bench: Bench, golden: Array, answer: Answer) -> CheckResult:
     if found is None:
         off = largest(golden, numbers, task=bench.contract.task)
         return CheckResult.passes("parity", expected, f"off by up to {off:.3g}", tolerance=tolerance)
-    result = _differs(bench, "parity", found, hint=_SAME_PLACE)
+    result = _differs(bench, "parity", found, hint=NOT_AS_TRAINED)
     return result if found.whole else _with_evidence(bench, result, golden, numbers)
 
 
@@ -224,7 +224,7 @@ def _with_evidence(bench: Bench, result: CheckResult, golden: Array, numbers: Ar
     )
     column, values = common_values(bench.rows.rows, wrong, bench.contract.features)
     evidence = said_of(column, values, int(wrong.sum())) if column else resemblance(golden, numbers, tolerance)
-    return result.model_copy(update={"hint": f"{evidence}; {_SAME_PLACE}"}) if evidence else result
+    return result.model_copy(update={"hint": f"{evidence}; {NOT_AS_TRAINED}"}) if evidence else result
 
 
 def _transform_parity(

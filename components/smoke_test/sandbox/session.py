@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +12,12 @@ from numpy.typing import NDArray
 from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox.ending import out_of_memory
+from components.smoke_test.sandbox.messages import Answer as Answer
+from components.smoke_test.sandbox.messages import Memory as Memory
+from components.smoke_test.sandbox.messages import ModelError as ModelError
+from components.smoke_test.sandbox.messages import Odd as Odd
+from components.smoke_test.sandbox.messages import Repeated as Repeated
+from components.smoke_test.sandbox.messages import Request as Request
 from components.smoke_test.sandbox.process import ModelProcess
 from components.smoke_test.sandbox.process import ProcessEnded as ProcessEnded
 from components.smoke_test.sandbox.worker.protocol import (
@@ -25,66 +30,13 @@ from components.smoke_test.sandbox.worker.protocol import (
 
 Array = NDArray[Any]
 
+_SHARE_OF_PHASE = 0.25
+"""When a group of requests ends, of a phase's seconds: its last request may take much longer than the others."""
+
 REFUSED = "InvalidArgument"
 """The code that tells a client that its request is at fault."""
 OUT_OF_MEMORY = "ResourceExhausted"
 """The code of a model's error when an allocation went beyond the limit; the message says so too."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is sent to one signature.
-
-    Attributes:
-      signature: its name.
-      inputs: by argument; strings as object arrays of bytes; the first dimension is the batch. The same array may
-        stand in many requests: it crosses once.
-    """
-
-    signature: str
-    inputs: Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class ModelError:
-    """An error as the model answered it.
-
-    Attributes:
-      code: TensorFlow's status, for example `InvalidArgument` or `Internal`.
-      message: its text.
-    """
-
-    code: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.message}"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back for a request.
-
-    Attributes:
-      outputs: by name, strings as object arrays of bytes; empty after an error.
-      dtypes: the type that the signature declares for each output.
-      error: the model's error, or None.
-      seconds: the model's own time.
-    """
-
-    outputs: Mapping[str, Array] = field(default_factory=dict)
-    dtypes: Mapping[str, str] = field(default_factory=dict)
-    error: ModelError | None = None
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Resident memory of the process in MiB: after importing TensorFlow, now, and at its peak."""
-
-    imported: float
-    now: float
-    peak: float
 
 
 class LoadError(Exception):
@@ -114,6 +66,11 @@ class Session(Closing):
         """Wall-clock time of each phase so far."""
         self.isolation = ""
         """Why the process could not be cut off from the network; empty when it is."""
+
+    @property
+    def _group_seconds(self) -> float:
+        """After so long no further request of a group is started."""
+        return self._limits.phase_seconds * _SHARE_OF_PHASE
 
     @property
     def phase(self) -> str:
@@ -168,9 +125,12 @@ class Session(Closing):
     def ask(self, requests: Sequence[Request], *, phase: str, threads: int = 1) -> list[Answer]:
         """Sends requests one after the other, or from several threads at once.
 
+        Of a slow model they are asked in so many groups as there must be for each to stay well within the deadline of a
+        phase: only a single request that takes too long ends the process.
+
         Args:
           requests: what to send.
-          phase: the name under which the time is counted; each call has the deadline of one phase.
+          phase: the name under which the time is counted.
           threads: how many clients ask at the same time.
 
         Returns:
@@ -180,18 +140,28 @@ class Session(Closing):
           ProcessEnded: the process ended over it, or its answers can't be read.
         """
         self.wait_until_started()
+        answers: list[Answer] = []
+        while len(answers) < len(requests):
+            answers += self._ask_some(requests[len(answers) :], phase, threads)
+        return answers
+
+    def _ask_some(self, requests: Sequence[Request], phase: str, threads: int) -> list[Answer]:
+        """The answers to the first of the requests, to one at least."""
         with self._timed(phase):
-            command = self._write(requests) | {"command": "ask", "threads": threads}
+            command = self._write(requests) | {"command": "ask", "threads": threads, "seconds": self._group_seconds}
             reply = self._process.call(command, self._limits.phase_seconds)
             arrays = self._read()
         with self._understood():
-            outputs: list[dict[str, Array]] = [{} for _ in requests]
+            given = reply["answers"]
+            if not 0 < len(given) <= len(requests):
+                raise ValueError(f"{len(given)} answers to {len(requests)} requests")
+            outputs: list[dict[str, Array]] = [{} for _ in given]
             for name, array in arrays.items():
                 i, _, output = name.partition("/")
                 outputs[int(i)][output] = array
             return [
                 Answer(output, dict(facts["dtypes"]), self._error(facts["error"]), float(facts["seconds"]))
-                for output, facts in zip(outputs, reply["answers"], strict=True)
+                for output, facts in zip(outputs, given, strict=True)
             ]
 
     def measure(self, requests: Sequence[Request], *, phase: str) -> list[float]:
@@ -201,11 +171,69 @@ class Session(Closing):
           ProcessEnded: as `ask`.
         """
         self.wait_until_started()
+        seconds: list[float] = []
+        failed = False
+        while len(seconds) < len(requests) and not failed:
+            with self._timed(phase):
+                command = self._write(requests[len(seconds) :]) | {"command": "measure", "seconds": self._group_seconds}
+                reply = self._process.call(command, self._limits.phase_seconds)
+            with self._understood():
+                failed = bool(reply["failed"]) or not reply["seconds"]
+                seconds += [float(each) for each in reply["seconds"]]
+        return seconds
+
+    def repeat(
+        self,
+        requests: Sequence[Request],
+        order: Sequence[int],
+        *,
+        phase: str,
+        series: str,
+        seconds: float,
+        threads: int = 1,
+    ) -> Repeated:
+        """Sends a few requests very often, and compares each answer with the first to the same request.
+
+        Args:
+          requests: what to send.
+          order: what is asked when, by the place among the requests.
+          phase: the name under which the time is counted.
+          series: under this name the first answers are kept, for further calls with the same requests.
+          seconds: when to stop at the latest; no longer than fits into a phase.
+          threads: how many clients ask at the same time.
+
+        Raises:
+          ProcessEnded: as `ask`.
+        """
+        self.wait_until_started()
         with self._timed(phase):
-            command = self._write(requests) | {"command": "measure"}
+            command = self._write(requests) | {
+                "command": "repeat",
+                "order": list(order),
+                "series": series,
+                "seconds": min(seconds, self._group_seconds),
+                "threads": threads,
+            }
             reply = self._process.call(command, self._limits.phase_seconds)
+            arrays = self._read()
         with self._understood():
-            return [float(each) for each in reply["seconds"]]
+            outputs: dict[tuple[int, str], dict[str, Array]] = {}
+            for name, array in arrays.items():
+                i, which, output = name.split("/", 2)
+                outputs.setdefault((int(i), which), {})[output] = array
+            odd = [
+                Odd(
+                    int(each["turn"]),
+                    int(each["place"]),
+                    Answer(outputs.get((i, "first"), {}), error=self._error(each["first"])),
+                    Answer(outputs.get((i, "odd"), {}), error=self._error(each["error"])),
+                )
+                for i, each in enumerate(reply["odd"])
+            ]
+            turns = [(int(turn), float(taken)) for turn, taken in reply["turns"]]
+            return Repeated(
+                [turn for turn, _ in turns], [taken for _, taken in turns], [int(i) for i in reply["differing"]], odd
+            )
 
     def transform(self, graph: Path, examples: Array) -> Answer:
         """What Transform's own graph makes of serialized examples.
@@ -236,7 +264,7 @@ class Session(Closing):
         self.wait_until_started()
         reply = self._process.call({"command": "memory"}, self._limits.phase_seconds)
         with self._understood():
-            return Memory(self._imported, float(reply["now_mb"]), float(reply["peak_mb"]))
+            return Memory(self._imported, *(float(reply[each]) for each in ("now_mb", "peak_mb", "used_mb")))
 
     def stdout(self) -> tuple[int, str]:
         """How many bytes the process, and those before it, wrote to stdout so far, and the end of them."""

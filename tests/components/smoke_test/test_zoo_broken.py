@@ -1,4 +1,4 @@
-"""Every kind of broken model is refused, by the check that is meant for it."""
+"""Every kind of broken model is refused, by the check that is meant for it. LOCKGATE_SOAK=10 asks each ten times."""
 
 import os
 from collections import Counter
@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.zoo import gate, table, transform
-from support.zoo.broken import KINDS
+from support.zoo.broken import KINDS, Kind
+
+from components.smoke_test.report import Report
+
+REPEATS = int(os.environ.get("LOCKGATE_SOAK", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,19 @@ def caught() -> Iterator[dict[str, float]]:
         table.write(seconds)
 
 
+def _assert_caught(kind: Kind, report: Report, run: str) -> None:
+    assert not report.blessed, run
+    lines = [each.line() for each in report.failures()]
+    meant = [
+        f"{each.line()}; next: {each.hint}"
+        for each in report.failures()
+        if each.check == kind.check and each.signature in (kind.signature, None if kind.signature else each.signature)
+    ]
+    assert meant, (run, lines)
+    assert any(kind.says in line for line in meant), (run, meant)
+    assert all(each.hint for each in report.failures())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_broken_model_is_caught(
@@ -31,17 +48,10 @@ def test_a_broken_model_is_caught(
 ) -> None:
     kind = KINDS[name]
     graph = request.getfixturevalue("tiny_graph") if kind.transform_graph else None
-    report = gate.smoke_test(kind.build(tmp_path / "kind", graph), tmp_path / "verdict", **kind.config)
-    assert not report.blessed
-    lines = [each.line() for each in report.failures()]
-    meant = [
-        f"{each.line()}; next: {each.hint}"
-        for each in report.failures()
-        if each.check == kind.check and each.signature in (kind.signature, None if kind.signature else each.signature)
-    ]
-    assert meant, lines
-    assert any(kind.says in line for line in meant), meant
-    assert all(each.hint for each in report.failures())
+    exported = kind.build(tmp_path / "kind", graph)
+    for repeat in range(REPEATS):
+        report = gate.smoke_test(exported, tmp_path / f"verdict-{repeat}", **kind.config)
+        _assert_caught(kind, report, f"run {repeat + 1} of {REPEATS}")
     caught[name] = report.seconds["total"]
 
 

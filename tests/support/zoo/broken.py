@@ -10,8 +10,10 @@ from support.zoo import (
     broken_process,
     broken_reasons,
     broken_requests,
+    broken_rows,
     broken_sizes,
     broken_state,
+    broken_time,
     broken_values,
     broken_words,
 )
@@ -29,8 +31,10 @@ MODULES = (
     broken_process,
     broken_reasons,
     broken_requests,
+    broken_rows,
     broken_sizes,
     broken_state,
+    broken_time,
     broken_values,
     broken_words,
 )

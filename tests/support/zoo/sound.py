@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from support.zoo import plain_numbers, plain_sequence, plain_tf1, plain_values, plain_vision, trained
+from support.zoo.broken_time import SLOW, Slow, save
 from support.zoo.plain import PLAIN, WARNED
 from support.zoo.tiny import Exported, TinyModel, export
 from support.zoo.trained import World
@@ -46,6 +47,11 @@ def _trained(family: str, task: str) -> Sound:
     return Sound(f"{family}_{task}", lambda folder, worlds, _: trained.train(worlds(task), family, folder), task)
 
 
+def _slow(folder: Path) -> Exported:
+    save(Slow(), folder)
+    return Exported(folder / "model", folder / "examples", folder / "schema")
+
+
 def _plain(name: str) -> Sound:
     def build(folder: Path, worlds: Worlds, graph: Path) -> Exported:  # noqa: ARG001
         PLAIN[name](folder)
@@ -60,6 +66,11 @@ SOUND: dict[str, Sound] = {
         *(_tiny(task) for task in trained.TASKS),
         *(_trained(family, task) for family in trained.FAMILIES for task in trained.TASKS),
         *(_plain(name) for name in PLAIN),
+        Sound(
+            "slow_with_raised_budgets",
+            lambda folder, *_: _slow(folder),
+            config={"golden": "optional", "budgets": {"rows_per_second": 20}, **SLOW},
+        ),
     )
 }
 """By name: the model that the zoo breaks, the trainer's, and those of other projects."""

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,42 @@ def memory_mb(field: str) -> float:
     return 0.0
 
 
+class Mallinfo2(ctypes.Structure):
+    """What glibc 2.33 and later say of their heap: `struct mallinfo2` in malloc.h."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *(
+                "arena",
+                "ordblks",
+                "smblks",
+                "hblks",
+                "hblkhd",
+                "usmblks",
+                "fsmblks",
+                "uordblks",
+                "fordblks",
+                "keepcost",
+            ),
+        )
+    )
+
+
+def allocated_mb() -> float:
+    """MiB that are allocated and not freed, of all threads; 0 where the C library does not say.
+
+    Unlike resident memory it does not depend on when freed pages go back to the kernel.
+    """
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0.0
+    mallinfo2.restype = Mallinfo2
+    now = mallinfo2()
+    return float(now.uordblks + now.hblkhd) / 2**20
+
+
 class Worker:
     """What can be asked of this process."""
 
@@ -41,6 +78,7 @@ class Worker:
         self._exchange, self._threads = exchange, threads
         self._serving: Any = None
         self._transforms: dict[str, Any] = {}
+        self._series: dict[str, Any] = {}
 
     def load(self, command: Mapping[str, Any]) -> Facts:
         """Loads the export, and tells what it has."""
@@ -48,6 +86,7 @@ class Worker:
 
         started = time.perf_counter()
         error = None
+        self._series.clear()
         try:
             self._serving = Serving(Path(command["model"]), self._threads)
         except FAILURES as failure:
@@ -55,31 +94,73 @@ class Worker:
         return {"error": error, "seconds": time.perf_counter() - started}
 
     def ask(self, command: Mapping[str, Any]) -> Facts:
-        """Sends requests, from several threads if that is asked for, and keeps the answers."""
+        """Sends requests, from several threads if that is asked for, and keeps the answers.
+
+        It answers the first of them at least, and no more when the time is over: a slow model is asked again for the
+        rest.
+        """
         requests = self._requests(command)
+        end = time.perf_counter() + command["seconds"]
+
+        def ask(i: int) -> Any:
+            return self._serving.ask(*requests[i]) if not i or time.perf_counter() < end else None
+
         if command["threads"] > 1:
             with ThreadPoolExecutor(command["threads"]) as clients:
-                answers = list(clients.map(lambda each: self._serving.ask(*each), requests))
+                given = list(clients.map(ask, range(len(requests))))
         else:
-            answers = [self._serving.ask(*each) for each in requests]
+            given = [ask(i) for i in range(len(requests))]
+        answers = list(takewhile(lambda each: each is not None, given))
         self._keep({f"{i}/{name}": value for i, each in enumerate(answers) for name, value in each.outputs.items()})
         return {
             "answers": [{"error": each.error, "dtypes": each.dtypes, "seconds": each.seconds} for each in answers],
         }
 
     def measure(self, command: Mapping[str, Any]) -> Facts:
-        """Times requests one after the other and throws the answers away."""
-        seconds = []
+        """Times requests one after the other and throws the answers away; ends as `ask` does, or with an error."""
+        seconds: list[float] = []
+        end = time.perf_counter() + command["seconds"]
         for each in self._requests(command):
+            if seconds and time.perf_counter() >= end:
+                break
             answer = self._serving.ask(*each)
             if answer.error is not None:
-                break
+                return {"seconds": seconds, "failed": True}
             seconds.append(answer.seconds)
-        return {"seconds": seconds}
+        return {"seconds": seconds, "failed": False}
+
+    def repeat(self, command: Mapping[str, Any]) -> Facts:
+        """Sends the same requests again and again and compares the answers with the first ones of the series."""
+        from repeating import Series  # type: ignore[import-not-found]
+
+        series = self._series.setdefault(command["series"], Series())
+        series.start_again()
+        requests = self._requests(command)
+        series.run(
+            lambda place: self._serving.ask(*requests[place]),
+            command["order"],
+            threads=command["threads"],
+            seconds=command["seconds"],
+        )
+        kept = {
+            f"{i}/{which}/{name}": value
+            for i, (_, place, answer) in enumerate(series.odd)
+            for which, each in (("first", series.first[place]), ("odd", answer))
+            for name, value in each.outputs.items()
+        }
+        self._keep(kept)
+        return {
+            "turns": sorted(series.turns),
+            "differing": sorted(series.differing),
+            "odd": [
+                {"turn": turn, "place": place, "first": series.first[place].error, "error": answer.error}
+                for turn, place, answer in series.odd
+            ],
+        }
 
     def memory(self, _: Mapping[str, Any]) -> Facts:
-        """What this process takes."""
-        return {"now_mb": memory_mb("VmRSS"), "peak_mb": memory_mb("VmHWM")}
+        """What this process takes; what it has allocated and not freed, where the C library tells it."""
+        return {"now_mb": memory_mb("VmRSS"), "peak_mb": memory_mb("VmHWM"), "used_mb": allocated_mb()}
 
     def transform(self, command: Mapping[str, Any]) -> Facts:
         """Runs a transform graph on serialized examples."""
@@ -130,7 +211,7 @@ def serve(worker: Worker, commands: Any, reply: Callable[[Facts], None]) -> None
     """Does what the commands say until there are no more."""
     libc = ctypes.CDLL(None)
     actions: dict[str, Callable[[Mapping[str, Any]], Facts]] = {
-        name: getattr(worker, name) for name in ("load", "ask", "measure", "memory", "transform")
+        name: getattr(worker, name) for name in ("load", "ask", "measure", "repeat", "memory", "transform")
     }
     for line in commands:
         command = json.loads(line)

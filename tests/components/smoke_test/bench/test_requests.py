@@ -1,6 +1,5 @@
 """Rows to requests: serialized tf.Examples, or one tensor for each feature."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from components.smoke_test.bench.requests import (
     column_of,
     decode,
     encode,
-    read_examples,
     request,
     serialized,
     strings,
@@ -152,13 +150,3 @@ def test_rows_are_taken_by_place_and_what_is_no_rows_own_stays() -> None:
     assert some.inputs["factor"].tolist() == 5
     assert take(whole, mixed, []).inputs["x"].shape == (0, 2)
     assert takes_batches(mixed)
-
-
-@pytest.mark.parametrize(("suffix", "compression"), [(".gz", "GZIP"), ("", "")])
-def test_examples_are_read_in_order_compressed_or_not(tmp_path: Path, suffix: str, compression: str) -> None:
-    files = [str(tmp_path / f"data-{i}{suffix}") for i in range(2)]
-    for i, file in enumerate(files):
-        with tf.io.TFRecordWriter(file, compression) as writer:
-            writer.write(f"{i}a".encode())
-            writer.write(f"{i}b".encode())
-    assert list(read_examples(files)) == [b"0a", b"0b", b"1a", b"1b"]

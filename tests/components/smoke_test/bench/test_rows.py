@@ -70,17 +70,24 @@ def choose(
     return choose_rows(StandIn(model), known, stored, files, None, SmokeTestConfig(**config))  # type: ignore[arg-type]
 
 
-def test_the_first_rows_in_the_order_of_the_split(tmp_path: Path) -> None:
+def test_rows_spread_over_the_split_in_its_order(tmp_path: Path) -> None:
     rows = choose(write(tmp_path, examples(9)), contract(), rows=4)
-    assert [row["x"].tolist() for row in rows.rows] == [[0], [1], [2], [3]]
-    assert (list(rows.positions), rows.golden, rows.made) == ([0, 1, 2, 3], None, False)
+    assert [row["x"].tolist() for row in rows.rows] == [[0], [2], [4], [6]]
+    assert (list(rows.positions), rows.golden, rows.made) == ([0, 2, 4, 6], None, False)
+    assert (len(rows.split.records), rows.split.total) == (9, 9)
 
 
 def test_rows_that_the_trainer_has_predicted_with_their_predictions(tmp_path: Path) -> None:
-    rows = choose(write(tmp_path, examples(9)), contract(TRANSFORM), golden(107, 102, 105, 999), rows=2)
-    assert list(rows.positions) == [2, 5]
-    assert [row["x"].tolist() for row in rows.rows] == [[2], [5]]
-    assert rows.golden.tolist() == [102.5, 105.5]
+    rows = choose(write(tmp_path, examples(9)), contract(TRANSFORM), golden(107, 102, 105, 999), rows=3)
+    assert list(rows.positions) == [2, 5, 7]
+    assert [row["x"].tolist() for row in rows.rows] == [[2], [5], [7]]
+    assert rows.golden.tolist() == [102.5, 105.5, 107.5]
+
+
+def test_rows_that_the_trainer_has_predicted_lie_evenly_apart(tmp_path: Path) -> None:
+    rows = choose(write(tmp_path, examples(600)), contract(TRANSFORM), golden(*range(100, 700)), rows=4)
+    assert list(rows.positions) == [0, 150, 300, 450]
+    assert rows.golden.tolist() == [100.5, 250.5, 400.5, 550.5]
 
 
 def test_a_row_beyond_those_that_are_asked_for_may_be_predicted(tmp_path: Path) -> None:
@@ -92,13 +99,14 @@ def test_more_rows_come_from_all_over_the_split(tmp_path: Path) -> None:
     records = [*examples(8), b"\xff\xff", encode({"x": texts(["no number"])})]
     known = contract(TRANSFORM, signature())
     rows = choose(write(tmp_path, records), known, golden(100, 101, 102, 103), lenient_row_keys, rows=5)
-    assert list(rows.positions) == [0, 1, 2, 3]
+    # The first four that are asked: by place the keys are theirs.
+    assert list(rows.positions) == [0, 2, 4, 6]
     # Every second one; the one that is no example, and the one of another type, are left out.
     assert [row["x"].tolist() for row in rows.elsewhere] == [[0], [2], [4], [6]]
 
 
 def test_none_of_the_rows_is_predicted(tmp_path: Path) -> None:
-    with pytest.raises(NoRowsError, match="none among the first 9 of the test split") as caught:
+    with pytest.raises(NoRowsError, match="none among 9 rows of the test split") as caught:
         choose(write(tmp_path, examples(9)), contract(TRANSFORM), golden(5))
     assert caught.value.check == "golden"
 

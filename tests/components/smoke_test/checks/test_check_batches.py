@@ -1,6 +1,7 @@
 """The same row, the same answer: models that keep to it and models that don't, as Python functions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
+from components.smoke_test.sandbox.session import Answer
 
 X = (0.5, -2.0, 3.0, 1.0, 7.0)
-SMALL = {"batches": {"max_rows": 12}}
+SMALL = {"batches": {"max_rows": 12}, "search": {"seconds": 0.1}}
 VALUE = {"prediction": "value"}
 
 
@@ -94,6 +96,63 @@ def test_an_answer_that_depends_on_the_place() -> None:
         "among copies of row 14",
     }
     assert "row_order" in failed(results)
+
+
+@pytest.mark.parametrize(
+    ("case", "function"),
+    [
+        # The five rows are at the places 10 to 14; sorted, they are -2, 0.5, 1, 3, 7.
+        ("sorted by", lambda x: x + (len(x) > 4 and bool(np.all(np.diff(x) > 0)) and x[0] < x[-1])),
+        ("the highest first", lambda x: x + (len(x) > 4 and bool(np.all(np.diff(x) < 0)) and x[0] > x[-1])),
+        ("each row twice", lambda x: x + (len(x) > 2 and len(x) % 2 == 0 and bool(np.all(x[::2] == x[1::2])))),
+        ("row 13 last", lambda x: x + (1 < len(x) < 5 and x[-1] == 1.0)),
+        ("row 13 first", lambda x: x + (1 < len(x) < 5 and x[0] == 1.0 and x[-1] != x[0])),
+        ("row 13 alone", lambda x: x + (len(x) == 1 and x[0] == 1.0)),
+        ("drawn by chance", lambda x: x + (np.sum(x == 1.0) == 3)),
+    ],
+)
+def test_an_order_in_which_the_answers_are_others(case: str, function: Any) -> None:
+    found = of(failures(run(of_x(function), config=SMALL | {"search": {"seconds": 20}})), "row_order")
+    assert found
+    assert case in found[0].case
+
+
+def test_what_there_was_no_time_for_is_said() -> None:
+    [result] = of(run(SOUND, config=SMALL | {"search": {"seconds": 1e-6}}), "row_order")
+    # Of 2 + 2 * 2 * 2 batches of twins and sorted ones, and three with each of five rows, none; four always.
+    assert result.received == "the same in 4 batches, 21 left out for want of time"
+
+
+def test_an_answer_that_depends_on_the_request_before() -> None:
+    last = [0.0]
+
+    def after(x: Any) -> Any:
+        before, last[0] = last[0], float(x.sum())
+        # After row 13 alone; two rows are asked by other checks too, after others.
+        return x + (before == 1.0 and len(x) == 2)
+
+    found = of(failures(run(of_x(after))), "repeatable")
+    assert [each.case for each in found] == ["after another request"]
+    assert "must depend on its own request alone" in found[0].hint
+
+
+def test_one_wrong_answer_in_two_hundred_is_seen() -> None:
+    random = np.random.default_rng(8)
+
+    def rarely(_: str, inputs: Any, threads: int) -> Any:
+        return {"value": inputs["x"] + (threads > 1 and random.random() < 0.005)}
+
+    found = of(failures(run(rarely)), "threads")
+    assert len(found) == 1
+    # 4,000 requests would show it with all but certainty: 0.995 ** 4000 is 2e-9.
+    assert "clients at once" in found[0].expected
+
+
+def test_the_first_answer_of_all_is_compared_too() -> None:
+    on = bench(SOUND, x=X, config=SMALL, **VALUE)
+    on = replace(on, first={"serving_default": Answer({"value": np.array([99.0], np.float32)})})
+    [found] = of(failures(check_batches(on)), "repeatable")
+    assert (found.row, found.received.split(",")[0]) == (10, "[2.5]")
 
 
 def test_a_neighbour_is_named_by_its_place_in_the_split() -> None:

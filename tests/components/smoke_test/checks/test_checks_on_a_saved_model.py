@@ -10,6 +10,7 @@ import tensorflow as tf
 from support.stand_in import failures, of, texts
 
 from components.smoke_test.bench.bench import Bench, Rows
+from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.checks.answers import check_answers
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.checks.parity import check_parity
@@ -125,7 +126,9 @@ def load(session: Session, fault: str, folder: Path) -> Bench:
     export = read_export(folder)
     seconds = session.load(folder)
     contract = derive_contract(export, None, None, Expect(task="regression", prediction="value"))
-    return Bench(SmokeTestConfig(), export, contract, session, rows(), load_seconds=seconds)
+    config = SmokeTestConfig()
+    searches = SearchTime(1.0, tuple(WEIGHTS))
+    return Bench(config, export, contract, session, rows(), load_seconds=seconds, search_time=searches)
 
 
 def results(on: Bench) -> list[CheckResult]:
@@ -136,7 +139,9 @@ def results(on: Bench) -> list[CheckResult]:
 def test_inputs_of_every_kind_pass_every_check_again_and_again(session: Session, tmp_path: Path) -> None:
     on = load(session, "none", tmp_path)
     for _ in range(5):
-        found = results(Bench(on.config, on.export, on.contract, session, on.rows, load_seconds=1.0))
+        searches = SearchTime(1.0, tuple(WEIGHTS))
+        again = Bench(on.config, on.export, on.contract, session, on.rows, load_seconds=1.0, search_time=searches)
+        found = results(again)
         assert failures(found) == []
     passed = {(each.check, each.signature) for each in found if each.status == "passed"}
     for signature in ("serving_default", "by_feature"):

@@ -212,6 +212,27 @@ def test_measured_requests_stop_at_the_first_error(session: Session) -> None:
     assert len(session.measure([good, bad, good], phase="time")) == 1
 
 
+def test_repeated_requests_give_times_and_what_differs_from_the_first_answer(session: Session) -> None:
+    requests = [Request("serving_default", {"x": floats(i)}) for i in range(2)] + [Request("nothing", {})]
+    for threads in (1, 4):
+        order = [0, 1, 2] * 20
+        found = session.repeat(requests, order, phase="many", series=f"of {threads}", seconds=30, threads=threads)
+        assert list(found.turns) == list(range(60))
+        assert all(0 < each < 10 for each in found.seconds)
+        assert (list(found.differing), list(found.odd)) == ([], [])
+    # Another request under the name of the first: its answer is not the one that the series began with.
+    swapped = [requests[1], requests[1], requests[2]]
+    found = session.repeat(swapped, [1, 0, 1], phase="many", series="of 1", seconds=30)
+    [odd] = found.odd
+    assert (list(found.differing), odd.turn, odd.request) == ([1], 1, 0)
+    assert [each.outputs["z"].tolist() for each in (odd.first, odd.answer)] == [[0.0], [2.0]]
+    assert session.repeat(requests, [0] * 1000, phase="many", series="of 1", seconds=0).turns == []
+
+
+def test_memory_that_is_in_use_is_told(session: Session) -> None:
+    assert 1 < session.memory().used < session.memory().peak
+
+
 def test_a_process_that_has_ended_is_replaced(model: Path) -> None:
     request = Request("serving_default", {"x": floats(1), "y": floats(5)})
     variables = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
