@@ -21,7 +21,7 @@ FAMILIES: dict[str, tuple[CheckName, ...]] = {
     "Process, loading and signatures": ("process", "isolation", "stdout", "loads", "signatures", "champion_contract"),
     "Real rows": ("answers", "outputs", "finite", "probabilities", "classes", "label", "range", "rest"),
     "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree", "missing_words"),
-    "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads"),
+    "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads", "endurance"),
     "Preprocessing is inside": ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored"),
     "Whatever the value": ("values", "integers", "words", "defaults"),
     "Requests made to do harm": ("harm", "recovery"),

@@ -88,9 +88,8 @@ class WordProber:
 
     def __post_init__(self) -> None:
         self._rows = good_rows(self.bench, _BASE_ROWS, self.taken.column)
-        rows = max(1, len(self.bench.rows))
         self._unknown = UNKNOWN[:2]
-        self._row_seconds = self.bench.answers[self.signature.name].seconds / rows
+        self._row_seconds = self.bench.row_seconds[self.signature.name]
 
     def examine(self, counts: Counter[bytes], others: Sequence[bytes]) -> "Words | str":
         """Which words are known, or why that can't be told."""

@@ -16,6 +16,7 @@ from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer
 
 X = (0.5, -2.0, 3.0, 1.0, 7.0)
+LONG = {"batches": {"max_rows": 12}, "search": {"seconds": 20}}
 SMALL = {"batches": {"max_rows": 12}, "search": {"seconds": 0.1}}
 VALUE = {"prediction": "value"}
 
@@ -157,7 +158,7 @@ def test_the_first_answer_of_all_is_compared_too() -> None:
 
 def test_a_neighbour_is_named_by_its_place_in_the_split() -> None:
     # The third row, at place 12, gets another answer where the last one is not in the batch.
-    results = run(of_x(lambda x: np.where((x == 3.0) & (7.0 not in x), 5.0, x)))
+    results = run(of_x(lambda x: np.where((x == 3.0) & (7.0 not in x), 5.0, x)), config=LONG)
     assert [(each.check, each.case, each.row) for each in failures(results)] == [
         ("batch_sizes", "3 rows", 12),
         ("row_order", "among copies of row 11", 12),
@@ -202,7 +203,7 @@ def searched(results: list[CheckResult]) -> CheckResult:
     ],
 )
 def test_a_size_that_the_configuration_does_not_name(is_wrong: Callable[[int], bool], case: str, hint: str) -> None:
-    results = run(of_x(lambda x: x + bool(is_wrong(len(x)))))
+    results = run(of_x(lambda x: x + bool(is_wrong(len(x)))), config=LONG)
     found = searched(results)
     assert (found.status, found.case) == ("failed", case)
     assert hint in found.hint
@@ -210,7 +211,7 @@ def test_a_size_that_the_configuration_does_not_name(is_wrong: Callable[[int], b
 
 
 def test_the_hint_names_the_place_of_the_limit() -> None:
-    on = bench(of_x(lambda x: x + (len(x) > 600)), **{"x": X, "config": SMALL} | VALUE)
+    on = bench(of_x(lambda x: x + (len(x) > 600)), **{"x": X, "config": LONG} | VALUE)
     object.__setattr__(on, "constants", Constants({600: "Const Greater/y"}))
     assert "the graph holds 600 in Const Greater/y" in searched(list(check_batches(on))).hint
 
@@ -221,7 +222,7 @@ def test_a_size_that_is_an_error() -> None:
             raise ModelRefusesError("InvalidArgument", "too many")
         return {"value": inputs["x"]}
 
-    found = searched(run(refuse))
+    found = searched(run(refuse, config=LONG))
     assert (found.case, found.status) == ("701 rows", "failed")
     assert found.received.startswith("InvalidArgument: too many")
 
@@ -232,7 +233,7 @@ def test_more_rows_than_memory_holds_are_left_out() -> None:
             raise ModelRefusesError("ResourceExhausted", "out of memory")
         return {"value": inputs["x"]}
 
-    found = searched(run(allocate))
+    found = searched(run(allocate, config=LONG))
     assert found.status == "passed"
     assert "left out for want of time or memory: 1000" in found.received
 
