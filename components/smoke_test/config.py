@@ -107,7 +107,7 @@ class Search(Settings):
     """About so long all searches of one model may take together, from the most suspicious request to the least; what
     was left out for want of time is in the report."""
     seed: Annotated[int, Field(ge=0)] = 1
-    """Of everything that is drawn: the same seed asks the same requests in the same order."""
+    """The seed of everything that is drawn: the same seed asks the same requests in the same order."""
 
 
 class Budgets(Settings):

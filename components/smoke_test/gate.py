@@ -21,18 +21,23 @@ from components.smoke_test.checks.contract import (
     check_signatures,
     unheard_of,
 )
+from components.smoke_test.checks.defaults import check_defaults
 from components.smoke_test.checks.effects import check_effects
 from components.smoke_test.checks.endurance import check_endurance
 from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
+from components.smoke_test.checks.integers import check_integers
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
 from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
+from components.smoke_test.checks.values import check_values
+from components.smoke_test.checks.words import check_words
 from components.smoke_test.config import Expect, SmokeTestConfig
 from components.smoke_test.export import golden as golden_files
+from components.smoke_test.export.constants import read_constants
 from components.smoke_test.export.contract import Contract
 from components.smoke_test.export.derive import derive_contract
 from components.smoke_test.export.golden import Golden, GoldenError
@@ -55,6 +60,10 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_missing_words, ("missing_words",)),
     (check_batches, ("batch_sizes", "row_order", "repeatable", "threads")),
     (check_effects, ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored")),
+    (check_values, ("values",)),
+    (check_integers, ("integers",)),
+    (check_words, ("words",)),
+    (check_defaults, ("defaults",)),
     (check_harm, ("harm", "recovery")),
     # Late: it takes what the other searches have left of their time.
     (check_endurance, ("endurance",)),
@@ -186,6 +195,7 @@ def _run(
         transform_graph=subject.transform_graph,
         champion=champion if isinstance(champion, str) else _load_champion(champion),
         infra_blessing=subject.infra_blessing,
+        constants=read_constants(export),
         first=first,
         second_opinion=second,
     )

@@ -48,6 +48,11 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     "ignored_features": "block",
     "label_required": "block",
     "label_ignored": "block",
+    # Searched for, around what stands in the graph.
+    "values": "block",
+    "integers": "block",
+    "words": "block",
+    "defaults": "block",
     # Requests made to do harm.
     "harm": "block",
     "recovery": "block",
@@ -71,6 +76,7 @@ CheckName = Literal[
     "golden", "parity", "transform_parity", "signatures_agree", "missing_words",
     "batch_sizes", "row_order", "repeatable", "threads", "endurance",
     "constant", "feature_effect", "ignored_features", "label_required", "label_ignored",
+    "values", "integers", "words", "defaults",
     "harm", "recovery",
     "load_time", "memory", "latency", "throughput", "champion_budget",
     "server_rest", "server_grpc", "infra_validator",

@@ -15,6 +15,7 @@ from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
 from components.smoke_test.bench.second_opinion import SecondOpinion
 from components.smoke_test.bench.split import Split
 from components.smoke_test.config import Search, SmokeTestConfig
+from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import Contract, Signature
 from components.smoke_test.export.golden import Golden
 from components.smoke_test.export.saved_model import Export
@@ -83,6 +84,7 @@ class Bench:
       infra_blessing: the verdict of TFX's InfraValidator, or None.
       second_opinion: TensorFlow without oneDNN, to be asked about what TensorFlow may do to every model; None for none.
       search_time: what is left of the seconds for searches.
+      constants: numbers and words that stand in the graph: where searches begin.
       first: the very first answer of each predicting signature, to the first row alone; empty where nobody asked.
     """
 
@@ -97,6 +99,7 @@ class Bench:
     infra_blessing: bool | None = None
     second_opinion: SecondOpinion | None = None
     search_time: SearchTime = field(default_factory=lambda: SearchTime(Search().seconds, tuple(WEIGHTS)))
+    constants: Constants = field(default_factory=Constants)
     first: Mapping[str, Answer] = field(default_factory=dict)
 
     def request(self, signature: Signature, rows: Sequence[Row], *, label: bool = False) -> Request:

@@ -72,7 +72,7 @@ class Effects:
 
 def distinct(rows: Sequence[Row], signature: Signature, contract: Contract) -> int:
     """How many of the rows differ in what the signature takes."""
-    columns = [each.column for each in _taken(rows, signature, contract)]
+    columns = [each.column for each in taken_of(rows, signature, contract)]
     return len({tuple(_key(row.get(column)) for column in columns) for row in rows})
 
 
@@ -90,7 +90,7 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
     Raises:
       ProcessEnded: the model's process ended over a request.
     """
-    taken = _taken(rows, signature, bench.contract)
+    taken = taken_of(rows, signature, bench.contract)
     batch, before = _base(bench, signature, rows, len(taken))
     if before.error is not None:
         return f"it does not answer {_BLOCKS * len(batch.rows)} rows at once: {before.error}"
@@ -109,7 +109,7 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
     return Effects(features, columns, deviation)
 
 
-def _taken(rows: Sequence[Row], signature: Signature, contract: Contract) -> list[Taken]:
+def taken_of(rows: Sequence[Row], signature: Signature, contract: Contract) -> list[Taken]:
     """What the signature takes; where that can't be told, and of what mattered in training, what the rows have."""
     taken = {each.column: each for each in taken_features(signature, contract)}
     if signature.kind == "examples":

@@ -22,7 +22,7 @@ _ROWS = 6
 _FEWEST_ROWS = 3
 _SEED = 5
 _SECONDS = 5.0
-"""Of a model that takes longer for all batches together nothing is asked."""
+"""A model that takes longer for all batches together is not asked."""
 _SUPPORT = 0.4
 """A rule holds where at least this share of what it allows is seen: a window may look to one side only."""
 _PHASE = "batches"

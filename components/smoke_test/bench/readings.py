@@ -29,13 +29,13 @@ _TEXTS: Mapping[str, Callable[[bytes], bytes]] = {
 _MISSING = "as missing"
 
 
-def other_reading(relation: Agree, rows: Sequence[Row], seconds_per_row: float, most_seconds: float) -> tuple[str, str]:
+def other_reading(relation: Agree, rows: Sequence[Row], seconds: float, most_seconds: float) -> tuple[str, str]:
     """The column, and what must be done to its value so that both signatures answer alike; "" and "" for none.
 
     Args:
       relation: between the two, which does not hold.
       rows: real ones; it must be so for all of them.
-      seconds_per_row: what both take for one.
+      seconds: what both take for these rows.
       most_seconds: how long it may take.
 
     Raises:
@@ -43,7 +43,7 @@ def other_reading(relation: Agree, rows: Sequence[Row], seconds_per_row: float, 
     """
     columns = sorted(columns_of(relation.one) & {name for row in rows for name in row})[:_MOST_COLUMNS]
     tried = [(name, how) for name in columns for how in _ways(rows, name)]
-    if not tried or seconds_per_row * len(rows) * len(tried) > most_seconds:
+    if not tried or seconds * len(tried) > most_seconds:
         return "", ""
     # What the other signature answers, and what the first one does when the value is another.
     requests = [relation.requests(rows)[1]]

@@ -10,7 +10,11 @@ from components.smoke_test.names import CheckName
 WEIGHTS: dict[CheckName, int] = {
     "finite": 1,
     "signatures_agree": 1,
-    "batch_sizes": 2,
+    "batch_sizes": 3,
+    "values": 1,
+    "integers": 1,
+    "words": 1,
+    "defaults": 1,
     "row_order": 1,
     "threads": 2,
     "endurance": 3,

@@ -12,7 +12,7 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Split:
-    """Serialized examples.
+    """Serialized examples of one split.
 
     Attributes:
       records: serialized tf.Examples, in the order in which the split is read.

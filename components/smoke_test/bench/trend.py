@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 _FEWEST = 6
-"""Of fewer measurements nothing is said."""
+"""Nothing is said about fewer measurements."""
 _RISING = 0.8
 """The share of all pairs of measurements of which the later one must be the higher."""
 _LASTING = 0.3

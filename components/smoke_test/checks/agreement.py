@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -27,7 +28,7 @@ _PHASE = "parity"
 _GAP_ROWS = 3
 """So many rows are asked without a value, each alone: a server does not repeat a default of one row."""
 _MOST_COLUMNS = 64
-_SWAP_ROWS = 8
+_FEW_ROWS = 8
 _COMPARED_ROWS = 256
 _NAMED = 3
 _MADE_UP = re.compile(r"outputs?|output_\d+")
@@ -160,8 +161,7 @@ class _Pair:
         """How one of them reads a column in another way, in words."""
         if not self._takes_raw_columns():
             return ""
-        rows = evenly(without_label(self.bench.rows.rows, self.bench.contract.label), _GAP_ROWS)
-        column, how = other_reading(self.relation, rows, self._seconds(1), self.slot.seconds)
+        column, how = other_reading(self.relation, self._few_rows, self._seconds, self.slot.seconds)
         one, other = self.one.signature.name, self.other.signature.name
         return f"{other} reads {column} {how}: so changed, {one} answers the same" if column else ""
 
@@ -188,14 +188,14 @@ class _Pair:
 
     def _exchanged(self) -> tuple[str, str] | None:
         """The two columns which, exchanged in the requests of one signature, make both answer alike."""
-        rows = evenly(without_label(self.bench.rows.rows, self.bench.contract.label), _SWAP_ROWS)
+        rows = self._few_rows
         # In the rows as they are, an exchange of equal values would prove nothing.
         pairs = [
             pair
             for pair in combinations(sorted(_columns(self.bench, self.relation.other)), 2)
             if _kind(rows, pair[0]) == _kind(rows, pair[1]) != "" and _differ(rows, *pair)
         ]
-        if not pairs or self._seconds(len(rows) * (len(pairs) + 1)) > self.slot.seconds:
+        if not pairs or self._seconds * len(pairs) > self.slot.seconds:
             return None
         relations = [self.relation.exchanging(*pair) for pair in pairs]
         expected, first = self.relation.requests(rows)
@@ -218,7 +218,7 @@ class _Pair:
         tried = evenly(self._may_miss(), _MOST_COLUMNS)
         if not tried:
             return "", []
-        if self._seconds(2 * len(places) * len(tried)) > self.slot.seconds:
+        if self._seconds * len(places) * len(tried) > self.slot.seconds:
             return "; for want of time no column was left out", []
         asked = [(name, part, form) for name in tried for part in parts for form in self._without(name, part)]
         requests = [request for _, _, form in asked for request in form]
@@ -270,9 +270,16 @@ class _Pair:
     def _ours(self) -> bool:
         return {self.one.signature.name, self.other.signature.name} <= set(self.bench.contract.promised)
 
-    def _seconds(self, rows: int) -> float:
-        """About so long both take for so many rows; the first answer took longer than all others."""
-        return rows * sum(each.answer.seconds for each in (self.one, self.other)) / max(1, len(self.bench.rows))
+    @cached_property
+    def _seconds(self) -> float:
+        """About so long both take for a few rows, once they are warm."""
+        requests = self.relation.requests(self._few_rows)
+        answers = self.bench.session.ask([*requests, *requests], phase=_PHASE)
+        return max(1e-4, sum(each.seconds for each in answers[2:]))
+
+    @cached_property
+    def _few_rows(self) -> list[Row]:
+        return evenly(without_label(self.bench.rows.rows, self.bench.contract.label), _FEW_ROWS)
 
     def _takes_raw_columns(self) -> bool:
         return all(each.role == "predict" for each in (self.one.signature, self.other.signature))

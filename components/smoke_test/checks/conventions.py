@@ -62,7 +62,7 @@ def sums_wrong(numbers: Array, tolerance: float) -> NDArray[np.bool_]:
 
 
 def outside(numbers: Array) -> NDArray[np.bool_]:
-    """The rows with a number that is no probability, bool [rows]; what is not finite is not judged."""
+    """The rows with a number outside 0 and 1, bool [rows]; what is not finite is not judged."""
     with np.errstate(invalid="ignore"):
         wrong = np.isfinite(numbers) & ((numbers < -ROUNDING) | (numbers > 1 + ROUNDING))
     found: NDArray[np.bool_] = wrong.reshape(len(wrong), -1).any(axis=1)

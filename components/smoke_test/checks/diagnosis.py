@@ -27,7 +27,7 @@ _MOST_ROWS = 4096
 _SHOWN_SIZES = 8
 _REPEATS = 12
 _SECONDS = 5.0
-"""Of a slow model fewer sizes are tried, or nothing."""
+"""A slow model is asked for fewer sizes, or not at all."""
 
 _INFLUENCE: Mapping[Influence, tuple[str, Suspicion]] = {
     "all": (
@@ -75,8 +75,10 @@ _PLACE = (
     "the answer depends on the place of the row in the batch, not on the other rows: a range, an alternation or a "
     "position is added along the rows"
 )
-_SIZE = "the answer depends on how many rows the batch has, not on what they are: see the smallest request that fails"
-_UNKNOWN = "the answer to a row depends on the other rows of the batch: see the smallest request that fails"
+SIZE = "the answer depends on how many rows the batch has, not on what they are: see the smallest request that fails"
+UNKNOWN = "the answer to a row depends on the other rows of the batch: see the smallest request that fails"
+NOT_SIZE = "it is not the size"
+"""How the hint begins where as many copies of one row are answered."""
 _FIXED = "is the batch size fixed in the graph, by a reshape for example? Use -1, or tf.shape(...)[0]"
 _ONE_ROW = "a batch of one row loses its dimension: tf.squeeze without an axis?"
 _RANDOM = (
@@ -172,7 +174,7 @@ class Diagnosis:
         """The hint for rows that get another answer in one batch than in another."""
         found = probe(self.asked, check)
         if found is None:
-            return _UNKNOWN
+            return UNKNOWN
         if (moved := found.moved()) is not None:
             return self._named(_MOVED[moved], "order")
         if (influence := found.influence()) is not None:
@@ -183,7 +185,7 @@ class Diagnosis:
             return self._named(_DUPLICATES, "duplicates")
         if not same(found.copies[[0] * count], found.copies, found.tolerance):
             return _PLACE
-        return _SIZE if not copies_right or self._copies_fail(check, places) else _UNKNOWN
+        return SIZE if not copies_right or self._copies_fail(check, places) else UNKNOWN
 
     def _copies_fail(self, check: CheckName, places: Places) -> bool:
         """Whether so many copies of one row are answered wrongly too."""
@@ -207,7 +209,7 @@ class Diagnosis:
         bad = [size for size in sizes if size not in good]
         if len(places) in good or not bad:
             said = f": {error.code}" if error is not None else ""
-            return f"it is not the size: so many copies of one row are answered; some rows of the batch are not{said}"
+            return f"{NOT_SIZE}: so many copies of one row are answered; some rows of the batch are not{said}"
         return said_of_sizes(good, bad)
 
     def _fits(self, answer: Answer, size: int) -> bool:

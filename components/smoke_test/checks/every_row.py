@@ -67,7 +67,7 @@ class _Predictions:
         return cls(bench, {key: place for place, key in enumerate(keys)})
 
     def known(self, records: Sequence[bytes]) -> list[tuple[int, int]]:
-        """Of some records, the place of each that was predicted, and the place of its prediction."""
+        """The place of each record that was predicted, and the place of its prediction."""
         transform, contract = key_signature(self.bench.contract), self.bench.contract
         if transform is None or contract.row_key is None or not self.by_key:
             return []

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tensorflow.python.framework import dtypes
+import numpy as np
+from numpy.typing import NDArray
+from tensorflow.python.framework import dtypes, tensor_util
 
 from components.artifacts.golden import Dtype
 from components.smoke_test.export.contract import Feature
@@ -21,6 +23,7 @@ _PASSES_ON = frozenset(
     }
 )
 """Operations after which a serialized example is still one."""
+_LONGEST_DEFAULT = 10_000
 _SAME_VALUES = frozenset({"Identity", "Reshape", "ExpandDims", "Squeeze", "EnsureShape"})
 
 
@@ -47,6 +50,34 @@ def parsed_features(graph: Graph, tensor: str) -> dict[str, Feature] | None:
         elif node.op in _SEQUENCE_PARSERS or _decodes_examples(node):
             parsed = True
     return found if parsed else None
+
+
+def parsed_defaults(graph: Graph, tensor: str) -> dict[str, NDArray[Any]]:
+    """What takes the place of a column that a serialized tf.Example lacks, flat, by column, as far as the graph says.
+
+    A column that is also parsed as a list of any length is left out: there a model sees whether it has a value.
+
+    Args:
+      graph: the graph with its functions.
+      tensor: the name of a string tensor of the graph itself.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    lists: set[str] = set()
+    for place, node in graph.consumers(tensor, _PASSES_ON):
+        if node.op not in _PARSERS:
+            continue
+        sparse, dense, ragged, defaults = _keys(graph, place, node)
+        lists.update(sparse, ragged)
+        shapes = attribute(node, "dense_shapes").list.shape
+        for name, shape, default in zip(dense, shapes, defaults, strict=False):
+            value = _constant(graph, place.function, default)
+            sizes = [int(dim.size) for dim in shape.dim]
+            if value is None or shape.unknown_rank or not 0 < float(np.prod(sizes, dtype=float)) <= _LONGEST_DEFAULT:
+                continue
+            # Claims of another size would be made true with as much memory.
+            if [int(dim.size) for dim in value.tensor_shape.dim] == sizes:
+                found.setdefault(name, tensor_util.MakeNdarray(value).reshape(-1))
+    return {name: default for name, default in found.items() if name not in lists}
 
 
 def _decodes_examples(node: Any) -> bool:

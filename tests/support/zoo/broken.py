@@ -11,8 +11,11 @@ from support.zoo import (
     broken_reasons,
     broken_requests,
     broken_rows,
+    broken_sizes,
     broken_state,
     broken_time,
+    broken_values,
+    broken_words,
 )
 from support.zoo.kinds import KINDS, Kind
 
@@ -28,8 +31,11 @@ MODULES = (
     broken_process,
     broken_reasons,
     broken_requests,
-    broken_state,
     broken_rows,
+    broken_sizes,
+    broken_state,
     broken_time,
+    broken_values,
+    broken_words,
 )
 """Importing them registers their kinds."""

@@ -50,7 +50,7 @@ class Slow(Module):
 
 
 SLOW = {"process": {"phase_seconds": 5}, "batches": {"max_rows": 200}, "severity": {"state": "off"}}
-"""A batch takes half a phase: five of them don't fit into one. Looking at the clock makes it slow, no more."""
+"""A batch takes half a phase, so that five don't fit into one; that it looks at the clock makes it slow only."""
 
 
 class CountingLayer(keras.layers.Layer):

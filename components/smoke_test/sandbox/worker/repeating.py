@@ -13,7 +13,7 @@ _MOST_ODD = 8
 _SWITCH_SECONDS = 5e-5
 """How long one client may hold Python's lock while others wait for it: with less of it more requests overlap."""
 _STACK_BYTES = 2**20
-"""Of a client: the stacks of all of them count towards the limit of memory."""
+"""The bytes of one client: the stacks of all of them count towards the limit of memory."""
 
 Outputs = Mapping[str, Any]
 Asking = Callable[[int], Any]
@@ -38,7 +38,7 @@ class Series:
         self.differing: list[int] = []
         """The turns whose answer differs in any bit from the first to the same request."""
         self.odd: list[tuple[int, int, Any]] = []
-        """Of these: the turn, the request's place, the answer."""
+        """Those turns: the turn, the request's place, the answer."""
         self._farthest = -1.0
 
     def run(self, ask: Asking, order: Sequence[int], *, threads: int, seconds: float) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from support.stand_in import ModelRefusesError, bench, failures, of, signature, texts
 
+from components.smoke_test.bench.search_time import SearchTime
 from components.smoke_test.checks.batches import check_batches
+from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
 from components.smoke_test.sandbox.session import Answer
@@ -37,16 +39,16 @@ SOUND = of_x(lambda x: 3 * x + 1)
 def test_a_sound_model_passes_every_size_order_repeat_and_thread() -> None:
     results = run(SOUND)
     assert {each.status for each in results} == {"passed"}
-    assert [each.case for each in of(results, "batch_sizes")] == ["0 rows", "1 row", "2 rows", "7 rows", "12 rows"]
+    sizes = ["0 rows", "1 row", "2 rows", "7 rows", "12 rows", "other sizes"]
+    assert [each.case for each in of(results, "batch_sizes")] == sizes
     assert {each.check for each in results} == {"batch_sizes", "row_order", "repeatable", "threads"}
 
 
 def test_the_sizes_are_those_of_the_configuration() -> None:
     on = bench(SOUND, x=X, config={"batches": {"sizes": (3,), "max_rows": 4, "threads": 2, "repeats": 2}}, **VALUE)
-    assert [each.case for each in of(check_batches(on), "batch_sizes")] == ["3 rows", "4 rows"]
+    assert [each.case for each in of(check_batches(on), "batch_sizes")] == ["3 rows", "4 rows", "other sizes"]
     asked = [rows for _, rows in on.session.asked]
-    assert {3, 4} <= set(asked)
-    assert max(asked) == 5
+    assert asked.index(3) < asked.index(4) < asked.index(33)
 
 
 def test_larger_batches_hold_the_rows_in_turn() -> None:
@@ -66,7 +68,10 @@ def test_rounding_that_depends_on_the_batch_is_allowed_up_to_the_tolerance() -> 
 
     assert failed(off(0.9e-4)) == set()
     # The five real rows are an odd number too: only even batches differ.
-    assert {each.case for each in failures(off(1.2e-4)) if each.check == "batch_sizes"} == {"2 rows", "12 rows"}
+    assert {each.case for each in failures(off(1.2e-4)) if each.check == "batch_sizes"} == {
+        *("2 rows", "12 rows"),
+        "4 rows",  # the smallest of those that were searched
+    }
 
 
 def test_rounding_of_a_value_near_zero_is_no_difference_in_a_batch_of_its_own() -> None:
@@ -154,7 +159,8 @@ def test_a_neighbour_is_named_by_its_place_in_the_split() -> None:
     # The third row, at place 12, gets another answer where the last one is not in the batch.
     results = run(of_x(lambda x: np.where((x == 3.0) & (7.0 not in x), 5.0, x)))
     assert [(each.check, each.case, each.row) for each in failures(results)] == [
-        ("row_order", "among copies of row 11", 12)
+        ("batch_sizes", "3 rows", 12),
+        ("row_order", "among copies of row 11", 12),
     ]
 
 
@@ -180,6 +186,63 @@ def test_a_fixed_batch_size() -> None:
     results = run(of_x(lambda x: np.resize(x, 5)))
     assert {each.case for each in failures(results)} >= {"0 rows", "1 row", "2 rows", "7 rows", "12 rows"}
     assert "fixed in the graph" in of(failures(results), "batch_sizes")[1].hint
+
+
+def searched(results: list[CheckResult]) -> CheckResult:
+    """The result of the sizes that the configuration does not name."""
+    return of(results, "batch_sizes")[-1]
+
+
+@pytest.mark.parametrize(
+    ("is_wrong", "case", "hint"),
+    [
+        (lambda n: n > 1000, "1001 rows", "wrong at every size above 1,000: look for what depends on the number"),
+        (lambda n: n > 32 and n % 32, "33 rows", "wrong at every size that is not a multiple of 32, from 33 on"),
+        (lambda n: n and n % 48 == 0, "48 rows", "wrong at multiples of 48 and no other size"),
+    ],
+)
+def test_a_size_that_the_configuration_does_not_name(is_wrong: Callable[[int], bool], case: str, hint: str) -> None:
+    results = run(of_x(lambda x: x + bool(is_wrong(len(x)))))
+    found = searched(results)
+    assert (found.status, found.case) == ("failed", case)
+    assert hint in found.hint
+    assert "wrong at" in found.received
+
+
+def test_the_hint_names_the_place_of_the_limit() -> None:
+    on = bench(of_x(lambda x: x + (len(x) > 600)), **{"x": X, "config": SMALL} | VALUE)
+    object.__setattr__(on, "constants", Constants({600: "Const Greater/y"}))
+    assert "the graph holds 600 in Const Greater/y" in searched(list(check_batches(on))).hint
+
+
+def test_a_size_that_is_an_error() -> None:
+    def refuse(_: str, inputs: Any, __: int) -> Any:
+        if len(inputs["x"]) > 700:
+            raise ModelRefusesError("InvalidArgument", "too many")
+        return {"value": inputs["x"]}
+
+    found = searched(run(refuse))
+    assert (found.case, found.status) == ("701 rows", "failed")
+    assert found.received.startswith("InvalidArgument: too many")
+
+
+def test_more_rows_than_memory_holds_are_left_out() -> None:
+    def allocate(_: str, inputs: Any, __: int) -> Any:
+        if len(inputs["x"]) > 700:
+            raise ModelRefusesError("ResourceExhausted", "out of memory")
+        return {"value": inputs["x"]}
+
+    found = searched(run(allocate))
+    assert found.status == "passed"
+    assert "left out for want of time or memory: 1000" in found.received
+
+
+def test_without_time_nothing_is_searched() -> None:
+    on = bench(SOUND, **{"x": X, "config": SMALL} | VALUE)
+    object.__setattr__(on, "search_time", SearchTime(0.0, ["batch_sizes"]))
+    found = searched(list(check_batches(on)))
+    assert (found.status, found.case) == ("skipped", "other sizes")
+    assert "no time to search" in found.received
 
 
 def test_dropout_left_on() -> None:
@@ -312,6 +375,7 @@ def test_a_batch_whose_answer_no_message_holds_is_skipped_with_the_reason() -> N
         ("0 rows", "passed"),
         ("1 row", "passed"),
         ("1000 rows", "skipped"),
+        ("other sizes", "passed"),
     ]
     assert "1.9 GiB" in of(results, "batch_sizes")[2].received
 
