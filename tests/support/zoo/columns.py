@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from support.zoo import tf1
-from support.zoo.plain import SERVING, _example
+from support.zoo.plain import SERVING, make_example
 from support.zoo.rows import write_examples
 
 Tensors = dict[str, tf.Tensor]
@@ -36,7 +36,7 @@ def table(**columns: Any) -> dict[str, np.ndarray[Any, Any]]:
 def write_rows(folder: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None:
     """The rows as tf.Examples."""
     rows = range(len(next(iter(columns.values()))))
-    write_examples(folder / "examples", [_example(**{name: columns[name][i] for name in columns}) for i in rows])
+    write_examples(folder / "examples", [make_example(**{name: columns[name][i] for name in columns}) for i in rows])
 
 
 def dtype_of(values: np.ndarray[Any, Any]) -> tf.DType:
