@@ -204,11 +204,12 @@ class _Endurance:
             if trend.goes_on(run.memory, again.memory):
                 requests = again.count / len(again.parts)
                 return f"memory grows by {1000 * per_part / requests:.2g} MiB with every 1,000 requests"
-        for asked, places in self._slower(run):
-            times = self._against_a_new_process(asked.request(places))
-            if times is not None and trend.grown(*times):
-                at_first, now = (f"{each * 1000:.2g} ms" for each in times)
-                return f"{counted(len(places), 'row')} to {asked.signature.name} took {at_first} at first, now {now}"
+        suspects = self._slower(run)
+        times = self._against_a_new_process([asked.request(places) for asked, places in suspects])
+        for (asked, places), (at_first, now) in zip(suspects, times, strict=False):
+            if trend.grown(at_first, now):
+                rows = f"{counted(len(places), 'row')} to {asked.signature.name}"
+                return f"{rows} took {at_first * 1000:.2g} ms at first, now {now * 1000:.2g} ms"
         return ""
 
     def _slower(self, run: _Run) -> list[tuple[Asked, Places]]:
@@ -225,20 +226,25 @@ class _Endurance:
                 found.append((each, everyone))
         return found[:_MOST_SUSPECTS]
 
-    def _against_a_new_process(self, request: Request) -> tuple[float, float] | None:
-        """What a request takes in a process that was just started, and in this one, measured in turn."""
-        seconds: tuple[list[float], list[float]] = [], []
+    def _against_a_new_process(self, requests: Sequence[Request]) -> list[tuple[float, float]]:
+        """What each request takes in a process that was just started, and in this one, measured in turn."""
+        found: list[tuple[float, float]] = []
+        if not requests:
+            return found
         with Session(self._bench.config.process) as new:
             try:
                 new.load(self._bench.export.folder)
-                new.measure([request] * 2, phase=_CHECK)
-                for _ in range(_TRIES):
-                    for times, session in zip(seconds, (new, self._bench.session), strict=True):
-                        times += session.measure([request] * 2, phase=_CHECK)
+                for request in requests:
+                    seconds: tuple[list[float], list[float]] = [], []
+                    new.measure([request] * 2, phase=_CHECK)
+                    for _ in range(_TRIES):
+                        for times, session in zip(seconds, (new, self._bench.session), strict=True):
+                            times += session.measure([request] * 2, phase=_CHECK)
+                    at_first, now = (trend.fast([np.array(each)]) for each in seconds)
+                    found += zip(at_first, now, strict=False)
             except (LoadError, ProcessEnded):
-                return None
-        first, now = (trend.fast([np.array(each)]) for each in seconds)
-        return (first[0], now[0]) if first and now else None
+                return []
+        return found
 
 
 def _times(parts: Sequence[Repeated], orders: Sequence[Sequence[int]], place: int) -> list[Array]:

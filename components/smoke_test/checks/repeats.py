@@ -19,12 +19,12 @@ from preprocessing.text import one_line
 _DRIFT_REPEATS = 12
 _SECONDS = 1.0
 """So long at most, requests are sent after each other in every pair; of a small model a tenth of it is enough."""
-_CROWDS = ((1, 0.2), (4, 0.4), (8, 0.4))
+_CROWDS = ((1, 0.1), (4, 0.3), (8, 0.6))
 """So many times the configured clients, for a share of the requests and of the time."""
 _MOST_CLIENTS = 64
 _CROWD_SECONDS = 0.25
 """What the requests of a larger crowd may take together: those of a large model would need memory for each client."""
-_REQUESTS = 4000
+_REQUESTS = 12_000
 _REQUESTS_PER_CLIENT = 3
 _SIZES = 6
 
@@ -94,10 +94,10 @@ def check_threads(asked: Sequence[Asked]) -> Iterator[CheckResult]:
     """Different requests of all signatures from many clients at the same time.
 
     Of a model that gives one wrong answer in 200 when it is asked by several clients (0.5 %), n requests show at least
-    one with a probability of 1 - 0.995^n: 598 requests with 95 %, 919 with 99 %. Up to 4,000 are sent, as many as there
-    is time for, which show one wrong answer in 1,300 with 95 %: a fifth from the configured number of clients, the rest
-    from four and eight times as many, since the shorter the moment in which another client does harm, the more of them
-    it takes. Whatever the time, each of the configured clients asks thrice.
+    one with a probability of 1 - 0.995^n: 598 requests with 95 %, 919 with 99 %. Up to 12,000 are sent, as many as
+    there is time for; all of them show one wrong answer in 4,000 with 95 %. A tenth comes from the configured number of
+    clients, the rest from four and eight times as many: the shorter the moment in which another client does harm, the
+    more of them it takes. Whatever the time, each of the configured clients asks thrice.
 
     Raises:
       ProcessEnded: the model's process ended over a request.

@@ -106,18 +106,19 @@ def counter_overflows(folder: Path) -> None:
 
 
 @broken_elsewhere(
-    "every thousandth answer is another one",
+    "one answer in some hundred single rows is another one",
     make="TF1",
     check="endurance",
     says="counts or learns",
     batches={"threads": 1},
     **NO_LOOK_AT_THE_GRAPH,
 )
-def each_thousandth(folder: Path) -> None:
-    def outputs(_: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+def one_in_some_hundred(folder: Path) -> None:
+    def outputs(measurements: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         calls = tf.compat.v1.get_variable("calls", initializer=0, use_resource=False, trainable=False)
-        turn = tf.compat.v1.assign_add(calls, 1) % 700
-        return values + tf.cast(tf.equal(turn, 699), tf.float32)
+        alone = tf.cast(tf.equal(tf.shape(measurements)[0], 1), tf.int32)
+        turn = tf.compat.v1.assign_add(calls, alone) % 450
+        return values + tf.cast(tf.equal(turn, 449), tf.float32)
 
     save_tf1(folder, outputs)
 
@@ -204,6 +205,8 @@ def rarely_shared(folder: Path) -> None:
 
         def answer(self, measurements: tf.Tensor) -> tf.Tensor:
             with tf.control_dependencies([self.scratch.assign(super().answer(measurements), read_value=False)]):
+                start = tf.fill([32, 32], self.kernel[0, 0])
+            with tf.control_dependencies([tf.debugging.assert_all_finite(tf.tanh(start @ start), "")]):
                 return tf.ensure_shape(self.scratch.read_value(), [None, 2])
 
     save(Shares(), folder)
