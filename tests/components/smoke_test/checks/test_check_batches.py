@@ -17,7 +17,7 @@ from components.smoke_test.sandbox.session import Answer
 
 X = (0.5, -2.0, 3.0, 1.0, 7.0)
 LONG = {"batches": {"max_rows": 12}, "search": {"seconds": 20}}
-SMALL = {"batches": {"max_rows": 12}, "search": {"seconds": 0.1}}
+SMALL = {"batches": {"max_rows": 12}}
 VALUE = {"prediction": "value"}
 
 
