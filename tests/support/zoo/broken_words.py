@@ -46,19 +46,21 @@ def _save(folder: Path, cities: Any, colours: Any) -> None:
     save_module(folder, table(city=True, colour=True, length=True), module.serve, module)
 
 
-@broken_elsewhere("two vocabularies are swapped", make="tf.Module", check="words", says="not known")
+@broken_elsewhere(
+    "two vocabularies are swapped", make="tf.Module", check="words", says="are the two vocabularies swapped"
+)
 def vocabularies_swapped(folder: Path) -> None:
     cities, colours = from_file(folder / "cities.txt", COLOURS), from_file(folder / "colours.txt", CITIES)
     _save(folder, cities, colours)
 
 
-@broken_elsewhere("a byte order mark before the first word", make="tf.Module", check="words", says="Aachen")
+@broken_elsewhere("a byte order mark before the first word", make="tf.Module", check="words", says="byte order mark")
 def byte_order_mark(folder: Path) -> None:
     cities = from_file(folder / "cities.txt", ("\ufeffAachen", *CITIES[1:]))
     _save(folder, cities, from_file(folder / "colours.txt", COLOURS))
 
 
-@broken_elsewhere("a vocabulary in another case", make="TF1", check="words", says="not known")
+@broken_elsewhere("a vocabulary in another case", make="TF1", check="words", says="in another case than the rows")
 def vocabulary_in_capitals(folder: Path) -> None:
     def serve(raw: Tensors) -> Tensors:
         keys, values = tf.constant([each.upper() for each in CITIES]), tf.range(len(CITIES), dtype=tf.int64)
@@ -68,7 +70,7 @@ def vocabulary_in_capitals(folder: Path) -> None:
     save_tf1(folder, table(city=True, length=True), serve)
 
 
-@broken_elsewhere("a vocabulary of another version", make="Keras", check="words", says="not known")
+@broken_elsewhere("a vocabulary of another version", make="Keras", check="words", says="of another version")
 def vocabulary_of_another_version(folder: Path) -> None:
     inputs = {"city": keras.Input((1,), name="city", dtype="string"), "length": keras.Input((1,), name="length")}
     look_up = keras.layers.StringLookup(vocabulary=["Aachen", "Bonn", "Fulda", "Gera", "Hamm"], output_mode="one_hot")
@@ -99,7 +101,7 @@ def unknown_is_aachen(folder: Path) -> None:
     save_tf1(folder, table(city=True, length=True), serve)
 
 
-@broken("the vocabulary has blanks after its words", check="words", says="not known")
+@broken("the vocabulary has blanks after its words", check="words", says="have blanks that the rows do not have")
 class TrailingBlanks(TinyModel):
     own_golden = True
 
