@@ -57,7 +57,7 @@ class SmokeTest(BaseComponent):
         # The worker's modules import each other as top-level modules, which reading their imports doesn't follow.
         *(
             f"components.smoke_test.sandbox.worker.{name}"
-            for name in ("__main__", "confine", "runtime", "seccomp", "serving", "transform_graph")
+            for name in ("__main__", "confine", "repeating", "runtime", "seccomp", "serving", "transform_graph")
         ),
     )
     """What the results depend on: these modules and what they import."""

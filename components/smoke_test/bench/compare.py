@@ -150,10 +150,16 @@ def without_padding(expected: Array, received: Array, declared: tuple[int | None
             continue
         size = min(one.shape[axis], other.shape[axis])
         parts = [np.split(each, [size], axis) for each in (one, other)]
-        if any(rest.size and not (rest == rest.reshape(-1)[0]).all() for _, rest in parts):
+        if any(rest.size and not _is_one_value(rest) for _, rest in parts):
             return expected, received
         one, other = (kept for kept, _ in parts)
     return one, other
+
+
+def _is_one_value(array: Array) -> bool:
+    """Whether it holds one value again and again; NaN is one too."""
+    first = array.reshape(-1)[0]
+    return bool(((array == first) | ((array != array) & (first != first))).all())
 
 
 def largest(expected: Array, received: Array, *, task: Task | None) -> float:

@@ -68,5 +68,7 @@ def _affordable(
 
 def _ask(session: Session, contract: Contract, signature: Signature, rows: Rows, count: int) -> list[Answer]:
     """Twice the same: the first request of a size takes longer than all others."""
-    request = requests.request(signature, rows.rows[:count], without=contract.label)
+    # Of the request for all rows, so that lists are filled up to the same width as later.
+    whole = requests.request(signature, rows.rows, without=contract.label)
+    request = requests.take(whole, signature, range(count)) if requests.takes_batches(signature) else whole
     return session.ask([request, request], phase="answers")

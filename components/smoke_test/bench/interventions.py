@@ -91,6 +91,9 @@ def measure(bench: Bench, signature: Signature, rows: Sequence[Row]) -> Effects 
       ProcessEnded: the model's process ended over a request.
     """
     taken = taken_of(rows, signature, bench.contract)
+    fewest = _BLOCKS * min(_FEWEST_ROWS, len(rows))
+    if (seconds := fewest * bench.row_seconds[signature.name]) > bench.config.process.phase_seconds / 2:
+        return f"not measured: {fewest} rows in one request would take about {seconds:.0f} s"
     batch, before = _base(bench, signature, rows, len(taken))
     if before.error is not None:
         return f"it does not answer {_BLOCKS * len(batch.rows)} rows at once: {before.error}"

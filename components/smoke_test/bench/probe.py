@@ -39,7 +39,8 @@ def numbers(asked: Asked, answer: Answer) -> Array:
             flat = np.array([[zlib.crc32(each) for each in row] for row in flat.tolist()]).reshape(flat.shape)
         scale = usual_size(asked.answer.outputs[name], asked.bench.contract.task)
         parts.append(np.asarray(flat, np.float64) / scale)
-    return np.concatenate(parts, axis=1) if parts else np.empty((0, 0))
+    # Outputs of different numbers of rows belong to no rows together.
+    return np.concatenate(parts, axis=1) if len({len(each) for each in parts}) == 1 else np.empty((0, 0))
 
 
 def same(one: Array, other: Array, tolerance: float) -> bool:
@@ -153,7 +154,7 @@ def probe(asked: Asked, check: CheckName) -> Probe | None:
     if any(each.error is not None for each in answers):
         return None
     found = [numbers(asked, each) for each in answers]
-    if any(len(each) != len(batch) for each, batch in zip(found, batches, strict=True)):
+    if any(each.shape != (len(batch), found[0].shape[1]) for each, batch in zip(found, batches, strict=True)):
         return None
     tolerance = asked.bench.tolerance(check)
     alone, (forth, back, copies), rest = np.concatenate(found[:count]), found[count : count + 3], found[count + 3 :]

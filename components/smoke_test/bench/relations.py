@@ -18,7 +18,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE
 from components.smoke_test.sandbox.session import Answer, Request
-from preprocessing.text import one_line
+from preprocessing.text import counted, one_line
 
 Array = NDArray[Any]
 
@@ -114,10 +114,17 @@ class Alone(Relation):
         """How the answer to a batch differs from those to its rows alone; None where one of these is an error."""
         if any(each.error is not None for each in alone):
             return None
-        names = self.asked.by_row
-        expected = {
-            name: np.concatenate([each.outputs[name][:1] for each in alone]) for name in names if name in batch.outputs
-        }
+        names = [name for name in self.asked.by_row if name in batch.outputs]
+        for name in names:
+            array = batch.outputs[name]
+            if not array.ndim or len(array) != len(alone):
+                return Failure("shape", f"{name} with {counted(len(alone), 'row')}", f"shape {list(array.shape)}")
+        # What is as wide as the longest row of its batch, or loses the batch's dimension with one row, can't be
+        # compared piece by piece.
+        names = [name for name in names if len({_width(each.outputs[name]) for each in (batch, *alone)}) == 1]
+        if not names:
+            return None
+        expected = {name: np.concatenate([each.outputs[name][:1] for each in alone]) for name in names}
         bench = self.asked.bench
         found = difference(
             expected,
@@ -297,6 +304,11 @@ class Agree(Relation):
     def _exchanged(self, row: Row) -> Row:
         names = {self.exchanged.get(name, name): values for name, values in row.items()}
         return {name: names[name] for name in sorted(names)}
+
+
+def _width(array: Array) -> tuple[int, ...] | None:
+    """The shape of one row; None of an array that has no rows."""
+    return array.shape[1:] if array.ndim else None
 
 
 def _scalars(signature: Signature) -> list[str]:

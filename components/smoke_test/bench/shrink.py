@@ -4,7 +4,7 @@ Delta debugging as ddmin does it: Andreas Zeller and Ralf Hildebrandt, "Simplify
 Input", IEEE Transactions on Software Engineering 28(2), 2002.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -48,15 +48,16 @@ class Part:
 Parts = tuple[Part, ...]
 
 
-def ddmin(items: Sequence[Item], first: First[Item]) -> list[Item]:
+def ddmin(items: Sequence[Item], first: First[Item], over: Callable[[], bool] = lambda: False) -> list[Item]:
     """The items that a failure needs, at least one: none can be left out any more, as far as `first` was able to say.
 
     Args:
       items: which fail together.
       first: tells which of several selections of them, each in their order, fails too.
+      over: whether `first` can't tell any more.
     """
     kept, parts = list(items), 2
-    while len(kept) > 1:
+    while len(kept) > 1 and not over():
         bounds = [round(i * len(kept) / parts) for i in range(parts + 1)]
         pieces = [(bounds[i], bounds[i + 1]) for i in range(parts)]
         selections = [kept[start:end] for start, end in pieces]
@@ -140,26 +141,32 @@ class _Search:
         self.columns = self.relation.columns([each.row for each in (*parts, *([plain] if plain else []))])
         return True
 
-    def first(self, candidates: Sequence[Parts]) -> int | None:
+    def over(self) -> bool:
+        """Whether nothing more is asked."""
+        return self.asked > _MOST_REQUESTS or not self.slot.left()
+
+    def first(self, candidates: Iterable[Parts]) -> int | None:
         """The first candidate that fails in the same way; None too when there is no time left to find out."""
-        for start in range(0, len(candidates), _AT_ONCE):
-            some = candidates[start : start + _AT_ONCE]
-            if self.asked > _MOST_REQUESTS or not self.slot.fits(self.seconds * len(some)):
-                return None
+        # Made as they are asked: of a wide model each takes its time.
+        coming, start = iter(candidates), 0
+        while not self.over() and (some := list(islice(coming, _AT_ONCE))):
+            if not self.slot.fits(self.seconds * len(some)):
+                break
             for i, failure in enumerate(self._judged(some)):
                 if failure is not None and failure.kind == self.failure.kind:
                     self.failure = failure
                     return start + i
+            start += len(some)
         return None
 
     def fewer_rows(self, parts: Parts) -> Parts:
         """Copies of one row where these fail too: then the rows' values don't matter. Else those that are needed."""
         if len(parts) > 1:
-            row = parts[self.failure.row or 0]
+            row = parts[min(self.failure.row or 0, len(parts) - 1)]
             copies = [(row,) * count for count in (*range(1, min(_SMALL_SIZES, len(parts)) + 1), len(parts))]
             if (found := self.first(copies)) is not None:
                 return self._fewer_copies(copies[found - 1] if found else (), copies[found])
-        return tuple(ddmin(parts, lambda some: self.first([tuple(each) for each in some])))
+        return tuple(ddmin(parts, lambda some: self.first([tuple(each) for each in some]), self.over))
 
     def _fewer_copies(self, good: Parts, bad: Parts) -> Parts:
         """Between a number of copies that is answered and one that is not: halves the distance."""
@@ -178,12 +185,13 @@ class _Search:
         ]
 
         def kept(names: Sequence[str]) -> Parts:
-            rest = [name for name in wanted if name not in names]
+            staying = frozenset(names)
+            rest = [name for name in wanted if name not in staying]
             return tuple(Part(each.place, _replaced(each.row, plain.row, rest)) for each in parts)
 
         if wanted and self.first([kept(())]) is not None:
             return kept(()), ()
-        mattering = ddmin(wanted, lambda some: self.first([kept(each) for each in some]))
+        mattering = ddmin(wanted, lambda some: self.first(map(kept, some)), self.over)
         return kept(mattering), tuple(mattering)
 
     def simpler_values(self, parts: Parts, columns: Sequence[str]) -> Parts:
@@ -214,7 +222,8 @@ class _Search:
 
 def _replaced(row: Row, plain: Row, names: Sequence[str]) -> Row:
     """The row with another row's values in some columns."""
-    kept = {name: values for name, values in row.items() if name not in names}
+    replaced = frozenset(names)
+    kept = {name: values for name, values in row.items() if name not in replaced}
     return kept | {name: plain[name] for name in names if name in plain}
 
 

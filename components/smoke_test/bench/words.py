@@ -26,6 +26,7 @@ _OF_VOCABULARY = 24
 MARK = b"\xef\xbb\xbf"
 _SECONDS = 0.006
 _NO_TIME = "no time: see smoke_test.search.seconds"
+_REFUSES = "it refuses words that it does not know: see the check `harm`"
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ class WordProber:
         """Which words are known, or why that can't be told."""
         own = [word for word, _ in counts.most_common(_ROW_WORDS)]
         words = list(dict.fromkeys([*own, *others]))
+        if not words:
+            return "no row has a word in it, and the graph holds none"
         answers = self._ask(words)
-        if answers is None or answers.error is not None:
+        if own and (answers is None or answers.error is not None):
             # What belongs to other columns may be refused.
             words = own
             answers = self._ask(words)
@@ -104,16 +107,21 @@ class WordProber:
             return _NO_TIME
         if answers.error is not None:
             return f"it refuses a word of its own rows: {answers.error.code}"
-        unknown = [self._ask([each] * len(words)) for each in UNKNOWN[:2]]
+        # All unknown words side by side: two of them alone may share one of a few buckets.
+        side_by_side = self._ask(UNKNOWN)
+        if side_by_side is None:
+            return _NO_TIME
+        if side_by_side.error is not None:
+            return _REFUSES
+        if len(set(self._groups(side_by_side, UNKNOWN).values())) > 1:
+            self._unknown = UNKNOWN
+        unknown = [self._ask([each] * len(words)) for each in self._unknown]
         if any(each is None for each in unknown):
             return _NO_TIME
         if any(each is not None and each.error is not None for each in unknown):
-            return "it refuses words that it does not know: see the check `harm`"
-        if not self._same(unknown[0], unknown[1], len(words)).all():
-            self._unknown = UNKNOWN
-            unknown += [self._ask([each] * len(words)) for each in UNKNOWN[2:]]
-            if self._buckets(unknown, len(words)) > _FEW_BUCKETS:
-                return "words that nobody knows get different answers: it hashes them, or reads their letters"
+            return _REFUSES
+        if self._buckets(unknown, len(words)) > _FEW_BUCKETS:
+            return "words that nobody knows get different answers: it hashes them, or reads their letters"
         as_unknown = np.any([self._same(answers, each, len(words)) for each in unknown], axis=0)
         known = {word: not same for word, same in zip(words, as_unknown.tolist(), strict=True)}
         return Words(self.taken.column, counts, known, self._groups(answers, words))
@@ -123,7 +131,8 @@ class WordProber:
         if not words:
             return []
         answers, *unknown = (self._ask(each) for each in (words, *([word] * len(words) for word in self._unknown)))
-        if answers is None or answers.error is not None:
+        # Without an answer to every unknown word nothing can be told: each word would seem to be known.
+        if any(each is None or each.error is not None for each in (answers, *unknown)):
             return []
         same = np.any([self._same(answers, each, len(words)) for each in unknown], axis=0)
         return [word for word, as_unknown in zip(words, same.tolist(), strict=True) if not as_unknown]

@@ -28,6 +28,8 @@ _FEWEST_IN_CHUNK = 14
 _LARGE_IN_CHUNK = 12
 """So often a part asks for a large batch: what is kept of each row is seen in memory long before what is kept of each
 request."""
+_PATIENCE = 3
+"""A run of all parts may take so many times as long as it should."""
 _FRESH_ROWS = 64
 _TRIES = 8
 _MOST_SUSPECTS = 3
@@ -95,13 +97,15 @@ class _Endurance:
         """What breaks first, what grows, or how many requests were answered as ever."""
         expected = "the same answers after many requests, in the same time and memory"
         # A server warms up too; and their time says how many there can be.
-        size, large = self._sizes(self._ask(2 * self._small, 2))
+        size, large = self._sizes(self._ask(2 * self._small, 2, self._slot.left()))
         run = self._run(size, large) if size else _Run(0)
         if (odd := self._fault()) is not None:
             turn, asked, what = odd
             return asked.result(_CHECK, expected, what, _CHANGES, f"request {turn:,}")
         if size and (grows := self._growing(run, large)):
             return CheckResult.fails(_CHECK, expected, f"{grows}, over {self._count():,} requests", hint=_GROWS)
+        if not self._count():
+            return CheckResult.skips(_CHECK, f"not measured: no request within {self._slot.seconds:.2g} s")
         received = f"the same after {self._count():,} requests"
         if size < _FEWEST_IN_CHUNK:
             received += ", all that there was time for: too few to tell whether memory or latency grows"
@@ -132,25 +136,26 @@ class _Endurance:
 
     def _run(self, size: int, large: int) -> _Run:
         run = _Run(size)
+        # Once it is known how many fit, all of them are asked, though the machine may be busier meanwhile; to a limit.
+        end = time.perf_counter() + _PATIENCE * self._slot.seconds
         for _ in range(_CHUNKS):
-            run.parts.append(self._ask(size, large))
+            run.parts.append(self._ask(size, large, end - time.perf_counter()))
             self._ask_fresh()
             memory = self._bench.session.memory()
             run.exact = bool(memory.used)
             run.memory.append(memory.used or memory.now)
-            if self._fault() is not None:
+            if self._fault() is not None or time.perf_counter() > end:
                 break
         return run
 
-    def _ask(self, small: int, large: int) -> Repeated:
-        """So many of the small requests in turn, and each of the large ones so often."""
+    def _ask(self, small: int, large: int, seconds: float) -> Repeated:
+        """So many of the small requests in turn, and each of the large ones so often, as long as there is time."""
         order = [i % self._small for i in range(self._turn, self._turn + small)]
         self._turn += small
         order += list(range(self._small, len(self._sent))) * large
         started = time.perf_counter()
-        # Once it is known how many fit, all of them are asked, though the machine may be busier meanwhile.
-        seconds = 3 * self._slot.seconds if self._orders else self._slot.left()
-        found = self._bench.session.repeat(self._sent, order, phase=_CHECK, series=_CHECK, seconds=seconds)
+        session, seconds = self._bench.session, max(0.0, seconds)
+        found = session.repeat(self._sent, order, phase=_CHECK, series=_CHECK, seconds=seconds)
         self._taken = time.perf_counter() - started
         self._orders.append(order)
         self._answered.append(found)
@@ -189,11 +194,14 @@ class _Endurance:
 
     def _told(self, since: int, asked: Asked, odd: Odd) -> tuple[int, Asked, Fault]:
         off = max(
-            float(np.abs(array - odd.answer.outputs[name]).max())
-            for name, array in odd.first.outputs.items()
-            if array.dtype.kind == "f" and array.size
+            (
+                float(np.abs(array - odd.answer.outputs[name]).max())
+                for name, array in odd.first.outputs.items()
+                if array.dtype.kind in "fc" and array.size
+            ),
+            default=0.0,
         )
-        received = f"since the {since + 1}. time the same request is answered otherwise, by {off:.2g}, and stays so"
+        received = f"from repetition {since + 1} on, the same request gets another answer for good, off by {off:.2g}"
         return since * self._small, asked, Fault("the same to the last bit", received, None)
 
     def _growing(self, run: _Run, large: int) -> str:
@@ -234,16 +242,18 @@ class _Endurance:
         with Session(self._bench.config.process) as new:
             try:
                 new.load(self._bench.export.folder)
-                for request in requests:
-                    seconds: tuple[list[float], list[float]] = [], []
-                    new.measure([request] * 2, phase=_CHECK)
-                    for _ in range(_TRIES):
-                        for times, session in zip(seconds, (new, self._bench.session), strict=True):
-                            times += session.measure([request] * 2, phase=_CHECK)
-                    at_first, now = (trend.fast([np.array(each)]) for each in seconds)
-                    found += zip(at_first, now, strict=False)
             except (LoadError, ProcessEnded):
-                return []
+                return found
+            for request in requests:
+                seconds: tuple[list[float], list[float]] = [], []
+                for _ in range(_TRIES):
+                    try:
+                        seconds[0].extend(new.measure([request] * 2, phase=_CHECK))
+                    except ProcessEnded:
+                        return found  # of the new one: there is nothing to compare with
+                    seconds[1].extend(self._bench.session.measure([request] * 2, phase=_CHECK))
+                at_first, now = (trend.fast([np.array(each)]) for each in seconds)
+                found += zip(at_first, now, strict=False)
         return found
 
 

@@ -209,7 +209,9 @@ def _not_predicted(
 ) -> CheckResult | None:
     """The first row whose answer is not what the trainer predicted."""
     bench, numbers = asked.bench, asked.bench.numbers(answer)
-    if numbers is None or len(numbers) != len(positions) or not known or bench.rows.stored is None:
+    if numbers is None or not numbers.ndim or len(numbers) != len(positions):
+        return None
+    if not known or bench.rows.stored is None:
         return None
     rows, places = (list(each) for each in zip(*known, strict=True))
     expected: Array = bench.rows.stored.predictions[places]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.smoke_test.bench.altered import Taken
+from components.smoke_test.bench.altered import Taken, evenly
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.interventions import taken_of
 from components.smoke_test.bench.probes import Prober, RowAnswer, distance, good_rows
@@ -32,7 +32,7 @@ _JUMP = 0.05
 _FLOAT32, _FLOAT64 = 2**24, 2**53
 _GROWS = 2**20
 """Identifiers of this size will reach the next millions."""
-_LARGEST = 2**62
+_LARGEST = 2**61
 _EXPECTED = "other answers to other whole numbers, where the rows' own numbers have other answers"
 _NEXT = "keep the column int64 until it is looked up, hashed or divided into buckets"
 Rounding = Callable[[Any], Any]
@@ -68,7 +68,8 @@ def check_integers(bench: Bench) -> Iterator[CheckResult]:
 
 
 def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> CheckResult:
-    columns = _columns(bench, signature)
+    varying = _columns(bench, signature)
+    columns = evenly(varying, _MOST_COLUMNS)
     if not columns:
         return CheckResult.skips(_CHECK, "it takes no int64 that varies", signature=signature.name)
     prober = Prober(bench, signature, _CHECK, slot)
@@ -84,7 +85,8 @@ def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> CheckResult
             _CHECK, _EXPECTED, sentences(list(dict.fromkeys(found)), 3), signature=signature.name, hint=hint
         )
     left = f"; {prober.left_out:,} rows left out for want of time" if prober.left_out else ""
-    received = f"true of {counted(len(columns), 'column')}{left}"
+    more = f" of {len(varying)}" if len(varying) > len(columns) else ""
+    received = f"true of {counted(len(columns), 'column')}{more}{left}"
     return CheckResult.passes(_CHECK, _EXPECTED, received, signature=signature.name)
 
 
@@ -101,7 +103,7 @@ def _columns(bench: Bench, signature: Signature) -> list[_Column]:
             places = np.unique(np.linspace(0, len(ordered) - 1, _NUMBERS).astype(int))
             numbers = tuple(ordered[place] for place in places)
             found.append(_Column(each, numbers, max(map(abs, ordered))))
-    return found[:_MOST_COLUMNS]
+    return found
 
 
 @dataclass

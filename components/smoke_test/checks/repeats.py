@@ -118,6 +118,11 @@ def check_threads(asked: Sequence[Asked]) -> Iterator[CheckResult]:
     with bench.search_time.slot(check) as slot:
         count, crowds, faults = _crowds(asked, places, requests, slot)
     expected = f"the answer that one client alone gets, for {' and '.join(map(str, crowds))} clients at once"
+    if not count:
+        for each in asked:
+            reason = f"not measured: no two requests at the same time within {bench.config.process.phase_seconds:g} s"
+            yield CheckResult.skips(check, reason, signature=each.signature.name)
+        return
     for each in asked:
         fault = faults.get(each.signature.name)
         if fault is not None and not _alone(each, _different(each, clients * _REQUESTS_PER_CLIENT)):
@@ -170,7 +175,7 @@ def _shuffled(different: int, count: int, random: np.random.Generator) -> list[i
 def _seen(count: int) -> str:
     """What so many requests can't tell."""
     share = 1 - 0.05 ** (1 / max(count, 1))
-    return "" if share <= 0.005 else f"; one wrong answer in {1 / share:.0f} would have shown with 95 %"
+    return "" if share <= 0.005 else f"; one wrong answer in {1 / share:.0f} is seen with a probability of 95 %"
 
 
 def _too_slow(asked: Sequence[Asked], clients: int) -> str:

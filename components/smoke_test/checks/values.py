@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.interventions import taken_of
@@ -78,7 +79,8 @@ def check_values(bench: Bench) -> Iterator[CheckResult]:
 
 def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[CheckResult]:
     taken = taken_of(bench.rows.rows, signature, bench.contract)
-    columns = numeric_columns(taken, bench.rows.rows, made=bench.rows.made)[:_MOST_COLUMNS]
+    numeric = numeric_columns(taken, bench.rows.rows, made=bench.rows.made)
+    columns = evenly(numeric, _MOST_COLUMNS)
     if not columns:
         yield CheckResult.skips(_CHECK, "it takes no number", signature=signature.name)
         return
@@ -93,7 +95,9 @@ def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[Ch
     if not asked:
         yield CheckResult.skips(_CHECK, "no time: see smoke_test.search.seconds", signature=signature.name)
         return
-    yield from _results(bench, signature, faults, asked, prober.left_out)
+    left = [f"{prober.left_out:,} left out for want of time"] if prober.left_out else []
+    left += [f"{len(numeric) - len(columns)} more columns"] if len(numeric) > len(columns) else []
+    yield from _results(bench, signature, faults, asked, "".join(f"; {each}" for each in left))
 
 
 def _interleaved(by_column: Sequence[Sequence[_Probe]]) -> list[_Probe]:
@@ -192,13 +196,13 @@ class _Judge:
 
 
 def _results(
-    bench: Bench, signature: Signature, faults: Sequence[_Fault], asked: int, left_out: int
+    bench: Bench, signature: Signature, faults: Sequence[_Fault], asked: int, left: str
 ) -> Iterator[CheckResult]:
-    left = f"; {left_out:,} left out for want of time" if left_out else ""
     expected = f"{_EXPECTED}, {asked:,} tried{left if faults else ''}"
     ours = signature.name in bench.contract.promised
-    blocking = [each for each in faults if ours or each.is_error or not each.probe.unlikely]
-    for group in (blocking, [each for each in faults if each not in blocking]):
+    blocks = [ours or each.is_error or not each.probe.unlikely for each in faults]
+    for wanted in (True, False):
+        group = [each for each, block in zip(faults, blocks, strict=True) if block is wanted]
         if not group:
             continue
         first = group[0]
@@ -213,7 +217,7 @@ def _results(
             hint=_hint(bench, first),
         )
         # A zero that the rows stay far from may be one that nobody will send.
-        yield result if group is blocking else result.model_copy(update={"severity": "warn"})
+        yield result if wanted else result.model_copy(update={"severity": "warn"})
     if not faults:
         yield CheckResult.passes(_CHECK, expected, f"{counted(asked, 'value')}{left}", signature=signature.name)
 

@@ -85,6 +85,8 @@ def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[Ch
             skipped.append(f"{each.column}: {found}")
         else:
             judged.append(each.column)
+    if len(taken) > _MOST_COLUMNS:
+        skipped.append(f"{len(taken) - _MOST_COLUMNS} more columns")
     if failed:
         return
     if judged:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.python.framework import dtypes, errors_impl, tensor_util
+from tensorflow.python.framework import dtypes, errors_impl
 from tensorflow.python.training import py_checkpoint_reader
 
 from components.smoke_test.export.executed import INITIALISATION, roots
-from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source
+from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source, tensor_of
 from components.smoke_test.export.saved_model import Export
 
 Array = NDArray[Any]
@@ -146,20 +146,6 @@ def _narrowed(graph: Graph, reached: Reached) -> Iterator[str]:
 
 def _place(body: Body, node: Any) -> str:
     return f"{node.op} {node.name}" + (f" of function {body.name}" if body.name != MAIN else "")
-
-
-def tensor_of(node: Any, most: int) -> Array | None:
-    """The tensor of a Const; None where it is larger than so many values, or no tensor."""
-    tensor = attribute(node, "value").tensor
-    sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    # The number of values that it claims to have: one value in the file may stand for any number of them.
-    if any(size < 0 for size in sizes) or float(np.prod(sizes, dtype=float)) > most:
-        return None
-    try:
-        array: Array = tensor_util.MakeNdarray(tensor)
-    except (TypeError, ValueError):
-        return None
-    return array
 
 
 def _rank(body: Body, name: str) -> int:

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tensorflow.python.framework import op_def_registry, tensor_util
+from tensorflow.python.framework import op_def_registry
 
-from components.smoke_test.export.graph import MAIN, Body, Graph, Place, attribute, called, source
+from components.smoke_test.export.graph import MAIN, Body, Graph, Place, attribute, called, source, tensor_of
 
 INITIALISATION = ""
 """Stands for what a server runs once, after restoring, among the names of signatures."""
@@ -177,8 +177,8 @@ def _constant(graph: Graph, function: str, tensor: str, stop: Collection[Place])
         node = graph.node(origin)
         if node is None or node.op != "Const" or origin in stop:
             return None
-        value = tensor_util.MakeNdarray(attribute(node, "value").tensor)
-        if value.size != 1:
+        value = tensor_of(node, 1)
+        if value is None or value.size != 1:
             return None
         values.add(bool(value.item()))
     return values.pop() if len(values) == 1 else None

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tensorflow.core.framework import attr_value_pb2
+from tensorflow.python.framework import tensor_util
+
+Array = NDArray[Any]
 
 MAIN = ""
 """The name that stands for the graph itself, beside its functions."""
@@ -81,6 +86,20 @@ def source(tensor: str) -> str:
 def attribute(node: Any, name: str) -> Any:
     """A node's attribute, empty where it has none; asking the node itself would add it."""
     return node.attr[name] if name in node.attr else attr_value_pb2.AttrValue()
+
+
+def tensor_of(node: Any, most: int) -> Array | None:
+    """The tensor of a Const; None where it is larger than so many values, or no tensor."""
+    tensor = attribute(node, "value").tensor
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    # The number of values that it claims to have: one value in the file may stand for any number of them.
+    if any(size < 0 for size in sizes) or float(np.prod(sizes, dtype=float)) > most:
+        return None
+    try:
+        array: Array = tensor_util.MakeNdarray(tensor)
+    except (TypeError, ValueError):
+        return None
+    return array
 
 
 def called(node: Any, functions: Mapping[str, Any]) -> Iterator[str]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.python.framework import dtypes, tensor_util
+from tensorflow.python.framework import dtypes
 
 from components.smoke_test.export.executed import INITIALISATION, executed, roots
-from components.smoke_test.export.graph import MAIN, Graph, Place, attribute, source
+from components.smoke_test.export.graph import MAIN, Graph, Place, attribute, source, tensor_of
 from components.smoke_test.export.saved_model import Export
 from preprocessing.text import decoded
 
@@ -39,6 +39,7 @@ _MULTIPLIES = frozenset(
 """Operations that make infinity or NaN of an infinite weight. What is added may be a mask, or a class ruled out; and an
 infinite bias shows in every answer, so that no search is needed."""
 _TESTS = frozenset({"IsNan", "IsFinite"})
+_LARGEST = 2**28
 _FEWEST = 2
 """A single number that is NaN or infinite is a marker or a bound, and not something learned."""
 
@@ -96,7 +97,9 @@ def constants(export: Export) -> Iterator[tuple[Place, NDArray[Any]]]:
             if not dtype.is_floating or np.prod(sizes) < _FEWEST:
                 continue
             if place in answers or _used(export, place) & _MULTIPLIES:
-                yield place, tensor_util.MakeNdarray(attribute(node, "value").tensor)
+                array = tensor_of(node, _LARGEST)
+                if array is not None:
+                    yield place, array
 
 
 def _key(graph: Graph, function: str, tensor: str) -> str:
@@ -111,7 +114,10 @@ def _key(graph: Graph, function: str, tensor: str) -> str:
     names = nodes.get(source(node.input[1]))
     if names is None or names.op != "Const":
         return ""
-    listed = tensor_util.MakeNdarray(attribute(names, "value").tensor).reshape(-1)
+    names_of_all = tensor_of(names, _LARGEST)
+    if names_of_all is None:
+        return ""
+    listed = names_of_all.reshape(-1)
     number = tensor.rsplit(":", 1)[-1]
     position = int(number) if ":" in tensor and number.isdigit() else 0
     return decoded(listed[position]) if position < len(listed) else ""

@@ -1,5 +1,6 @@
 """Thousands of requests in one go: times are kept, and of the answers those that differ from the first to a request."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -58,14 +59,19 @@ class Series:
         lock = threading.Lock()
 
         def work() -> None:
-            gate.wait()
-            self._work(ask, _shared(turns, lock), end)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                gate.wait()
+                self._work(ask, _shared(turns, lock), end)
 
         before = sys.getswitchinterval(), threading.stack_size(_STACK_BYTES)
         sys.setswitchinterval(_SWITCH_SECONDS)
-        clients = [threading.Thread(target=work) for _ in range(threads)]
-        for client in clients:
-            client.start()
+        clients = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
+        try:
+            for client in clients:
+                client.start()
+        except RuntimeError:
+            gate.abort()  # one can't start: the others would wait for it
+            raise
         for client in clients:
             client.join()
         sys.setswitchinterval(before[0])

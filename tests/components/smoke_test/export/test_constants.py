@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from support.zoo import tf1
 
-from components.smoke_test.export.constants import Constants, read_constants, tensor_of
+from components.smoke_test.export.constants import Constants, read_constants
+from components.smoke_test.export.graph import tensor_of
 from components.smoke_test.export.saved_model import read_export
 
 SERVING = Path("model", "Format-Serving")
