@@ -16,11 +16,14 @@ from components.smoke_test.report import Report
 pytestmark = pytest.mark.slow
 
 Outputs = dict[str, tf.Tensor]
+SEARCH = {"search": {"seconds": 1}}
 
 ODD: dict[str, Callable[[tf.Tensor], Outputs]] = {
     "scalar": lambda x: {"value": tf.reduce_sum(x)},
     "scalar_beside": lambda x: {"value": 2 * x, "version": tf.constant(3)},
     "scalar_text": lambda x: {"value": 2 * x, "version": tf.constant("v3")},
+    "scalar_beside_text": lambda x: {"label": tf.as_string(x), "version": tf.constant(3)},
+    "squeezed": lambda x: {"value": tf.squeeze(2 * x[:, tf.newaxis])},
     "no_columns": lambda x: {"value": tf.zeros([tf.size(x), 0])},
     "no_rows": lambda x: {"value": x[:0]},
     "one_row": lambda x: {"value": x[:1] * 0 + 5},
@@ -42,11 +45,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     spec = [tf.TensorSpec([None], tf.float32, name="x")]
     signatures = {name: tf.function(each, input_signature=spec) for name, each in ODD.items()}
     tf.saved_model.save(tf.Module(), str(folder / "model"), signatures=signatures)
-    rows = np.random.default_rng(1).normal(size=(12, 1)).astype(np.float32)
+    rows = np.random.default_rng(1).normal(size=(100, 1)).astype(np.float32)
     write_examples(folder / "examples", [encode({"x": row}) for row in rows])
     files = [str(each) for each in Path(folder, "examples", "Split-test").iterdir()]
     config = SmokeTestConfig.model_validate(
-        {"golden": "optional", "batches": {"max_rows": 32}, "budgets": {"requests": 10}, "search": {"seconds": 1}}
+        {
+            "golden": "optional",
+            "rows": 12,
+            "batches": {"max_rows": 32},
+            "budgets": {"requests": 10},
+            "search": {"seconds": 1},
+        }
     )
     return smoke_test(Subject(folder / "model", example_files=files), config)
 

@@ -9,6 +9,8 @@ import pytest
 from support.stand_in import ModelRefusesError, bench, failures, signature, texts
 
 from components.smoke_test.bench.bench import Rows
+from components.smoke_test.bench.search_time import Slot
+from components.smoke_test.bench.words import UNKNOWN
 from components.smoke_test.checks.words import check_words
 from components.smoke_test.export.constants import Constants, Vocabulary
 from components.smoke_test.export.contract import TensorSpec
@@ -154,6 +156,27 @@ def test_unknown_words_that_are_taken_for_one_of_the_vocabulary(weight: float, w
 def test_words_that_mean_missing_are_nothing_that_must_be_known() -> None:
     column = [*CITIES * 6, *["NA"] * 10]
     assert failures(run(known(CITIES), column=column, missing_words={"city": ("NA",)})) == []
+
+
+@pytest.mark.parametrize("buckets", [2, 3, 4, 7])
+def test_unknown_words_in_a_few_buckets_are_sound(buckets: int) -> None:
+    # Each of the words of the rows that the vocabulary lacks is in one of the buckets, as each unknown word is.
+    weights = {word.encode(): 0.1 * (i + 1) for i, word in enumerate(CITIES)}
+    hash_of = {word: i % buckets for i, word in enumerate(UNKNOWN)}
+
+    def city(column: Any) -> Any:
+        return np.array(
+            [weights.get(word, 1 + 0.07 * hash_of.get(word, zlib.crc32(word) % buckets)) for word in column.tolist()]
+        )
+
+    assert failures(run(city, column=[*CITY, "Ulm", "Jena", "Kiel", "Trier"], other=[*COLOUR, *COLOURS])) == []
+
+
+@pytest.mark.parametrize("requests", range(1, 12))
+def test_time_that_ends_between_two_requests_refuses_nothing(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter([True] * requests)
+    monkeypatch.setattr(Slot, "fits", lambda *_: next(left, False))
+    assert failures(run(known(CITIES), column=[*CITY, "Ulm"], other=[*COLOUR, "red"])) == []
 
 
 def test_letters_are_not_words() -> None:

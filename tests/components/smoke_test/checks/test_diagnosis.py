@@ -106,6 +106,21 @@ def test_sizes_that_are_an_error_are_named(fits: Callable[[int], bool], words: s
     assert all(words in each.hint for each in found), found[0].hint
 
 
+def test_a_batch_of_one_row_that_loses_its_dimension_is_named() -> None:
+    found = [each for each in run(lambda x: x.squeeze()) if each.check == "batch_sizes"]
+    assert [each.case for each in found if each.status == "failed"] == ["1 row"]
+    assert "tf.squeeze" in found[0].hint
+
+
+def test_lists_as_long_as_the_longest_of_the_batch_may_be_wrong_too() -> None:
+    def padded(x: Any) -> Any:
+        width = int(np.abs(x).max(initial=1)) + 1
+        return x[:, np.newaxis] * (np.arange(width) < 1 + np.abs(x)[:, np.newaxis]) + 0.3 * (len(x) > 10)
+
+    found = run(padded)
+    assert {each.check for each in found if each.status == "failed"} >= {"batch_sizes"}
+
+
 def test_rows_that_may_not_meet_are_not_called_a_size() -> None:
     def function(x: Any) -> Any:
         if 3.0 in x and 7.0 in x and -2.0 not in x:
