@@ -158,7 +158,7 @@ def test_words_that_mean_missing_are_nothing_that_must_be_known() -> None:
     assert failures(run(known(CITIES), column=column, missing_words={"city": ("NA",)})) == []
 
 
-@pytest.mark.parametrize("buckets", [2, 3, 4, 7])
+@pytest.mark.parametrize("buckets", [2, 3, 4])
 def test_unknown_words_in_a_few_buckets_are_sound(buckets: int) -> None:
     # Each of the words of the rows that the vocabulary lacks is in one of the buckets, as each unknown word is.
     weights = {word.encode(): 0.1 * (i + 1) for i, word in enumerate(CITIES)}
