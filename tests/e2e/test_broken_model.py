@@ -55,7 +55,7 @@ def test_a_model_that_would_fail_in_serving_is_not_pushed(lockgate_run, tmp_path
     assert refused.result["state"] == "refused"
     gates = {gate["name"]: gate["passed"] for gate in refused.result["gates"]}
     assert gates == {"DataGate": True, "Evaluator": True, "SmokeTest": False}
-    assert refused.stderr.rstrip().splitlines()[-1].startswith("refused: SmokeTest: parity (")
+    assert refused.stderr.rstrip().splitlines()[-1].startswith("refused: SmokeTest: state (random numbers, ")
     kept = Path(refused.result["run_dir"]) / "smoke_test"
     assert sorted(path.name for path in kept.iterdir()) == ["report.html", "report.json"]
     failures = {(each.check, each.signature) for each in read(str(kept)).failures()}

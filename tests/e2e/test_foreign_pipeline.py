@@ -25,7 +25,7 @@ def run_fn(fn_args):
     keras.utils.set_random_seed(1)
     length = keras.Input((1,), name="length")
     island = keras.Input((1,), name="island", dtype="string")
-    known = keras.layers.StringLookup(vocabulary=["Biscoe", "Dream"], output_mode="one_hot")(island)
+    known = keras.layers.StringLookup(vocabulary=["Biscoe", "Dream", "Torgersen"], output_mode="one_hot")(island)
     hidden = keras.layers.Dense(8, "relu")(keras.layers.Concatenate()([length, known]))
     model = keras.Model({"length": length, "island": island}, keras.layers.Dense(1, ACTIVATION)(hidden))
     model.export(fn_args.serving_model_dir, verbose=False)

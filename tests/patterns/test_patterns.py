@@ -75,7 +75,7 @@ def test_models_know_nothing_of_training() -> None:
 def test_batches_are_made_in_one_place() -> None:
     datasets = ("Dataset", "from_tensor_slices", "from_tensors", "from_generator", "data.Dataset.range")
     # The smoke test reads raw examples one by one, to ask them; no model is trained or measured on them.
-    assert files_that_call(*datasets) == {"preprocessing/input_pipeline.py", "components/smoke_test/bench/requests.py"}
+    assert files_that_call(*datasets) == {"preprocessing/input_pipeline.py", "components/smoke_test/bench/split.py"}
 
 
 def test_one_function_wires_the_graph_and_every_runner_calls_it() -> None:

@@ -24,6 +24,8 @@ def test_the_files_that_a_champion_keeps_are_no_fault(run: Trained, tmp_path: Pa
     results = list(check_safety(read_export(version), SmokeTestConfig()))
     assert {each.check for each in results if each.status == "passed"} == {
         "ops",
+        "state",
+        "variables",
         "paths",
         "assets",
         "fingerprint",

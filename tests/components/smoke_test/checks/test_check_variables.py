@@ -1,5 +1,7 @@
-"""NaN and infinity among what a model has learned, read from its files. Nothing is executed."""
+"""NaN and infinity among what a model has learned, read import re
+from its files. Nothing is executed."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,17 +51,21 @@ def embedding(model: Any, x: tf.Tensor) -> tf.Tensor:
 @pytest.mark.parametrize(
     ("build", "received"),
     [
-        (broken_graph.nan_in_an_embedding, "embedding/embeddings_1: NaN in 3 of 3,000 values, the first at [777, 0]"),
-        (broken_graph.nan_in_a_part, "table: NaN in 1 of 2,000 values, the first at [600, 1]"),
-        (broken_graph.infinite_weight, "kernel: infinity in 1 of 8 values, the first at [3, 1]"),
-        (broken_graph.nan_in_a_frozen_table, "constant table: NaN in 4 of 4,000 values, the first at [999, 0]"),
+        # Keras numbers its layers in the process.
+        (
+            broken_graph.nan_in_an_embedding,
+            r"embedding(_\d+)?/embeddings_1: NaN in 3 of 3,000 values, the first at \[777, 0\]",
+        ),
+        (broken_graph.nan_in_a_part, r"table: NaN in 1 of 2,000 values, the first at \[600, 1\]"),
+        (broken_graph.infinite_weight, r"kernel: infinity in 1 of 8 values, the first at \[3, 1\]"),
+        (broken_graph.nan_in_a_frozen_table, r"constant table: NaN in 4 of 4,000 values, the first at \[999, 0\]"),
     ],
 )
 def test_exports_of_every_make(build: Callable[[Path], Any], received: str, tmp_path: Path) -> None:
     build(tmp_path)
     result = run(tmp_path)
     assert (result.status, result.severity) == ("failed", "block")
-    assert result.received.split(" (and")[0] == received
+    assert re.fullmatch(received, result.received.split(" (and")[0])
     assert "training diverged" in result.hint
 
 
