@@ -1,5 +1,4 @@
-"""NaN and infinity among what a model has learned, read import re
-from its files. Nothing is executed."""
+"""NaN and infinity among what a model has learned, read from its files. Nothing is executed."""
 
 import re
 from collections.abc import Callable
