@@ -16,7 +16,7 @@ _EVERY_INTEGER = 48
 _LARGE = 1000
 """A feature of more values is an image or the like: only a few numbers are tried in it."""
 _FEW = 8
-_NEAR_ZERO, _VERY_NEAR_ZERO = 2.0, 0.25
+_NEAR_ZERO, _VERY_NEAR_ZERO = 2.0, 0.03
 """Zero is near a column when it lies within so many of the widths of the column's range."""
 
 
