@@ -73,8 +73,8 @@ def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[Ch
         return
     counts = {each.column: own_words(bench.rows.rows, each.column) for each in taken[:_MOST_COLUMNS]}
     judged, skipped, failed = [], [], False
-    for each in taken[:_MOST_COLUMNS]:
-        column = _ColumnOfWords(bench, WordProber(bench, signature, each, slot), each, counts)
+    for i, each in enumerate(taken[:_MOST_COLUMNS]):
+        column = _ColumnOfWords(bench, WordProber(bench, signature, each, slot, patient=i == 0), each, counts)
         found = column.judge()
         if isinstance(found, _Fault):
             failed = True

@@ -42,7 +42,9 @@ def test_a_sound_model_is_asked_often_in_all_signatures_with_fresh_rows() -> Non
 
 
 @pytest.mark.parametrize(
-    ("late", "says"), [(1.0, "received"), (1e-9, "stays so")], ids=["another answer", "another last digit"]
+    ("late", "says"),
+    [(1.0, "received"), (1e-9, "another answer for good")],
+    ids=["another answer", "another last digit"],
 )
 def test_an_answer_that_changes_after_some_hundred_requests(late: float, says: str) -> None:
     calls = iter(range(10**6))
