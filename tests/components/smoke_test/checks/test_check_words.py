@@ -182,7 +182,7 @@ def test_time_that_ends_between_two_requests_refuses_nothing(requests: int, monk
 
 def test_letters_are_not_words() -> None:
     (result,) = run(lambda column: np.array([sum(word) / 100 for word in column]), lambda column: np.zeros(len(column)))
-    assert "city: words that nobody knows get different answers" in result.received
+    assert "city: unknown words get different answers" in result.received
 
 
 def test_a_model_that_refuses_unknown_words() -> None:
