@@ -21,6 +21,7 @@ from components.smoke_test.sandbox.session import Answer, Request
 from preprocessing.text import counted, one_line
 
 Array = NDArray[Any]
+_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,6 @@ class Again(Relation):
 
     alone: Alone
     between: Request | None = None
-    times: int = 4
     steady: bool = False
 
     @property
@@ -183,7 +183,7 @@ class Again(Relation):
     def requests(self, rows: Sequence[Row]) -> list[Request]:
         """What has to be asked for these rows."""
         same = self.alone.request(rows)
-        return [same, same, self.between, same] if self.between is not None else [same] * self.times
+        return [same, same, self.between, same] if self.between is not None else [same] * _TIMES
 
     def judge(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Failure | None:  # noqa: ARG002
         """How it does not hold; None when it does, or nothing can be told."""

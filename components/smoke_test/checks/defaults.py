@@ -10,7 +10,8 @@ from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.probes import good_rows
 from components.smoke_test.bench.requests import strings
-from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
+from components.smoke_test.bench.search_time import Slot
+from components.smoke_test.checks.by_signature import by_signature
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.export.parsed_features import parsed_defaults
 from components.smoke_test.names import CheckName
@@ -35,21 +36,20 @@ def check_defaults(bench: Bench) -> Iterator[CheckResult]:
     Raises:
       ProcessEnded: the model's process ended over a request.
     """
-    signatures = bench.answering()
-    if not signatures:
-        yield CheckResult.skips(_CHECK, NO_ANSWER if bench.contract.predicting() else NO_SIGNATURE)
-    with bench.search_time.slot(_CHECK) as slot:
-        for left, signature in zip(range(len(signatures), 0, -1), signatures, strict=True):
-            defaults = _defaults(bench, signature)
-            seconds = 2 * _ROWS * bench.row_seconds[signature.name]
-            most = int(slot.part(left).left() / max(seconds, 1e-3))
-            chosen = {name: defaults[name] for name in evenly(sorted(defaults), min(most, _MOST_COLUMNS))}
-            if not defaults:
-                yield CheckResult.skips(_CHECK, "it declares no default", signature=signature.name)
-            elif not chosen:
-                yield CheckResult.skips(_CHECK, "no time: see smoke_test.search.seconds", signature=signature.name)
-            else:
-                yield _compared(bench, signature, chosen)
+    yield from by_signature(bench, _CHECK, _of_signature)
+
+
+def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[CheckResult]:
+    defaults = _defaults(bench, signature)
+    seconds = 2 * _ROWS * bench.row_seconds[signature.name]
+    most = int(slot.left() / max(seconds, 1e-3))
+    chosen = {name: defaults[name] for name in evenly(sorted(defaults), min(most, _MOST_COLUMNS))}
+    if not defaults:
+        yield CheckResult.skips(_CHECK, "it declares no default", signature=signature.name)
+    elif not chosen:
+        yield CheckResult.skips(_CHECK, "no time: see smoke_test.search.seconds", signature=signature.name)
+    else:
+        yield _compared(bench, signature, chosen)
 
 
 def _defaults(bench: Bench, signature: Signature) -> dict[str, Array]:

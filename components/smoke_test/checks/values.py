@@ -14,7 +14,7 @@ from components.smoke_test.bench.probes import Prober, RowAnswer, good_rows
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.values import Column, numeric_columns, suspicious_values, with_value
-from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
+from components.smoke_test.checks.by_signature import by_signature
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
@@ -69,12 +69,7 @@ def check_values(bench: Bench) -> Iterator[CheckResult]:
     Raises:
       ProcessEnded: the model's process ended over a request.
     """
-    signatures = bench.answering()
-    if not signatures:
-        yield CheckResult.skips(_CHECK, NO_ANSWER if bench.contract.predicting() else NO_SIGNATURE)
-    with bench.search_time.slot(_CHECK) as slot:
-        for left, signature in zip(range(len(signatures), 0, -1), signatures, strict=True):
-            yield from _of_signature(bench, signature, slot.part(left))
+    yield from by_signature(bench, _CHECK, _of_signature)
 
 
 def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[CheckResult]:
