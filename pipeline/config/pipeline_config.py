@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
+from components.engine import Engine
 from components.evaluator.config import SkillConfig
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
@@ -16,6 +17,9 @@ from preprocessing.config import FeaturesConfig, Task
 from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, Settings
+
+IN_MEMORY = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+"""Beam's runner in one process."""
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
@@ -116,9 +120,11 @@ class PipelineConfig(Settings):
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
-    beam_args: tuple[BeamOption, ...] = (
-        "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
-    )
+    engine: Engine = "auto"
+    """Who computes StatisticsGen, Transform and Evaluator. `auto`: our executors, which read the examples in big
+    batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not know goes to
+    TFX's stock executors on Beam, and the log says why. `beam`: always the stock executors."""
+    beam_args: tuple[BeamOption, ...] = (f"--runner={IN_MEMORY}",)
     """Beam's pipeline options. The default runs in this process, in memory."""
     targets: TargetsConfig = TargetsConfig()
 
@@ -199,6 +205,11 @@ class PipelineConfig(Settings):
         elif self.train.loss != "auto":
             message = f"is for regression, the label is {task}"
             raise broken_rule(message, field=("train", "loss"), received=self.train.loss, hint="use auto")
+
+    def step_engine(self) -> Engine:
+        """The engine of the steps that have both: `beam` too where Beam's options name another runner than ours."""
+        runners = [option.partition("=")[2] for option in self.beam_args if option.startswith("--runner")]
+        return "auto" if self.engine == "auto" and all(runner == IN_MEMORY for runner in runners) else "beam"
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""
