@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any, Self
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from models.config import EncoderParams
@@ -48,13 +50,29 @@ def zero_batch(inputs: Sequence[ModelInput], rows: int) -> dict[str, Any]:
     }
 
 
-def clipped_ids(ids: Any, size: int) -> Any:
-    """Category ids of shape [batch, 1] as [batch], each in [0, size).
+def clipped_ids(batch: Mapping[str, Any], inputs: Sequence[ModelInput]) -> dict[str, Any]:
+    """The ids of each categorical input as [batch], each in [0, size).
 
     A lookup with an id outside the table aborts the step on CPU and reads zeros on GPU. A serving process
     must do neither because of one strange row, so such an id counts as the nearest valid one.
     """
-    return ops.clip(ops.squeeze(ids, axis=-1), 0, size - 1)
+    categorical = [item for item in inputs if item.kind == "categorical"]
+    if not categorical:
+        return {}
+    # All at once: on a small batch every operation costs the same, however little it does.
+    # (Keras' own export of a Sequential model hands over ids as floats.)
+    ids = ops.cast(ops.concatenate([batch[item.name] for item in categorical], axis=-1), "int64")
+    last = np.array([item.size - 1 for item in categorical], np.int64)
+    columns = ops.unstack(ops.minimum(ops.maximum(ids, 0), last), axis=-1)
+    return dict(zip((item.name for item in categorical), columns, strict=True))
+
+
+def looked_up(table: Any, ids: Any) -> Any:
+    """Rows of a table of shape [size, width] by ids of shape [batch] that are in [0, size): [batch, width].
+
+    `ops.take` does the same in seven operations, because it takes negative ids too.
+    """
+    return tf.gather(ops.convert_to_tensor(table), ids)
 
 
 class BatchLayer(keras.layers.Layer):
@@ -122,15 +140,15 @@ class FeatureEncoder(BatchLayer):
 
     def call(self, batch: Mapping[str, Any]) -> Any:
         """Maps a batch to float32 of shape [batch, width]."""
-        return ops.concatenate([self._encode(item, batch[item.name]) for item in self.model_inputs], axis=-1)
+        values = {**batch, **clipped_ids(batch, self.model_inputs)}
+        return ops.concatenate([self._encode(item, values[item.name]) for item in self.model_inputs], axis=-1)
 
     def _encode(self, item: ModelInput, values: Any) -> Any:
         if item.kind == "dense":
             return ops.cast(values, self.compute_dtype)
-        ids = clipped_ids(values, item.size)
         if item.name in self.embeddings:
-            return self.embeddings[item.name](ids)
-        return ops.one_hot(ids, item.size, dtype=self.compute_dtype)
+            return looked_up(self.embeddings[item.name].embeddings, values)
+        return ops.one_hot(values, item.size, dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Mapping[str, Any]) -> tuple[int | None, int]:
         """The output's shape, [batch, width]."""

@@ -8,7 +8,7 @@ from keras import ops
 
 from models.config import WideDeepParams
 from models.heads import Head
-from models.inputs import PACKAGE, BatchLayer, FeatureEncoder, clipped_ids, symbolic_inputs
+from models.inputs import PACKAGE, BatchLayer, FeatureEncoder, clipped_ids, looked_up, symbolic_inputs
 from models.layers import hidden_layers
 from preprocessing.features import ModelInput
 
@@ -40,14 +40,14 @@ class WideLinear(BatchLayer):
 
     def call(self, batch: Mapping[str, Any]) -> Any:
         """Maps a batch to float32 of shape [batch, units]."""
-        terms = [self._term(item, batch[item.name]) for item in self.model_inputs]
-        return sum(terms[1:], start=terms[0])
+        values = {**batch, **clipped_ids(batch, self.model_inputs)}
+        return ops.sum(ops.stack([self._term(item, values[item.name]) for item in self.model_inputs]), axis=0)
 
     def _term(self, item: ModelInput, values: Any) -> Any:
         matrix = self.matrices[item.name]
         if item.kind == "dense":
             return ops.matmul(ops.cast(values, self.compute_dtype), matrix)
-        return ops.take(matrix, clipped_ids(values, item.size), axis=0)
+        return looked_up(matrix, values)
 
     def compute_output_shape(self, input_shape: Mapping[str, Any]) -> tuple[int | None, int]:
         """The output's shape, [batch, units]."""
