@@ -248,9 +248,13 @@ def _parse(serialized: tf.Tensor, data: TransformedData) -> tuple[dict[str, tf.T
 
 def model_batch(transformed: Mapping[str, tf.Tensor], inputs: Sequence[ModelInput]) -> dict[str, tf.Tensor]:
     """The model's inputs among transformed features: dense ones as [batch, size], ids as [batch, 1]."""
-    return {
-        each.name: tf.reshape(transformed[each.name], [-1, each.size if each.kind == "dense" else 1]) for each in inputs
-    }
+    return {each.name: _as_matrix(transformed[each.name], each) for each in inputs}
+
+
+def _as_matrix(tensor: tf.Tensor, model_input: ModelInput) -> tf.Tensor:
+    shape = [-1, model_input.size if model_input.kind == "dense" else 1]
+    # A request is answered through here: what has its shape already costs nothing.
+    return tensor if tensor.shape.rank == 2 and tensor.shape[1] == shape[1] else tf.reshape(tensor, shape)
 
 
 def _is_known(parsed: Mapping[str, tf.Tensor]) -> tf.Tensor:

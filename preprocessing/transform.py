@@ -185,7 +185,7 @@ def _categorical(
         )
         ids = tft.apply_vocabulary(lines, vocabulary, num_oov_buckets=feature.oov_buckets)
     # Id 0 is the category of missing values.
-    outputs[transformed(column, "id")] = tf.where(tf.equal(filled, ""), tf.zeros_like(ids), ids + 1)
+    outputs[transformed(column, "id")] = tf.where(tf.equal(filled, ""), tf.constant(0, tf.int64), ids + 1)
     return outputs
 
 

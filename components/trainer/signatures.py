@@ -181,7 +181,7 @@ def serving_outputs(
     names = tf.constant(classes)
     return {
         "probabilities": probabilities,
-        "classes": tf.repeat(names[tf.newaxis, :], tf.shape(outputs)[0], axis=0),
+        "classes": tf.broadcast_to(names, tf.shape(probabilities)),
         "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
     }
 

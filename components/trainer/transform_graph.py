@@ -105,6 +105,7 @@ class _FromEntrances(tf.Module):
         self._function = function
         self._names, self._spec = dict(names), dict(spec)
         self._graph_def = function.graph.as_graph_def()
+        self._table_sizes = _table_sizes(function)
         for node in self._graph_def.node:
             # No order to keep: see `transform_function`.
             data = [each for each in node.input if not each.startswith("^")]
@@ -119,6 +120,7 @@ class _FromEntrances(tf.Module):
         outputs = {name: self._function.outputs[name] for name in wanted}
         nodes = self._needed([each.op for each in outputs.values()], fed)
         captured = {name: _inside(tensor) for name, tensor in self._function.captures.items() if _node(name) in nodes}
+        fed |= {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items() if name in nodes}
         part = tf.compat.v1.GraphDef(versions=self._graph_def.versions, library=self._graph_def.library)
         part.node.extend(node for node in self._graph_def.node if node.name in nodes - set(map(_node, captured)))
         got = tf.graph_util.import_graph_def(
@@ -139,6 +141,17 @@ class _FromEntrances(tf.Module):
             found.add(operation.name)
             waiting += [tensor.op for tensor in operation.inputs if tensor.name not in fed]
         return found
+
+
+def _table_sizes(function: TransformFunction) -> dict[str, int]:
+    """How many entries the tables have, by the operation that would ask for it in every request."""
+    asking = [each for each in function.graph.get_operations() if each.type == "LookupTableSizeV2"]
+    captured = {each.name: function.captures.get(each.inputs[0].name) for each in asking}
+    return {
+        name: int(tf.raw_ops.LookupTableSizeV2(table_handle=table))
+        for name, table in captured.items()
+        if table is not None
+    }
 
 
 def _node(tensor: str) -> str:
