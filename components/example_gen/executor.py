@@ -66,7 +66,7 @@ class Executor(BaseBeamExecutor):
         try:
             sources, columns = _sources(job, exec_properties, folder)
             self._write(job, sources, columns, folder)
-            progress.say(float(sum(source.size for source in sources)))
+            progress.end()
             report = finish.finish(job, folder, artifact.uri)
         finally:
             finish.remove(folder)
