@@ -1,4 +1,4 @@
-"""How far a component has come, as log records: a screen shows each, a log file and a cluster's log one now and then."""
+"""How far a component has come, as log records: a screen shows each, a log file and a cluster keep one now and then."""
 
 import logging
 import threading
@@ -45,15 +45,28 @@ class Progress:
           note: what else is worth knowing now; it stays until there is another one.
         """
         with self._lock:
-            self._done += done
-            self._note = self._note if note is None else note
-            now = time.monotonic()
-            if now - self._recorded < _SECONDS_BETWEEN_RECORDS:
-                return
-            self._recorded = now
-            line = now - self._logged >= _SECONDS_BETWEEN_LINES
-            self._logged = now if line else self._logged
-            self._say(logging.INFO if line else logging.DEBUG, now)
+            self._reach(self._done + done, note)
+
+    def reach(self, done: float, note: str | None = None) -> None:
+        """So much has been done by now, where that is easier to tell than how much more it is.
+
+        Args:
+          done: of the total.
+          note: as for `add`.
+        """
+        with self._lock:
+            self._reach(done, note)
+
+    def _reach(self, done: float, note: str | None) -> None:
+        self._done = done
+        self._note = self._note if note is None else note
+        now = time.monotonic()
+        if now - self._recorded < _SECONDS_BETWEEN_RECORDS:
+            return
+        self._recorded = now
+        line = now - self._logged >= _SECONDS_BETWEEN_LINES
+        self._logged = now if line else self._logged
+        self._say(logging.INFO if line else logging.DEBUG, self._left(now))
 
     def say(self, note: str | None = None) -> None:
         """Logs now how far it has come: for what must not get lost, such as the end.
@@ -64,12 +77,12 @@ class Progress:
         with self._lock:
             self._note = self._note if note is None else note
             self._recorded = self._logged = time.monotonic()
-            self._say(logging.INFO, self._recorded)
+            self._say(logging.INFO, "")
 
-    def _say(self, level: int, now: float) -> None:
+    def _say(self, level: int, left: str) -> None:
         counted = f"{self._done:,.0f} {self._unit}"
         if self._total is not None and self._done < self._total:
-            counted = f"{self._done:,.0f} of {self._total:,.0f} {self._unit}{self._left(now)}"
+            counted = f"{self._done:,.0f} of {self._total:,.0f} {self._unit}{left}"
         text = f"{counted}   {self._note}" if self._note else counted
         _logger.log(level, "%s", text, extra={COMPONENT: self._component})
 

@@ -82,8 +82,9 @@ class _Run:
         """Puts the stack trace of an error into the run's log, whether or not the screen shows it."""
         try:
             yield
-        except Exception:
-            logging.getLogger().exception("the run failed in %s", self._component() or "its preparation")
+        except Exception as error:
+            component = self._component(error)
+            logging.getLogger().exception("the run failed in %s", component or "its preparation")
             raise
 
     @contextlib.contextmanager
@@ -91,26 +92,30 @@ class _Run:
         """Stores how the run ended where it doesn't reach its end, and raises RunError for an error."""
         try:
             yield
-        except KeyboardInterrupt:
-            self._record_end("interrupted", "interrupted")
+        except KeyboardInterrupt as stop:
+            self._record_end("interrupted", "interrupted", self._component(stop))
             raise
         except Exception as error:
             message = explain(error, self._root)
-            self._record_end("failed", message or f"{type(error).__name__}: {error}")
-            raise RunError(message, self._component(), self._record.log) from error
+            component = self._component(error)
+            self._record_end("failed", message or f"{type(error).__name__}: {error}", component)
+            raise RunError(message, component, self._record.log) from error
 
-    def _record_end(self, state: Literal["failed", "interrupted"], error: str) -> None:
+    def _record_end(self, state: Literal["failed", "interrupted"], error: str, component: str | None) -> None:
         nodes = self._nodes.values()
         seconds = {node.name: round(node.seconds, 2) for node in nodes}
         # What ended the run is worth more than the reason why it can't be stored: a full disk is both.
         with contextlib.suppress(OSError):
             self._record.fail(
-                state, error, self._component(), seconds=seconds, states={node.name: node.state for node in nodes}
+                state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}
             )
 
-    def _component(self) -> str | None:
-        """The component in which the run ended."""
-        return next((node.name for node in self._nodes.values() if node.state in ("running", "failed")), None)
+    def _component(self, error: BaseException) -> str | None:
+        """The component that ended the run by this error; where several were interrupted, all of them."""
+        nodes = self._nodes.values()
+        if isinstance(error, KeyboardInterrupt):
+            return " and ".join(node.name for node in nodes if node.state in ("running", "failed")) or None
+        return next((node.name for node in nodes if node.error is error), None)
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -149,23 +154,28 @@ class _Run:
         facts = self.table()
         with self._step("import TFX"), uncollected():
             # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
+            from components.smoke_test.sandbox.warm import kept_warm
             from pipeline.graph import build_pipeline
             from pipeline.results.verdicts import collect
             from pipeline.runners import local
 
             graph = build_pipeline(self._loaded.config, self._places(facts))
             listen = self._listener(looked_at=facts is not None)
-        # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
-        # that somebody has deleted meanwhile.
-        results = local.run(
-            graph,
-            self._record.run_id,
-            selection,
-            listen,
-            seed=self._loaded.config.seed,
-            uncached=["Pusher"],
-            stops={"DataGate": "verdict"},
-        )
+        config = self._loaded.config
+        with kept_warm(config.smoke_test.process) as warm:
+            results = local.run(
+                graph,
+                self._record.run_id,
+                selection,
+                listen,
+                seed=config.seed,
+                # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a
+                # version that somebody has deleted meanwhile.
+                uncached=["Pusher"],
+                stops={"DataGate": "verdict"},
+                beside=["SmokeTest"],
+                prepare={"SmokeTest": warm},
+            )
         return collect(results, self._record.folder)
 
     def _places(self, facts: TableFacts | None) -> Places:

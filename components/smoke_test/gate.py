@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from components import alongside
 from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
@@ -200,7 +201,10 @@ def _run(
         second_opinion=second,
     )
     for family, checks in FAMILIES:
-        if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):
+        if family is check_endurance:
+            # It measures whether requests take longer and longer.
+            alongside.wait_until_alone()
+        if family is check_endurance and (refused := recorder.blocking(get_args(CheckName))):
             recorder.record(
                 [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
             )
@@ -209,6 +213,8 @@ def _run(
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))
             return "the model is too slow to be tested further"
+        if family is check_budgets:
+            alongside.let_others_work()
     recorder.record(check_process(session, config.process))
     if not bench.answering():
         hint = "look at the check `answers` for the model's own errors"

@@ -75,5 +75,5 @@ def test_hours_without_a_total_and_the_last_word(records, clock):
     assert [message for _, _, message in records] == [
         "0 rows",
         "5,000 of 1,000,000 steps, 3 h 19 min left",
-        "5,000 of 1,000,000 steps, 3 h 19 min left   stopped early",
+        "5,000 of 1,000,000 steps   stopped early",
     ]
