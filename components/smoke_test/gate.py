@@ -73,6 +73,9 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
 )
 """What is done with the loaded model, in this order."""
 
+_TIMED = frozenset({"latency", "endurance"})
+"""The families with one of these measure time: nothing else may work meanwhile."""
+
 _UNSAFE: tuple[CheckName, ...] = ("ops", "paths")
 """A model that fails one of these is not executed, not even in the sandbox."""
 
@@ -201,20 +204,19 @@ def _run(
         second_opinion=second,
     )
     for family, checks in FAMILIES:
-        if family is check_endurance:
-            # It measures whether requests take longer and longer.
-            alongside.wait_until_alone()
-        if family is check_endurance and (refused := recorder.blocking(get_args(CheckName))):
+        if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):
             recorder.record(
                 [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
             )
         elif recorder.wants(checks):
+            if _TIMED.intersection(checks):
+                alongside.wait_until_alone()
             recorder.record(family(bench))
+            if _TIMED.intersection(checks):
+                alongside.let_others_work()
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))
             return "the model is too slow to be tested further"
-        if family is check_budgets:
-            alongside.let_others_work()
     recorder.record(check_process(session, config.process))
     if not bench.answering():
         hint = "look at the check `answers` for the model's own errors"

@@ -17,6 +17,8 @@ from components.alongside import Lane
 
 T = TypeVar("T")
 
+_SECONDS_BETWEEN_LOOKS = 0.2
+
 logger = logging.getLogger("lockgate")
 
 
@@ -26,7 +28,7 @@ class _Running(threading.Thread, Generic[T]):
     def __init__(self, name: str, work: Callable[[], T], lane: Lane) -> None:
         super().__init__(name=name, daemon=True)  # the second Ctrl-C doesn't wait for it
         self._work, self._lane = work, lane
-        self.begun = threading.Event()
+        self.begun, self.ended = threading.Event(), threading.Event()
         self.result: T | None = None
         self.error: BaseException | None = None
 
@@ -40,6 +42,7 @@ class _Running(threading.Thread, Generic[T]):
             self.error = error
         finally:
             self.begun.set()
+            self.ended.set()
 
     def interrupt(self) -> None:
         """Asks it to end."""
@@ -64,7 +67,7 @@ class Beside(Generic[T]):
         """Starts one; it works alone until it says that others may work too."""
         self._threads[name] = thread = _Running(name, work, Lane(self._machine))
         thread.start()
-        thread.begun.wait()
+        _wait(thread.begun)
 
     @contextmanager
     def other_work(self) -> Iterator[None]:
@@ -73,11 +76,15 @@ class Beside(Generic[T]):
         Raises:
           Exception: what a node here has raised by now.
         """
-        with self._machine:
+        while not self._machine.acquire(timeout=_SECONDS_BETWEEN_LOOKS):
+            pass
+        try:
             for thread in self._threads.values():
                 if thread.error is not None:
                     raise thread.error
             yield
+        finally:
+            self._machine.release()
 
     def result(self, name: str) -> T:
         """Waits for the end of one.
@@ -86,7 +93,7 @@ class Beside(Generic[T]):
           Exception: whatever it raised.
         """
         thread = self._threads[name]
-        thread.join()
+        _wait(thread.ended)
         if thread.error is not None or thread.result is None:
             raise thread.error or RuntimeError(f"{name} ended without a result")
         return thread.result
@@ -116,4 +123,14 @@ class Beside(Generic[T]):
 
     def _join(self) -> None:
         for thread in self._threads.values():
+            _wait(thread.ended)
             thread.join()
+
+
+def _wait(event: threading.Event) -> None:
+    """Waits so that Ctrl-C is noticed, whichever thread the system gives the signal to.
+
+    `Thread.join` would do for the main thread's, but an interrupted one takes the thread for ended (Python 3.11).
+    """
+    while not event.wait(_SECONDS_BETWEEN_LOOKS):
+        pass

@@ -86,21 +86,21 @@ def threads():
 
 
 def test_both_work_at_once_but_for_what_is_measured_alone(run, acts, heard, tmp_path):
-    meeting, order = threading.Barrier(2), []
+    meeting, asking, order = threading.Barrier(2), threading.Event(), []
 
     def smoke_test():
         order.append("measured")
         alongside.let_others_work()
         meeting.wait(SECONDS)
         order.append("asks for the machine")
+        asking.set()
         alongside.wait_until_alone()
         order.append("measured again")
 
     def evaluator():
         order.append("evaluates")
         meeting.wait(SECONDS)
-        while "asks for the machine" not in order:
-            pass
+        assert asking.wait(SECONDS)
         order.append("evaluated")
 
     acts.update(SmokeTest=smoke_test, Evaluator=evaluator)
@@ -197,7 +197,7 @@ def test_an_interrupt_ends_both_and_the_next_run_goes_on(run, acts, heard, tmp_p
         run()
     assert interrupted.is_set()
     assert "SmokeTest" not in threads()
-    failed = {name for name, state, _ in heard if state == "failed"}
+    failed = {name for name, _, error in heard if isinstance(error, KeyboardInterrupt)}
     assert failed == ({"Evaluator", "SmokeTest"} if where == "Evaluator" else {"SmokeTest"})
     acts.clear()
     states = run()
