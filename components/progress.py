@@ -47,29 +47,30 @@ class Progress:
         with self._lock:
             self._reach(self._done + done, note)
 
-    def reach(self, done: float, note: str | None = None) -> None:
+    def reach(self, done: float, note: str | None = None, *, keep: bool = False) -> None:
         """So much has been done by now, where that is easier to tell than how much more it is.
 
         Args:
           done: of the total.
           note: as for `add`.
+          keep: whether a log wants this line, however often there is one.
         """
         with self._lock:
-            self._reach(done, note)
+            self._reach(done, note, keep=keep)
 
-    def _reach(self, done: float, note: str | None) -> None:
+    def _reach(self, done: float, note: str | None, *, keep: bool = False) -> None:
         self._done = done
         self._note = self._note if note is None else note
         now = time.monotonic()
-        if now - self._recorded < _SECONDS_BETWEEN_RECORDS:
+        if now - self._recorded < _SECONDS_BETWEEN_RECORDS and not keep:
             return
         self._recorded = now
-        line = now - self._logged >= _SECONDS_BETWEEN_LINES
+        line = keep or now - self._logged >= _SECONDS_BETWEEN_LINES
         self._logged = now if line else self._logged
         self._say(logging.INFO if line else logging.DEBUG, self._left(now))
 
     def say(self, note: str | None = None) -> None:
-        """Logs now how far it has come: for what must not get lost, such as the end.
+        """Logs at the end how far it has come.
 
         Args:
           note: as for `add`.

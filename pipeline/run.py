@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from components.smoke_test.sandbox.warm import kept_warm
 from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
@@ -17,6 +18,7 @@ from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
+from pipeline.runners.beside import Beside
 from pipeline.screen.console import Screen
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -65,6 +67,11 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                     result = run.graph(selection)
             record.finish(result)
     return result
+
+
+_TESTED = (None, "SmokeTest", "Pusher")
+"""Where a run may stop that tests a model."""
+_SECONDS_FOR_THE_TABLE = 1.0
 
 
 class _Run:
@@ -151,32 +158,49 @@ class _Run:
 
     def graph(self, selection: Selection) -> RunResult:
         """Looks at the table, builds the graph and runs it."""
-        facts = self.table()
-        with self._step("import TFX"), uncollected():
-            # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
-            from components.smoke_test.sandbox.warm import kept_warm
+        config = self._loaded.config
+        with kept_warm(config.smoke_test.process) as warm:
+            # What is not there can't be taken from the cache, and the import leaves a processor idle.
+            early = selection.last in _TESTED and not (self._root / "ExampleGen").exists()
+            if early:
+                warm()
+            facts = self._imported()
             from pipeline.graph import build_pipeline
             from pipeline.results.verdicts import collect
             from pipeline.runners import local
 
-            graph = build_pipeline(self._loaded.config, self._places(facts))
-            listen = self._listener(looked_at=facts is not None)
-        config = self._loaded.config
-        with kept_warm(config.smoke_test.process) as warm:
+            graph = build_pipeline(config, self._places(facts))
             results = local.run(
                 graph,
                 self._record.run_id,
                 selection,
-                listen,
+                self._listener(looked_at=facts is not None),
                 seed=config.seed,
                 # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a
                 # version that somebody has deleted meanwhile.
                 uncached=["Pusher"],
                 stops={"DataGate": "verdict"},
                 beside=["SmokeTest"],
-                prepare={"SmokeTest": warm},
+                prepare={} if early else {"SmokeTest": warm},
             )
         return collect(results, self._record.folder)
+
+    def _imported(self) -> TableFacts | None:
+        """Looks at the table, and imports TFX beside that when it is a large one.
+
+        Returns:
+          As `table`.
+        """
+        with Beside[TableFacts | None]() as lanes:
+            lanes.start("table", self.table)
+            # What is wrong with a small one is said at once.
+            lanes.wait("table", _SECONDS_FOR_THE_TABLE)
+            with self._step("import TFX"), uncollected():
+                # Here and not at the top: these bring TensorFlow, Beam and TFX, for seconds.
+                import pipeline.graph
+                import pipeline.results.verdicts
+                import pipeline.runners.local  # noqa: F401
+            return lanes.result("table")
 
     def _places(self, facts: TableFacts | None) -> Places:
         """Where the graph reads and writes."""

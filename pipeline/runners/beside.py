@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
 from components.alongside import Lane
 
@@ -94,9 +94,18 @@ class Beside(Generic[T]):
         """
         thread = self._threads[name]
         _wait(thread.ended)
-        if thread.error is not None or thread.result is None:
-            raise thread.error or RuntimeError(f"{name} ended without a result")
-        return thread.result
+        if thread.error is not None:
+            raise thread.error
+        return cast("T", thread.result)
+
+    def wait(self, name: str, seconds: float) -> None:
+        """Waits for the end of one, so long at most.
+
+        Raises:
+          Exception: whatever it raised by then.
+        """
+        if self._threads[name].ended.wait(seconds):
+            self.result(name)
 
     def __enter__(self) -> Self:
         return self
