@@ -39,19 +39,19 @@ class Lane:
             del _here.lane
 
     def let_others_work(self) -> None:
-        """See the function of this name."""
+        """As the function of this name."""
         if self._alone:
             self._alone = False
             self._machine.release()
 
     def wait_until_alone(self) -> None:
-        """See the function of this name."""
+        """As the function of this name."""
         while not self._alone:
             self.check()
             self._alone = self._machine.acquire(timeout=SECONDS_BETWEEN_CHECKS)
 
     def check(self) -> None:
-        """See `check_interrupt`."""
+        """As the function `check_interrupt`."""
         if self._interrupted.is_set():
             raise KeyboardInterrupt
 

@@ -21,7 +21,7 @@ class Progress:
     """Counts what one component has done, and says so a few times a second at most. May be used by several threads."""
 
     def __init__(self, component: str, unit: str, total: float | None = None, *, begun: float = 0) -> None:
-        """Starts counting, and the clock by which the time left is forecast.
+        """Starts to count.
 
         Args:
           component: its name in the graph.
@@ -31,11 +31,11 @@ class Progress:
         """
         self._component, self._unit, self._total = component, unit, total
         self._lock = threading.Lock()
-        self._begun = self._done = begun
+        self._done = begun
         self._note = ""
-        self._started = time.monotonic()
-        self._recorded = self._started
-        self._logged = self._started + _SECONDS_TO_FIRST_LINE - _SECONDS_BETWEEN_LINES
+        self._first: tuple[float, float] | None = None
+        self._recorded = time.monotonic()
+        self._logged = self._recorded + _SECONDS_TO_FIRST_LINE - _SECONDS_BETWEEN_LINES
 
     def add(self, done: float = 1, note: str | None = None) -> None:
         """More has been done.
@@ -62,6 +62,8 @@ class Progress:
         self._done = done
         self._note = self._note if note is None else note
         now = time.monotonic()
+        # What comes before the first part, such as tracing a graph, says nothing about the others.
+        self._first = self._first or (now, done)
         if now - self._recorded < _SECONDS_BETWEEN_RECORDS and not keep:
             return
         self._recorded = now
@@ -89,8 +91,10 @@ class Progress:
 
     def _left(self, now: float) -> str:
         """The time that the rest takes at the speed so far; "" where that is not known yet."""
-        passed, done = now - self._started, self._done - self._begun
-        if passed < _SECONDS_TO_FORECAST or done <= 0 or self._total is None:
+        if self._first is None or self._total is None:
+            return ""
+        passed, done = now - self._first[0], self._done - self._first[1]
+        if passed < _SECONDS_TO_FORECAST or done <= 0:
             return ""
         left = passed * (self._total - self._done) / done
         if left < 60:
