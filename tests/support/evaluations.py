@@ -42,6 +42,12 @@ TRIVIAL = {
     "multiclass": TrivialAnswer(answer=(0.5, 0.3, 0.2), class_weights=(1.0, 2.0, 0.5), error="log_loss"),
     "regression": TrivialAnswer(answer=(5.0,), transform="log1p", error="squared"),
 }
+_PLOTS = {
+    "CalibrationPlot": '"num_buckets": 10',
+    "ConfusionMatrixPlot": '"num_thresholds": 5',
+    "ConfusionMatrixAtThresholds": '"thresholds": [0.25, 0.6]',
+    "SpecificityAtSensitivity": '"sensitivity": 0.7, "num_thresholds": 50',
+}
 Row = Mapping[str, Any]
 """Values by column: one, several, or None for a cell that is empty."""
 
@@ -57,6 +63,7 @@ class Case:
       weighted: whether `w` weighs the rows.
       champion: whether there is one.
       skill: whether the model has to beat no features.
+      plots: whether plots are asked for, and metrics at other thresholds.
     """
 
     task: Task
@@ -65,6 +72,7 @@ class Case:
     weighted: bool = True
     champion: bool = True
     skill: bool = True
+    plots: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,9 @@ class Outcome:
     """What an evaluation left.
 
     Attributes:
-      metrics: by slice and key; numbers as they are, everything else as its proto's text.
-      empty: plots and attributions, which have slices only.
+      metrics: by slice and key: values as their protos say them.
+      plots: by slice.
+      attributions: by slice.
       validation: the verdict, its lists sorted.
       config: `eval_config.json`.
       blessing: the properties of the blessing, and the files in its folder.
@@ -81,7 +90,8 @@ class Outcome:
     """
 
     metrics: dict[str, dict[str, Any]]
-    empty: tuple[tuple[str, ...], ...]
+    plots: dict[str, Any]
+    attributions: dict[str, Any]
     validation: dict[str, Any]
     config: dict[str, Any]
     blessing: dict[str, Any]
@@ -112,9 +122,25 @@ class _Copying(tf.Module):
         return transformed | ({WEIGHT: parsed["w"]} if self._weighted else {})
 
 
+@dataclass(frozen=True)
+class Execution:
+    """What TFX gives an executor."""
+
+    inputs: dict[str, list[Artifact]]
+    outputs: dict[str, list[Artifact]]
+    properties: dict[str, Any]
+
+
 def outcome(folder: Path, case: Case, engine: str) -> Outcome:
     """Evaluates in a folder that may have what an earlier evaluation of the same case put there."""
-    inputs = _inputs(folder, case)
+    todo = execution(folder, case, engine)
+    executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER]))
+    executor.Do(todo.inputs, todo.outputs, todo.properties)
+    return _read(Path(todo.outputs["evaluation"][0].uri), todo.outputs["blessing"][0])
+
+
+def execution(folder: Path, case: Case, engine: str) -> Execution:
+    """An evaluation to be done."""
     outputs: dict[str, list[Artifact]] = {
         "evaluation": [standard_artifacts.ModelEvaluation()],
         "blessing": [standard_artifacts.ModelBlessing()],
@@ -125,15 +151,18 @@ def outcome(folder: Path, case: Case, engine: str) -> Outcome:
     label = Label(column="y", task=case.task)
     numeric = (NumericFeature(columns=("x",)),)
     features = FeaturesConfig(label=label, weight="w" if case.weighted else None, numeric=numeric)
+    config = eval_config(case.evaluate, features)
+    if case.plots:
+        for name, arguments in _PLOTS.items():
+            config.metrics_specs[0].metrics.add(class_name=name, config=arguments)
     properties = {
-        "eval_config": proto_utils.proto_to_json(eval_config(case.evaluate, features)),
+        "eval_config": proto_utils.proto_to_json(config),
         "example_splits": json_utils.dumps(["test"]),
         "skill": SkillConfig(severity="block" if case.skill else "off").to_json(),
         "engine": engine,
         "current_component_id": "Evaluator",
     }
-    Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER])).Do(inputs, outputs, properties)
-    return _read(Path(outputs["evaluation"][0].uri), outputs["blessing"][0])
+    return Execution(_inputs(folder, case), outputs, properties)
 
 
 def _inputs(folder: Path, case: Case) -> dict[str, list[Artifact]]:
@@ -201,15 +230,16 @@ def _example(row: Row) -> bytes:
 
 
 def _read(folder: Path, blessing: Artifact) -> Outcome:
-    metrics = {}
-    for record in tfma.load_metrics(str(folder)):
-        values = {}
-        for each in record.metric_keys_and_values:
-            number = each.value.double_value.value if each.value.HasField("double_value") else str(each.value)
-            values[_text(each.key)] = number
-        metrics[_text(record.slice_key)] = values
-    plots = sorted(_text(each) for each in tfma.load_plots(str(folder)))
-    attributions = sorted(_text(each) for each in tfma.load_attributions(str(folder)))
+    metrics = {
+        _text(record.slice_key): {
+            _text(each.key): json_format.MessageToDict(each.value) for each in record.metric_keys_and_values
+        }
+        for record in tfma.load_metrics(str(folder))
+    }
+    plots = {_text(each.slice_key): json_format.MessageToDict(each) for each in tfma.load_plots(str(folder))}
+    attributions = {
+        _text(each.slice_key): json_format.MessageToDict(each) for each in tfma.load_attributions(str(folder))
+    }
     files = tuple(sorted(path.name for path in folder.iterdir()))
     result = tfma.load_validation_result(str(folder))
     tfma.load_eval_result(str(folder))
@@ -217,7 +247,8 @@ def _read(folder: Path, blessing: Artifact) -> Outcome:
     properties = json_format.MessageToDict(blessing.mlmd_artifact)["customProperties"]
     return Outcome(
         metrics=metrics,
-        empty=(tuple(plots), tuple(attributions)),
+        plots=plots,
+        attributions=attributions,
         validation=_validation(result),
         config=json_utils.json.loads((folder / "eval_config.json").read_text()),
         blessing={"files": markers} | properties,
