@@ -11,10 +11,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.evaluations import CLASSES, Case, Row, assert_equal, outcome
 
+from components.evaluator import answers
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from preprocessing.config import Task
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums and slices go over several batches, the last one smaller."""
+    monkeypatch.setattr(answers, "BATCH", 17)
+
 
 SLICES = (("city",), ("tags",), ("hour", "city"), ("size",), ("void",), ("size_xf",))
 METRIC: dict[Task, str] = {"binary": "auc", "multiclass": "accuracy", "regression": "mae"}
