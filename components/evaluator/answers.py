@@ -31,7 +31,7 @@ Tensors = dict[str, Any]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows.
+    """Some rows, as the models answer them.
 
     Attributes:
       answers: by the model's name.
@@ -104,7 +104,7 @@ def _parsing(schema: schema_pb2.Schema, wanted: set[str]) -> dict[str, tf.io.Rag
 
 
 class _Model:
-    """One model.
+    """One model that answers batches of rows.
 
     Attributes:
       name: in the results.
@@ -113,7 +113,7 @@ class _Model:
     """
 
     def __init__(self, asked: AskedModel, slicing: set[str]) -> None:
-        """Loads it.
+        """Loads the SavedModel.
 
         Raises:
           NeedsBeamError: it is asked in another way than our exports are.
@@ -217,5 +217,5 @@ def _signature(signatures: Mapping[str, Any], name: str) -> Any:
 
 def _number(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     if values.dtype.kind not in "iuf":
-        raise NeedsBeamError(f"{name!r} are no numbers but {values.dtype}")
+        raise NeedsBeamError(f"{name!r} are {values.dtype} instead of numbers")
     return values.astype(np.float64)

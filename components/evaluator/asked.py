@@ -33,7 +33,7 @@ _METRICS_FIELDS = ("output_names", "output_weights", "aggregate", "query_key")
 
 @dataclass(frozen=True)
 class AskedModel:
-    """One model.
+    """One model that is evaluated.
 
     Attributes:
       name: in the results: empty where it is evaluated alone.
@@ -48,7 +48,7 @@ class AskedModel:
 
 @dataclass(frozen=True)
 class Question:
-    """An evaluation.
+    """An evaluation that is asked for.
 
     Attributes:
       config: with every default filled in.

@@ -89,7 +89,7 @@ def thresholds(combiner: Any) -> list[float]:
 
 
 def interval(combiner: Any) -> tuple[float, float, int]:
-    """Of a `HistogramCombiner`: where the buckets begin, how long they are together, and how many are not outside."""
+    """Where the buckets of a `HistogramCombiner` begin, how long they are together, and how many are not outside."""
     return combiner._left, combiner._range, combiner._num_buckets
 
 

@@ -54,7 +54,7 @@ class Total(Protocol):
     """What one combiner of TensorFlow Model Analysis does, for all slices at once."""
 
     def add(self, columns: Columns, groups: Groups) -> None:
-        """Adds rows."""
+        """Adds rows to the sums of their slices."""
 
     def output(self, position: int) -> Metrics:
         """What the combiner gives for the slice at a position."""
@@ -67,7 +67,7 @@ class Totals:
         self._totals = [(each.keys[0], _total(each)) for each in computations]
 
     def add(self, answers: Mapping[str, Answers], groups: Groups) -> None:
-        """Adds rows.
+        """Adds rows to all sums.
 
         Args:
           answers: by the model's name.
@@ -113,7 +113,7 @@ def _total(computation: metric_types.MetricComputation) -> Total:
 
 
 class _SumTotal:
-    """Sums."""
+    """A combiner that is sums over rows."""
 
     def __init__(self, summands: Summands, output: Any) -> None:
         self._summands = summands

@@ -60,7 +60,7 @@ def _with(class_name: str, **fields: str) -> Callable[[config_pb2.EvalConfig], o
         (lambda config: setattr(config.model_specs[0], "signature_name", "other"), "no signature 'other'"),
         (lambda config: setattr(config.model_specs[0], "prediction_key", "other"), "no dense 'other'"),
         (lambda config: setattr(config.model_specs[0], "label_key", "other"), "no 'other'"),
-        (lambda config: setattr(config.model_specs[0], "label_key", "city"), "no numbers"),
+        (lambda config: setattr(config.model_specs[0], "label_key", "city"), "instead of numbers"),
     ],
 )
 def test_what_is_asked(change: Callable[[config_pb2.EvalConfig], object], words: str, tmp_path: Path) -> None:
