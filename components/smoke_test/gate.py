@@ -27,6 +27,7 @@ from components.smoke_test.checks.endurance import check_endurance
 from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.integers import check_integers
+from components.smoke_test.checks.lengths import check_lengths
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
@@ -64,6 +65,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_integers, ("integers",)),
     (check_words, ("words",)),
     (check_defaults, ("defaults",)),
+    (check_lengths, ("lengths",)),
     (check_harm, ("harm", "recovery")),
     # Late: it takes what the other searches have left of their time.
     (check_endurance, ("endurance",)),

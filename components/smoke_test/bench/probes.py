@@ -119,6 +119,21 @@ def good_rows(bench: Bench, most: int, column: str | None = None) -> list[Row]:
     return [complete[i * len(complete) // most] for i in range(min(most, len(complete)))]
 
 
+def finite_outputs(bench: Bench, signature: Signature) -> frozenset[str]:
+    """The outputs that are finite for all rows: what is not is the check `finite`'s, or meant so."""
+    outputs = bench.answers[signature.name].outputs
+    return frozenset(
+        name for name, array in outputs.items() if array.dtype.kind in "fc" and bool(np.isfinite(array).all())
+    )
+
+
+def not_finite(answer: RowAnswer, finite: frozenset[str]) -> str:
+    """The first output that should be finite, and is not; empty for none."""
+    return next(
+        (name for name in sorted(finite & {*answer.outputs}) if not np.isfinite(answer.outputs[name]).all()), ""
+    )
+
+
 def distance(one: RowAnswer, other: RowAnswer) -> float:
     """How far two answers are apart: numbers relative to the larger one, but never to less than one; texts 0 or 1."""
     largest = 0.0

@@ -16,6 +16,7 @@ from components.smoke_test.bench.requests import Array, Row, columns_of
 from components.smoke_test.bench.resemblance import resemblance
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
+from components.smoke_test.checks.agreement_search import searched
 from components.smoke_test.checks.answers import NO_ANSWER
 from components.smoke_test.export.contract import Signature, TensorSpec
 from components.smoke_test.export.weights import learned_by
@@ -137,6 +138,9 @@ class _Pair:
             result = self._of_rows(failure, self._agreeing())
             return [result] if result is not None else []
         tried, gaps = self._gaps() if self._takes_raw_columns() else ("", [])
+        if not gaps and self._takes_raw_columns():
+            more, gaps = self._searched()
+            tried += more
         return gaps or [
             CheckResult.passes(
                 _CHECK,
@@ -265,6 +269,22 @@ class _Pair:
         )
         case, place = f"without {listed(list(wrong), _NAMED)}", replace(failure, row=part.place)
         return "", [self._fails(place, _WHERE_MISSING.format(listed(list(wrong), _NAMED)), case=case, found=found)]
+
+    def _searched(self) -> tuple[str, list[CheckResult]]:
+        """Values that no row has: how many were asked, in words, and what is wrong with one of them."""
+        # Where it is not sure that both answer the same question, an output that is the same in all rows is no sign.
+        outputs = self.relation.outputs if self.sure else tuple(filter(self._varies, self.relation.outputs))
+        if not outputs:
+            return "", []
+        found = searched(self.bench, replace(self.relation, outputs=outputs), self._allowed / 2)
+        if isinstance(found, int):
+            return f", also for {counted(found, 'value')} that no row has" if found else "", []
+        case, failure = f"{found.column} = {found.value}", replace(found.failure, row=None)
+        return "", [self._fails(failure, _DIFFER.format(found.hint), case=case)]
+
+    def _varies(self, output: str) -> bool:
+        array = self.one.answer.outputs[output]
+        return bool(array.ndim) and len(array) == len(self.bench.rows) and bool((array != array[:1]).any())
 
     def _without(self, name: str, part: Part) -> Iterator[list[Request]]:
         """The forms of a row without a column: no key or argument for it, and what says "missing" in an argument."""

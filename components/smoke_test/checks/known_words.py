@@ -14,7 +14,7 @@ import numpy as np
 from components.smoke_test.bench.altered import Taken
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import text
-from components.smoke_test.bench.probes import Prober, RowAnswer, good_rows
+from components.smoke_test.bench.probes import Prober, finite_outputs, good_rows, not_finite
 from components.smoke_test.bench.requests import Row, strings
 from components.smoke_test.report import LONGEST_MESSAGE
 from components.smoke_test.sandbox.session import REFUSED
@@ -96,13 +96,13 @@ def spoilt(
     answers = prober.ask([_with(row, taken, each) for each in tried])
     wrong: dict[Known, str] = {}
     refused: dict[Known, str] = {}
-    finite = _finite(bench, prober)
+    finite = finite_outputs(bench, prober.signature)
     for value, answer in zip(tried, answers, strict=True):
         if answer is None:
             continue
         if answer.error is not None:
             (refused if answer.error.code == REFUSED else wrong)[value] = one_line(answer.error, LONGEST_MESSAGE)
-        elif name := _not_finite(answer, finite):
+        elif name := not_finite(answer, finite):
             wrong[value] = f"{name} {text(answer.outputs[name])}"
     if len(refused) <= _MOST_REFUSED * len(tried):
         wrong = refused | wrong
@@ -111,7 +111,7 @@ def spoilt(
     first = next(iter(wrong))
     # Alone: a neighbour in the batch may be at fault.
     alone = prober.alone(_with(row, taken, first))
-    if alone.error is None and not _not_finite(alone, finite):
+    if alone.error is None and not not_finite(alone, finite):
         return None
     others = [_shown(each) for each in [*wrong][1:]]
     also = f" (and for {listed(others, _SHOWN)})" if others else ""
@@ -129,21 +129,6 @@ def _with(row: Row, taken: Taken, value: Known) -> Row:
         return {**row, taken.column: strings([value] * size)}
     dtype: Any = np.int64 if before is None else before.dtype
     return {**row, taken.column: np.full(size, value, dtype)}
-
-
-def _finite(bench: Bench, prober: Prober) -> frozenset[str]:
-    """The outputs that are finite for all rows: what is not is the check `finite`'s, or meant so."""
-    outputs = bench.answers[prober.signature.name].outputs
-    return frozenset(
-        name for name, array in outputs.items() if array.dtype.kind in "fc" and bool(np.isfinite(array).all())
-    )
-
-
-def _not_finite(answer: RowAnswer, finite: frozenset[str]) -> str:
-    """The first output that should be finite, and is not; empty for none."""
-    return next(
-        (name for name in sorted(finite & {*answer.outputs}) if not np.isfinite(answer.outputs[name]).all()), ""
-    )
 
 
 def _shown(value: Known) -> str:
