@@ -16,6 +16,7 @@ from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import text
 from components.smoke_test.bench.probes import Prober, finite_outputs, good_rows, not_finite
 from components.smoke_test.bench.requests import Row, strings
+from components.smoke_test.export.tables import Uses
 from components.smoke_test.report import LONGEST_MESSAGE
 from components.smoke_test.sandbox.session import REFUSED
 from preprocessing.text import counted, decoded, listed, one_line, quoted
@@ -60,7 +61,7 @@ def known_values(bench: Bench, signature: str, taken: Taken, own: Counter[bytes]
     """
     constants = bench.constants
     found: list[Known] = []
-    for each in constants.lookups.get((signature, taken.argument or ""), ()):
+    for each in constants.uses.get((signature, taken.argument or ""), Uses()).lookups:
         keys = [] if each.table.keys is None else each.table.keys.reshape(-1)[:_MOST_WORDS].tolist()
         if taken.dtype == "string":
             found += [key for key in keys if isinstance(key, bytes)]

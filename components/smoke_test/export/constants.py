@@ -17,7 +17,7 @@ from tensorflow.python.training import py_checkpoint_reader
 from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source, tensor_of
 from components.smoke_test.export.saved_model import Export, asset_files
-from components.smoke_test.export.tables import IMPORTS, LookedUp, lookups
+from components.smoke_test.export.tables import IMPORTS, Uses, uses
 
 Array = NDArray[Any]
 
@@ -74,14 +74,14 @@ class Constants:
       floats: where each stands, by value; finite ones.
       vocabularies: assets of text, keys of tables, lists of texts.
       narrowed: the types to which an int64 is cast.
-      lookups: the tables in which the values of an input are looked up, by signature and input.
+      uses: what becomes of the values of an input, by signature and input.
     """
 
     integers: Mapping[int, str] = field(default_factory=dict)
     floats: Mapping[float, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
     narrowed: frozenset[str] = frozenset()
-    lookups: Mapping[tuple[str, str], tuple[LookedUp, ...]] = field(default_factory=dict)
+    uses: Mapping[tuple[str, str], Uses] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def read_constants(export: Export) -> Constants:
         else:
             floats.setdefault(each.value, each.where)
     words = _different([*_assets(export), *_of_tables(graph), *_of_texts(graph, reached)])
-    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)), lookups(export))
+    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)), uses(export))
 
 
 def _first(numbers: Mapping[Any, str]) -> dict[Any, str]:

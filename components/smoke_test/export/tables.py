@@ -3,7 +3,7 @@
 Nothing is executed. A table is filled from constants, or from a file that travels as an asset.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,25 +25,23 @@ FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2
 FINDS = frozenset({"LookupTableFind", "LookupTableFindV2"})
 HANDLE = frozenset({"Identity", "Switch", "Enter", "RefIdentity", "RefSwitch", "RefEnter"})
 CONVERTS = frozenset({"AsString", "Cast"})
-_PASSES_ON = CONVERTS | {
-    *(
-        "Identity",
-        "IdentityN",
-        "Reshape",
-        "ExpandDims",
-        "Squeeze",
-        "EnsureShape",
-        "StopGradient",
-        "PlaceholderWithDefault",
-    ),
-    *("StringLower", "StringUpper", "StringStrip", "RegexReplace", "StaticRegexReplace", "StringJoin"),
-    *("Pack", "ConcatV2", "Select", "SelectV2", "Switch", "Merge", "Tile"),
-}
+_REWRITES = frozenset(
+    {"StringLower", "StringUpper", "StringStrip", "RegexReplace", "StaticRegexReplace", "StringJoin", "Substr"}
+)
+_PASSES_ON = (
+    CONVERTS
+    | _REWRITES
+    | {
+        *("Identity", "IdentityN", "Reshape", "ExpandDims", "Squeeze", "EnsureShape", "StopGradient"),
+        *("PlaceholderWithDefault", "Pack", "ConcatV2", "Select", "SelectV2", "Switch", "Merge", "Tile"),
+    }
+)
 """Operations after which a value of a column is still looked up, if in another form."""
 _PATHS = frozenset({"Identity", "Reshape", "ExpandDims", "Squeeze", "Placeholder", "PlaceholderWithDefault"})
 """Operations after which the name of a file is still the same."""
 _MOST = 2**20
 _MOST_BYTES = 32 * 2**20
+_ASKED = frozenset({"string", "int64", "int32"})
 _WHOLE_LINE, _LINE_NUMBER = -2, -1
 
 
@@ -70,11 +68,24 @@ class LookedUp:
 
     Attributes:
       table: it.
-      converts: the nodes that cast a value, or write it as text, on the way.
+      converts: the nodes that cast a value, or write it as text, on the way; None where it is changed otherwise too.
     """
 
     table: Table
-    converts: tuple[Any, ...]
+    converts: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What becomes of the values of an input.
+
+    Attributes:
+      lookups: the tables that they are looked up in.
+      texts: how they are written as texts: each the nodes that cast them, and the one that writes.
+    """
+
+    lookups: tuple[LookedUp, ...] = ()
+    texts: tuple[tuple[Any, ...], ...] = ()
 
 
 def tables(export: Export) -> list[Table]:
@@ -106,38 +117,74 @@ def finds(export: Export, table: Table) -> Iterator[Place]:
                     yield place
 
 
-def lookups(export: Export) -> dict[tuple[str, str], tuple[LookedUp, ...]]:
-    """The tables in which the values of an input are looked up, by signature and input.
+def uses(export: Export) -> dict[tuple[str, str], Uses]:
+    """What becomes of the values of an input, by signature and input, as far as they keep a row's place.
 
     Not of serialized tf.Examples: there a column is not an input of its own.
     """
     by_find = {place: table for table in tables(export) for place in finds(export, table)}
-    found = {}
-    for name, signature in export.signatures.items():
-        if signature.kind == "features" and by_find:
-            for argument in signature.inputs:
-                if tables_of := _looked_up(export, name, argument, by_find):
-                    found[name, argument] = tables_of
-    return found
+    return {
+        (name, argument): _uses(export, name, argument, by_find)
+        for name, signature in export.signatures.items()
+        if signature.kind == "features"
+        for argument, spec in signature.inputs.items()
+        if spec.dtype in _ASKED
+    }
 
 
-def _looked_up(export: Export, signature: str, argument: str, by_find: Mapping[Place, Table]) -> tuple[LookedUp, ...]:
+def _uses(export: Export, signature: str, argument: str, by_find: Mapping[Place, Table]) -> Uses:
     info = export.meta_graph.signature_def[signature].inputs[argument]
     ran = export.served[signature]
-    waiting: list[tuple[Place, tuple[Any, ...]]] = [(Place(MAIN, source(info.name)), ())]
+    # Where it is, what has cast or written it, and whether nothing else has changed it.
+    waiting: list[tuple[Place, tuple[Any, ...], bool]] = [(Place(MAIN, source(info.name)), (), True)]
     seen: set[Place] = set()
-    found: dict[str, LookedUp] = {}
+    lookups: dict[str, LookedUp] = {}
+    texts: list[tuple[Any, ...]] = []
     while waiting:
-        start, converts = waiting.pop()
+        start, converts, is_plain = waiting.pop()
         for place, node in export.graph.consumers(start.name, (), start.function):
             if place not in ran or place in seen:
                 continue
             if place in by_find:
-                found.setdefault(by_find[place].where, LookedUp(by_find[place], converts))
+                table = by_find[place]
+                lookups.setdefault(table.where, LookedUp(table, converts if is_plain else None))
             elif node.op in _PASSES_ON:
                 seen.add(place)
-                waiting.append((place, (*converts, node) if node.op in CONVERTS else converts))
-    return tuple(found.values())
+                now = (*converts, node) if node.op in CONVERTS else converts
+                texts += [now] if node.op == "AsString" else []
+                waiting.append((place, now, is_plain and node.op not in _REWRITES))
+    return Uses(tuple(lookups.values()), tuple(texts))
+
+
+def written(number: int, converts: Iterable[Any]) -> int | float | bytes:
+    """What casts and AsString make of a whole number.
+
+    Args:
+      number: it.
+      converts: the nodes, in order.
+    """
+    value: int | float | bytes = number
+    for node in converts:
+        if node.op == "AsString":
+            value = _as_string(node, value)
+        elif not isinstance(value, bytes):
+            dtype = dtypes.as_dtype(attribute(node, "DstT").type)
+            # As on a server: an integer that does not fit loses its upper bits.
+            value = np.asarray(value).astype(dtype.as_numpy_dtype).item() if dtype.is_numpy_compatible else value
+    return value
+
+
+def _as_string(node: Any, value: int | float | bytes) -> bytes:
+    """As TensorFlow writes a number: it hands the C library a format."""
+    if isinstance(value, bytes):
+        return value
+    width, precision = (int(attribute(node, each).i) if each in node.attr else -1 for each in ("width", "precision"))
+    form = "%" + attribute(node, "fill").s.decode() + (str(width) if width > -1 else "")
+    if isinstance(value, int):
+        return (form + "d").__mod__(value).encode()
+    form += f".{precision}" if precision > -1 else ""
+    kind = "e" if attribute(node, "scientific").b else "g" if attribute(node, "shortest").b else "f"
+    return (form + kind).__mod__(value).encode()
 
 
 def _constant(export: Export, function: str, tensor: str) -> Array | None:
