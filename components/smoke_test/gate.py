@@ -35,6 +35,7 @@ from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.checks.values import check_values
+from components.smoke_test.checks.warmup import check_warmup
 from components.smoke_test.checks.words import check_words
 from components.smoke_test.config import Expect, SmokeTestConfig
 from components.smoke_test.export import golden as golden_files
@@ -53,6 +54,7 @@ Family = Callable[[Bench], Iterator[CheckResult]]
 
 FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    (check_warmup, ("loads",)),
     (check_rest, ("rest",)),
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),

@@ -166,6 +166,7 @@ def _signature(name: str, definition: Any, graph: Graph) -> Signature:
         defaults=defaults,
         row_defaults=_row_defaults(definition, inputs),
         features=features,
+        method=definition.method_name,
     )
 
 
