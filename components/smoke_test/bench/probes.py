@@ -79,7 +79,7 @@ class Prober:
         seconds = len(rows) * self._seconds_per_row + _REQUEST_SECONDS
         if not self.slot.fits(seconds) and len(rows) > 1:
             rows_in_time = int((self.slot.left() - _REQUEST_SECONDS) / self._seconds_per_row)
-            if rows_in_time < 1:
+            if not 1 <= rows_in_time < len(rows):
                 self.left_out += len(rows)
                 return [None] * len(rows)
             return [*self._asked(rows[:rows_in_time]), *self._asked(rows[rows_in_time:])]

@@ -32,6 +32,8 @@ _GAP_ROWS = 3
 """So many rows are asked without a value, each alone: a server does not repeat a default of one row."""
 _MOST_COLUMNS = 64
 _FEWEST_SECONDS = 3.0
+_SEARCH_SECONDS = 0.5
+"""So long one of two is asked for values that no row has, however busy the machine is."""
 _FEW_ROWS = 8
 _COMPARED_ROWS = 256
 _NAMED = 3
@@ -279,7 +281,9 @@ class _Pair:
         outputs = self.relation.outputs if self.sure else tuple(filter(self._varies, self.relation.outputs))
         if not outputs:
             return "", []
-        found = searched(self.bench, replace(self.relation, outputs=outputs), self._allowed / 2)
+        found = searched(
+            self.bench, replace(self.relation, outputs=outputs), max(self.slot.left() / 2, _SEARCH_SECONDS)
+        )
         if isinstance(found, int):
             return f", also for {counted(found, 'value')} that no row has" if found else "", []
         case, failure = f"{found.column} = {found.value}", replace(found.failure, row=None)

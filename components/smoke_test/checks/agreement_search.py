@@ -6,6 +6,7 @@ A clip, a lower case or a longer vocabulary in only one of them shows at such va
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -77,22 +78,23 @@ def searched(bench: Bench, relation: Agree, seconds: float) -> Found | int:
       ProcessEnded: the model\'s process ended over a request.
     """
     probes = list(_probes(bench, relation))
-    answers = []
-    for signature in relation.signatures():
-        prober = Prober(bench, signature, _PHASE, Slot.of(seconds))
-        answers.append(prober.ask([each.row for each in probes]))
+    one, other = relation.signatures()
+    firsts = Prober(bench, one, _PHASE, Slot.of(seconds)).ask([each.row for each in probes])
+    asked = [(probe, first) for probe, first in zip(probes, firsts, strict=True) if first is not None]
+    # As long again: what one of them was asked is of no use without the other's answer.
+    again = Prober(bench, other, _PHASE, Slot.of(2 * seconds)).ask([probe.row for probe, _ in asked])
     pairs = [
-        (probe, one.outputs, other.outputs)
-        for probe, one, other in zip(probes, *answers, strict=True)
-        if _both(one, other, relation.outputs) and one is not None and other is not None
+        (probe, (first.outputs, second.outputs))
+        for (probe, first), second in zip(asked, again, strict=True)
+        if second is not None and _both(first, second, relation.outputs)
     ]
     groups: dict[tuple[object, ...], list[int]] = {}
-    for i, (_, *outputs) in enumerate(pairs):
+    for i, (_, outputs) in enumerate(pairs):
         shapes = tuple(each[name].shape for each in outputs for name in relation.outputs)
         groups.setdefault(shapes, []).append(i)
     for places in groups.values():
         stacked = [
-            {name: np.stack([pairs[i][side][name] for i in places]) for name in relation.outputs} for side in (1, 2)
+            {name: np.stack([pairs[i][1][side][name] for i in places]) for name in relation.outputs} for side in (0, 1)
         ]
         failure = relation.compared(*stacked)
         if failure is None:
@@ -106,20 +108,26 @@ def searched(bench: Bench, relation: Agree, seconds: float) -> Found | int:
     return len(pairs)
 
 
-def _both(one: RowAnswer | None, other: RowAnswer | None, names: Sequence[str]) -> bool:
+def _both(one: RowAnswer, other: RowAnswer, names: Sequence[str]) -> bool:
     """Whether both answered, with every output that is compared."""
-    return all(each is not None and each.error is None and {*names} <= {*each.outputs} for each in (one, other))
+    return all(each.error is None and {*names} <= {*each.outputs} for each in (one, other))
 
 
 def _probes(bench: Bench, relation: Agree) -> Iterator[_Probe]:
+    """Of every column the most suspicious value before the next of any."""
+    together = zip_longest(*_by_column(bench, relation))
+    yield from (probe for probes in together for probe in probes if probe is not None)
+
+
+def _by_column(bench: Bench, relation: Agree) -> Iterator[Iterator[_Probe]]:
     taken = [taken_of(bench.rows.rows, each, bench.contract) for each in relation.signatures()]
     both = {each.column for each in taken[0]} & {each.column for each in taken[1]}
     first = [each for each in taken[0] if each.column in both]
     second = {each.column: each for each in taken[1]}
     for each in evenly([each for each in first if each.dtype == "string"], _MOST_COLUMNS):
-        yield from _of_words(bench, relation, each, second[each.column])
+        yield _of_words(bench, relation, each, second[each.column])
     for column in evenly(numeric_columns(first, bench.rows.rows, made=bench.rows.made), _MOST_COLUMNS):
-        yield from _of_numbers(bench, column)
+        yield _of_numbers(bench, column)
 
 
 def _of_words(bench: Bench, relation: Agree, one: Taken, other: Taken) -> Iterator[_Probe]:

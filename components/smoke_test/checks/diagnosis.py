@@ -265,6 +265,8 @@ def said_of_sizes(good: Sequence[int], bad: Sequence[int]) -> str:
         return _ONE_ROW
     if step > 1 and not any(each % step == 0 for each in bad):
         return f"only batches of a multiple of {step:,} rows are answered: {_FIXED}"
+    if min(bad) == max(good) + 1:
+        return f"batches of more than {max(good):,} rows are not answered: a limit, or a fixed size?"
     if min(bad) > max(good):
         return (
             f"batches of up to {max(good):,} rows are answered, and not one of {min(bad):,}: a limit, or a fixed size?"

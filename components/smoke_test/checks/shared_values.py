@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from components.smoke_test.bench.altered import evenly, without_label
 from components.smoke_test.bench.asked import Asked
 from components.smoke_test.bench.relations import Alone, Failure
-from components.smoke_test.bench.requests import Row
+from components.smoke_test.bench.requests import Row, encode
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, smallest
 from components.smoke_test.bench.suspects import suspects
@@ -66,6 +66,9 @@ def _mixed(relation: Alone, places: list[int], rows: list[Row], column: str) -> 
     if value is None:
         return None
     changed = [{**row, column: value} for row in rows]
+    # Equal rows are another matter.
+    if len({encode(row) for row in changed}) < len(changed):
+        return None
     requests = relation.requests(changed)
     answers = relation.asked.bench.session.ask(requests, phase="order")
     failure = relation.judge(changed, answers)
