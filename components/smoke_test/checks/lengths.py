@@ -5,6 +5,7 @@ whole batch. So the rows' lists are made longer, to one more than each size that
 """
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -176,6 +177,8 @@ class _Search:
         self._finite = finite_outputs(self.bench, self.prober.signature)
         self._faults: dict[int, str] = {}
         self._stated = False
+        # So long the longest list took that was asked.
+        self._seconds, self._measured = self.bench.row_seconds[self.prober.signature.name], self.subject.longest
 
     def limit(self) -> "CheckResult | str":
         """The failure; or what was tried, in words."""
@@ -205,10 +208,9 @@ class _Search:
 
     def _fits(self, length: int) -> bool:
         """Whether there is time, if it grows with the square of the length, and memory."""
-        row_seconds = self.bench.row_seconds[self.prober.signature.name]
-        growth = length / self.subject.longest
+        growth = length / self._measured
         size = length * sum(self.subject.columns.values()) * 8
-        return size <= _LARGEST_ROW and self.prober.slot.fits(row_seconds * growth * growth)
+        return size <= _LARGEST_ROW and self.prober.slot.fits(self._seconds * growth * growth)
 
     def _is_made_well(self) -> bool:
         """Whether a list that is made in the same way, but no longer than the rows', is answered."""
@@ -220,7 +222,10 @@ class _Search:
         return not self._fault(self.prober.alone(subject.of_length(another)))
 
     def _is_wrong(self, length: int) -> bool:
+        started = time.perf_counter()
         answer = self.prober.alone(self.subject.of_length(length))
+        if length > self._measured:
+            self._seconds, self._measured = time.perf_counter() - started, length
         if (fault := self._fault(answer)) != "":
             self._faults[length] = fault
             self._stated = answer.error is not None and _STATED in answer.error.message

@@ -24,10 +24,10 @@ from components.smoke_test.export.weights import Numbers, Variable, constants, o
 from components.smoke_test.report import CheckResult
 from preprocessing.text import counted, decoded, quoted, sentences
 
-_EXPECTED = "finite numbers in every variable that a signature reads"
+_EXPECTED = "finite numbers in every variable and table that a signature reads"
 _HINT = (
-    "training diverged, or a merge, a cast to half precision or a manual change of weights spoiled them: look at these "
-    "values where the model was trained, and train or export again"
+    "training diverged, or a merge, a cast to half precision, a manual change of weights or a missing value in a table "
+    "spoiled them: look at these values where the model was made, and train or export again"
 )
 _UNREADABLE = (errors.OpError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What TensorFlow's reader raises over a damaged checkpoint."""
