@@ -28,6 +28,7 @@ from components.smoke_test.checks.endurance import check_endurance
 from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.integers import check_integers
+from components.smoke_test.checks.lengths import check_lengths
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
@@ -35,6 +36,7 @@ from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.checks.values import check_values
+from components.smoke_test.checks.warmup import check_warmup
 from components.smoke_test.checks.words import check_words
 from components.smoke_test.config import Expect, SmokeTestConfig
 from components.smoke_test.export import golden as golden_files
@@ -53,6 +55,7 @@ Family = Callable[[Bench], Iterator[CheckResult]]
 
 FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    (check_warmup, ("loads",)),
     (check_rest, ("rest",)),
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
@@ -65,6 +68,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_integers, ("integers",)),
     (check_words, ("words",)),
     (check_defaults, ("defaults",)),
+    (check_lengths, ("lengths",)),
     (check_harm, ("harm", "recovery")),
     # Late: it takes what the other searches have left of their time.
     (check_endurance, ("endurance",)),
