@@ -61,7 +61,7 @@ def _finished(chart: alt.Chart, height: int = _HEIGHT) -> dict[str, Any]:
     # Data come from the page's table; a relative width follows the window.
     styled = (
         chart.properties(width="container", height=height, autosize=_FIT)
-        .configure(background="transparent", font="inherit")
+        .configure(background="transparent", font="system-ui, sans-serif")
         .configure_axis(labelColor=_INK, titleColor=_INK, gridOpacity=0.25, domainColor=_INK, tickColor=_INK)
         .configure_legend(labelColor=_INK, titleColor=_INK, orient="top", title=None)
         .configure_view(strokeOpacity=0)

@@ -18,6 +18,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     if evaluator is None or folder is None:
         return "Evaluator did not end" if evaluator is not None else "Evaluator did not run"
     # Seconds of TensorFlow and Beam, which a run that was refused before this step need not pay.
+    from components.evaluator.skill import SKILL_BOUND
     from pipeline.nodes.evaluation import CANDIDATE, read_slices, read_verdict
 
     verdict = read_verdict(str(folder), blessed=True)
@@ -27,8 +28,9 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
             name=name,
             candidate=_finite(value),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
-            threshold=bounds(overall.get(name)),
-            failed=any(each.startswith(f"{name} is ") for each in verdict.failures),
+            threshold="above 0 (evaluate.skill)" if name == SKILL_BOUND else bounds(overall.get(name)),
+            failed=any(each.startswith(f"{name} is ") for each in verdict.failures)
+            or (name == SKILL_BOUND and verdict.skill is not None and not verdict.skill.proven),
         )
         for name, value in verdict.metrics.items()
     )
