@@ -16,9 +16,11 @@ from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
 from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
+from pipeline.report.written import write_report
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
 from pipeline.runners.beside import Beside
+from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -66,6 +68,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                 with run.errors_logged():
                     result = run.graph(selection)
             record.finish(result)
+        run.report()
     return result
 
 
@@ -116,6 +119,17 @@ class _Run:
             self._record.fail(
                 state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}
             )
+            self.report()
+
+    def report(self) -> None:
+        """Writes the run's page. What goes wrong there goes into the log and is said; it never changes a run's end."""
+        try:
+            with output_to(self._record.log):
+                write_report(self._record.folder)
+        except Exception as error:
+            with contextlib.suppress(OSError), records_to(self._record.log):  # a full disk keeps the log from it too
+                logging.getLogger().exception("the report could not be written")
+            self._screen.say(f" ! the report was not written ({error}); see {self._record.log}", "yellow")
 
     def _component(self, error: BaseException) -> str | None:
         """The component that ended the run by this error; where several were interrupted, all of them."""
