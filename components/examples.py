@@ -153,11 +153,11 @@ def _rows_at_once(files: Sequence[str]) -> int:
     return max(1, min(_MOST_ROWS, _BATCH_BYTES * len(sizes) // max(1, sum(sizes))))
 
 
-def _parsed(serialized: tf.Tensor, types: Types) -> list[tuple[tf.Tensor, tf.Tensor]]:
+def _parsed(serialized: tf.Tensor, types: Types) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
     """Of each feature by name: where each row's values begin, int64 [rows + 1], and all values, [values]."""
     spec = {name: tf.io.RaggedFeature(_TENSORS[kind], row_splits_dtype=tf.int64) for name, kind in types.items()}
     parsed = tf.io.parse_example(serialized, spec)
-    return [(parsed[name].row_splits, parsed[name].values) for name in sorted(types)]
+    return tuple((parsed[name].row_splits, parsed[name].values) for name in sorted(types))
 
 
 def _batch(features: Iterable[tuple[tf.Tensor, tf.Tensor]], types: Types) -> pa.RecordBatch:
