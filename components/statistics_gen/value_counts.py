@@ -58,6 +58,8 @@ class _Counts:
         return cls(coded.dictionary, np.bincount(coded.indices.to_numpy(), weights).astype(np.int64))
 
     def top(self, most: int) -> "_Counts":
+        if len(self) <= most:
+            return self
         table = pa.table({"text": self.texts, "count": self.counts})
         chosen = pc.select_k_unstable(table, most, [("count", "descending"), ("text", "descending")])
         return self.taken(chosen.to_numpy())
