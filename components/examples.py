@@ -30,7 +30,7 @@ Types = Mapping[str, FeatureType]
 _BUFFER = 4 << 20
 _MOST_ROWS = 16_384
 _BATCH_BYTES = 8 << 20
-"""Of serialized rows; parsed they are about as large, and five batches are in work at once."""
+"""Serialized rows of a batch; parsed they are about as large, and five batches are in work at once."""
 _MEASURED = 64
 """The rows from whose size the number of rows in a batch follows."""
 _THREADS = 2
@@ -154,7 +154,7 @@ def _rows_at_once(files: Sequence[str]) -> int:
 
 
 def _parsed(serialized: tf.Tensor, types: Types) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
-    """Of each feature by name: where each row's values begin, int64 [rows + 1], and all values, [values]."""
+    """For each feature, by name: where each row's values begin, int64 [rows + 1], and all values, [values]."""
     spec = {name: tf.io.RaggedFeature(_TENSORS[kind], row_splits_dtype=tf.int64) for name, kind in types.items()}
     parsed = tf.io.parse_example(serialized, spec)
     return tuple((parsed[name].row_splits, parsed[name].values) for name in sorted(types))
