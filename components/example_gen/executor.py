@@ -47,7 +47,7 @@ class Executor(BaseBeamExecutor):
     """Reads the sources of an `IngestJob` and writes one Examples artifact."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes gzipped TFRecords below `Split-train`, `Split-eval` and `Split-test`, and `ingest.json` beside them.
+        """Writes gzipped TFRecords by split, the hashes of their rows, and `ingest.json` beside them.
 
         Args:
           input_dict: nothing.
