@@ -1,0 +1,140 @@
+"""How each kind of measurement is made."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from . import sides
+from .process import Cost, measure
+from .results import ROOT, Key
+from .tables import Table, flights_table, write_csv
+
+Measured = tuple[dict[str, float], dict[str, float]]
+"""Values by name, and seconds by component."""
+
+COMMANDS = ("--help", "validate", "compile")
+EXAMPLES = ("penguins", "diamonds", "flights")
+TRAINING_ROWS = 15_000
+FEW_STEPS, MANY_STEPS = 500, 3500
+"""The loop's speed is that of the steps in between: starting, tracing and exporting fall out of the difference."""
+_RUNS_UNTIL_CACHED = 4
+"""A first run, one that has a champion now, one whose champion is the model itself, and one to spare."""
+
+
+class Bench:
+    """Measures in a folder for tables, roots and logs.
+
+    Args:
+      work: the folder; what it holds is used again.
+    """
+
+    def __init__(self, work: Path) -> None:
+        # Absolute: a configuration's paths start from its own folder.
+        self._work = work.resolve()
+        self._log = self._work / "log.txt"
+        work.mkdir(parents=True, exist_ok=True)
+
+    def measure(self, key: Key, table: Table | None) -> Measured:
+        """Makes one measurement.
+
+        Raises:
+          ProcessError: a command failed.
+          NotPushedError: a run refused its model.
+        """
+        if key.what == "command":
+            return self._command(key.detail)
+        if key.what == "example":
+            return self._example(key.table)
+        if key.what == "training":
+            return self._training(key)
+        kinds: dict[str, Callable[[Key, Table], Measured]] = {
+            "first": self._first, "champion": self._champion, "cached": self._cached,
+        }  # fmt: skip
+        if table is None:
+            raise ValueError(f"{key.what} needs a table")
+        return kinds[key.what](key, table)
+
+    def data(self, table: Table) -> Path:
+        """The folder of the table's CSV file, written when it is not there yet."""
+        folder = self._work / "tables" / f"{table.kind}-{table.rows}"
+        write_csv(table, folder)
+        return folder
+
+    def root(self, table: str, side: str) -> Path:
+        """Where a side's runs of a table write."""
+        return self._work / "roots" / f"{table.replace(',', '')}-{side}"
+
+    def _first(self, key: Key, table: Table) -> Measured:
+        """A whole run in an empty root, to a pushed model."""
+        root, data = self.root(key.table, key.side), self.data(table)
+        shutil.rmtree(root, ignore_errors=True)
+        if key.side == "stock":
+            root.mkdir(parents=True)
+            cost = self._run(sides.stock(table, data, root))
+            return asdict(cost), sides.stock_components(root)
+        cost = self._run(sides.lockgate("run", str(sides.write_config(table, data, root, key.side))))
+        return asdict(cost), sides.lockgate_components(root)
+
+    def _champion(self, key: Key, table: Table) -> Measured:
+        """Everything again, with the first run's model as champion and another seed."""
+        root = self.root(key.table, key.side)
+        if not any((root / "serving").glob("*")):
+            self._first(key, table)
+        config = sides.write_config(table, self.data(table), root, key.side)
+        cost = self._run(sides.lockgate("run", str(config), "--no-cache", "--set", sides.CHANGED_SEED))
+        return asdict(cost), sides.lockgate_components(root)
+
+    def _cached(self, key: Key, table: Table) -> Measured:
+        """A run in which nothing has changed since the one before."""
+        root = self.root(key.table, key.side)
+        config = sides.write_config(table, self.data(table), root, key.side)
+        for _ in range(_RUNS_UNTIL_CACHED):
+            cost = self._run(sides.lockgate("run", str(config), "--set", sides.CHANGED_SEED))
+            components = sides.lockgate_components(root)
+            if sides.all_cached(root):
+                return asdict(cost), components
+        raise sides.NotPushedError(f"{key.table}: not cached after {_RUNS_UNTIL_CACHED} runs with nothing changed")
+
+    def _command(self, name: str) -> Measured:
+        """A command that runs nothing, on the penguins' configuration."""
+        penguins = str(ROOT / "data" / "penguins" / "pipeline.yaml")
+        compiled = str(self._work / "compiled.yaml")
+        arguments = {
+            "--help": ["--help"],
+            "validate": ["validate", penguins],
+            "compile": ["compile", penguins, "--target", "kubeflow", "--output", compiled],
+        }
+        return asdict(self._run(sides.lockgate(*arguments[name]))), {}
+
+    def _example(self, name: str) -> Measured:
+        """A first run of one of the data sets' own pipelines."""
+        root = self.root(name, "example")
+        shutil.rmtree(root, ignore_errors=True)
+        config = ROOT / "data" / name / "pipeline.yaml"
+        cost = self._run(sides.lockgate("run", str(config), "--set", f"root={root}"))
+        return asdict(cost), sides.lockgate_components(root)
+
+    def _training(self, key: Key) -> Measured:
+        """Steps a second of the training loop, by two trainings that differ in their steps alone."""
+        table = replace(flights_table(TRAINING_ROWS), batch=int(key.detail))
+        root = self.root("training", key.side)
+        few, many = (
+            self._trainer_seconds(replace(table, steps=steps + key.turn), root, key.side)
+            for steps in (FEW_STEPS, MANY_STEPS)
+        )
+        return {"steps_per_s": round((MANY_STEPS - FEW_STEPS) / (many - few), 1), "few_s": few, "many_s": many}, {}
+
+    def _trainer_seconds(self, table: Table, root: Path, side: str) -> float:
+        """The seconds of the Trainer alone; all before it comes from the cache after the first time."""
+        data = self.data(table)
+        if side == "stock":
+            root.mkdir(parents=True, exist_ok=True)
+            self._run(sides.stock(table, data, root, "--cache"))
+            return sides.stock_components(root)["Trainer"]
+        config = sides.write_config(table, data, root, side)
+        self._run(sides.lockgate("run", str(config), "--from", "Trainer", "--to", "Trainer"))
+        return float(sides.lockgate_result(root)["seconds"]["Trainer"])
+
+    def _run(self, command: list[str]) -> Cost:
+        return measure(command, self._log, sides.ENV)
