@@ -26,6 +26,12 @@ def test_turns_that_only_one_side_has_don_t_count():
     assert median(small(), Key("wide", "first", "auto"), "wall_s") is None
 
 
+def test_runs_of_different_code_are_not_compared():
+    held = Results(MACHINE, {}, whole_runs("15,000", "stock", 10.0))
+    held.measurements.append(measurement(AUTO, code="other", wall_s=5.0))
+    assert ratio(held, AUTO, STOCK, "wall_s") is None
+
+
 def test_components_have_medians_in_the_order_of_the_run():
     held = Results(MACHINE, {}, [
         measurement(Key("15,000", "first", "auto", turn=turn), components={"Trainer": seconds, "Pusher": 1.0})

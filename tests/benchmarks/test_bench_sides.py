@@ -100,4 +100,4 @@ def test_the_training_loop_is_what_lies_between_two_trainings(tmp_path: Path, mo
     monkeypatch.setattr(Bench, "_trainer_seconds", trainer_seconds)
     values, _ = Bench(tmp_path).measure(Key("", "training", "auto", "256", turn=2), None)
     assert values["steps_per_s"] == 500
-    assert asked == [(FEW_STEPS + 2, 256, "auto"), (MANY_STEPS + 2, 256, "auto")]
+    assert asked == [(FEW_STEPS, 256, "auto"), (MANY_STEPS, 256, "auto")]

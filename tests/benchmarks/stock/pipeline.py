@@ -1,4 +1,4 @@
-"""The stock pipeline: every component of the template with its defaults."""
+"""The stock pipeline: every component of the template with its defaults, but for the name of Beam's runner."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,10 @@ import tensorflow_model_analysis as tfma
 from tfx import v1 as tfx
 
 from .features import ACCURACY_THRESHOLD, COLUMNS, EVAL_STEPS, transformed_name
+
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+"""Without a name Beam first tries to download another runner (Prism), and takes this one where that fails: what is
+measured would depend on the machine's way to the internet."""
 
 
 def create_pipeline(data: Path, root: Path, table: str, steps: int, batch: int, *, cache: bool) -> tfx.dsl.Pipeline:
@@ -66,6 +70,7 @@ def create_pipeline(data: Path, root: Path, table: str, steps: int, batch: int, 
             example_gen, statistics_gen, schema_gen, validator, transform, trainer, resolver, evaluator, pusher,
         ],
         enable_cache=cache,
+        beam_pipeline_args=[RUNNER],
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(root / "metadata.db")
         ),

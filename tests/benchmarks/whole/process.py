@@ -1,6 +1,7 @@
 """One process with all that it starts: its seconds of wall clock and CPU, and its peak memory."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 SAMPLE_SECONDS = 0.25
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ProcessError(Exception):
@@ -50,7 +52,7 @@ def measure(command: Sequence[str], log: Path, env: Mapping[str, str] | None = N
         began = time.monotonic()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | dict(env or {}),
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_end_with_parent,
         )  # fmt: skip
         try:
             with _Memory(process.pid) as memory:
@@ -66,6 +68,11 @@ def measure(command: Sequence[str], log: Path, env: Mapping[str, str] | None = N
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
         raise ProcessError(f"exit code {process.returncode}, expected 0: {' '.join(command)}\n{tail}")
     return Cost(round(wall, 2), round(usage.ru_utime + usage.ru_stime, 2), round(memory.peak / _MIB))
+
+
+def _end_with_parent() -> None:
+    """A benchmark that is killed must not leave a run behind that slows the next one down."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _Memory(threading.Thread):

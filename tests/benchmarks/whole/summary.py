@@ -51,14 +51,13 @@ def median(results: Results, key: Key, value: str) -> float | None:
 
 
 def ratio(results: Results, above: Key, below: Key, value: str) -> float | None:
-    """The median of the turns' own ratios; None where no turn has both.
+    """The median of the turns' own ratios; None where no turn has both, of the same code.
 
     What slows a machine down for minutes slows both of a turn down, so their ratio says more than that of two medians.
     """
-    divisors = {each.key.turn: each.values[value] for each in of(results, below)}
-    ratios = [
-        each.values[value] / divisors[each.key.turn] for each in of(results, above) if each.key.turn in divisors
-    ]  # fmt: skip
+    divisors = {(each.key.turn, each.code): each.values[value] for each in of(results, below)}
+    pairs = [(each.values[value], divisors.get((each.key.turn, each.code))) for each in of(results, above)]
+    ratios = [dividend / divisor for dividend, divisor in pairs if divisor is not None]
     return statistics.median(ratios) if ratios else None
 
 
