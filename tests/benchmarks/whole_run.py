@@ -61,6 +61,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     args = parser.parse_args(words)
     if args.steps and args.results == results.FILE:
         parser.error("--steps is for trying the benchmark out: name another file for it with --results")
+    if args.page and not args.results.exists():
+        parser.error(f"{args.results.name}: there is no such file; measure first (make bench)")
     return args
 
 
