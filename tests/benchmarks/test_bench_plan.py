@@ -51,9 +51,13 @@ def test_sides_take_turns():
     ]  # fmt: skip
 
 
-def test_runs_with_a_champion_follow_the_first_run_of_their_turn():
-    found = [each.what for each in plan.plan([SMALL], plan.WHAT, 1, ["auto"]) if each.table == "15,000"]
-    assert found == ["first", "champion", "cached"]
+def test_runs_with_a_champion_follow_the_first_runs_of_their_turn():
+    planned = plan.plan([SMALL], plan.WHAT, 2, SIDES)
+    found = [f"{each.turn} {each.what} {each.side}" for each in planned if each.table == "15,000"]
+    assert found == [
+        "0 first stock", "0 first auto", "0 first beam", "0 champion auto", "0 cached auto",
+        "1 first beam", "1 first auto", "1 first stock", "1 champion auto", "1 cached auto",
+    ]  # fmt: skip
 
 
 def test_large_tables_have_first_runs_alone():

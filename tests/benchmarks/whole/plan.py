@@ -1,6 +1,7 @@
 """What is measured, and in which order: the sides take turns, so that a machine that slows down slows all of them."""
 
 import datetime
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,15 +28,11 @@ def plan(tables: Iterable[Table], what: Sequence[str], turns: int, only: Sequenc
       turns: how often each is repeated.
       only: some of `SIDES`.
     """
-    for table in tables:
-        for turn in range(turns):
-            for side in _in_turn(SIDES, turn, only):
-                if "first" in what:
-                    yield Key(table.name, "first", side, turn=turn)
-                if side == "auto" and table.rows < LARGE:
-                    yield from (
-                        Key(table.name, each, side, turn=turn) for each in ("champion", "cached") if each in what
-                    )
+    for table, turn in itertools.product(tables, range(turns)):
+        if "first" in what:
+            yield from (Key(table.name, "first", side, turn=turn) for side in _in_turn(SIDES, turn, only))
+        if "auto" in only and table.rows < LARGE:
+            yield from (Key(table.name, each, "auto", turn=turn) for each in ("champion", "cached") if each in what)
     for turn in range(turns):
         if "command" in what and "auto" in only:
             yield from (Key("", "command", "auto", name, turn) for name in COMMANDS)
