@@ -49,7 +49,8 @@ def _panel(axes: mpl.axes.Axes, results: Results, tables: list[str], value: str)
         found = [ratio(results, Key(name, "first", side), Key(name, "first", "stock"), value) for name in tables]
         at = [row + (place - 0.5) * height for row, each in enumerate(found) if each is not None]
         bars = axes.barh(at, [each for each in found if each is not None], height, color=colour, label=label)
-        axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
+        background = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8, bbox=background)
     axes.axvline(1, color="#444444", linewidth=1, linestyle="--", label="stock TFX")
     axes.margins(x=0.15)
     axes.set_xlim(left=0)
