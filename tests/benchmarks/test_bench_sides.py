@@ -71,6 +71,9 @@ def test_stock_components_are_the_newest_complete_executions(tmp_path: Path):
     assert stock_components(tmp_path) == {"Trainer": 2.5, "Pusher": 0.04}
 
 
+CACHED = {"Baseline": "done", "Champion": "done", "Trainer": "cached", "Pusher": "done"}
+
+
 def finished(root: Path, name: str, **result: object) -> None:
     folder = root / "runs" / name
     folder.mkdir(parents=True)
@@ -79,7 +82,7 @@ def finished(root: Path, name: str, **result: object) -> None:
 
 def test_lockgates_components_are_those_of_the_newest_run(tmp_path: Path):
     finished(tmp_path, "b", state="pushed", seconds={"Trainer": 4.0}, states={"Trainer": "done"})
-    finished(tmp_path, "a", state="pushed", seconds={"Trainer": 0.004}, states={"Trainer": "cached", "Pusher": "done"})
+    finished(tmp_path, "a", state="pushed", seconds={"Trainer": 0.004}, states=CACHED)
     assert lockgate_components(tmp_path) == {"Trainer": 0.0}
     assert all_cached(tmp_path)
     finished(tmp_path, "c", state="refused", gates=[{"name": "Evaluator"}], seconds={}, states={"Trainer": "done"})
