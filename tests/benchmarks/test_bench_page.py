@@ -63,11 +63,13 @@ def test_each_target_finds_its_measurement():
         Key("flights", "example", "auto"): 80.0,
         Key("diamonds", "example", "auto"): 100.0,
     }
+    served = measurement(Key("", "serving", "auto"), p50_ratio=1.01, rows_ratio=1.2)
     steps = {("stock", "40"): 200.0, ("auto", "40"): 900.0, ("stock", "256"): 100.0, ("auto", "256"): 150.0}
     measurements = [
         *(each for table in walls for each in whole_runs(table, "stock", 10.0)),
         *(each for table, wall in walls.items() for each in whole_runs(table, "auto", wall)),
         *(measurement(key, wall_s=wall) for key, wall in seconds.items()),
+        served,
         *(measurement(Key("", "training", *which), steps_per_s=each) for which, each in steps.items()),
     ]
     assert [(each.measured, each.met) for each in targets(Results(MACHINE, {}, measurements))] == [
@@ -78,6 +80,7 @@ def test_each_target_finds_its_measurement():
         (0.2, True), (1.0, True), (11.0, False),
         (19.0, True), (80.0, False), (100.0, True),
         (4.5, True), (1.5, False),
+        (1.01, False), (1.2, True),
     ]  # fmt: skip
 
 
@@ -91,6 +94,24 @@ def test_the_section_shows_the_medians_and_the_ratios():
     assert "| ExampleValidator | 0.2 | - |" in text
     assert "| wall clock / stock, 15,000 rows | ≤ 0.45 | 0.50 | **no** |" in text
     assert "| `lockgate validate` | ≤ 1.5 s | - | not measured |" in text
+
+
+def test_training_and_serving_are_shown_as_they_were_measured():
+    held = small()
+    assert "steps a second, batches" not in "\n".join(section(held))
+    held.measurements += [
+        measurement(Key("", "training", "stock", "256"), steps_per_s=201.4),
+        measurement(Key("", "training", "auto", "256"), steps_per_s=1250.0),
+        measurement(
+            Key("", "serving", "auto"), p50_ms=0.3, stock_p50_ms=0.345, p50_ratio=0.9, rows_per_s=700_000.0,
+            stock_rows_per_s=603_000.0, rows_ratio=1.1,
+        ),
+    ]  # fmt: skip
+    lines = section(held)
+    assert "| training, steps a second, batches of 40 | - | - |" in lines
+    assert "| training, steps a second, batches of 256 | 201 | 1,250 |" in lines
+    assert "| `serving_default`, p50 of one row | 0.34 ms | 0.30 ms |" in lines
+    assert "| `serving_default`, rows a second, batches of 1,024 | 603,000 | 700,000 |" in lines
 
 
 def test_no_results_have_no_section():

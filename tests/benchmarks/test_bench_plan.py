@@ -68,7 +68,7 @@ def test_large_tables_have_first_runs_alone():
 def test_one_side_alone():
     chosen = list(plan.plan([SMALL, wide_table()], plan.WHAT, 2, ["stock"]))
     assert {each.side for each in chosen} == {"stock"}
-    assert {each.what for each in chosen} == {"first", "training"}
+    assert {each.what for each in chosen} == {"first", "training"}  # serving compares two exports
 
 
 def test_a_killed_benchmark_goes_on_where_it_stopped(tmp_path: Path):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from benchmarks.stock.features import HIDDEN_UNITS
-from benchmarks.whole import sides
+from benchmarks.whole import measuring, sides
 from benchmarks.whole.measuring import FEW_STEPS, MANY_STEPS, Bench
 from benchmarks.whole.results import Key
-from benchmarks.whole.sides import NotPushedError, all_cached, lockgate_components, stock_components
+from benchmarks.whole.sides import NotPushedError, all_cached, lockgate_components, serving_values, stock_components
 from benchmarks.whole.tables import Table, flights_table, wide_table
 
 from pipeline.config.loader import load
@@ -89,6 +89,38 @@ def test_lockgates_components_are_those_of_the_newest_run(tmp_path: Path):
     assert not all_cached(tmp_path)
     with pytest.raises(NotPushedError, match=r"refused: .*Evaluator"):
         lockgate_components(tmp_path)
+
+
+def test_a_root_of_other_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A champion, or a model to serve, that an earlier version of the code made would be measured as this one's."""
+    bench, key, table = Bench(tmp_path), Key("15,000", "champion", "auto"), flights_table(15_000)
+    root = bench.root(key.table, key.side)
+    made = []
+
+    def first(_: Bench, key: Key, table: Table) -> None:
+        assert table.name == key.table
+        made.append(key.side)
+        root.mkdir(parents=True, exist_ok=True)
+        root.with_suffix(".code").write_text(measuring.code_hash())
+
+    monkeypatch.setattr(Bench, "_first", first)
+    assert [bench._after_first(key, table) for _ in range(2)] == [root, root]
+    assert made == ["auto"]
+    monkeypatch.setattr(measuring, "code_hash", lambda: "other")
+    bench._after_first(key, table)
+    assert made == ["auto", "auto"]
+
+
+def test_what_serving_took_is_read():
+    measured = {
+        "operations": {"ours": 900, "theirs": 800},
+        "batch 1": {"p50 ms": {"ours": 0.5, "theirs": 0.4}, "ours / theirs, wall": 1.3},
+        "batch 1024": {"rows/s": {"ours": 500.0, "theirs": 400.0}, "ours / theirs, wall": 0.8},
+    }
+    assert serving_values(measured) == {
+        "p50_ms": 0.5, "stock_p50_ms": 0.4, "p50_ratio": 1.3,
+        "rows_per_s": 500, "stock_rows_per_s": 400, "rows_ratio": 1.25,
+    }  # fmt: skip
 
 
 def test_the_training_loop_is_what_lies_between_two_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,13 +1,15 @@
 """How each kind of measurement is made."""
 
+import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from . import sides
 from .process import Cost, measure
-from .results import ROOT, Key
+from .results import ROOT, Key, code_hash
 from .tables import Table, flights_table, write_csv
 
 Measured = tuple[dict[str, float], dict[str, float]]
@@ -15,7 +17,8 @@ Measured = tuple[dict[str, float], dict[str, float]]
 
 COMMANDS = ("--help", "validate", "compile")
 EXAMPLES = ("penguins", "diamonds", "flights")
-TRAINING_ROWS = 15_000
+ROWS = 15_000
+"""The table of the trainings, and of the models that are served."""
 FEW_STEPS, MANY_STEPS = 500, 3500
 """The loop's speed is that of the steps in between: starting, tracing and exporting fall out of the difference."""
 _RUNS_UNTIL_CACHED = 4
@@ -48,6 +51,8 @@ class Bench:
             return self._example(key.table)
         if key.what == "training":
             return self._training(key)
+        if key.what == "serving":
+            return self._serving(key)
         kinds: dict[str, Callable[[Key, Table], Measured]] = {
             "first": self._first, "champion": self._champion, "cached": self._cached,
         }  # fmt: skip
@@ -72,15 +77,24 @@ class Bench:
         if key.side == "stock":
             root.mkdir(parents=True)
             cost = self._run(sides.stock(table, data, root))
-            return asdict(cost), sides.stock_components(root)
-        cost = self._run(sides.lockgate("run", str(sides.write_config(table, data, root, key.side))))
-        return asdict(cost), sides.lockgate_components(root)
+            components = sides.stock_components(root)
+        else:
+            cost = self._run(sides.lockgate("run", str(sides.write_config(table, data, root, key.side))))
+            components = sides.lockgate_components(root)
+        root.with_suffix(".code").write_text(code_hash(), encoding="ascii")
+        return asdict(cost), components
+
+    def _after_first(self, key: Key, table: Table) -> Path:
+        """The root of a first run of this code, made now where there is none, and not measured then."""
+        root = self.root(key.table, key.side)
+        stamp = root.with_suffix(".code")
+        if not (root.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == code_hash()):
+            self._first(key, table)
+        return root
 
     def _champion(self, key: Key, table: Table) -> Measured:
         """Everything again, with the first run's model as champion and another seed."""
-        root = self.root(key.table, key.side)
-        if not any((root / "serving").glob("*")):
-            self._first(key, table)
+        root = self._after_first(key, table)
         config = sides.write_config(table, self.data(table), root, key.side)
         cost = self._run(sides.lockgate("run", str(config), "--no-cache", "--set", sides.CHANGED_SEED))
         return asdict(cost), sides.lockgate_components(root)
@@ -117,7 +131,7 @@ class Bench:
 
     def _training(self, key: Key) -> Measured:
         """Steps a second of the training loop, by two trainings that differ in their steps alone."""
-        table = replace(flights_table(TRAINING_ROWS), batch=int(key.detail))
+        table = replace(flights_table(ROWS), batch=int(key.detail))
         root = self.root("training", key.side)
         # The second training takes all before it from the first one's cache; nothing is left of an earlier turn.
         shutil.rmtree(root, ignore_errors=True)
@@ -125,6 +139,18 @@ class Bench:
             self._trainer_seconds(replace(table, steps=steps), root, key.side) for steps in (FEW_STEPS, MANY_STEPS)
         )
         return {"steps_per_s": round((MANY_STEPS - FEW_STEPS) / (many - few), 1), "few_s": few, "many_s": many}, {}
+
+    def _serving(self, key: Key) -> Measured:
+        """Answers of both exports of the small table, in one process that has TensorFlow alone."""
+        table = flights_table(ROWS)
+        both = (key.side, "stock")
+        roots = {side: self._after_first(replace(key, table=table.name, side=side), table) for side in both}
+        examples = sides.newest(roots[key.side] / "ExampleGen" / "examples") / "Split-test" / "*.gz"
+        exports = [str(sides.newest(root / "serving")) for root in roots.values()]
+        answers = self._work / "serving.json"
+        script = str(ROOT / "tests" / "benchmarks" / "serving.py")
+        self._run([sys.executable, script, str(examples), *exports, "--json", str(answers)])
+        return sides.serving_values(json.loads(answers.read_text(encoding="utf-8"))), {}
 
     def _trainer_seconds(self, table: Table, root: Path, side: str) -> float:
         """The seconds of the Trainer alone."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .figure import PICTURE
+from .plan import BATCHES
 from .results import ROOT, Key, Results
 from .sides import SIDES
 from .summary import Target, component_medians, median, of, ratio, shown, targets
@@ -12,6 +13,10 @@ BEGIN, END = "<!-- made from tests/benchmarks/whole_run.json: begin -->", "<!-- 
 NAMES = {"stock": "stock TFX", "auto": "Lockgate", "beam": "Lockgate, `engine: beam`"}
 SAME = {"CsvExampleGen": "ExampleGen", "Resolver": "Champion"}
 """Components of TFX that do the work of one of ours, which has another name."""
+SERVED = (
+    ("`serving_default`, p50 of one row", "p50_ms", "{:.2f} ms"),
+    ("`serving_default`, rows a second, batches of 1,024", "rows_per_s", "{:,.0f}"),
+)
 NONE_YET = "No results yet: `make bench` measures, and writes them here."
 
 
@@ -41,7 +46,7 @@ def section(results: Results) -> list[str]:
         lines += [*_whole_runs(results), ""]
     for name in results.tables:
         lines += [f"Seconds by component, {_title(results, name)}:", "", *_components(results, name), ""]
-    return [*lines, *_targets(results)]
+    return [*lines, *_rates(results), *_targets(results)]
 
 
 def _picture() -> str:
@@ -113,6 +118,24 @@ def _components(results: Results, table: str) -> list[str]:
         cells = [shown(seconds.get(name), lambda each: f"{each:.1f}") for seconds in sides.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
+
+
+def _rates(results: Results) -> list[str]:
+    """Training and serving on both sides; nothing where neither was measured."""
+    rows: list[tuple[str, str, tuple[float | None, float | None]]] = []
+    for batch in BATCHES:
+        steps = (median(results, Key("", "training", side, batch), "steps_per_s") for side in ("stock", "auto"))
+        rows.append((f"training, steps a second, batches of {batch}", "{:,.0f}", (next(steps), next(steps))))
+    for title, value, pattern in SERVED:
+        served = Key("", "serving", "auto")
+        both = median(results, served, f"stock_{value}"), median(results, served, value)
+        rows.append((title, pattern, both))
+    cells = [
+        f"| {title} | {' | '.join(shown(each, pattern.format) for each in both)} |" for title, pattern, both in rows
+    ]
+    if all(each is None for _, _, both in rows for each in both):
+        return []
+    return [f"| | {NAMES['stock']} | {NAMES['auto']} |", "|---|---|---|", *cells, ""]
 
 
 def _targets(results: Results) -> list[str]:

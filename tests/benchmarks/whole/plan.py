@@ -11,7 +11,7 @@ from .results import Key, Measurement, Results, code_hash, commit
 from .sides import SIDES
 from .tables import Table
 
-WHAT = ("first", "champion", "cached", "command", "example", "training")
+WHAT = ("first", "champion", "cached", "command", "example", "training", "serving")
 LARGE = 1_000_000
 """From so many rows on only first runs are measured."""
 BATCHES = ("40", "256")
@@ -41,6 +41,8 @@ def plan(tables: Iterable[Table], what: Sequence[str], turns: int, only: Sequenc
         if "training" in what:
             for batch in BATCHES:
                 yield from (Key("", "training", side, batch, turn) for side in _in_turn(TRAINED, turn, only))
+        if "serving" in what and "auto" in only:
+            yield Key("", "serving", "auto", turn=turn)
 
 
 def _in_turn(sides: Sequence[str], turn: int, only: Sequence[str]) -> list[str]:

@@ -13,7 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "tests" / "benchmarks" / "whole_run.json"
 PRODUCT = ("pipeline", "components", "preprocessing", "models")
-MEASURING = tuple(f"tests/benchmarks/whole/{name}.py" for name in ("measuring", "process", "sides", "tables"))
+MEASURING = (
+    *(f"tests/benchmarks/whole/{name}.py" for name in ("measuring", "process", "sides", "tables")),
+    "tests/benchmarks/serving.py",
+)
 """Of the benchmark's own files those that decide what is measured; how it is shown is not among them."""
 PACKAGES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "tensorflow-model-analysis", "pyarrow")
 
@@ -153,7 +156,7 @@ def code_hash(root: Path = ROOT) -> str:
     """A hash of the source that is measured, and of what measures it: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     files = [path for folder in (*PRODUCT, "tests/benchmarks/stock") for path in (root / folder).rglob("*.py")]
-    for path in sorted((*files, *(root / file for file in MEASURING))):
+    for path in sorted((*files, *(path for path in map(root.joinpath, MEASURING) if path.exists()))):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -141,6 +141,24 @@ def lockgate_components(root: Path) -> dict[str, float]:
     return {name: round(seconds, 2) for name, seconds in result["seconds"].items()}
 
 
+def serving_values(measured: dict[str, Any]) -> dict[str, float]:
+    """What `serving.py` wrote, as the results have it: times of both, and their ratios, Lockgate / stock."""
+    one, many = measured["batch 1"], measured["batch 1024"]
+    return {
+        "p50_ms": round(one["p50 ms"]["ours"], 3),
+        "stock_p50_ms": round(one["p50 ms"]["theirs"], 3),
+        "p50_ratio": round(one["ours / theirs, wall"], 3),
+        "rows_per_s": round(many["rows/s"]["ours"]),
+        "stock_rows_per_s": round(many["rows/s"]["theirs"]),
+        "rows_ratio": round(1 / many["ours / theirs, wall"], 3),
+    }
+
+
+def newest(folder: Path) -> Path:
+    """The sub-folder with the highest number: the newest version or execution."""
+    return max((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
+
+
 def all_cached(root: Path) -> bool:
     """Whether the newest run took everything from the cache that can come from it."""
     states = lockgate_result(root)["states"]

@@ -103,13 +103,18 @@ def targets(results: Results) -> list[Target]:
             at_least=True)
         for batch in ("40", "256")
     ]  # fmt: skip
+    served = Key("", "serving", "auto")
+    serving = [
+        Target("one row served, p50 / stock", 1, median(results, served, "p50_ratio")),
+        Target("rows a second / stock, batches of 1,024", 1, median(results, served, "rows_ratio"), at_least=True),
+    ]
     return [
         Target("wall clock / stock, 15,000 rows", 0.45, whole("15,000")),
         Target("wall clock / stock, 300,000 rows", 0.33, whole("300,000")),
         Target("wall clock / stock, 3,000,000 rows", 0.30, whole("3,000,000")),
         Target("wall clock / stock, 200 columns", 0.40, whole(WIDE)),
         Target("peak memory, 3,000,000 / 300,000 rows", 1.3, large / middle if large and middle else None),
-        *champions, *cached, *commands, *examples, *training,
+        *champions, *cached, *commands, *examples, *training, *serving,
     ]  # fmt: skip
 
 
