@@ -34,6 +34,7 @@ def test_lockgates_configuration_is_of_the_stock_model(tmp_path: Path, table: Ta
         "z_score", 10, columns.vocabulary_size, 10,
     )  # fmt: skip
     assert tuple(config.model.params.hidden) == HIDDEN_UNITS
+    assert config.model.params.embedding_dim == columns.embedding
     assert (config.train.steps_per_epoch, config.train.epochs, config.train.batch_size) == (table.steps, 1, table.batch)
 
 

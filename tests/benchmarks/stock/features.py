@@ -23,6 +23,8 @@ class Columns:
       dense: numbers, scaled to z-scores.
       buckets: numbers, cut into `BUCKETS` equally filled ones.
       vocabularies: strings, by their most frequent `vocabulary_size` values.
+      embedding: the width of Lockgate's embeddings: the least that gives its model as many weights as the stock model
+        has, which reserves one for each possible id of a vocabulary.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Columns:
     buckets: tuple[str, ...]
     vocabularies: tuple[str, ...]
     vocabulary_size: int
+    embedding: int
 
 
 FLIGHTS = Columns(
@@ -45,6 +48,7 @@ FLIGHTS = Columns(
     buckets=("departure_minute", "arrival_minute", "wind_dir"),
     vocabularies=("carrier", "origin", "dest", "plane_model"),
     vocabulary_size=1000,  # the template's
+    embedding=12,
 )  # fmt: skip
 
 WIDE = Columns(
@@ -56,6 +60,7 @@ WIDE = Columns(
     vocabularies=tuple(f"category_{number:03}" for number in range(59)),
     # None of them has more values. The template's 1,000 would make its one-hot vectors ten times as long for nothing.
     vocabulary_size=100,
+    embedding=2,
 )
 """The wide table: these 199 columns and the label."""
 

@@ -18,8 +18,6 @@ from .results import ROOT
 from .tables import Table
 
 SIDES = ("stock", "auto", "beam")
-EMBEDDING = 4
-"""The width of an embedding: about as many weights as the stock model's one-hot vectors have."""
 SPLIT = {"train": 3, "eval": 1, "test": 2}
 """TFX's default gives a third of the rows to the Evaluator; so does this."""
 ALWAYS = {"Baseline", "Champion", "Pusher"}
@@ -92,7 +90,7 @@ def config(table: Table, data: Path, root: Path, engine: str) -> dict[str, Any]:
         },
         "model": {
             "family": "wide_deep",
-            "params": {"hidden": list(HIDDEN_UNITS), "embedding_dim": EMBEDDING},
+            "params": {"hidden": list(HIDDEN_UNITS), "embedding_dim": columns.embedding},
         },
         "train": {
             "batch_size": table.batch,
