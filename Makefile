@@ -40,7 +40,7 @@ define STATIC
 @echo "== import contracts"; $(BIN)/lint-imports --no-cache
 endef
 
-bench: setup-dev data ## Whole runs beside stock TFX, half an hour or more: make bench BENCH="--rows 300000 --repeats 3".
+bench: setup-dev data ## Whole runs beside stock TFX, an hour or two: make bench BENCH="--rows 300000 --repeats 3".
 	$(BIN)/python tests/benchmarks/whole_run.py $(BENCH)
 	@$(BIN)/python tests/benchmarks/whole_run.py --page
 
