@@ -27,7 +27,7 @@ _MOST_COLUMNS = 64
 _MOST_WORDS = 1000
 _VARIED_WORDS = 6
 _WIDTHS = 2.0
-"""So many widths of a column's range beyond it, numbers are tried: what rounding makes of larger ones is no fault."""
+"""Numbers are tried up to so many widths of a column's range beyond it: rounding may explain what larger ones get."""
 _STEP = 0.1
 _MOST_CONSTANTS = 64
 _CASE = "only one of the two changes the case of {0}, strips it, or cleans it in another way: prepare it alike in both"
@@ -114,7 +114,7 @@ def _both(one: RowAnswer, other: RowAnswer, names: Sequence[str]) -> bool:
 
 
 def _probes(bench: Bench, relation: Agree) -> Iterator[_Probe]:
-    """Of every column the most suspicious value before the next of any."""
+    """What is tried: of every column the most suspicious value before the next of any."""
     together = zip_longest(*_by_column(bench, relation))
     yield from (probe for probes in together for probe in probes if probe is not None)
 

@@ -56,7 +56,7 @@ def check_warmup(bench: Bench) -> Iterator[CheckResult]:
         return
     except (DecodeError, ValueError, TypeError) as error:
         # Whoever wrote it may not use it with TensorFlow Serving.
-        yield _fails(f"what is no PredictionLog: {one_line(error, LONGEST_MESSAGE)}").model_copy(
+        yield _fails(f"a record that isn't a PredictionLog: {one_line(error, LONGEST_MESSAGE)}").model_copy(
             update={"severity": "warn"}
         )
         return
@@ -78,8 +78,8 @@ def _records(file: Path) -> list[_Recorded]:
     """The requests of the file, one more than a server takes at most.
 
     Raises:
-      tf.errors.OpError: it is no file of records.
-      google.protobuf.message.DecodeError, ValueError, TypeError: a record is no log of a request.
+      tf.errors.OpError: it isn't a file of records.
+      google.protobuf.message.DecodeError, ValueError, TypeError: a record isn't the log of a request.
     """
     records = islice(tf.data.TFRecordDataset(str(file)).as_numpy_iterator(), _MOST_RECORDS + 1)
     return [each for record in records for each in _requests(record)]
