@@ -5,6 +5,7 @@ Missing is NaN for numbers and "" for strings. Of a row with several values the 
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -28,6 +29,17 @@ def single(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
         tf.gather(raw.indices, first), tf.gather(raw.values, first), tf.stack([raw.dense_shape[0], 1])
     )
     return tf.sparse.to_dense(column, default_value=missing)[:, 0]
+
+
+def entrance(column: str, values: tf.Tensor) -> tf.Tensor:
+    """The single values of a column, under the name that `entrance_name` gives: the export feeds its requests here."""
+    return tf.identity(values, name=entrance_name(column))
+
+
+def entrance_name(column: str) -> str:
+    """The name of the operation in the transform graph that holds a column as `single` makes it, shape [batch]."""
+    # Not the column's own: TensorFlow numbers names that differ in case alone.
+    return f"entrance_{sha256(column.encode()).hexdigest()[:16]}"
 
 
 def numbers(column: tf.Tensor) -> tf.Tensor:

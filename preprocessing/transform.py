@@ -58,7 +58,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     words = MissingWords.from_json(custom_config[MISSING_KEY])
     # Serving sends neither label nor weight.
     columns = {
-        name: raw_columns.without_missing(raw_columns.single(inputs[name]), words.of(name))
+        name: raw_columns.without_missing(raw_columns.entrance(name, raw_columns.single(inputs[name])), words.of(name))
         for name in used
         if name in inputs
     }
