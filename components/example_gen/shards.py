@@ -62,9 +62,11 @@ def create(path: str) -> BinaryIO:
 
 
 def write_empty(path: str) -> None:
-    """A shard without examples."""
+    """A shard without examples, and no hashes of them."""
     with create(path) as file:
         file.write(gzipped([], level=1))
+    with create(hashes_path(path)):
+        pass
 
 
 def move(moves: Sequence[tuple[str, str]]) -> None:
@@ -76,6 +78,11 @@ def move(moves: Sequence[tuple[str, str]]) -> None:
     for start in range(0, len(waiting), 100):
         sources, targets = zip(*waiting[start : start + 100], strict=True)
         FileSystems.rename(list(sources), list(targets))
+
+
+def hashes_path(shard: str) -> str:
+    """The temporary file with the hashes of a temporary shard's rows."""
+    return f"{shard}.u64"
 
 
 def shard_name(position: int, count: int) -> str:

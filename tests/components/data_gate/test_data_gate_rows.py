@@ -12,9 +12,10 @@ from support.gated import serialized, write_records
 from components.data_gate.columns import Columns
 from components.data_gate.config import Duplicates, Leakage
 from components.data_gate.duplicates import shared_rows
-from components.data_gate.examples import Rows, read_records, read_rows
+from components.data_gate.examples import Rows, read_rows
 from components.data_gate.leakage import Values, explained, leaking
-from components.data_gate.tables import decoded
+from components.data_gate.tables import columns_of
+from components.examples import SplitExamples
 
 
 def _rows(
@@ -32,7 +33,7 @@ def _rows(
         half = len(records) // 2
         write_records(paths[0], records[:half])
         write_records(paths[1], records[half:])
-        files[split] = [str(path) for path in paths]
+        files[split] = SplitExamples([str(path) for path in paths])
     return read_rows(
         files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=sample_bytes
     )
@@ -64,16 +65,6 @@ def test_copies_are_found_whatever_the_order_of_their_features(tmp_path: Path) -
     copies = [_row(f"row {i}", turned=True) for i in range(50)]
     rows = _rows(tmp_path, {"train": _numbered(0, 500), "eval": copies, "test": []})
     assert np.isin(rows.hashes["eval"], rows.hashes["train"]).all()
-
-
-def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
-    records = [b"", b"x" * 5_000_000, *_numbered(0, 100)]  # one is larger than a chunk
-    for name in ("a", "a.gz"):
-        write_records(tmp_path / name, records)
-        assert list(read_records(str(tmp_path / name))) == records
-    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-3])
-    with pytest.raises(ValueError, match="ends within a record"):
-        list(read_records(str(tmp_path / "a")))
 
 
 def test_all_rows_are_counted_and_hashed(tmp_path: Path) -> None:
@@ -179,7 +170,7 @@ def test_ids_explain_nothing() -> None:
 def test_missing_values_can_give_the_label_away() -> None:
     frame = pd.DataFrame({"late": [0, 1] * 500, "arrived": [1.5, None] * 500, "fine": np.arange(1000) % 7})
     columns = Columns(label="late", task="binary", inputs={"arrived": "number", "fine": "number"})
-    (finding,) = leaking(decoded(serialized(frame.sample(frac=1, random_state=0))), columns, Leakage())
+    (finding,) = leaking(columns_of(serialized(frame.sample(frac=1, random_state=0)), None), columns, Leakage())
     assert finding.feature == "arrived"
     assert "whether it is missing alone explains" in finding.received
 
@@ -188,12 +179,12 @@ def test_missing_values_can_give_the_label_away() -> None:
 def test_labels_that_say_nothing(label: list[object]) -> None:
     frame = pd.DataFrame({"late": label, "x": [1.0] * len(label)})
     columns = Columns(label="late", task="binary", inputs={"x": "number"})
-    assert not list(leaking(decoded(serialized(frame)), columns, Leakage()))
+    assert not list(leaking(columns_of(serialized(frame), None), columns, Leakage()))
 
 
 def test_decoded_columns() -> None:
     frame = pd.DataFrame({"i": [1, 2, 3], "f": [0.5, float("nan"), None], "s": ["a", None, "ü"], "none": [None] * 3})
-    columns = decoded(serialized(frame))
+    columns = columns_of(serialized(frame), None)
     assert columns["i"].values.tolist() == [1, 2, 3]
     assert columns["f"].missing.tolist() == [False, True, True]
     assert columns["s"].values.tolist() == ["a", "", "ü"]
