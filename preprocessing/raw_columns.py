@@ -5,6 +5,7 @@ Missing is NaN for numbers and "" for strings. Of a row with several values the 
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import TypeAlias
 
 import numpy as np
@@ -60,6 +61,17 @@ def _firsts(columns: Sequence[Column]) -> list[tf.Tensor]:
         )
 
     return [first(column) for column in columns]
+
+
+def entrance(column: str, values: tf.Tensor) -> tf.Tensor:
+    """The single values of a column, under the name that `entrance_name` gives: the export feeds its requests here."""
+    return tf.identity(values, name=entrance_name(column))
+
+
+def entrance_name(column: str) -> str:
+    """The name of the operation in the transform graph that holds a column as `single` makes it, shape [batch]."""
+    # Not the column's own: TensorFlow numbers names that differ in case alone.
+    return f"entrance_{sha256(column.encode()).hexdigest()[:16]}"
 
 
 def numbers(column: tf.Tensor) -> tf.Tensor:

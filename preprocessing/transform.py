@@ -78,12 +78,10 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
         joined = tf.strings.join(crossed, _CROSS_SEPARATOR)
         outputs[cross_name(cross.columns)] = tf.strings.to_hash_bucket_fast(joined, cross.hash_buckets)
     # Serving sends neither label nor weight, so nothing else may be computed beside them.
-    for name in {features.label.column, features.weight} & inputs.keys():
-        (column,) = _single({name: inputs[name]}, words).values()
-        if name == features.label.column:
-            outputs[LABEL] = _label(column, features.label)
-        else:
-            outputs[WEIGHT] = _weight(column)
+    if (label := features.label.column) in inputs:
+        outputs[LABEL] = _label(_single({label: inputs[label]}, words)[label], features.label)
+    if (weight := features.weight) is not None and weight in inputs:
+        outputs[WEIGHT] = _weight(_single({weight: inputs[weight]}, words)[weight])
     outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
     # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
     return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features, words)
@@ -91,7 +89,8 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
 
 def _single(columns: Inputs, words: MissingWords) -> dict[str, tf.Tensor]:
     """One value per row and column, see `raw_columns.single`, none of which is a text that means missing."""
-    return raw_columns.all_without_missing(raw_columns.singles(columns), words)
+    given = {name: raw_columns.entrance(name, column) for name, column in raw_columns.singles(columns).items()}
+    return raw_columns.all_without_missing(given, words)
 
 
 def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:

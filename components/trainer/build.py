@@ -19,6 +19,8 @@ from preprocessing.config import Label
 
 logger = logging.getLogger("lockgate")
 
+_MOST_STEPS_AT_ONCE = 50
+"""More saves nothing, and nothing is reported meanwhile."""
 _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -56,6 +58,7 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
             loss=_loss(job.train, label),
             weighted_metrics=_metrics(label),
             jit_compile=False,
+            steps_per_execution=steps_per_execution(steps_per_epoch(job.train, data)),
         )
         # Now, under the distribution: a checkpoint is loaded into variables that are there.
         model.optimizer.build(model.trainable_variables)
@@ -65,6 +68,14 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
 def steps_per_epoch(config: TrainConfig, data: TrainingData) -> int:
     """Batches in one epoch: one pass over the training split, unless the configuration says otherwise."""
     return config.steps_per_epoch or data.batches_per_pass
+
+
+def steps_per_execution(steps: int) -> int:
+    """How many steps TensorFlow runs at a time without coming back to Python, for an epoch of so many steps.
+
+    A divisor: what is left over at the end of an epoch would be filled up with steps of the next one.
+    """
+    return next(each for each in range(min(steps, _MOST_STEPS_AT_ONCE), 0, -1) if steps % each == 0)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,8 +37,7 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     if not state.finished(config):
         callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint)]
         if config.tensorboard:
-            # The graph is left out: writing it costs seconds, and models/ is the better place to read it.
-            callbacks.append(keras.callbacks.TensorBoard(str(task.log_dir), write_graph=False))
+            callbacks.append(_EpochScalars(task.log_dir))
         model.fit(
             training_batches(task, data, first_batch=state.epoch * steps),
             epochs=config.epochs,
@@ -103,3 +103,26 @@ class _Loop(keras.callbacks.Callback):
     def _report(self, step: str, logs: dict[str, Any]) -> None:
         numbers = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
         progress.info("epoch %d/%d  %s  %s", self._epoch + 1, self._config.epochs, step, numbers)
+
+
+class _EpochScalars(keras.callbacks.Callback):
+    """Writes what each epoch came to for TensorBoard: `train/` and `validation/`, as Keras' own callback names them.
+
+    That one also works in every step, for a tenth of the time of a training of small steps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            validation = name.startswith("val_")
+            with self._writers["validation" if validation else "train"].as_default():
+                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", float(value), step=epoch)
+        with self._writers["train"].as_default():
+            tf.summary.scalar("epoch_learning_rate", float(self.model.optimizer.learning_rate), step=epoch)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        for writer in self._writers.values():
+            writer.close()

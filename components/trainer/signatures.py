@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.artifacts.model import EXAMPLES_INPUT
+from components.trainer.transform_graph import MISSING, request_transform
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.features import RESERVED_SUFFIX, ModelInput, argument_names, can_be_argument
 from preprocessing.input_pipeline import LabelSummary, TransformedData, model_batch
-from preprocessing.raw_columns import MISSING_INTEGER
-
-MISSING: dict[tf.DType, Any] = {tf.float32: np.float32("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}
-"""What says "missing" in a raw feature tensor: NaN, the smallest int64, and the empty string."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +69,12 @@ def transformed_inputs(inputs: Sequence[ModelInput]) -> tuple[TransformedInput, 
 class ServingModule(tf.Module):
     """The Keras model with its preprocessing, as TensorFlow Serving loads it.
 
-    The transform layer is tracked, so its vocabularies travel as assets of the SavedModel.
+    The transform graph is tracked, so its vocabularies travel as assets of the SavedModel.
 
     Attributes:
       inputs: the raw columns of a request.
       transformed: the arguments of `predict_transformed`.
-      evaluation_spec: how `transform_features` parses a labelled example, by raw column.
+      evaluation_spec: what `transform_features` parses of a labelled example: each column as Transform does.
     """
 
     def __init__(
@@ -98,16 +94,18 @@ class ServingModule(tf.Module):
         # be copies of the variables that the graph doesn't read: "Could not find variable" (keras-team/keras#20095).
         self._variables = [variable.value for variable in model.variables]
         self._apply = apply
-        self._transform = transform.transform_features_layer()
-        self._raw_spec = transform.raw_feature_spec()
+        raw_spec = transform.raw_feature_spec()
         self._features, self._schema, self._summary = features, schema, summary
-        self.inputs = raw_inputs(features, self._raw_spec)
+        self.inputs = raw_inputs(features, raw_spec)
         self.transformed = transformed_inputs(schema.inputs)
-        columns = [each.column for each in self.inputs]
-        self._serving_spec = {name: _optional(self._raw_spec[name]) for name in columns}
         targets = [name for name in (features.label.column, features.weight) if name is not None]
         # Nothing else of the table: a later change to a column that this model never used must not break it.
-        self.evaluation_spec = {name: _optional(self._raw_spec[name]) for name in [*columns, *targets]}
+        self.evaluation_spec = {name: raw_spec[name] for name in [*(each.column for each in self.inputs), *targets]}
+        self._transform = request_transform(
+            transform, self.evaluation_spec if features.preprocessing_fn is None else ()
+        )
+        self._wanted = [each.name for each in schema.inputs]
+        self._all_features = sorted(transform.transformed_feature_spec())
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The four signatures by name.
@@ -127,10 +125,11 @@ class ServingModule(tf.Module):
         }
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._predict(tf.io.parse_example(examples, self._serving_spec))
+        columns = [each.column for each in self.inputs]
+        return self._answer(self._transform.of_examples(examples, columns, self._wanted))
 
     def _transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(self._transform(tf.io.parse_example(examples, self.evaluation_spec)))
+        return self._transform.of_examples(examples, list(self.evaluation_spec), self._all_features)
 
     def _serve_features(self) -> tf.types.experimental.GenericFunction:
         # The default arguments become the signature's defaults, which is how TensorFlow Serving lets a
@@ -142,12 +141,8 @@ class ServingModule(tf.Module):
             sizes = tf.stack([tf.size(tensor) for tensor in features.values()])
             # An empty batch stays empty, whatever was left out.
             rows = tf.where(tf.reduce_min(sizes) == 0, 0, tf.reduce_max(sizes))
-            raw = {}
-            for each in self.inputs:
-                value = features[each.argument]
-                column = tf.cond(tf.size(value) == 1, lambda v=value: tf.repeat(v, rows), lambda v=value: v)
-                raw[each.column] = self._as_raw(each, column)
-            return self._predict(raw)
+            values = {each.column: tf.broadcast_to(features[each.argument], [rows]) for each in self.inputs}
+            return self._answer(self._transform.of_columns(values, self._wanted))
 
         return tf.function(serve, input_signature=[specs])
 
@@ -157,29 +152,9 @@ class ServingModule(tf.Module):
 
         return tf.function(predict, input_signature=[{each.argument: each.spec for each in self.transformed}])
 
-    def _as_raw(self, each: RawInput, value: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
-        """A dense column as the transform graph takes it."""
-        spec = self._raw_spec[each.column]
-        if isinstance(spec, tf.io.FixedLenFeature):
-            return tf.reshape(value, [-1, *spec.shape])
-        present = ~tf.math.is_nan(value) if each.dtype == tf.float32 else tf.not_equal(value, MISSING[each.dtype])
-        rows = tf.where(present)
-        indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)
-        return tf.SparseTensor(indices, tf.boolean_mask(value, present), tf.stack([tf.size(value, tf.int64), 1]))
-
-    def _predict(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-        return self._answer(self._transform(raw))
-
     def _answer(self, transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         outputs = self._apply(model_batch(transformed, self._schema.inputs))
         return serving_outputs(outputs, self._features.label, self._schema.classes, self._summary)
-
-
-def _optional(spec: Any) -> Any:
-    """The column's parsing, without an error where a request leaves out a column that the schema calls required."""
-    if isinstance(spec, tf.io.FixedLenFeature):
-        return tf.io.FixedLenFeature(spec.shape, spec.dtype, np.full(spec.shape, MISSING[spec.dtype]))
-    return spec
 
 
 def serving_outputs(
