@@ -138,7 +138,7 @@ def decoded(serialized: Sequence[bytes], types: Types | None) -> pa.RecordBatch:
 
 
 def _read(files: Sequence[str], types: Types | None) -> Iterator[tuple[tf.Tensor, pa.RecordBatch]]:
-    rows = records(files).batch(_rows_at_once(files))
+    rows = records(files).batch(rows_at_once(files))
     if not types:
         for serialized in rows.prefetch(_THREADS):
             yield serialized, decoded(serialized.numpy(), None)
@@ -148,7 +148,8 @@ def _read(files: Sequence[str], types: Types | None) -> Iterator[tuple[tf.Tensor
         yield serialized, _batch(features, types)
 
 
-def _rows_at_once(files: Sequence[str]) -> int:
+def rows_at_once(files: Sequence[str]) -> int:
+    """How many rows make a batch that is neither small nor a burden to memory."""
     sizes = [len(row) for row in records(files).take(_MEASURED).as_numpy_iterator()]
     return max(1, min(_MOST_ROWS, _BATCH_BYTES * len(sizes) // max(1, sum(sizes))))
 
