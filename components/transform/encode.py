@@ -90,7 +90,7 @@ def same_size_examples(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]
 
 
 def _floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(values, "<f4").view(np.uint8).reshape(len(values), -1)
+    return np.ascontiguousarray(values, "<f4").view(np.uint8)
 
 
 def _varints(values: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -100,7 +100,7 @@ def _varints(values: NDArray[np.int64]) -> NDArray[np.uint8]:
     shifts = np.arange(length, dtype=np.uint64) * _VARINT_BITS
     digits = ((unsigned[:, :, np.newaxis] >> shifts) & np.uint64(_MORE - 1)).astype(np.uint8)
     digits[:, :, :-1] |= _MORE
-    return digits.reshape(len(values), -1)
+    return digits.reshape(len(values), values.shape[1] * length)
 
 
 def _field(number: int, length: int) -> bytes:
