@@ -18,6 +18,7 @@ from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
 from components.smoke_test.checks.answers import NO_ANSWER
 from components.smoke_test.export.contract import Signature, TensorSpec
+from components.smoke_test.export.weights import learned_by
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, FailingRow, Smallest
 from components.smoke_test.sandbox.session import Answer, Request
@@ -38,6 +39,10 @@ _MADE_UP = re.compile(r"outputs?|output_\d+")
 _READ_OTHERWISE = "the two read a column differently, or name the classes in another order"
 _DIFFER = (
     "{0}; signatures that are meant to differ need outputs of different names, or `severity: {{signatures_agree: off}}`"
+)
+_LEARNED_APART = (
+    "each of the two has weights that the other has not: two models that are meant to differ? Then give their outputs "
+    "different names, or set `severity: {signatures_agree: off}`"
 )
 _EXCHANGED = (
     "one of the two signatures takes the columns in another order, or under each other's names: with the values of "
@@ -155,8 +160,17 @@ class _Pair:
         values = {} if found is None else found.rows[0].values
         if values and set(values.values()) == {"missing"}:
             return self._fails(failure, _WHERE_MISSING.format(listed(list(values), _NAMED)), found=found)
+        if not agreeing and self._learned_apart():
+            return self._fails(failure, _LEARNED_APART, found=found).model_copy(update={"severity": "warn"})
         how = self._resemblance(failure) or self._reading() or f"{_where(values)}{_READ_OTHERWISE}"
         return self._fails(failure, _DIFFER.format(how), found=found)
+
+    def _learned_apart(self) -> bool:
+        """Whether each has weights that the other has not: two encoders, two horizons, two heads of one trunk."""
+        if self._ours():
+            return False
+        one, other = (learned_by(self.bench.export, each.signature.name) for each in (self.one, self.other))
+        return bool(one - other) and bool(other - one)
 
     @property
     def _allowed(self) -> float:

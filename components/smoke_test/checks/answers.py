@@ -12,6 +12,7 @@ from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
 from components.smoke_test.bench.relations import Finite
+from components.smoke_test.bench.requests import MISSING
 from components.smoke_test.bench.shrink import parts_of, smallest
 from components.smoke_test.checks import conventions
 from components.smoke_test.export.contract import Signature
@@ -64,7 +65,7 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
                 "answers",
                 expected,
                 one_line(answer.error, LONGEST_MESSAGE),
-                hint=what_to_do(answer.error, bench),
+                hint=_without_a_value(bench, signature) or what_to_do(answer.error, bench),
                 **more,
             )
     for check, judge in _JUDGES.items():
@@ -84,6 +85,23 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
             yield result.model_copy(update={"signature": signature.name})
     if skipped:
         yield CheckResult.skips(check, reason)
+
+
+def _without_a_value(bench: Bench, signature: Signature) -> str:
+    """What to do where rows lack a whole number that an input takes: no number says "missing" to another's model."""
+    if signature.name in bench.contract.promised or bench.rows.made or signature.kind != "features":
+        return ""
+    lacking = [
+        each.column
+        for each in taken_features(signature, bench.contract)
+        if each.dtype == "int64" and not each.optional and any(each.column not in row for row in bench.rows.rows)
+    ]
+    if not lacking:
+        return ""
+    return (
+        f"rows without a value of {listed(lacking, _NAMED)} were sent {MISSING['int64']} there, as no whole number "
+        "says that it is missing: give examples that have the value, or the input a default"
+    )
 
 
 def what_to_do(error: ModelError, bench: Bench) -> str:

@@ -141,8 +141,11 @@ class _ColumnOfWords:
         return decoded(word) in missing or _MEANS_UNKNOWN.fullmatch(decoded(word)) is not None
 
     def _unknown_is_a_word(self, words: Words, vocabulary: Vocabulary | None) -> _Fault | None:
-        """Whether unknown words get the answer of the vocabulary's first or last word, and of no other."""
-        if vocabulary is None:
+        """Whether unknown words get the answer of the vocabulary's first or last word, and of no other.
+
+        Not where words are given amounts or groups: there one of them may be that of every other word, on purpose.
+        """
+        if vocabulary is None or not vocabulary.places:
             return None
         tried = [word for word in some_of(vocabulary) if word in words.known and not self._says_nothing(word)]
         dead = [word for word in tried if not words.known[word]]

@@ -56,11 +56,13 @@ class Vocabulary:
       where: the asset's file, or the node, for the report.
       words: in their order; of very many, the first.
       of_table: whether it fills a table; else something is compared with them.
+      places: whether each word has a place of its own; else the table gives words amounts, or puts them into groups.
     """
 
     where: str
     words: tuple[bytes, ...]
     of_table: bool = False
+    places: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,17 @@ def _of_tables(graph: Graph) -> Iterator[Vocabulary]:
     for body in graph.bodies.values():
         for node in body.nodes.values():
             if node.op in _IMPORTS and len(node.input) > 1:
+                places = len(node.input) < 3 or _are_places(graph, graph.origins(body.name, node.input[2]))
                 for origin in sorted(graph.origins(body.name, node.input[1]), key=str):
-                    yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True)
+                    yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True, places=places)
+
+
+def _are_places(graph: Graph, origins: Iterable[Place]) -> bool:
+    """Whether what a table gives for its words is a different whole number for each."""
+    nodes = [graph.node(origin) for origin in origins]
+    values = [tensor_of(node, _MOST_WORDS) for node in nodes if node is not None and node.op == "Const"]
+    # Of values that are computed, or very many, nothing is known but that most tables are vocabularies.
+    return all(each is None or (each.dtype.kind in "iu" and np.unique(each).size == each.size) for each in values)
 
 
 def _of_texts(graph: Graph, reached: Reached) -> Iterator[Vocabulary]:
@@ -238,10 +249,10 @@ def _names_columns(body: Body, name: str) -> bool:
     return any(node.op.startswith("Parse") for node, _ in body.consumers.get(name, ()))
 
 
-def _texts(node: Any | None, where: str, *, of_table: bool = False) -> Iterator[Vocabulary]:
+def _texts(node: Any | None, where: str, *, of_table: bool = False, places: bool = True) -> Iterator[Vocabulary]:
     words = _strings(node) if node is not None and node.op == "Const" else []
     if len(words) > 1:
-        yield Vocabulary(where, tuple(words), of_table)
+        yield Vocabulary(where, tuple(words), of_table, places)
 
 
 def _strings(node: Any) -> list[bytes]:

@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.framework import dtypes
+from tensorflow.python.framework import dtypes, tensor_util
 
 from components.artifacts.golden import Dtype
 from components.artifacts.model import SAVED_MODEL, SAVED_MODEL_TEXT
@@ -24,6 +26,7 @@ SERVE = frozenset({"serve"})
 _INTERNAL_SIGNATURES = frozenset({INIT_SIGNATURE, TRAIN_SIGNATURE})
 _FEATURE_DTYPES = ("float32", "int64", "string")
 _LARGEST_PROTO = 2**31 - 1
+_LARGEST_DEFAULT = 10_000
 
 
 class ExportError(Exception):
@@ -145,8 +148,26 @@ def _signature(name: str, definition: Any, graph: Graph) -> Signature:
         inputs=inputs,
         outputs={output: _spec(info) for output, info in definition.outputs.items()},
         defaults=defaults,
+        row_defaults=_row_defaults(definition, inputs),
         features=features,
     )
+
+
+def _row_defaults(definition: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, NDArray[Any]]:
+    """The defaults of one row, flat; not those of several rows, nor what TensorFlow can't read."""
+    found: dict[str, NDArray[Any]] = {}
+    for argument in sorted(set(definition.defaults) & set(inputs)):
+        tensor = definition.defaults[argument]
+        sizes = [dim.size for dim in tensor.tensor_shape.dim]
+        # What it claims to have: one value in the file may stand for any number of them.
+        is_small = all(size > 0 for size in sizes) and float(np.prod(sizes, dtype=float)) <= _LARGEST_DEFAULT
+        if not is_small or (sizes and sizes[0] != 1 and inputs[argument].shape != ()):
+            continue
+        try:
+            found[argument] = tensor_util.MakeNdarray(tensor).reshape(-1)
+        except (TypeError, ValueError):
+            continue  # the request that leaves the argument out says so: see the check `harm`
+    return found
 
 
 def _spec(info: Any) -> TensorSpec:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,14 @@ _MULTIPLIES = frozenset(
 )
 """Operations that make infinity or NaN of an infinite weight. What is added may be a mask, or a class ruled out; and an
 infinite bias shows in every answer, so that no search is needed."""
+_VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+_LEARNED = _VARIABLES | {"Const"}
 _TESTS = frozenset({"IsNan", "IsFinite"})
 _LARGEST = 2**28
 _FEWEST = 2
 """A single number that is NaN or infinite is a marker or a bound, and not something learned."""
+_FEWEST_LEARNED = 8
+"""A constant of fewer numbers may be anything: what a price is multiplied by, the bounds of a clip."""
 
 
 @dataclass(frozen=True)
@@ -154,3 +159,24 @@ def _answers(export: Export) -> set[Place]:
 
 def _runs(export: Export, place: Place) -> bool:
     return any(place in ran for signature, ran in export.served.items() if signature != INITIALISATION)
+
+
+def learned_by(export: Export, signature: str) -> frozenset[str]:
+    """What a server computes a signature with that was learned: float variables and float constants.
+
+    Args:
+      export: the export.
+      signature: one of its own.
+
+    Returns:
+      Names of variables, and digests of constants: the same weights of two signatures are the same names.
+    """
+    found = set()
+    for place, node in export.served.get(signature, ()):
+        if node.op not in _LEARNED or not dtypes.as_dtype(attribute(node, "dtype").type).is_floating:
+            continue
+        if node.op in _VARIABLES:
+            found.add(place.name)
+        elif (array := tensor_of(node, _LARGEST)) is not None and array.size >= _FEWEST_LEARNED:
+            found.add(sha256(array.tobytes()).hexdigest())
+    return frozenset(found)
