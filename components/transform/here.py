@@ -65,7 +65,8 @@ def transform(request: Request, function: Preprocessing) -> None:
         for name, split in request.transformed.items():
             batches = _batches(split, apply, progress, f"{name} split")
             _write(request.files[name] + _SHARD, posixpath.join(temporary, name), batches, metadata.schema)
-        tf.io.gfile.rmtree(temporary)
+        if tf.io.gfile.exists(temporary):  # empty by now; a bucket has no empty folders
+            tf.io.gfile.rmtree(temporary)
         progress.say("")
 
 
