@@ -87,6 +87,8 @@ def read_rows(
                     hashes[name] = [part[_below(part, threshold)] for part in parts]
             if progress is not None:
                 progress.add(len(keys))
+    if progress is not None:
+        progress.say()
     ordered = {split: np.sort(np.concatenate([_NONE, *parts])) for split, parts in hashes.items()}
     return Rows(ordered, rows, threshold / _FULL, sample.records(), counting.seen if counting is not None else {})
 

@@ -1,23 +1,19 @@
 """What Transform is asked for, once it is sure that the fast path knows all of it."""
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components.transform import executor_utils
-from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
 from components.engine import NeedsBeamError
-from components.examples import SplitExamples, ingest_report
+from components.examples import SplitExamples, readable_splits
 
 _UNKNOWN = (
     standard_component_specs.MODULE_FILE_KEY,
@@ -27,9 +23,6 @@ _UNKNOWN = (
     standard_component_specs.SAVE_OPTIONS_KEY,
 )
 """The stock executor's properties that pipelines of ours don't have."""
-_FILE_FORMAT = "tfrecords_gzip"
-"""As TFX calls TFRecord files, whatever their compression."""
-_COMPRESSIONS = (CompressionTypes.GZIP, CompressionTypes.UNCOMPRESSED)
 
 
 @dataclass(frozen=True)
@@ -79,9 +72,7 @@ class Request:
         splits = executor_utils.ResolveSplitsConfig(
             exec_properties.get(standard_component_specs.SPLITS_CONFIG_KEY), given
         )
-        report = ingest_report(given[0])
-        found = {name: SplitExamples.of(given[0], name, report) for name in {*splits.analyze, *splits.transform}}
-        _check(given[0], found)
+        found = readable_splits(given[0], {*splits.analyze, *splits.transform})
         executor_utils.SetSplitNames(splits.transform, made)
         return cls(
             schema=_schema(artifact_utils.get_single_uri(inputs[standard_component_specs.SCHEMA_KEY])),
@@ -96,24 +87,6 @@ class Request:
         """How TensorFlow parses an example, by column."""
         parsed: dict[str, Any] = schema_utils.schema_as_feature_spec(self.schema).feature_spec
         return parsed
-
-
-def _check(examples: Artifact, splits: Mapping[str, SplitExamples]) -> None:
-    """Refuses examples that TensorFlow can't read."""
-    if examples.has_custom_property(examples_utils.CUSTOM_SPLIT_PATTERN_PROPERTY_NAME):
-        raise NeedsBeamError("the examples lie in folders of their own choice (custom_split_pattern)")
-    payload, file_format = examples_utils.get_payload_format(examples), examples_utils.get_file_format(examples)
-    if payload != example_gen_pb2.FORMAT_TF_EXAMPLE or file_format != _FILE_FORMAT:
-        raise NeedsBeamError(f"the examples are {example_gen_pb2.PayloadFormat.Name(payload)} in {file_format}")
-    scheme, there, _ = examples.uri.partition("://")
-    if there and scheme not in tf.io.gfile.get_registered_schemes():
-        raise NeedsBeamError(f"TensorFlow can't read {scheme}://")
-    for name, split in splits.items():
-        if not split.files:
-            raise NeedsBeamError(f"the split {name!r} has no files")
-        for file in split.files:
-            if CompressionTypes.detect_compression_type(file) not in _COMPRESSIONS:
-                raise NeedsBeamError(f"TensorFlow can't read the compression of {posixpath.basename(file)}")
 
 
 def _schema(folder: str) -> schema_pb2.Schema:
