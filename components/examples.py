@@ -16,17 +16,23 @@ import numpy as np
 import pyarrow as pa
 import pydantic
 import tensorflow as tf
+from apache_beam.io.filesystem import CompressionTypes
 from numpy.typing import NDArray
 from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
 from tfx.types.artifact import Artifact
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.artifacts.ingest import INGEST_FILE, FeatureType, IngestReport
+from components.engine import NeedsBeamError
 from preprocessing.errors import UserError
 
 Types = Mapping[str, FeatureType]
 
+_FILE_FORMAT = "tfrecords_gzip"
+"""As TFX calls TFRecord files, whatever their compression."""
+_COMPRESSIONS = (CompressionTypes.GZIP, CompressionTypes.UNCOMPRESSED)
 _BUFFER = 4 << 20
 _MOST_ROWS = 16_384
 _BATCH_BYTES = 8 << 20
@@ -103,6 +109,32 @@ class SplitExamples:
             raise ValueError(f"{where}: {found:,} examples, ExampleGen wrote {self.rows:,}")
 
 
+def readable_splits(examples: Artifact, names: Iterable[str]) -> dict[str, SplitExamples]:
+    """Some splits of an artifact, for a fast path.
+
+    Raises:
+      NeedsBeamError: TensorFlow can't read them.
+      UserError: as `ingest_report`.
+    """
+    if examples.has_custom_property(examples_utils.CUSTOM_SPLIT_PATTERN_PROPERTY_NAME):
+        raise NeedsBeamError("the examples lie in folders of their own choice (custom_split_pattern)")
+    payload, file_format = examples_utils.get_payload_format(examples), examples_utils.get_file_format(examples)
+    if payload != example_gen_pb2.FORMAT_TF_EXAMPLE or file_format != _FILE_FORMAT:
+        raise NeedsBeamError(f"the examples are {example_gen_pb2.PayloadFormat.Name(payload)} in {file_format}")
+    scheme, there, _ = examples.uri.partition("://")
+    if there and scheme not in tf.io.gfile.get_registered_schemes():
+        raise NeedsBeamError(f"TensorFlow can't read {scheme}://")
+    report = ingest_report(examples)
+    splits = {name: SplitExamples.of(examples, name, report) for name in names}
+    for name, split in splits.items():
+        if not split.files:
+            raise NeedsBeamError(f"the split {name!r} has no files")
+        for file in split.files:
+            if CompressionTypes.detect_compression_type(file) not in _COMPRESSIONS:
+                raise NeedsBeamError(f"TensorFlow can't read the compression of {file}")
+    return splits
+
+
 def records(files: Sequence[str]) -> tf.data.Dataset:
     """The serialized rows of TFRecord files, in order; gzip by the name's `.gz`.
 
@@ -138,7 +170,7 @@ def decoded(serialized: Sequence[bytes], types: Types | None) -> pa.RecordBatch:
 
 
 def _read(files: Sequence[str], types: Types | None) -> Iterator[tuple[tf.Tensor, pa.RecordBatch]]:
-    rows = records(files).batch(_rows_at_once(files))
+    rows = records(files).batch(rows_at_once(files))
     if not types:
         for serialized in rows.prefetch(_THREADS):
             yield serialized, decoded(serialized.numpy(), None)
@@ -148,7 +180,8 @@ def _read(files: Sequence[str], types: Types | None) -> Iterator[tuple[tf.Tensor
         yield serialized, _batch(features, types)
 
 
-def _rows_at_once(files: Sequence[str]) -> int:
+def rows_at_once(files: Sequence[str]) -> int:
+    """How many rows make a batch that is neither small nor a burden to memory."""
     sizes = [len(row) for row in records(files).take(_MEASURED).as_numpy_iterator()]
     return max(1, min(_MOST_ROWS, _BATCH_BYTES * len(sizes) // max(1, sum(sizes))))
 

@@ -28,6 +28,7 @@ from components.example_gen.job import IngestJob
 from components.example_gen.partitions import Partition
 from components.example_gen.progress import progress
 from components.example_gen.splits import Assigner
+from components.tfrecord import framed, gzipped
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
 
@@ -307,7 +308,7 @@ def _threads() -> ThreadPoolExecutor:
 def _member(batch: pa.RecordBatch, level: int) -> tuple[bytes, bytes]:
     """The rows as a piece of a shard, and the hashes of what a reader of it sees, with floats as float32."""
     lists = value_lists(batch)
-    return shards.gzipped(encoded(lists), level), row_hash(lists).astype("<u8").tobytes()
+    return gzipped(framed(encoded(lists)), level), row_hash(lists).astype("<u8").tobytes()
 
 
 def bad_row_error(row: BadRow, configured: Format | None) -> UserError:

@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
-from apache_beam.io.filesystem import CompressionTypes
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as stock
-from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import json_utils, stats_utils
 
 from components.artifacts.splits import STATISTICS_FILE
 from components.engine import NeedsBeamError
-from components.examples import SplitExamples, ingest_report
+from components.examples import SplitExamples, readable_splits
 from components.progress import Progress
 from components.statistics_gen import tfdv_private
 from components.statistics_gen.value_counts import Top, ValueCounts
@@ -32,9 +28,6 @@ _OPTIONS = (
     standard_component_specs.SHARDED_STATS_OUTPUT_KEY,
 )
 """The stock executor's properties that pipelines of ours don't have."""
-_FILE_FORMAT = "tfrecords_gzip"
-"""As TFX calls TFRecord files, whatever their compression."""
-_COMPRESSIONS = (CompressionTypes.GZIP, CompressionTypes.UNCOMPRESSED)
 
 
 def write_statistics(
@@ -66,25 +59,9 @@ def _splits(
     wanted = [name for name in _OPTIONS if exec_properties.get(name)]
     if wanted or inputs.get(standard_component_specs.SCHEMA_KEY):
         raise NeedsBeamError(f"it was given {(wanted or ['a schema'])[0]}, which has no fast path")
-    if examples.has_custom_property(examples_utils.CUSTOM_SPLIT_PATTERN_PROPERTY_NAME):
-        raise NeedsBeamError("the examples lie in folders of their own choice (custom_split_pattern)")
-    payload, file_format = examples_utils.get_payload_format(examples), examples_utils.get_file_format(examples)
-    if payload != example_gen_pb2.FORMAT_TF_EXAMPLE or file_format != _FILE_FORMAT:
-        raise NeedsBeamError(f"the examples are {example_gen_pb2.PayloadFormat.Name(payload)} in {file_format}")
-    scheme, there, _ = examples.uri.partition("://")
-    if there and scheme not in tf.io.gfile.get_registered_schemes():
-        raise NeedsBeamError(f"TensorFlow can't read {scheme}://")
     left_out = json_utils.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "[]")
     names = [name for name in artifact_utils.decode_split_names(examples.split_names) if name not in left_out]
-    report = ingest_report(examples)
-    splits = {name: SplitExamples.of(examples, name, report) for name in names}
-    for name, split in splits.items():
-        if not split.files:
-            raise NeedsBeamError(f"the split {name!r} has no files")
-        for file in split.files:
-            if CompressionTypes.detect_compression_type(file) not in _COMPRESSIONS:
-                raise NeedsBeamError(f"TensorFlow can't read the compression of {file}")
-    return splits
+    return readable_splits(examples, names)
 
 
 def statistics_of(examples: SplitExamples, progress: Progress) -> statistics_pb2.DatasetFeatureStatisticsList:
