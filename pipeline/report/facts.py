@@ -52,7 +52,7 @@ class RunFacts(Fact):
     line: str
     """The verdict in one line."""
     error: str = ""
-    """Of a run that did not reach its end, what it ended with."""
+    """What a run ended with that did not reach its end."""
     next_step: str = ""
     """What to do, where something has to be done."""
     began: str
@@ -84,7 +84,7 @@ class Bin(Fact):
 
 
 class FeatureFact(Fact):
-    """One column."""
+    """One column of the table."""
 
     name: str
     kind: Literal["number", "category", "other"]
@@ -95,7 +95,7 @@ class FeatureFact(Fact):
     bins: tuple[Bin, ...] = ()
     """At most 50 ranges or 30 categories; none where no row has a value."""
     mean: dict[str, float] = {}
-    """Of a number, by data set."""
+    """The mean of a number, by data set."""
     distance: float | None = None
     """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
     differences of the shares of the bins, 0 to 1."""
@@ -132,11 +132,11 @@ class LayerFact(Fact):
 
     name: str
     shapes: str
-    """Of its variables."""
+    """The shapes of its variables."""
 
 
 class TrainingFacts(Fact):
-    """The training."""
+    """What the training did."""
 
     curves: tuple[Curve, ...] = ()
     monitor: str
@@ -232,14 +232,14 @@ class ComparisonFacts(Fact):
     config: tuple[ChangeFact, ...]
     """The settings that differ: `old` is the other run's."""
     rows: tuple[PairFact, ...]
-    """By data set."""
+    """The rows by data set."""
     missing: tuple[PairFact, ...]
     """By column, the share of missing values in train where it differs."""
     metrics: tuple[PairFact, ...]
     slices: tuple[PairFact, ...]
     """The metrics with thresholds, by slice."""
     seconds: tuple[PairFact, ...]
-    """By component."""
+    """The seconds by component."""
 
 
 class ReportFacts(Fact):
