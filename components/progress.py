@@ -1,4 +1,4 @@
-"""How far a component has come, as log records: a screen shows each, a log file and a cluster's log one now and then."""
+"""How far a component has come, as log records: a screen shows each, a log file and a cluster keep one now and then."""
 
 import logging
 import threading
