@@ -79,9 +79,9 @@ class _Together:
 
 
 def _moments(matrix: tf.Tensor) -> tf.Tensor:
-    # TFT leaves out what is not finite.
+    # TFT leaves out what is not finite. Of a single column it gives a scalar.
     learned = [analyzer(matrix, reduce_instance_dims=False) for analyzer in (tft.mean, tft.var)]
-    moments = tf.stack(learned, axis=1)
+    moments = tf.stack([tf.reshape(each, [matrix.shape[1]]) for each in learned], axis=1)
     return tf.where(tf.math.is_finite(moments), moments, tf.zeros_like(moments))
 
 

@@ -168,12 +168,16 @@ class Written:
         """The transformed rows of a split by feature, [rows, k]."""
         spec = self.output.transformed_feature_spec()
         parsed = tf.io.parse_example(tf.constant(records(self.folder / "transformed", split), tf.string), spec)
-        return {name: tensor.numpy().reshape(len(tensor), -1) for name, tensor in parsed.items()}
+        return {name: _matrix(tensor) for name, tensor in parsed.items()}
 
     def answers(self, raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """What the saved transform function makes of raw columns."""
         layer = self.output.transform_features_layer()
-        return {name: tensor.numpy().reshape(len(tensor), -1) for name, tensor in layer(dict(raw)).items()}
+        return {name: _matrix(tensor) for name, tensor in layer(dict(raw)).items()}
+
+
+def _matrix(tensor: tf.Tensor) -> np.ndarray:
+    return tensor.numpy().reshape(len(tensor), int(np.prod(tensor.shape[1:], dtype=int)))
 
 
 def assert_alike(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> None:

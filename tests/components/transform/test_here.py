@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.transforms import FLOAT, INT, TEXT, Row, Table, Written, assert_alike, in_order
-from tfx.components.transform import executor as stock
 
 from components.transform.executor import Executor
 from preprocessing.config import FeaturesConfig
@@ -146,9 +146,9 @@ def own_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def run_both(folder: Path, table: Table, features: dict[str, Any], words: MissingWords) -> Both:
-    settings = FeaturesConfig.model_validate(features, strict=False)
-    here = table.transform(folder / "here", "auto", settings, words)
-    return Both(table, here, table.transform(folder / "beam", "auto", settings, words, executor=stock.Executor))
+    section = FeaturesConfig.model_validate(features, strict=False)
+    here = table.transform(folder / "here", "auto", section, words)
+    return Both(table, here, table.transform(folder / "beam", "beam", section, words))
 
 
 @pytest.fixture(scope="module")
@@ -240,4 +240,57 @@ def test_other_tasks_and_a_training_split_of_few_rows(tmp_path: Path, label: dic
     assert both.here.files() == both.beam.files()
     for split in ("train", "eval", "test"):
         assert_alike(in_order(both.here.rows(split), ROW_KEY), in_order(both.beam.rows(split), ROW_KEY))
-    tf.debugging.assert_equal(len(both.here.rows("eval")[ROW_KEY]), 3)
+    assert len(both.here.rows("eval")[ROW_KEY]) == 3
+
+
+NUMERIC = st.fixed_dictionaries(
+    {
+        "missing": st.fixed_dictionaries(
+            {"fill": st.sampled_from(["mean", "median", "constant"]), "indicator": st.booleans()}
+        )
+    },
+    optional={"clip": st.just([-1, 2])},
+)
+SCALED = st.fixed_dictionaries({"log1p": st.booleans(), "scale": st.sampled_from(["z_score", "min_max", "none"])})
+BUCKETED = st.fixed_dictionaries({"quantile_buckets": st.integers(2, 12)})
+WORDS = st.fixed_dictionaries(
+    {"oov_buckets": st.integers(1, 3), "indicator": st.booleans()},
+    optional={"top_k": st.integers(1, 5), "min_frequency": st.integers(1, 9), "fill": st.just("red")},
+)
+DATES = st.fixed_dictionaries(
+    {
+        "parts": st.lists(st.sampled_from(["year", "month", "day_of_week", "elapsed"]), min_size=1, unique=True),
+        "encoding": st.sampled_from(["cyclic", "categorical"]),
+    }
+)
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> dict[str, Any]:
+    """Random settings of random columns; each column in at most one group."""
+
+    def groups(columns: str, settings: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any]]:
+        names = columns.split()
+        return [{"columns": [name], **draw(settings)} for name in names if draw(st.integers(0, 3))]
+
+    numbers = st.builds(lambda a, b: a | b, NUMERIC, SCALED | BUCKETED)
+    return {
+        "label": {"column": "label", "task": "multiclass"},
+        "numeric": groups("z z_int clipped log range quarter tenth no_quarter empty", numbers),
+        "categorical": [{"columns": ["hashed"], **draw(WORDS)}, *groups("colour top rare id no_word", WORDS)],
+        "datetime": groups("day", DATES),
+    }
+
+
+@settings(max_examples=2, deadline=None)
+@given(features=configurations(), rows=st.integers(0, 60), seed=st.integers(0, 2**32 - 1))
+def test_random_configurations(
+    tmp_path_factory: pytest.TempPathFactory, features: dict[str, Any], rows: int, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("random")
+    table = Table(folder, TYPES)
+    table.write({"train": [made_rows(rows, seed)], "eval": [made_rows(20, seed + 1)], "test": [[]]})
+    both = run_both(folder, table, features, TABLE_WORDS)
+    assert both.here.files() == both.beam.files()
+    for split in ("train", "eval"):
+        assert_alike(in_order(both.here.rows(split), ROW_KEY), in_order(both.beam.rows(split), ROW_KEY))
