@@ -9,7 +9,7 @@ from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 
 INDEX_FILE = "index.html"
-"""In `<root>/runs`."""
+"""The page's name in `<root>/runs`."""
 
 
 def write_index(root: Path) -> Path:

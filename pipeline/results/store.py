@@ -23,7 +23,7 @@ _OUTPUTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INTERNAL_O
 
 @dataclass(frozen=True)
 class StoredArtifact:
-    """One artifact.
+    """One artifact of a run.
 
     Attributes:
       id: its number in the store.
