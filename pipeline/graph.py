@@ -5,10 +5,9 @@ Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the
 
 from dataclasses import dataclass
 
-from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import trainer_pb2, transform_pb2
+from tfx.proto import trainer_pb2
 from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
@@ -16,6 +15,7 @@ from components.evaluator.component import Evaluator
 from components.example_gen.sources import source_format
 from components.smoke_test.component import SmokeTest
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.transform.component import Transform
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import Cluster
@@ -81,15 +81,14 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         examples=data.examples,
         schema=data.schema,
         preprocessing_fn=_TRANSFORM_FN,
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(SPLITS)),
+        analyzed=["train"],
+        transformed=SPLITS,
         custom_config={
             FEATURES_KEY: config.features.to_json(),
             MISSING_KEY: missing.to_json(),
-            FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn),
+            FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn, *Transform.CODE),
         },
-        # Statistics and caches that nothing here reads, for a good third of the component's time.
-        disable_statistics=True,
-        disable_analyzer_cache=True,
+        engine=config.step_engine(),
     )
     # Its verdict goes into nothing, but nothing may be spent on data that it refuses.
     transform.add_upstream_node(data.gate)
@@ -131,6 +130,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         baseline_model=champion.outputs["model"],
         eval_config=eval_config(config.evaluate, config.features),
         skill=config.evaluate.skill,
+        engine=config.step_engine(),
         example_splits=["test"],
         schema=data.schema,
         code_fingerprint=fingerprint(Evaluator.CODE),
@@ -153,6 +153,6 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
     return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
 
 
-def _code_behind(ours: str, own: str | None) -> str:
-    """The fingerprint of a function of ours and, if there is one, of the user's."""
-    return fingerprint(path.rpartition(".")[0] for path in (ours, own) if path)
+def _code_behind(ours: str, own: str | None, *modules: str) -> str:
+    """The fingerprint of a function of ours, of the user's if there is one, and of modules that call them."""
+    return fingerprint([*(path.rpartition(".")[0] for path in (ours, own) if path), *modules])

@@ -44,7 +44,7 @@ class Matrices:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """A size in bytes."""
         tensors = (self.numbers, self.ids, *self.targets.values())
         return sum(int(tensor.shape[0]) * int(tensor.shape[1]) * tensor.dtype.size for tensor in tensors)
 

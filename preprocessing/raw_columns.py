@@ -4,31 +4,63 @@ A column arrives as a SparseTensor (a value may be absent) or, where the schema 
 Missing is NaN for numbers and "" for strings. Of a row with several values the first counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
-from preprocessing.missing import missing_pattern
+from preprocessing.missing import MissingWords, missing_pattern
 
 Column: TypeAlias = tf.Tensor | tf.SparseTensor
 
 MISSING_INTEGER = tf.int64.min
 """What says "missing" in an integer tensor that has no room for an absent value."""
+_MISSING = {tf.float32: float("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}
+_FNV_PRIME = 1099511628211
+"""The constants of 64-bit FNV."""
 
 
-def single(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+def single(raw: Column) -> tf.Tensor:
     """The column with one value per row: shape [batch], its own dtype; missing is NaN, MISSING_INTEGER or ""."""
-    if not isinstance(raw, tf.SparseTensor):
-        return raw if raw.shape.rank == 1 else tf.reshape(raw, [tf.shape(raw)[0], -1])[:, 0]
-    missing = {tf.float32: float("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}[raw.dtype]
-    # tf.boolean_mask would do, in five times as many nodes of a graph that is traced again and again.
-    first = tf.where(tf.equal(raw.indices[:, 1], 0))[:, 0]
-    column = tf.SparseTensor(
-        tf.gather(raw.indices, first), tf.gather(raw.values, first), tf.stack([raw.dense_shape[0], 1])
-    )
-    return tf.sparse.to_dense(column, default_value=missing)[:, 0]
+    return singles({"": raw})[""]
+
+
+def singles(columns: Mapping[str, Column]) -> dict[str, tf.Tensor]:
+    """Several columns of the same rows as `single` gives them: a few operations for all that they have in common."""
+    kinds: dict[tf.DType, dict[str, Column]] = {}
+    for name, column in columns.items():
+        kinds.setdefault(column.dtype, {})[name] = column
+    found: dict[str, tf.Tensor] = {}
+    for kind in kinds.values():
+        matrix = tf.concat(_firsts(list(kind.values())), axis=1)
+        found |= zip(kind, tf.unstack(matrix, len(kind), axis=1), strict=True)
+    return {name: found[name] for name in columns}
+
+
+def _firsts(columns: Sequence[Column]) -> list[tf.Tensor]:
+    """The first value of each row of columns of one dtype and of the same rows: each [batch, 1]."""
+    sparse = [column for column in columns if isinstance(column, tf.SparseTensor)]
+    # What they share is made once: in a wide graph, most operations would be the constants.
+    begin, size = tf.constant([0, 0], tf.int64), tf.constant([2**62, 1], tf.int64)
+    missing = tf.constant(_MISSING[columns[0].dtype], columns[0].dtype)
+    shape = tf.concat([sparse[0].dense_shape[:1], [1]], axis=0) if sparse else None
+
+    def first(column: Column) -> tf.Tensor:
+        if not isinstance(column, tf.SparseTensor):
+            return tf.reshape(column, [tf.shape(column)[0], -1])[:, :1]
+        part = tf.raw_ops.SparseSlice(
+            indices=column.indices, values=column.values, shape=column.dense_shape, start=begin, size=size
+        )
+        return tf.raw_ops.SparseToDense(
+            sparse_indices=part.output_indices,
+            output_shape=shape,
+            sparse_values=part.output_values,
+            default_value=missing,
+        )
+
+    return [first(column) for column in columns]
 
 
 def entrance(column: str, values: tf.Tensor) -> tf.Tensor:
@@ -43,7 +75,7 @@ def entrance_name(column: str) -> str:
 
 
 def numbers(column: tf.Tensor) -> tf.Tensor:
-    """A [batch] column as float32; missing, NaN and infinite values are NaN."""
+    """A column of any shape as float32; missing, NaN and infinite values are NaN."""
     if column.dtype == tf.int64:
         return tf.where(tf.equal(column, MISSING_INTEGER), float("nan"), tf.cast(column, tf.float32))
     column = tf.cast(column, tf.float32)
@@ -84,11 +116,17 @@ def without_missing(raw: Column, words: Sequence[str]) -> Column:
     ).to_sparse()
 
 
-def where_present(values: tf.Tensor, present: tf.Tensor) -> tf.SparseTensor:
-    """The values of a [batch] tensor where the bool tensor `present` is true, as [batch, 1], for the analyzers."""
-    rows = tf.where(present)
-    shape = tf.stack([tf.size(values, tf.int64), 1])
-    return tf.SparseTensor(tf.concat([rows, tf.zeros_like(rows)], axis=1), tf.gather_nd(values, rows), shape)
+def all_without_missing(columns: Mapping[str, tf.Tensor], words: MissingWords) -> dict[str, tf.Tensor]:
+    """`without_missing` for several [batch] columns: those of the same words are looked at side by side."""
+    alike: dict[tuple[str, ...], dict[str, tf.Tensor]] = {}
+    for name, column in columns.items():
+        if column.dtype == tf.string:
+            alike.setdefault(words.of(name), {})[name] = column
+    found = dict(columns)
+    for of_words, texts in alike.items():
+        matrix = without_missing(tf.stack(list(texts.values()), axis=1), of_words)
+        found |= zip(texts, tf.unstack(matrix, axis=1), strict=True)
+    return found
 
 
 def is_one_of(x: tf.Tensor, values: Sequence[str]) -> tf.Tensor:
@@ -98,18 +136,31 @@ def is_one_of(x: tf.Tensor, values: Sequence[str]) -> tf.Tensor:
 
 def row_key(columns: Sequence[tf.Tensor]) -> tf.Tensor:
     """A fingerprint of [batch] columns, int64 of shape [batch]: equal rows have equal keys."""
-    key: tf.Tensor | None = None
-    for column in columns:
-        if column.dtype == tf.string:
-            value = tf.strings.to_hash_bucket_fast(column, 2**62)
-        elif column.dtype.is_floating:
-            # One bit pattern for everything that is no number, and one for both zeros. (Adding 0.0 would do for the
-            # zeros, but TensorFlow's graph optimizer takes the addition out.)
-            canonical = tf.where(tf.math.is_finite(column), column, float("inf"))
-            canonical = tf.where(tf.equal(canonical, 0.0), tf.zeros_like(canonical), canonical)
-            value = tf.cast(tf.bitcast(canonical, tf.int32), tf.int64)
-        else:
-            value = column
-        key = value if key is None else key * 1099511628211 + value  # the prime of 64-bit FNV
-    assert key is not None, "a row key needs at least one column"  # noqa: S101
-    return key
+    assert columns, "a row key needs at least one column"  # noqa: S101
+    factors = np.array([pow(_FNV_PRIME, power, 2**64) for power in reversed(range(len(columns)))], np.uint64)
+    # Columns of one dtype are hashed side by side, whatever stands between them.
+    kinds: dict[tf.DType, list[int]] = {}
+    for position, column in enumerate(columns):
+        kinds.setdefault(column.dtype, []).append(position)
+    sums = [
+        tf.reduce_sum(
+            _hashed(tf.stack([columns[position] for position in positions], axis=1))
+            * tf.constant(factors[positions].astype(np.int64)),
+            axis=1,
+        )
+        for positions in kinds.values()
+    ]
+    return tf.add_n(sums)
+
+
+def _hashed(matrix: tf.Tensor) -> tf.Tensor:
+    """Numbers or strings as int64."""
+    if matrix.dtype == tf.string:
+        return tf.strings.to_hash_bucket_fast(matrix, 2**62)
+    if matrix.dtype.is_floating:
+        # One bit pattern for everything that is no number, and one for both zeros. (Adding 0.0 would do for the
+        # zeros, but TensorFlow's graph optimizer takes the addition out.)
+        canonical = tf.where(tf.math.is_finite(matrix), matrix, float("inf"))
+        canonical = tf.where(tf.equal(canonical, 0.0), tf.zeros_like(canonical), canonical)
+        return tf.cast(tf.bitcast(canonical, tf.int32), tf.int64)
+    return matrix

@@ -4,14 +4,14 @@ Whatever is learned from data (means, vocabularies, quantiles) is learned from t
 tf.Transform's analyzers and travels inside the exported model, so that serving computes what training did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from preprocessing import raw_columns
-from preprocessing.config import BooleanFeature, CategoricalFeature, FeaturesConfig, Label, NumericFeature
+from preprocessing.config import BooleanFeature, CategoricalFeature, FeaturesConfig, Label
 from preprocessing.dates import date_inputs
 from preprocessing.features import (
     LABEL,
@@ -24,7 +24,9 @@ from preprocessing.features import (
     vocabulary_name,
 )
 from preprocessing.missing import MissingWords
+from preprocessing.numeric import numeric_inputs
 from preprocessing.own_function import Inputs, Outputs, own_inputs
+from preprocessing.packed import Packed
 from preprocessing.vocabularies import as_lines
 
 FEATURES_KEY = "features"
@@ -32,8 +34,6 @@ FEATURES_KEY = "features"
 MISSING_KEY = "missing"
 """There too: the `MissingWords`, as JSON."""
 _CROSS_SEPARATOR = "\x1f"
-_FARTHEST = 1e5
-"""How many standard deviations (or widths of the range) from its mean (or lowest) a scaled number may lie."""
 
 
 def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Outputs:
@@ -54,38 +54,43 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     """
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
     planned_inputs(features)  # refuses names that clash
-    used = [*features.columns(), features.label.column, *([features.weight] if features.weight else [])]
     words = MissingWords.from_json(custom_config[MISSING_KEY])
-    # Serving sends neither label nor weight.
-    columns = {
-        name: raw_columns.without_missing(raw_columns.entrance(name, raw_columns.single(inputs[name])), words.of(name))
-        for name in used
-        if name in inputs
-    }
+    columns = _single({name: inputs[name] for name in features.columns()}, words)
+    packed = Packed()
+    learning: list[Callable[[], Outputs]] = [
+        numeric_inputs({column: columns[column] for column in numeric.columns}, numeric, packed)
+        for numeric in features.numeric
+    ]
+    for datetime in features.datetime:
+        learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
     outputs: Outputs = {}
+    for give in learning:
+        outputs |= give()
     categories: dict[str, tf.Tensor] = {}
-    for numeric in features.numeric:
-        for column in numeric.columns:
-            outputs |= _numeric(columns[column], column, numeric, categories)
     for categorical in features.categorical:
         for column in categorical.columns:
             outputs |= _categorical(columns[column], column, categorical, categories)
     for boolean in features.boolean:
         for column in boolean.columns:
             outputs |= _boolean(columns[column], column, boolean, categories)
-    for datetime in features.datetime:
-        for column in datetime.columns:
-            outputs |= date_inputs(columns[column], column, datetime)
     for cross in features.crosses:
-        joined = tf.strings.join([categories[column] for column in cross.columns], _CROSS_SEPARATOR)
+        crossed = [_category(column, categories, outputs) for column in cross.columns]
+        joined = tf.strings.join(crossed, _CROSS_SEPARATOR)
         outputs[cross_name(cross.columns)] = tf.strings.to_hash_bucket_fast(joined, cross.hash_buckets)
-    if features.label.column in columns:
-        outputs[LABEL] = _label(columns[features.label.column], features.label)
-    if features.weight in columns:
-        outputs[WEIGHT] = _weight(columns[features.weight])
+    # Serving sends neither label nor weight, so nothing else may be computed beside them.
+    if (label := features.label.column) in inputs:
+        outputs[LABEL] = _label(_single({label: inputs[label]}, words)[label], features.label)
+    if (weight := features.weight) is not None and weight in inputs:
+        outputs[WEIGHT] = _weight(_single({weight: inputs[weight]}, words)[weight])
     outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
     # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
     return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features, words)
+
+
+def _single(columns: Inputs, words: MissingWords) -> dict[str, tf.Tensor]:
+    """One value per row and column, see `raw_columns.single`, none of which is a text that means missing."""
+    given = {name: raw_columns.entrance(name, column) for name, column in raw_columns.singles(columns).items()}
+    return raw_columns.all_without_missing(given, words)
 
 
 def _as_matrix(tensor: tf.Tensor) -> tf.Tensor:
@@ -96,71 +101,13 @@ def _as_float(flag: tf.Tensor) -> tf.Tensor:
     return tf.cast(flag, tf.float32)
 
 
-def _numeric(values: tf.Tensor, column: str, feature: NumericFeature, categories: dict[str, tf.Tensor]) -> Outputs:
-    raw = raw_columns.numbers(values)
-    missing = tf.math.is_nan(raw)
-    outputs: Outputs = {}
-    if feature.missing.indicator:
-        outputs[transformed(column, "missing")] = _as_float(missing)
-    # The statistics are those of the numbers that are there, so that one pass over the data finds both
-    # the fill value and the scale.
-    if feature.bucketed:
-        clipped = _clip(raw, feature)
-        bucket = _bucket(clipped, ~missing, feature)
-        # Id 0 is the bucket of missing numbers.
-        ids = tf.where(missing, tf.zeros_like(bucket), bucket + 1)
-        outputs[transformed(column, "bucket")] = ids
-        categories[column] = tf.strings.as_string(ids)
-        return outputs
-    present = raw_columns.where_present(raw, ~missing)
-    shaped = tf.SparseTensor(present.indices, _shape_number(present.values, feature), present.dense_shape)
-    filled = tf.where(missing, _fill_value(present, feature), raw)
-    outputs[transformed(column, "number")] = _scale(_shape_number(filled, feature), shaped, feature)
-    return outputs
-
-
-def _clip(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
-    return x if feature.clip is None else tf.clip_by_value(x, *feature.clip)
-
-
-def _shape_number(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
-    x = _clip(x, feature)
-    return tf.sign(x) * tf.math.log1p(tf.abs(x)) if feature.log1p else x
-
-
-def _fill_value(present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
-    if feature.missing.fill == "constant":
-        return tf.constant(feature.missing.value, tf.float32)
-    if feature.missing.fill == "mean":
-        value = tft.mean(present)
-    else:
-        value = tf.reduce_mean(tft.quantiles(present.values, num_buckets=2, epsilon=0.001))
-    # A column without a single number in the training split has no mean; 0 stands in.
-    return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))
-
-
-def _scale(x: tf.Tensor, present: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
-    if feature.scale == "z_score":
-        mean, variance = tft.mean(present), tft.var(present)
-        return _bounded(tf.math.divide_no_nan(x - mean, tf.sqrt(variance)))
-    if feature.scale == "min_max":
-        low, high = tft.min(present), tft.max(present)
-        return _bounded(tf.math.divide_no_nan(x - low, high - low))
-    return x
-
-
-def _bounded(x: tf.Tensor) -> tf.Tensor:
-    # 0 where there is no scale. The bound is for requests: larger numbers would overflow in the model and make NaN of
-    # its answer, while no training row is cut, as one of n rows is at most sqrt(n - 1) standard deviations away.
-    return tf.where(tf.math.is_nan(x), tf.zeros_like(x), tf.clip_by_value(x, -_FARTHEST, _FARTHEST))
-
-
-def _bucket(x: tf.Tensor, present: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
-    if feature.bucket_boundaries is not None:
-        return tf.cast(tf.raw_ops.Bucketize(input=x, boundaries=list(feature.bucket_boundaries)), tf.int64)
-    values = raw_columns.where_present(x, present).values
-    boundaries = tft.quantiles(values, num_buckets=feature.quantile_buckets, epsilon=0.001)
-    return tft.apply_buckets(x, boundaries)
+def _category(column: str, categories: Mapping[str, tf.Tensor], outputs: Outputs) -> tf.Tensor:
+    """What a cross is made of: strings of shape [batch]; of a bucketed column the ids."""
+    return (
+        categories[column]
+        if column in categories
+        else tf.strings.as_string(outputs[transformed(column, "bucket")][:, 0])
+    )
 
 
 def _categorical(
@@ -177,15 +124,18 @@ def _categorical(
         ids = tf.strings.to_hash_bucket_fast(filled, feature.hash_buckets)
     else:
         lines = as_lines(filled) if values.dtype == tf.string else filled
+        # TFT leaves out empty strings itself.
         vocabulary = tft.vocabulary(
-            raw_columns.where_present(lines, tf.not_equal(lines, "")),
+            lines,
             top_k=feature.top_k,
             frequency_threshold=feature.min_frequency,
             vocab_filename=vocabulary_name(column),
         )
         ids = tft.apply_vocabulary(lines, vocabulary, num_oov_buckets=feature.oov_buckets)
-    # Id 0 is the category of missing values.
-    outputs[transformed(column, "id")] = tf.where(tf.equal(filled, ""), tf.constant(0, tf.int64), ids + 1)
+    # Id 0 is the category of missing values, where they aren't filled.
+    outputs[transformed(column, "id")] = (
+        ids + 1 if feature.fill else tf.where(missing, tf.constant(0, tf.int64), ids + 1)
+    )
     return outputs
 
 
@@ -217,8 +167,7 @@ def _label(raw: tf.Tensor, label: Label) -> tf.Tensor:
         ids = tf.argmax(tf.cast(matches, tf.int64), axis=-1)
         return tf.where(tf.reduce_any(matches, axis=-1), ids, -tf.ones_like(ids))
     lines = as_lines(names) if raw.dtype == tf.string else names
-    present = raw_columns.where_present(lines, tf.not_equal(lines, ""))
-    vocabulary = tft.vocabulary(present, vocab_filename=LABEL_VOCABULARY)
+    vocabulary = tft.vocabulary(lines, vocab_filename=LABEL_VOCABULARY)
     return tft.apply_vocabulary(lines, vocabulary, default_value=-1)
 
 

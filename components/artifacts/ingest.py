@@ -1,4 +1,5 @@
-"""What ExampleGen says about its work: `ingest.json` beside the splits of the Examples artifact, and `quarantine/`."""
+"""What ExampleGen says about its work, beside the splits of the Examples artifact: `ingest.json`, `quarantine/` and
+`row_hashes/`."""
 
 from __future__ import annotations
 
@@ -6,13 +7,30 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from components.artifacts.splits import split_folder
+
 INGEST_FILE = "ingest.json"
 """The file of the `IngestReport`."""
 QUARANTINE_FOLDER = "quarantine"
 """The rows that became no examples, as they stand in their files."""
 
+ROW_HASHES_FOLDER = "row_hashes"
+"""A file beside each shard, below the folder of its split: the `preprocessing.row_hash` of each of its examples as they
+are decoded, in order, 8 bytes each, little-endian."""
+
 FeatureType = Literal["int64", "double", "string"]
 """What a column is to tf.Example: INT, FLOAT (stored as float32) or BYTES."""
+
+
+def row_hashes_file(uri: str, split: str, shard: str) -> str:
+    """The file with the hashes of a shard's rows.
+
+    Args:
+      uri: of the Examples artifact.
+      split: the shard's split.
+      shard: its path, or its name.
+    """
+    return f"{uri}/{ROW_HASHES_FOLDER}/{split_folder(split)}/{shard.rpartition('/')[2]}.u64"
 
 
 class FileReport(BaseModel):

@@ -5,31 +5,23 @@ row in all splits are kept or left out together: what is true of the sample abou
 (coordinated sampling; Broder, On the resemblance and containment of documents, 1997).
 """
 
-import gzip
 import itertools
-import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cache
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from tfx.dsl.io import fileio
-from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.data_gate.counting import Counting
+from components.data_gate.row_hashes import StoredHashes
 from components.data_gate.seen import Seen
-from preprocessing.row_hash import row_hash
+from components.examples import SplitExamples
+from components.progress import Progress
+from preprocessing.row_hash import Hashes, row_hash
 
-_CHUNK = 1 << 22
 _FULL = 1 << 64
-_BATCH = 4096
 _NONE = np.zeros(0, np.uint64)
-
-
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -52,63 +44,72 @@ class Rows:
 
 
 def read_rows(
-    files: Mapping[str, Iterable[str]],
+    examples: Mapping[str, SplitExamples],
     *,
+    stored: Mapping[str, StoredHashes] | None = None,
     max_hashes: int,
     sample_split: str,
     sample_rows: int,
     sample_bytes: int,
     counting: Counting | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
-    """Reads the TFRecord files of all splits once.
+    """Reads all splits once.
 
     Args:
-      files: by split; gzip by the name's `.gz`.
+      examples: by split.
+      stored: by split, the hashes that ExampleGen left; None makes them of the rows.
       max_hashes: how many hashes are kept, of all splits together; 8 bytes each.
       sample_split: where the sample is taken from.
       sample_rows: how many rows the sample may have.
       sample_bytes: and how many bytes; a row of thousands of columns is large.
       counting: is given every batch.
+      progress: is told the rows.
 
     Raises:
-      ValueError: a file ends within a record.
+      RuntimeError, ValueError, tf.errors.OpError: as `SplitExamples.read`.
     """
-    hashes: dict[str, list[NDArray[np.uint64]]] = {split: [] for split in files}
-    rows = dict.fromkeys(files, 0)
+    hashes: dict[str, list[NDArray[np.uint64]]] = {split: [] for split in examples}
+    rows = dict.fromkeys(examples, 0)
     threshold = _FULL
     sample = _Sample(sample_rows, sample_bytes)
-    for split, names in files.items():
-        for records, batch in _decoded(names):
-            keys = row_hash(batch)
-            if counting is not None:
-                counting.add(split, batch)
-            rows[split] += len(records)
+    for split, found in examples.items():
+        for records, keys in _hashed(split, found, None if stored is None else stored[split], counting):
+            rows[split] += len(keys)
             if split == sample_split:
                 for position in np.flatnonzero(_below(keys, sample.threshold)):
                     if keys[position] < sample.threshold:  # it sinks as the sample fills
-                        sample.add(int(keys[position]), records[position])
+                        sample.add(int(keys[position]), records()[position])
             hashes[split].append(keys[_below(keys, threshold)])
             while sum(map(len, itertools.chain(*hashes.values()))) > max_hashes:
                 threshold //= 2
                 for name, parts in hashes.items():
                     hashes[name] = [part[_below(part, threshold)] for part in parts]
+            if progress is not None:
+                progress.add(len(keys))
+    if progress is not None:
+        progress.say()
     ordered = {split: np.sort(np.concatenate([_NONE, *parts])) for split, parts in hashes.items()}
     return Rows(ordered, rows, threshold / _FULL, sample.records(), counting.seen if counting is not None else {})
 
 
+def _hashed(
+    split: str, examples: SplitExamples, stored: StoredHashes | None, counting: Counting | None
+) -> Iterator[tuple[Callable[[], NDArray[np.object_]], Hashes]]:
+    """The rows of one split, some thousands at a time: what gives them serialized, and their hashes.
+
+    A row's hash is of what it says and not of its bytes: in which order an encoder writes its features is a matter of
+    chance. Where the hashes are there already, no other features are parsed than those that are counted.
+    """
+    only = None if stored is None or counting is None else counting.seen.keys()
+    for records, batch in examples.read(only):
+        if counting is not None:
+            counting.add(split, batch)
+        yield cache(records.numpy), row_hash(batch) if stored is None else stored.take(batch.num_rows)
+
+
 def _below(keys: NDArray[np.uint64], threshold: int) -> NDArray[np.bool_]:
     return np.ones(len(keys), bool) if threshold == _FULL else keys < np.uint64(threshold)
-
-
-def _decoded(names: Iterable[str]) -> Iterator[tuple[list[bytes], pa.RecordBatch]]:
-    """The records some thousands at a time, and what they say.
-
-    A row's hash is of that and not of its bytes: in which order an encoder writes its features is a matter of chance.
-    """
-    decoder = ExamplesToRecordBatchDecoder()
-    records = (record for name in names for record in read_records(name))
-    while batch := list(itertools.islice(records, _BATCH)):
-        yield batch, decoder.DecodeBatch(batch)
 
 
 class _Sample:
@@ -130,33 +131,3 @@ class _Sample:
 
     def records(self) -> list[bytes]:
         return [record for _, record in self.items]
-
-
-def read_records(name: str) -> Iterator[bytes]:
-    """The records of a TFRecord file: length, its checksum, the record, its checksum.
-
-    Checksums are not verified: the statistics were made from the same files a moment ago by a reader that does.
-    """
-    with fileio.open(name, "rb") as raw:
-        if not name.endswith(".gz"):
-            yield from _split_records(raw, name)
-            return
-        with gzip.GzipFile(fileobj=raw) as stream:
-            yield from _split_records(stream, name)
-
-
-def _split_records(stream: _Stream, name: str) -> Iterator[bytes]:
-    length_of = struct.Struct("<Q").unpack_from
-    rest = b""
-    while chunk := stream.read(_CHUNK):
-        data = rest + chunk
-        position, size = 0, len(data)
-        while position + 12 <= size:
-            end = position + 16 + length_of(data, position)[0]
-            if end > size:
-                break
-            yield data[position + 12 : end - 4]
-            position = end
-        rest = data[position:]
-    if rest:
-        raise ValueError(f"{name}: the file ends within a record")

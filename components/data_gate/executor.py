@@ -4,7 +4,6 @@ import logging
 import posixpath
 from typing import Any
 
-import pydantic
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -13,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from components.artifacts.ingest import INGEST_FILE, IngestReport
+from components.artifacts.ingest import IngestReport
 from components.artifacts.reports import DIFF_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, SPLITS, STATISTICS_FILE, split_folder
@@ -23,9 +22,12 @@ from components.data_gate.counting import Counting
 from components.data_gate.examples import Rows, read_rows
 from components.data_gate.gate import Evidence, judge
 from components.data_gate.report import Verdict
+from components.data_gate.row_hashes import stored_hashes
 from components.data_gate.schema_text import diff
 from components.data_gate.summary import Summary, from_statistics
-from components.data_gate.tables import decoded, serving_summary
+from components.data_gate.tables import columns_of, serving_summary
+from components.examples import SplitExamples, ingest_report
+from components.progress import Progress
 from preprocessing.errors import UserError
 from preprocessing.missing import MissingWords
 
@@ -87,6 +89,7 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, exec_
     text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(_one(inputs["schema"]).uri))
     schema = text_format.Parse(text, schema_pb2.Schema())
     baselines = inputs.get("baseline_statistics") or []
+    ingest = ingest_report(examples)
     return Evidence(
         schema=schema,
         schema_text=text,
@@ -95,9 +98,9 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, exec_
         anomalies=_anomalies(_one(inputs["anomalies"])),
         baseline=_baseline(baselines[0]) if baselines else None,
         serving=serving_summary(sample, schema, words) if sample else None,
-        ingest=_ingest(examples),
-        rows=lambda: _rows(examples, config, Counting(columns, words)),
-        decode=decoded,
+        ingest=ingest,
+        rows=lambda: _rows(examples, ingest, config, Counting(columns, words)),
+        decode=lambda sample: columns_of(sample, ingest.types if ingest else None),
     )
 
 
@@ -130,33 +133,18 @@ def _baseline(artifact: Artifact) -> Summary | None:
     return from_statistics(statistics_pb2.DatasetFeatureStatisticsList.FromString(content))
 
 
-def _ingest(examples: Artifact) -> IngestReport | None:
-    content = _read(posixpath.join(examples.uri, INGEST_FILE))
-    if content is None:
-        return None
-    try:
-        return IngestReport.model_validate_json(content)
-    except pydantic.ValidationError as error:
-        raise UserError(
-            f"{posixpath.join(examples.uri, INGEST_FILE)}: not what ExampleGen writes: {error.errors()[0]['msg']}",
-            hint="run again: ExampleGen writes it again once its folder is deleted",
-        ) from error
-
-
-def _rows(examples: Artifact, config: DataGateConfig, counting: Counting) -> Rows:
+def _rows(examples: Artifact, ingest: IngestReport | None, config: DataGateConfig, counting: Counting) -> Rows:
     available = artifact_utils.decode_split_names(examples.split_names)
-    files = {
-        split: sorted(fileio.glob(posixpath.join(artifact_utils.get_split_uri([examples], split), "*")))
-        for split in SPLITS
-        if split in available
-    }
+    splits = {split: SplitExamples.of(examples, split, ingest) for split in SPLITS if split in available}
     return read_rows(
-        files,
+        splits,
+        stored=stored_hashes(examples.uri, splits),
         max_hashes=_MAX_HASHES,
         sample_split="train",
         sample_rows=config.leakage.sample_rows,
         sample_bytes=config.leakage.sample_mb << 20,
         counting=counting,
+        progress=Progress("DataGate", "rows", sum(ingest.rows.values()) if ingest else None),
     )
 
 

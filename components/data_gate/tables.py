@@ -7,22 +7,26 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 from pyarrow import csv, parquet
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
-from components.data_gate.examples import read_records
 from components.data_gate.leakage import Values
 from components.data_gate.summary import Column, Summary, from_values
+from components.examples import Types, decoded, records
 from preprocessing.errors import UserError
 from preprocessing.missing import MissingWords, is_missing, without_missing
 
 
-def decoded(records: Sequence[bytes]) -> dict[str, Values]:
-    """The columns of serialized tf.Examples; a feature without a value in any of them is left out."""
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+def columns_of(serialized: Sequence[bytes], types: Types | None) -> dict[str, Values]:
+    """The columns of serialized tf.Examples; a feature without a value in any of them is left out.
 
-    batch = ExamplesToRecordBatchDecoder(None).DecodeBatch(list(records))
+    Args:
+      serialized: the rows.
+      types: as for `components.examples.decoded`.
+    """
+    batch = decoded(serialized, types)
     return {
         name: _first_values(column)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -97,8 +101,8 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
 
 def _examples(path: str) -> dict[str, Values]:
     try:
-        return decoded(list(read_records(path)))
-    except (ValueError, RuntimeError, OSError, EOFError, zlib.error) as error:
+        return columns_of(list(records([path]).as_numpy_iterator()), None)
+    except (RuntimeError, tf.errors.OpError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -7,18 +7,25 @@ import pyarrow.compute as pc
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 
-def encoded(batch: pa.RecordBatch) -> list[bytes]:
-    """The rows as serialized tf.Examples, in order.
+def value_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows as tf.Examples have them: lists of int64, float32 or binary.
 
     Args:
       batch: int64, float64, string or binary columns, or lists of these. Numbers become INT and FLOAT (float32,
         as tf.Example has no other), text and bytes become BYTES. A null or an empty list is a feature without a value.
+    """
+    return pa.RecordBatch.from_arrays([_value_lists(column) for column in batch.columns], names=batch.schema.names)
+
+
+def encoded(lists: pa.RecordBatch) -> list[bytes]:
+    """The rows as serialized tf.Examples, in order.
+
+    Args:
+      lists: as `value_lists` gives them.
 
     Returns:
       One record for each row. The order of the features within a record is not settled: it is that of a C++ hash map.
     """
-    arrays = [_value_lists(column) for column in batch.columns]
-    lists = pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
     records: list[bytes] = RecordBatchToExamplesEncoder().encode(lists)
     return records
 

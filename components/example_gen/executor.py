@@ -47,7 +47,7 @@ class Executor(BaseBeamExecutor):
     """Reads the sources of an `IngestJob` and writes one Examples artifact."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes gzipped TFRecords below `Split-train`, `Split-eval` and `Split-test`, and `ingest.json` beside them.
+        """Writes gzipped TFRecords by split, the hashes of their rows, and `ingest.json` beside them.
 
         Args:
           input_dict: nothing.
@@ -66,7 +66,7 @@ class Executor(BaseBeamExecutor):
         try:
             sources, columns = _sources(job, exec_properties, folder)
             self._write(job, sources, columns, folder)
-            progress.say(float(sum(source.size for source in sources)))
+            progress.end()
             report = finish.finish(job, folder, artifact.uri)
         finally:
             finish.remove(folder)

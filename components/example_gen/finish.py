@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from apache_beam.io.filesystems import FileSystems
 from pydantic import TypeAdapter
 
-from components.artifacts.ingest import INGEST_FILE, QUARANTINE_FOLDER, BadRowReport, FileReport, IngestReport
+from components.artifacts.ingest import (
+    INGEST_FILE,
+    QUARANTINE_FOLDER,
+    BadRowReport,
+    FileReport,
+    IngestReport,
+    row_hashes_file,
+)
 from components.artifacts.splits import SPLITS, split_folder
 from components.example_gen import shards
 from components.example_gen.block import FeatureType
@@ -75,8 +82,10 @@ def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:
         if not paths:
             paths = [f"{folder}/empty-{split}.gz"]
             shards.write_empty(paths[0])
-        names = [shards.shard_name(position, len(paths)) for position in range(len(paths))]
-        moves += [(path, f"{uri}/{split_folder(split)}/{name}") for path, name in zip(paths, names, strict=True)]
+        for position, path in enumerate(paths):
+            name = shards.shard_name(position, len(paths))
+            moves.append((path, f"{uri}/{split_folder(split)}/{name}"))
+            moves.append((shards.hashes_path(path), row_hashes_file(uri, split, name)))
     kept = [result.quarantine for result in results if result.quarantine]
     for position, path in enumerate(kept):
         moves.append((path, f"{uri}/{QUARANTINE_FOLDER}/rows-{position:05d}-of-{len(kept):05d}.jsonl"))

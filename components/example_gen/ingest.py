@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import uuid
 from collections import deque
@@ -21,12 +22,13 @@ from components.example_gen.block import BadRow, Block, FeatureType, Reader, Row
 from components.example_gen.columns.float32 import Float32Sample
 from components.example_gen.columns.typed import typed
 from components.example_gen.config import Format
-from components.example_gen.encode import encoded
+from components.example_gen.encode import encoded, value_lists
 from components.example_gen.formats import registry
 from components.example_gen.job import IngestJob
 from components.example_gen.partitions import Partition
 from components.example_gen.progress import progress
 from components.example_gen.splits import Assigner
+from components.tfrecord import framed, gzipped
 from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
 
@@ -222,8 +224,8 @@ class _UnitWriter:
         self._ingestion = ingestion
         # A unit that is tried again must not meet its first try's files.
         self._name = f"{ingestion.folder}/{unit.key[0]:05d}-{unit.key[1]:05d}-{uuid.uuid4().hex[:8]}"
-        self._shards: dict[str, BinaryIO] = {}
-        self._waiting: deque[tuple[str, Future[bytes]]] = deque()
+        self._shards: dict[str, tuple[BinaryIO, BinaryIO]] = {}
+        self._waiting: deque[tuple[str, Future[tuple[bytes, bytes]]]] = deque()
         self._files: dict[str, FileReport] = {}
         self._bad: list[BadRow] = []
         self._result = UnitResult(unit.key)
@@ -270,7 +272,7 @@ class _UnitWriter:
         level = self._ingestion.table.job.data.gzip_level
         if split not in self._shards:
             path = f"{self._name}-{split}.gz"
-            self._shards[split] = shards.create(path)
+            self._shards[split] = shards.create(path), shards.create(shards.hashes_path(path))
             self._result.shards[split] = (path, 0)
         path, rows = self._result.shards[split]
         self._result.shards[split] = (path, rows + batch.num_rows)
@@ -281,12 +283,13 @@ class _UnitWriter:
     def _flush(self, keep: int) -> None:
         while len(self._waiting) > keep:
             split, member = self._waiting.popleft()
-            self._shards[split].write(member.result())
+            for file, content in zip(self._shards[split], member.result(), strict=True):
+                file.write(content)
 
     def close(self) -> UnitResult:
         """Ends the files and says what is in them."""
         self._flush(keep=0)
-        for file in self._shards.values():
+        for file in itertools.chain(*self._shards.values()):
             file.close()
         if self._bad:
             self._result.quarantine = f"{self._name}-quarantine.jsonl"
@@ -302,8 +305,10 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_THREADS, "example-gen")
 
 
-def _member(batch: pa.RecordBatch, level: int) -> bytes:
-    return shards.gzipped(encoded(batch), level)
+def _member(batch: pa.RecordBatch, level: int) -> tuple[bytes, bytes]:
+    """The rows as a piece of a shard, and the hashes of what a reader of it sees, with floats as float32."""
+    lists = value_lists(batch)
+    return gzipped(framed(encoded(lists)), level), row_hash(lists).astype("<u8").tobytes()
 
 
 def bad_row_error(row: BadRow, configured: Format | None) -> UserError:

@@ -1,30 +1,26 @@
-"""How far reading has come, as log records that a screen can show."""
+"""How far reading has come: megabytes of the sources, which are known before it begins, and rows."""
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 
-logger = logging.getLogger("lockgate.progress")
+from components.progress import Progress
 
-_SECONDS = 0.25
 _MB = 1e6
 
 
-class Progress:
-    """Counts the rows and bytes that this process has read, and says so a few times a second at most."""
+class ReadingProgress:
+    """Counts the rows and bytes that this process has read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows = 0
-        self._bytes = 0.0
-        self._said = 0.0
+        self.restart()
 
     def restart(self) -> None:
         """Starts counting again, for the next run in this process."""
         with self._lock:
-            self._rows, self._bytes, self._said = 0, 0.0, 0.0
+            self._rows = 0
+            self._progress: Progress | None = None
 
     def add(self, rows: int, size: float, total: float) -> None:
         """Rows and bytes that have been read just now.
@@ -32,28 +28,21 @@ class Progress:
         Args:
           rows: examples written and rows left out.
           size: bytes of the source.
-          total: bytes of all sources; below a megabyte they are not worth a word.
+          total: bytes of all sources; below a megabyte only rows are counted.
         """
+        megabytes = total >= _MB
         with self._lock:
+            if self._progress is None:
+                self._progress = Progress("ExampleGen", *(("MB", total / _MB) if megabytes else ("rows",)))
             self._rows += rows
-            self._bytes += size
-            now = time.monotonic()
-            if now - self._said < _SECONDS:
-                return
-            self._said = now
-        self.say(total)
+            self._progress.add(size / _MB if megabytes else rows, f"{self._rows:,} rows" if megabytes else None)
 
-    def say(self, total: float) -> None:
-        """Logs the progress now.
-
-        Args:
-          total: as for `add`.
-        """
+    def end(self) -> None:
+        """Says how much was read."""
         with self._lock:
-            of = f", {self._bytes / _MB:,.0f} of {total / _MB:,.0f} MB" if total >= _MB else ""
-            text = f"{self._rows:,} rows{of}"
-        logger.info(text)
+            if self._progress is not None:
+                self._progress.say()
 
 
-progress = Progress()
+progress = ReadingProgress()
 """The progress of this process."""

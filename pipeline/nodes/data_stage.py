@@ -10,7 +10,6 @@ from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.components.example_gen.custom_executors import parquet_executor
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
-from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
@@ -28,6 +27,7 @@ from components.example_gen.job import IngestJob
 from components.example_gen.sources import located, relative
 from components.example_gen.split_config import HashSplit
 from components.schema_import.component import SchemaImport
+from components.statistics_gen.component import StatisticsGen
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.wiring import Wiring
@@ -86,7 +86,9 @@ def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataSt
     """
     example_gen = _example_gen(config, places)
     examples = example_gen.outputs["examples"]
-    statistics_gen = StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(
+        examples=examples, engine=config.step_engine(), code_fingerprint=fingerprint(StatisticsGen.CODE)
+    )
     statistics = statistics_gen.outputs["statistics"]
     if places.schema is None:
         # Without fixed shapes every column is parsed as sparse, so that a missing value is no error.

@@ -66,6 +66,7 @@ def records_to(log: Path) -> Iterator[None]:
     root = logging.getLogger()
     level = root.level
     handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -6,8 +6,10 @@ import logging
 import math
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -19,10 +21,11 @@ from rich.text import Text
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.data_gate.report import Verdict
 from components.findings import Finding
+from components.progress import COMPONENT, LOGGER
 from components.smoke_test.report import Report
 from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig, Threshold
 from pipeline.config.problems import shown
-from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
+from pipeline.results.runs import DATA_GATE_FOLDER, RUN_PAGE, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
 from pipeline.screen.capture import UntilReaderLeaves, output_to, records_to
 from pipeline.screen.ticker import every
@@ -39,8 +42,19 @@ _NAME_WIDTH = 17
 _SILENCE = 30
 """After so many seconds without a line a run looks as if it hung."""
 _SECONDS_BETWEEN_LOOKS = 5
+_SECONDS_BETWEEN_LINES = 10
+"""Where lines stay: of one component's progress."""
 _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
 """How many findings and warnings are shown, of a run that this gate refused and of one that went on."""
+
+
+@dataclass
+class _Running:
+    """A component that runs: since when, what it said last, and when a line about it was printed."""
+
+    began: float
+    note: str = ""
+    said: float = -math.inf
 
 
 class Screen:
@@ -60,9 +74,9 @@ class Screen:
         self._moves_cursor = self._terminal and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._finished: list[Text] = []
-        self._running: tuple[str, float] | None = None
-        self._note = ""
-        self._noted = -math.inf
+        # Two components may run at once, and say how far they are from threads of their own.
+        self._lock = threading.RLock()
+        self._running: dict[str, _Running] = {}
 
     def close(self) -> None:
         """Gives the duplicate of the stream back."""
@@ -87,48 +101,60 @@ class Screen:
             try:
                 yield
             finally:
-                self._running = None
+                self._running.clear()
                 live.refresh()
                 self._live = None
 
     def step(self, name: str, state: str, seconds: float) -> None:
         """A component, or a preparation, began (`running`) or ended."""
-        if state == "running":
-            self._running, self._note = (name, time.monotonic()), ""
-            return
-        self._running = None
-        line = self._line(name, state, seconds, self._note if state == "done" else "")
-        if self._live is None:
-            self._console.print(line)
-        else:
-            self._finished.append(line)
+        with self._lock:
+            if state == "running":
+                self._running[name] = _Running(time.monotonic())
+                return
+            ended = self._running.pop(name, None)
+            line = self._line(name, state, seconds, ended.note if ended is not None and state == "done" else "")
+            if self._live is None:
+                self._console.print(line)
+            else:
+                self._finished.append(line)
 
-    def progress(self, message: str) -> None:
-        """What the running component is doing."""
-        self._note = message
-        seconds_between_lines = 10
-        if self._live is None and time.monotonic() - self._noted >= seconds_between_lines:
-            self._noted = time.monotonic()
-            self._console.print(Text(f"    {message}"))
+    def progress(self, message: str, component: str | None = None) -> None:
+        """What a running component is doing.
+
+        Args:
+          message: in a few words.
+          component: its name; without one it is the component that began last.
+        """
+        with self._lock:
+            name = component if component in self._running else next(reversed(self._running), None)
+            running = self._running.get(name or "")
+            if running is None:
+                return
+            running.note, now = message, time.monotonic()
+            if self._live is None and now - running.said >= _SECONDS_BETWEEN_LINES:
+                running.said = now
+                # Where only one runs, the line above tells which.
+                whose = f"{name}: " if len(self._running) > 1 else ""
+                self._console.print(Text(f"    {whose}{message}"))
 
     def remind(self) -> None:
-        """Where lines stay: says that the running component still runs, when nothing was said for a while."""
-        running, now = self._running, time.monotonic()
-        if running is None or now - max(running[1], self._noted) < _SILENCE:
-            return
-        self._noted = now
-        self._console.print(Text(f"    {running[0]} still runs, after {now - running[1]:.0f} s"))
+        """Where lines stay: says that a running component still runs, when nothing was said of it for a while."""
+        with self._lock:
+            now = time.monotonic()
+            for name, running in self._running.items():
+                if now - max(running.began, running.said) >= _SILENCE:
+                    running.said = now
+                    self._console.print(Text(f"    {name} still runs, after {now - running.began:.0f} s"))
 
     def say(self, message: str, style: str = "") -> None:
         """A line that stays."""
         self._console.print(Text(message, style=style))
 
     def _render(self) -> Group:
-        lines = list(self._finished)
-        if self._running is not None:
-            name, began = self._running
-            lines.append(self._line(name, "running", time.monotonic() - began, self._note))
-        return Group(*lines)
+        with self._lock:
+            now = time.monotonic()
+            running = (self._line(name, "running", now - each.began, each.note) for name, each in self._running.items())
+            return Group(*self._finished, *running)
 
     def _line(self, name: str, state: str, seconds: float, note: str) -> Text:
         symbol, style = _SYMBOLS[state]
@@ -152,6 +178,9 @@ class Screen:
             self._data_gate(data, Path(result.run_dir))
         if result.smoke_test is not None:
             self._smoke_test(result.smoke_test, Path(result.run_dir))
+        page = Path(result.run_dir) / RUN_PAGE
+        if page.is_file():
+            self._console.print(Text(f" report: {shown(page)}", style="dim"), soft_wrap=True)
         style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
         # One line for a program to read: never wrapped.
         self._console.print(Text(printable(result.line()), style=style), soft_wrap=True)
@@ -193,27 +222,31 @@ class Screen:
 
 
 class _ToScreen(logging.Handler):
-    def __init__(self, show: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str, str | None], None]) -> None:
         super().__init__()
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(self.format(record))
+        self._show(self.format(record), getattr(record, COMPONENT, None))
 
 
 @contextlib.contextmanager
 def _messages_shown(screen: Screen) -> Iterator[None]:
-    """Shows the warnings of the logger `lockgate`, and what `lockgate.progress` says."""
-    warnings = _ToScreen(lambda message: screen.say(f" ! {message}", "yellow"))
+    """Shows the warnings of the logger `lockgate`, and how far components say that they are."""
+    warnings = _ToScreen(lambda message, _: screen.say(f" ! {message}", "yellow"))
     warnings.setLevel(logging.WARNING)
-    handlers = {"lockgate": warnings, "lockgate.progress": _ToScreen(screen.progress)}
-    for name, handler in handlers.items():
+    shown_of = {
+        "lockgate": (warnings, logging.INFO),
+        # Also what is too often for a log, which keeps everything.
+        LOGGER: (_ToScreen(screen.progress), logging.DEBUG),
+    }
+    for name, (handler, level) in shown_of.items():
         logging.getLogger(name).addHandler(handler)
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(level)
     try:
         yield
     finally:
-        for name, handler in handlers.items():
+        for name, (handler, _) in shown_of.items():
             logging.getLogger(name).removeHandler(handler)
 
 

@@ -120,7 +120,7 @@ class Transformed(NamedTuple):
       features: the configuration.
       values: what became of the rows, by name, [rows, k].
       output: the transform graph.
-      serve: applies the graph to raw rows, which may lack columns.
+      serve: applies the graph to raw rows, which may lack values, and label and weight altogether.
     """
 
     features: FeaturesConfig
@@ -188,7 +188,11 @@ def toy(tmp_path_factory: pytest.TempPathFactory, own_module: None) -> Transform
     layer = output.transform_features_layer()
 
     def serve(rows: Sequence[Row]) -> Outputs:
-        given = {name: spec[name] for name in spec if any(name in row for row in rows)}
+        # A server has every feature, though not of every row.
+        given = {name: spec[name] for name in spec if name in features.columns() or any(name in row for row in rows)}
+        for name, (dtype, fixed, _) in TABLE.items():
+            if fixed and name in given:
+                given[name] = tf.io.FixedLenFeature([1], dtype, default_value=[0])
         examples = [as_example(row, spec) for row in rows]
         return {name: tensor.numpy() for name, tensor in layer(tf.io.parse_example(examples, given)).items()}
 

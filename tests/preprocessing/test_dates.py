@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from preprocessing import dates
 from preprocessing.config import DatetimeFeature
 from preprocessing.errors import UserError
+from preprocessing.packed import Packed
 
 EPOCH = dt.datetime(1970, 1, 1)
 PARTS = ("month", "day", "day_of_week", "day_of_year", "hour", "minute")
@@ -31,7 +32,7 @@ def expected_ids(moment: dt.datetime) -> list[int]:
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def text_parts(text: tf.Tensor) -> dict[str, tf.Tensor]:
-    return dates.date_inputs(text, "d", ALL_PARTS)
+    return dates.date_inputs(text, "d", ALL_PARTS, Packed())()
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
@@ -93,13 +94,13 @@ def test_integers_since_1970_agree_with_python(unit: str, data: st.DataObject) -
     fraction = data.draw(st.integers(0, per_second - 1))
     counts = tf.constant([each * per_second + fraction for each in seconds], tf.int64)
     feature = ALL_PARTS.model_copy(update={"unit": unit})
-    got = dates.date_inputs(counts, "d", feature)
+    got = dates.date_inputs(counts, "d", feature, Packed())()
     assert ids(got) == [expected_ids(EPOCH + dt.timedelta(seconds=each)) for each in seconds]
 
 
 def test_integers_that_count_days() -> None:
     feature = ALL_PARTS.model_copy(update={"unit": "days"})
-    got = dates.date_inputs(tf.constant([0, -1, 19_782], tf.int64), "d", feature)
+    got = dates.date_inputs(tf.constant([0, -1, 19_782], tf.int64), "d", feature, Packed())()
     # Thursday 1 January 1970; Wednesday 31 December 1969; Thursday 29 February 2024.
     assert ids(got) == [[1, 1, 4, 1, 1, 1], [12, 31, 3, 365, 1, 1], [2, 29, 4, 60, 1, 1]]
 
@@ -107,14 +108,14 @@ def test_integers_that_count_days() -> None:
 def test_nanoseconds_of_today_are_dates() -> None:
     feature = DatetimeFeature(columns=("d",), parts=("month", "day"), unit="ns", encoding="categorical")
     # 2023-11-14 22:13:20 and half a second: nineteen digits.
-    got = dates.date_inputs(tf.constant([1_700_000_000_500_000_000], tf.int64), "d", feature)
+    got = dates.date_inputs(tf.constant([1_700_000_000_500_000_000], tf.int64), "d", feature, Packed())()
     assert [got["d_month_xf"].numpy().tolist(), got["d_day_xf"].numpy().tolist()] == [[11], [14]]
 
 
 @pytest.mark.parametrize("count", [np.iinfo(np.int64).max, np.iinfo(np.int64).min, 2_932_897, -719_163])
 def test_sentinels_outside_the_years_1_to_9999_are_missing(count: int) -> None:
     feature = ALL_PARTS.model_copy(update={"unit": "days"})
-    got = dates.date_inputs(tf.constant([count], tf.int64), "d", feature)
+    got = dates.date_inputs(tf.constant([count], tf.int64), "d", feature, Packed())()
     assert got["d_missing_xf"].numpy().tolist() == [1.0]
     assert ids(got) == [[0] * 6]
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from preprocessing import dates
 from preprocessing.config import BooleanFeature, DatetimeFeature, FeaturesConfig, Label, NumericFeature
+from preprocessing.packed import Packed
 from preprocessing.readable import Dates, Words, readings
 
 TEXTS = [
@@ -30,7 +31,8 @@ def test_texts_are_dates_where_the_graph_says_so(date_format: str) -> None:
 def test_integers_are_dates_where_the_graph_says_so(unit: str) -> None:
     counts = [0, -1, 2_932_896, 2_932_897, -719_162, -719_163, 1_700_000_000_000_000_000, 2**63 - 1, -(2**62)]
     feature = DatetimeFeature(columns=("d",), unit=unit)
-    missing = dates.date_inputs(tf.constant(counts, tf.int64), "d", feature)["d_missing_xf"].numpy().tolist()
+    given = dates.date_inputs(tf.constant(counts, tf.int64), "d", feature, Packed())()
+    missing = given["d_missing_xf"].numpy().tolist()
     texts = pa.array([str(count) for count in counts])
     assert Dates(format="%Y-%m-%d", unit=unit).readable(texts).to_pylist() == [each == 0 for each in missing]
 

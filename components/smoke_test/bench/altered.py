@@ -99,7 +99,7 @@ class Batch:
         changed = changed or {}
         if self.signature.kind == "features":
             inputs = self._tensors | {
-                argument: tensor(changed[column], self.signature.inputs[argument])
+                argument: self._tensor(argument, changed[column])
                 for argument, column in self._column_of.items()
                 if column in changed
             }
@@ -138,8 +138,11 @@ class Batch:
     def _tensors(self) -> dict[str, Array]:
         if self.signature.kind == "examples":
             return {}
-        inputs = self.signature.inputs
-        return {name: tensor(self.values(column), inputs[name]) for name, column in self._column_of.items()}
+        return {name: self._tensor(name, self.values(column)) for name, column in self._column_of.items()}
+
+    def _tensor(self, argument: str, values: Sequence[Array | None]) -> Array:
+        signature = self.signature
+        return tensor(values, signature.inputs[argument], default=signature.row_defaults.get(argument))
 
     @cached_property
     def _pieces(self) -> dict[str, list[bytes]]:

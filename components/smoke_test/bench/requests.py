@@ -77,7 +77,9 @@ def request(signature: Signature, rows: Sequence[Row], *, without: str | None = 
     for argument, spec in signature.inputs.items():
         column = column_of(signature, argument)
         if column != without:
-            inputs[argument] = tensor([row.get(column) for row in rows], spec)
+            inputs[argument] = tensor(
+                [row.get(column) for row in rows], spec, default=signature.row_defaults.get(argument)
+            )
     return Request(signature.name, inputs)
 
 
@@ -118,21 +120,31 @@ def serialized(rows: Sequence[Row]) -> Array:
     return strings([encode(row) for row in rows])
 
 
-def tensor(values: Sequence[Array | None], spec: TensorSpec) -> Array:
+def tensor(values: Sequence[Array | None], spec: TensorSpec, *, default: Array | None = None) -> Array:
     """One feature of several rows as the tensor that a signature takes.
 
     Args:
       values: each row's values; None where there are none.
       spec: of the input: [batch, ...]; of a scalar, the first row's value is taken.
+      default: what the signature declares for a row without a value, flat; None where it declares nothing.
 
     Returns:
-      An array [rows, ...] of the input's own type. A missing value is NaN, the smallest int64, "", or 0 of any other
-      type; lists of different lengths are filled up with it, and what is more than the shape holds is left out.
+      An array [rows, ...] of the input's own type. A missing value is the default, else NaN, the smallest int64, "", or
+      0 of any other type. Lists of an open length are filled up with 0 or "", as clients do: there a missing value
+      without a default is an empty list. What is more than the shape holds is left out.
     """
     dtype: Any = object if spec.dtype == "string" else np.dtype(spec.dtype)
-    missing = np.nan if spec.dtype in ("float64", "float16") else MISSING.get(spec.dtype, 0)
+    sizes = [size for size in (spec.shape or ())[1:] if size is not None]
+    if spec.shape is not None and len(sizes) < len(spec.shape[1:]):
+        missing: Any = b"" if spec.dtype == "string" else 0
+    else:
+        missing = np.nan if spec.dtype in ("float64", "float16") else MISSING.get(spec.dtype, 0)
+        if default is not None and len(default) == 1:
+            default = np.repeat(default, int(np.prod(sizes, dtype=int)))
+    if default is not None:
+        values = [default if each is None else each for each in values]
     if spec.shape == ():
-        first = values[0] if values else None
+        first = values[0] if values else default
         result = np.full((), missing, dtype)
         if first is not None:
             result[()] = first[0]

@@ -12,6 +12,7 @@ from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.output_shapes import outputs_differ
 from components.smoke_test.bench.relations import Finite
+from components.smoke_test.bench.requests import MISSING
 from components.smoke_test.bench.shrink import parts_of, smallest
 from components.smoke_test.checks import conventions
 from components.smoke_test.export.contract import Signature
@@ -28,10 +29,7 @@ NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
 _NAMED = 5
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
-_NAMED_SO = (
-    "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
-    "needs another name"
-)
+_OTHER_NAME = "an output that holds other numbers needs another name"
 _SUMS = "what is done to the probabilities after the softmax: are they cut off, rounded, or a class left out?"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
 
@@ -64,7 +62,7 @@ def check_answers(bench: Bench) -> Iterator[CheckResult]:
                 "answers",
                 expected,
                 one_line(answer.error, LONGEST_MESSAGE),
-                hint=what_to_do(answer.error, bench),
+                hint=_without_a_value(bench, signature) or what_to_do(answer.error, bench),
                 **more,
             )
     for check, judge in _JUDGES.items():
@@ -84,6 +82,23 @@ def _judged(bench: Bench, check: CheckName, judge: Judge) -> Iterator[CheckResul
             yield result.model_copy(update={"signature": signature.name})
     if skipped:
         yield CheckResult.skips(check, reason)
+
+
+def _without_a_value(bench: Bench, signature: Signature) -> str:
+    """What to do where rows lack a whole number that an input takes: no number says "missing" to another's model."""
+    if signature.name in bench.contract.promised or bench.rows.made or signature.kind != "features":
+        return ""
+    lacking = [
+        each.column
+        for each in taken_features(signature, bench.contract)
+        if each.dtype == "int64" and not each.optional and any(each.column not in row for row in bench.rows.rows)
+    ]
+    if not lacking:
+        return ""
+    return (
+        f"rows without a value of {listed(lacking, _NAMED)} were sent {MISSING['int64']} there, as no whole number "
+        "says that it is missing: give examples that have the value, or the input a default"
+    )
 
 
 def what_to_do(error: ModelError, bench: Bench) -> str:
@@ -193,7 +208,7 @@ def _probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckR
     if not (outside | wrong).any():
         return CheckResult.passes("probabilities", expected, tolerance=tolerance)
     hint = (
-        "these look like logits: export the model with its softmax, or sigmoid, inside"
+        conventions.why_outside(numbers)
         if outside.any()
         else "a sigmoid for each class where a softmax belongs? Clients expect that exactly one class is right"
     )
@@ -221,7 +236,7 @@ def _named_probabilities(bench: Bench, signature: Signature, answer: Answer) -> 
             wrong = conventions.sums_wrong(numbers, tolerance)
             expected += ", with sum 1 as in most rows"
         if wrong.any():
-            hint = _NAMED_SO if outside.any() else _SUMS
+            hint = f"{conventions.why_outside(numbers)}; {_OTHER_NAME}" if outside.any() else _SUMS
             return _fails(bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=hint)
     if names:
         return CheckResult.passes("probabilities", f"probabilities in {listed(names)}", tolerance=tolerance)

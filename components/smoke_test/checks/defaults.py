@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-from tensorflow.python.framework import tensor_util
-
 from components.smoke_test.bench.altered import Batch, evenly
 from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
@@ -54,25 +51,17 @@ def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[Ch
 
 def _defaults(bench: Bench, signature: Signature) -> dict[str, Array]:
     """The declared defaults of one row by column, flat; of arguments only those of one row or of one value."""
-    definition = bench.export.meta_graph.signature_def[signature.name]
     if signature.kind == "examples":
-        [info] = definition.inputs.values()
+        [info] = bench.export.meta_graph.signature_def[signature.name].inputs.values()
         found = parsed_defaults(bench.export.graph, info.name)
         return {name: values for name, values in found.items() if name != bench.contract.label}
-    defaults = {}
-    for argument in sorted(signature.defaults):
-        spec, feature = signature.inputs.get(argument), signature.features.get(argument)
-        if spec is None or feature is None or not spec.shape or argument not in definition.defaults:
-            continue
-        tensor = definition.defaults[argument]
-        sizes = [dim.size for dim in tensor.tensor_shape.dim]
-        if sizes and sizes[0] == 1 and feature.name != bench.contract.label and _is_small(sizes):
-            defaults[feature.name] = tensor_util.MakeNdarray(tensor).reshape(-1)
-    return defaults
-
-
-def _is_small(sizes: list[int]) -> bool:
-    return all(size > 0 for size in sizes) and float(np.prod(sizes, dtype=float)) <= 10_000
+    return {
+        signature.features[argument].name: values
+        for argument, values in signature.row_defaults.items()
+        if argument in signature.features
+        and signature.inputs[argument].shape
+        and signature.features[argument].name != bench.contract.label
+    }
 
 
 def _compared(bench: Bench, signature: Signature, defaults: Mapping[str, Array]) -> CheckResult:

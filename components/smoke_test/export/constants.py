@@ -16,7 +16,8 @@ from tensorflow.python.training import py_checkpoint_reader
 
 from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source, tensor_of
-from components.smoke_test.export.saved_model import Export
+from components.smoke_test.export.saved_model import Export, asset_files
+from components.smoke_test.export.tables import IMPORTS, Uses, uses
 
 Array = NDArray[Any]
 
@@ -45,7 +46,6 @@ _SHAPES = frozenset(
     }
 )
 """Operations that take a size."""
-_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"})
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class Vocabulary:
       where: the asset's file, or the node, for the report.
       words: in their order; of very many, the first.
       of_table: whether it fills a table; else something is compared with them.
+      places: whether each word has a place of its own; else the table gives words amounts, or puts them into groups.
     """
 
     where: str
     words: tuple[bytes, ...]
     of_table: bool = False
+    places: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,14 @@ class Constants:
       floats: where each stands, by value; finite ones.
       vocabularies: assets of text, keys of tables, lists of texts.
       narrowed: the types to which an int64 is cast.
+      uses: what becomes of the values of an input, by signature and input.
     """
 
     integers: Mapping[int, str] = field(default_factory=dict)
     floats: Mapping[float, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
     narrowed: frozenset[str] = frozenset()
+    uses: Mapping[tuple[str, str], Uses] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def read_constants(export: Export) -> Constants:
         else:
             floats.setdefault(each.value, each.where)
     words = _different([*_assets(export), *_of_tables(graph), *_of_texts(graph, reached)])
-    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)))
+    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)), uses(export))
 
 
 def _first(numbers: Mapping[Any, str]) -> dict[Any, str]:
@@ -195,7 +199,7 @@ def _short(name: str) -> str:
 def _assets(export: Export) -> Iterator[Vocabulary]:
     """Text files of the export, one word a line, as tables read them."""
     root = (export.folder / "assets").resolve()
-    for name in sorted({each.filename for each in export.meta_graph.asset_file_def}):
+    for name in sorted({each.filename for each in asset_files(export.meta_graph)}):
         try:
             file = (root / name).resolve()
             if not file.is_relative_to(root) or not file.is_file():
@@ -213,9 +217,18 @@ def _of_tables(graph: Graph) -> Iterator[Vocabulary]:
     """The keys of tables that are filled from tensors."""
     for body in graph.bodies.values():
         for node in body.nodes.values():
-            if node.op in _IMPORTS and len(node.input) > 1:
+            if node.op in IMPORTS and len(node.input) > 1:
+                places = len(node.input) < 3 or _are_places(graph, graph.origins(body.name, node.input[2]))
                 for origin in sorted(graph.origins(body.name, node.input[1]), key=str):
-                    yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True)
+                    yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True, places=places)
+
+
+def _are_places(graph: Graph, origins: Iterable[Place]) -> bool:
+    """Whether what a table gives for its words is a different whole number for each."""
+    nodes = [graph.node(origin) for origin in origins]
+    values = [tensor_of(node, _MOST_WORDS) for node in nodes if node is not None and node.op == "Const"]
+    # Of values that are computed, or very many, nothing is known but that most tables are vocabularies.
+    return all(each is None or (each.dtype.kind in "iu" and np.unique(each).size == each.size) for each in values)
 
 
 def _of_texts(graph: Graph, reached: Reached) -> Iterator[Vocabulary]:
@@ -238,10 +251,10 @@ def _names_columns(body: Body, name: str) -> bool:
     return any(node.op.startswith("Parse") for node, _ in body.consumers.get(name, ()))
 
 
-def _texts(node: Any | None, where: str, *, of_table: bool = False) -> Iterator[Vocabulary]:
+def _texts(node: Any | None, where: str, *, of_table: bool = False, places: bool = True) -> Iterator[Vocabulary]:
     words = _strings(node) if node is not None and node.op == "Const" else []
     if len(words) > 1:
-        yield Vocabulary(where, tuple(words), of_table)
+        yield Vocabulary(where, tuple(words), of_table, places)
 
 
 def _strings(node: Any) -> list[bytes]:

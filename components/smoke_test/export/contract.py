@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from components.artifacts.golden import Dtype
 from preprocessing.config import Task
@@ -59,6 +61,8 @@ class Signature:
       defaults: the inputs that a request may leave out.
       features: `kind` examples: what the graph parses, by column, empty when that can't be told; `kind` features: the
         column behind each input, by argument.
+      row_defaults: the defaults, flat, of those inputs where it is one row's, or one value for any row.
+      method: the API of TensorFlow Serving that it is declared for, as the export says it; empty for none.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     defaults: frozenset[str] = frozenset()
     features: Mapping[str, Feature] = field(default_factory=dict)
+    row_defaults: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False)
+    method: str = "tensorflow/serving/predict"
 
 
 @dataclass(frozen=True)

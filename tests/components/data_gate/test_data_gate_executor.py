@@ -349,7 +349,7 @@ def test_serving_sample(sound_run: Run, tmp_path: Path, suffix: str) -> None:
         ("a.csv.gz", b"\x1f\x8b\x08\x00cut", "can't be read"),
         ("a.csv", b"price,count\nmuch,1\n", "column 'price': the schema says FLOAT"),
         ("a.csv", b"price,count\n", "has no rows"),
-        ("a.tfrecord", b"\x20\0\0\0\0\0\0\0cut", "can't be read"),
+        ("a.tfrecord", b"\x20\0\0\0\0\0\0\0 cut off", "can't be read"),
     ],
 )
 def test_unreadable_serving_samples(

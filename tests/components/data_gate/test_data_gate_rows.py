@@ -8,13 +8,20 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from support.gated import serialized, write_records
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.artifacts.ingest import FeatureType, row_hashes_file
 from components.data_gate.columns import Columns
 from components.data_gate.config import Duplicates, Leakage
+from components.data_gate.counting import Counting
 from components.data_gate.duplicates import shared_rows
-from components.data_gate.examples import Rows, read_records, read_rows
+from components.data_gate.examples import Rows, read_rows
 from components.data_gate.leakage import Values, explained, leaking
-from components.data_gate.tables import decoded
+from components.data_gate.row_hashes import StoredHashes, stored_hashes
+from components.data_gate.tables import columns_of
+from components.examples import SplitExamples
+from preprocessing.missing import MissingWords
+from preprocessing.row_hash import row_hash
 
 
 def _rows(
@@ -32,7 +39,7 @@ def _rows(
         half = len(records) // 2
         write_records(paths[0], records[:half])
         write_records(paths[1], records[half:])
-        files[split] = [str(path) for path in paths]
+        files[split] = SplitExamples([str(path) for path in paths])
     return read_rows(
         files, max_hashes=max_hashes, sample_split="train", sample_rows=sample_rows, sample_bytes=sample_bytes
     )
@@ -66,16 +73,6 @@ def test_copies_are_found_whatever_the_order_of_their_features(tmp_path: Path) -
     assert np.isin(rows.hashes["eval"], rows.hashes["train"]).all()
 
 
-def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
-    records = [b"", b"x" * 5_000_000, *_numbered(0, 100)]  # one is larger than a chunk
-    for name in ("a", "a.gz"):
-        write_records(tmp_path / name, records)
-        assert list(read_records(str(tmp_path / name))) == records
-    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-3])
-    with pytest.raises(ValueError, match="ends within a record"):
-        list(read_records(str(tmp_path / "a")))
-
-
 def test_all_rows_are_counted_and_hashed(tmp_path: Path) -> None:
     rows = _rows(tmp_path, {"train": _numbered(0, 500), "eval": _numbered(450, 600), "test": []})
     assert rows.rows == {"train": 500, "eval": 150, "test": 0}
@@ -102,6 +99,67 @@ def test_a_sample_finds_the_same_share(tmp_path: Path) -> None:
     (finding,) = shared_rows(rows, Duplicates(), 0.001)
     assert float(finding.received.split(" ")[0]) == pytest.approx(50, abs=5)
     assert "of a sample of" in finding.received
+
+
+TYPES: dict[str, FeatureType] = {"text": "string", "same": "string"}
+
+
+def _stored(folder: Path) -> dict[str, SplitExamples]:
+    """Two splits of two shards each with the hashes of their rows beside them, as ExampleGen leaves them."""
+    found = {}
+    for split, records in {"train": _numbered(0, 900), "eval": _numbered(850, 1000)}.items():
+        shards = [folder / f"Split-{split}" / f"data_tfrecord-{number}.gz" for number in range(2)]
+        for shard, part in zip(shards, (records[:70], records[70:]), strict=True):
+            write_records(shard, part)
+            hashes = Path(row_hashes_file(str(folder), split, str(shard)))
+            hashes.parent.mkdir(parents=True, exist_ok=True)
+            row_hash(ExamplesToRecordBatchDecoder().DecodeBatch(part)).tofile(hashes)
+        found[split] = SplitExamples([str(shard) for shard in shards], TYPES, len(records))
+    return found
+
+
+def _pass(splits: dict[str, SplitExamples], stored: dict[str, StoredHashes] | None) -> Rows:
+    columns = Columns(label="text", task="multiclass", inputs={"same": "category"})
+    return read_rows(
+        splits,
+        stored=stored,
+        max_hashes=600,
+        sample_split="train",
+        sample_rows=100,
+        sample_bytes=10**6,
+        counting=Counting(columns, MissingWords()),
+    )
+
+
+def test_stored_hashes_give_what_reading_all_columns_gives(tmp_path: Path) -> None:
+    splits = _stored(tmp_path)
+    one, other = _pass(splits, stored_hashes(str(tmp_path), splits)), _pass(splits, None)
+    assert one.sampled < 1
+    assert {split: keys.tolist() for split, keys in one.hashes.items()} == {
+        split: keys.tolist() for split, keys in other.hashes.items()
+    }
+    assert (one.rows, one.sampled, one.sample, one.seen) == (other.rows, other.sampled, other.sample, other.seen)
+
+
+def test_stored_hashes_are_taken_as_they_are(tmp_path: Path) -> None:
+    splits = _stored(tmp_path)
+    for file in tmp_path.glob("row_hashes/Split-eval/*"):
+        np.full(file.stat().st_size // 8, 7, "<u8").tofile(file)
+    rows = _pass(splits, stored_hashes(str(tmp_path), splits))
+    assert set(rows.hashes["eval"].tolist()) == {7}
+
+
+def test_hashes_that_are_not_of_these_rows_are_left_alone(tmp_path: Path) -> None:
+    splits = _stored(tmp_path)
+    unknown = {split: SplitExamples(each.files) for split, each in splits.items()}
+    assert stored_hashes(str(tmp_path), unknown) is None
+    [file, _] = sorted(tmp_path.glob("row_hashes/Split-eval/*"))
+    content = file.read_bytes()
+    file.write_bytes(content[8:])
+    assert stored_hashes(str(tmp_path), splits) is None
+    file.unlink()
+    assert stored_hashes(str(tmp_path), splits) is None
+    assert _pass(splits, None).rows == {"train": 900, "eval": 150}
 
 
 def test_a_table_with_few_distinct_rows_has_no_leak(tmp_path: Path) -> None:
@@ -179,7 +237,7 @@ def test_ids_explain_nothing() -> None:
 def test_missing_values_can_give_the_label_away() -> None:
     frame = pd.DataFrame({"late": [0, 1] * 500, "arrived": [1.5, None] * 500, "fine": np.arange(1000) % 7})
     columns = Columns(label="late", task="binary", inputs={"arrived": "number", "fine": "number"})
-    (finding,) = leaking(decoded(serialized(frame.sample(frac=1, random_state=0))), columns, Leakage())
+    (finding,) = leaking(columns_of(serialized(frame.sample(frac=1, random_state=0)), None), columns, Leakage())
     assert finding.feature == "arrived"
     assert "whether it is missing alone explains" in finding.received
 
@@ -188,12 +246,12 @@ def test_missing_values_can_give_the_label_away() -> None:
 def test_labels_that_say_nothing(label: list[object]) -> None:
     frame = pd.DataFrame({"late": label, "x": [1.0] * len(label)})
     columns = Columns(label="late", task="binary", inputs={"x": "number"})
-    assert not list(leaking(decoded(serialized(frame)), columns, Leakage()))
+    assert not list(leaking(columns_of(serialized(frame), None), columns, Leakage()))
 
 
 def test_decoded_columns() -> None:
     frame = pd.DataFrame({"i": [1, 2, 3], "f": [0.5, float("nan"), None], "s": ["a", None, "ü"], "none": [None] * 3})
-    columns = decoded(serialized(frame))
+    columns = columns_of(serialized(frame), None)
     assert columns["i"].values.tolist() == [1, 2, 3]
     assert columns["f"].missing.tolist() == [False, True, True]
     assert columns["s"].values.tolist() == ["a", "", "ü"]

@@ -5,14 +5,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
-from support.examples import SPLITS, Features, by_split, examples
+from support.examples import SPLITS, Features, by_split, examples, unframed
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.artifacts.ingest import IngestReport
 from components.example_gen import finish
@@ -21,6 +23,7 @@ from components.example_gen.config import DataConfig
 from components.example_gen.executor import Executor
 from components.example_gen.job import JOB_KEY, WINDOW_KEY, IngestJob
 from preprocessing.errors import UserError
+from preprocessing.row_hash import row_hash
 
 pytestmark = pytest.mark.slow
 
@@ -100,9 +103,22 @@ def test_rows_arrive_once_in_tfx_layout_with_nothing_left_behind(tmp_path: Path)
         "label": [b"yes" if i % 3 else b"no"],
     }
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "Split-eval", "Split-test", "Split-train", "ingest.json",
+        "Split-eval", "Split-test", "Split-train", "ingest.json", "row_hashes",
     ]  # fmt: skip
+    assert_hashes_lie_beside(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out" / "Split-eval").iterdir()] == ["data_tfrecord-00000-of-00001.gz"]
+
+
+def assert_hashes_lie_beside(out: Path) -> None:
+    """One file for each shard, with the hashes of its rows as they are decoded, in order."""
+    shards = sorted(out.glob("Split-*/*"))
+    assert sorted(path.relative_to(out / "row_hashes") for path in out.glob("row_hashes/*/*")) == [
+        Path(f"{shard.relative_to(out)}.u64") for shard in shards
+    ]
+    for shard in shards:
+        rows, stored = unframed(shard), (out / "row_hashes" / f"{shard.relative_to(out)}.u64").read_bytes()
+        expected = row_hash(ExamplesToRecordBatchDecoder().DecodeBatch(rows)) if rows else np.zeros(0)
+        assert np.frombuffer(stored, "<u8").tolist() == expected.tolist()
 
 
 def test_types_come_from_the_whole_table_not_from_the_first_file(tmp_path: Path) -> None:
@@ -180,6 +196,7 @@ def test_a_split_without_rows_has_an_empty_shard(tmp_path: Path) -> None:
     assert report.rows == {"train": 300, "eval": 0, "test": 0}
     assert examples(tmp_path / "out", "test") == []
     assert len(list((tmp_path / "out" / "Split-test").iterdir())) == 1
+    assert_hashes_lie_beside(tmp_path / "out")
 
 
 @pytest.mark.parametrize("format_", ["parquet", "csv"])
@@ -197,6 +214,7 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
     shards = sorted(path.name for path in (tmp_path / "out" / "Split-train").iterdir())
     assert len(shards) >= 3
     assert shards == [f"data_tfrecord-{i:05d}-of-{len(shards):05d}.gz" for i in range(len(shards))]
+    assert_hashes_lie_beside(tmp_path / "out")
     train = [row["id"][0] for row in examples(tmp_path / "out", "train")]
     assert train == sorted(train), "the order of the file"
     assert all_ids(tmp_path / "out") == list(range(count))
@@ -210,6 +228,7 @@ def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path:
     split = {"by": "hash", "train": 2, "eval": 1, "test": 1, "stratify": True}
     run(tmp_path / "in", tmp_path / "once", split=split, block_mb=1)
     run(tmp_path / "in", tmp_path / "again", split=split, runner=BUNDLES)
+    assert_hashes_lie_beside(tmp_path / "again")
     assert ids(tmp_path / "once") == ids(tmp_path / "again")
     assert len(list((tmp_path / "once" / "Split-train").iterdir())) > 1
 

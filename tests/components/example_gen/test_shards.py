@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.example_gen import shards
+from components.tfrecord import framed, gzipped
 
 
 def read(path: Path) -> list[bytes]:
@@ -22,7 +23,7 @@ def test_tensorflow_reads_members_as_one_file(
     path = tmp_path_factory.mktemp("shard") / "data.gz"
     with shards.create(str(path)) as file:
         for piece in pieces:
-            file.write(shards.gzipped(piece, level=1))
+            file.write(gzipped(framed(piece), level=1))
     assert read(path) == [record for piece in pieces for record in piece]
 
 
@@ -31,7 +32,7 @@ def test_framing_is_tensorflows_own(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
         for record in records:
             writer.write(record)
-    assert shards.framed(records) == (tmp_path / "theirs").read_bytes()
+    assert framed(records) == (tmp_path / "theirs").read_bytes()
 
 
 def test_files_are_moved_once_and_folders_made(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ PLAIN: dict[str, Builder] = {}
 """By name; filled by the decorator below."""
 
 WARNED: dict[str, tuple[CheckName, ...]] = {}
-"""By the same name, the checks that warn of what TensorFlow does to the model."""
+"""By the same name, the checks that warn: of what TensorFlow does to the model, or of what may be meant so."""
 
 SERVING = Path("model", "Format-Serving")
 

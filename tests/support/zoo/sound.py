@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.zoo import plain_numbers, plain_sequence, plain_tf1, plain_values, plain_vision, trained
+from support.zoo import plain_numbers, plain_optional, plain_sequence, plain_tf1, plain_values, plain_vision, trained
 from support.zoo.broken_time import SLOW, Slow, save
 from support.zoo.plain import PLAIN, WARNED
 from support.zoo.tiny import Exported, TinyModel, export
@@ -13,7 +13,7 @@ from support.zoo.trained import World
 
 from components.smoke_test.names import CheckName
 
-MODULES = (plain_numbers, plain_sequence, plain_tf1, plain_values, plain_vision)
+MODULES = (plain_numbers, plain_optional, plain_sequence, plain_tf1, plain_values, plain_vision)
 """Importing them registers their models."""
 Worlds = Callable[[str], World]
 
@@ -28,7 +28,8 @@ class Sound:
         transform graph.
       task: of a model with golden files, which no check may skip; empty without.
       config: what differs from the defaults in `smoke_test:`.
-      warns: the checks that warn of what TensorFlow with oneDNN, which it has on x86-64, does to the model.
+      warns: the checks that warn: of what TensorFlow with oneDNN, which it has on x86-64, does to the model, or of what
+        may be meant so.
     """
 
     name: str

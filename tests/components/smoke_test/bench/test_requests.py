@@ -1,5 +1,6 @@
 """Rows to requests: serialized tf.Examples, or one tensor for each feature."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,44 @@ def test_a_value_and_a_missing_one_have_the_inputs_own_type(dtype: str, given: A
 def test_values_take_the_shape_of_the_input(shape: Any, expected: Any) -> None:
     rows = [np.array([1, 2], np.int64), np.array([3], np.int64)]
     assert tensor(rows, TensorSpec("int32", shape)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "expected"),
+    [
+        ("float32", [floats(0.5, 2), None, floats(7)], [[0.5, 2.0], [0.0, 0.0], [7.0, 0.0]]),
+        ("int64", [np.array([4], np.int64), np.array([5, 6], np.int64)], [[4, 0], [5, 6]]),
+        ("string", [strings([b"a", b"b"]), strings([b"c"])], [[b"a", b"b"], [b"c", b""]]),
+    ],
+)
+def test_lists_of_an_open_length_are_filled_up_as_clients_do(dtype: str, given: Any, expected: list[Any]) -> None:
+    assert tensor(given, spec(dtype, None, None)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "default", "expected"),
+    [
+        ((None,), floats(40), [3.0, 40.0]),
+        ((None, 2), floats(40, 41), [[3.0, None], [40.0, 41.0]]),
+        ((None, 2), floats(40), [[3.0, None], [40.0, 40.0]]),
+        ((None, None), floats(40, 41), [[3.0, 0.0], [40.0, 41.0]]),
+        ((), floats(40), 3.0),
+    ],
+    ids=["one", "vector", "one value for a vector", "list", "scalar"],
+)
+def test_a_row_without_a_value_is_sent_the_declared_default(sizes: Any, default: Any, expected: Any) -> None:
+    array = tensor([floats(3), None], spec("float32", *sizes), default=default)
+    assert np.where(np.isnan(array), None, array.astype(object)).tolist() == expected
+
+
+def test_a_request_has_the_defaults_of_its_signature() -> None:
+    optional = signature(carat=spec("float32", None), rate=spec("float32"))
+    optional = replace(
+        optional, defaults=frozenset({"carat", "rate"}), row_defaults={"carat": floats(0.7), "rate": floats(0.92)}
+    )
+    inputs = request(optional, [{"carat": floats(2)}, {}]).inputs
+    assert np.array_equal(inputs["carat"], np.array([2, 0.7], np.float32))
+    assert inputs["rate"] == np.float32(0.92)
 
 
 def test_no_rows_make_an_empty_batch() -> None:

@@ -169,6 +169,7 @@ def test_a_tensor_of_a_type_that_no_example_has_is_no_feature(export: Export) ->
 def test_an_input_with_a_default_may_be_left_out(export: Export) -> None:
     signature = export.signatures["predict_transformed"]
     assert signature.defaults == {"amount", "count"}
+    assert {name: values.tolist() for name, values in signature.row_defaults.items()} == {"amount": [1.5], "count": [2]}
     assert signature.features["count"] == Feature("count", "int64", (), required=False)
 
 

@@ -1,0 +1,1 @@
+"""The stock StatisticsGen, with a fast path where one machine reads the examples."""
