@@ -15,7 +15,10 @@ VARIANT ?= cpu
 BASE ?=
 SOURCE ?=
 
-.PHONY: run check test setup setup-dev data image lock lint clean
+# make bench: what is measured, as for tests/benchmarks/whole_run.py.
+BENCH ?= --rows 15000 --wide --repeats 3
+
+.PHONY: run check test bench setup setup-dev data image lock lint clean
 
 run: setup ## Runs the penguins pipeline to a pushed model.
 	@$(BIN)/lockgate run data/penguins/pipeline.yaml
@@ -36,6 +39,10 @@ define STATIC
 @echo "== types"; $(BIN)/mypy
 @echo "== import contracts"; $(BIN)/lint-imports --no-cache
 endef
+
+bench: setup-dev data ## Whole runs beside stock TFX, an hour or two: make bench BENCH="--rows 300000 --repeats 3".
+	$(BIN)/python tests/benchmarks/whole_run.py $(BENCH)
+	@$(BIN)/python tests/benchmarks/whole_run.py --page
 
 setup: $(VENV)/.installed ## Installs Lockgate into .venv.
 
@@ -105,4 +112,4 @@ lock:
 		--overrides <($(call LOCKED,\1==\2) | grep -v '^tensorflow==') --constraints requirements.lock $$($(call LOCKED,--no-emit-package \1)) - -o requirements-gpu.lock
 
 clean: ## Removes what runs wrote; .venv stays.
-	rm -rf data/*/output
+	rm -rf data/*/output tests/benchmarks/output

@@ -21,7 +21,7 @@ class Progress:
     """Counts what one component has done, and says so a few times a second at most. May be used by several threads."""
 
     def __init__(self, component: str, unit: str, total: float | None = None, *, begun: float = 0) -> None:
-        """Starts counting, and the clock by which the time left is forecast.
+        """Starts to count.
 
         Args:
           component: its name in the graph.
@@ -31,11 +31,11 @@ class Progress:
         """
         self._component, self._unit, self._total = component, unit, total
         self._lock = threading.Lock()
-        self._begun = self._done = begun
+        self._done = begun
         self._note = ""
-        self._started = time.monotonic()
-        self._recorded = self._started
-        self._logged = self._started + _SECONDS_TO_FIRST_LINE - _SECONDS_BETWEEN_LINES
+        self._first: tuple[float, float] | None = None
+        self._recorded = time.monotonic()
+        self._logged = self._recorded + _SECONDS_TO_FIRST_LINE - _SECONDS_BETWEEN_LINES
 
     def add(self, done: float = 1, note: str | None = None) -> None:
         """More has been done.
@@ -45,18 +45,34 @@ class Progress:
           note: what else is worth knowing now; it stays until there is another one.
         """
         with self._lock:
-            self._done += done
-            self._note = self._note if note is None else note
-            now = time.monotonic()
-            if now - self._recorded < _SECONDS_BETWEEN_RECORDS:
-                return
-            self._recorded = now
-            line = now - self._logged >= _SECONDS_BETWEEN_LINES
-            self._logged = now if line else self._logged
-            self._say(logging.INFO if line else logging.DEBUG, now)
+            self._reach(self._done + done, note)
+
+    def reach(self, done: float, note: str | None = None, *, keep: bool = False) -> None:
+        """So much has been done by now, where that is easier to tell than how much more it is.
+
+        Args:
+          done: of the total.
+          note: as for `add`.
+          keep: whether a log wants this line, however often there is one.
+        """
+        with self._lock:
+            self._reach(done, note, keep=keep)
+
+    def _reach(self, done: float, note: str | None, *, keep: bool = False) -> None:
+        self._done = done
+        self._note = self._note if note is None else note
+        now = time.monotonic()
+        # What comes before the first part, such as tracing a graph, says nothing about the others.
+        self._first = self._first or (now, done)
+        if now - self._recorded < _SECONDS_BETWEEN_RECORDS and not keep:
+            return
+        self._recorded = now
+        line = keep or now - self._logged >= _SECONDS_BETWEEN_LINES
+        self._logged = now if line else self._logged
+        self._say(logging.INFO if line else logging.DEBUG, self._left(now))
 
     def say(self, note: str | None = None) -> None:
-        """Logs now how far it has come: for what must not get lost, such as the end.
+        """Logs at the end how far it has come.
 
         Args:
           note: as for `add`.
@@ -64,19 +80,21 @@ class Progress:
         with self._lock:
             self._note = self._note if note is None else note
             self._recorded = self._logged = time.monotonic()
-            self._say(logging.INFO, self._recorded)
+            self._say(logging.INFO, "")
 
-    def _say(self, level: int, now: float) -> None:
+    def _say(self, level: int, left: str) -> None:
         counted = f"{self._done:,.0f} {self._unit}"
         if self._total is not None and self._done < self._total:
-            counted = f"{self._done:,.0f} of {self._total:,.0f} {self._unit}{self._left(now)}"
+            counted = f"{self._done:,.0f} of {self._total:,.0f} {self._unit}{left}"
         text = f"{counted}   {self._note}" if self._note else counted
         _logger.log(level, "%s", text, extra={COMPONENT: self._component})
 
     def _left(self, now: float) -> str:
         """The time that the rest takes at the speed so far; "" where that is not known yet."""
-        passed, done = now - self._started, self._done - self._begun
-        if passed < _SECONDS_TO_FORECAST or done <= 0 or self._total is None:
+        if self._first is None or self._total is None:
+            return ""
+        passed, done = now - self._first[0], self._done - self._first[1]
+        if passed < _SECONDS_TO_FORECAST or done <= 0:
             return ""
         left = passed * (self._total - self._done) / done
         if left < 60:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.commands import reports as report_commands
 from pipeline.commands import targets as target_commands
 from pipeline.commands.init_options import table_options
 from pipeline.commands.shared import (
@@ -95,6 +96,9 @@ def validate(config: Path, overrides: tuple[str, ...], target: "TargetName | Non
 
 main.add_command(target_commands.compile_command)
 main.add_command(target_commands.submit_command)
+main.add_command(report_commands.report_command)
+main.add_command(report_commands.runs_command)
+main.add_command(report_commands.diff_command)
 
 
 @main.command("smoke-test")

@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from components.smoke_test.sandbox.warm import kept_warm
 from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.failures import RunError, explain
 from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
+from pipeline.report.written import write_report
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
+from pipeline.runners.beside import Beside
+from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -64,7 +68,13 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                 with run.errors_logged():
                     result = run.graph(selection)
             record.finish(result)
+        run.report()
     return result
+
+
+_TESTED = (None, "SmokeTest", "Pusher")
+"""Where a run may stop that tests a model."""
+_SECONDS_FOR_THE_TABLE = 1.0
 
 
 class _Run:
@@ -82,8 +92,9 @@ class _Run:
         """Puts the stack trace of an error into the run's log, whether or not the screen shows it."""
         try:
             yield
-        except Exception:
-            logging.getLogger().exception("the run failed in %s", self._component() or "its preparation")
+        except Exception as error:
+            component = self._component(error)
+            logging.getLogger().exception("the run failed in %s", component or "its preparation")
             raise
 
     @contextlib.contextmanager
@@ -91,26 +102,41 @@ class _Run:
         """Stores how the run ended where it doesn't reach its end, and raises RunError for an error."""
         try:
             yield
-        except KeyboardInterrupt:
-            self._record_end("interrupted", "interrupted")
+        except KeyboardInterrupt as stop:
+            self._record_end("interrupted", "interrupted", self._component(stop))
             raise
         except Exception as error:
             message = explain(error, self._root)
-            self._record_end("failed", message or f"{type(error).__name__}: {error}")
-            raise RunError(message, self._component(), self._record.log) from error
+            component = self._component(error)
+            self._record_end("failed", message or f"{type(error).__name__}: {error}", component)
+            raise RunError(message, component, self._record.log) from error
 
-    def _record_end(self, state: Literal["failed", "interrupted"], error: str) -> None:
+    def _record_end(self, state: Literal["failed", "interrupted"], error: str, component: str | None) -> None:
         nodes = self._nodes.values()
         seconds = {node.name: round(node.seconds, 2) for node in nodes}
         # What ended the run is worth more than the reason why it can't be stored: a full disk is both.
         with contextlib.suppress(OSError):
             self._record.fail(
-                state, error, self._component(), seconds=seconds, states={node.name: node.state for node in nodes}
+                state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}
             )
+            self.report()
 
-    def _component(self) -> str | None:
-        """The component in which the run ended."""
-        return next((node.name for node in self._nodes.values() if node.state in ("running", "failed")), None)
+    def report(self) -> None:
+        """Writes the run's page. What goes wrong there goes into the log and is said; it never changes a run's end."""
+        try:
+            with output_to(self._record.log):
+                write_report(self._record.folder)
+        except Exception as error:
+            with contextlib.suppress(OSError), records_to(self._record.log):  # a full disk keeps the log from it too
+                logging.getLogger().exception("the report could not be written")
+            self._screen.say(f" ! the report was not written ({error}); see {self._record.log}", "yellow")
+
+    def _component(self, error: BaseException) -> str | None:
+        """The component that ended the run by this error; where several were interrupted, all of them."""
+        nodes = self._nodes.values()
+        if isinstance(error, KeyboardInterrupt):
+            return " and ".join(node.name for node in nodes if node.state in ("running", "failed")) or None
+        return next((node.name for node in nodes if node.error is error), None)
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -146,27 +172,49 @@ class _Run:
 
     def graph(self, selection: Selection) -> RunResult:
         """Looks at the table, builds the graph and runs it."""
-        facts = self.table()
-        with self._step("import TFX"), uncollected():
-            # Here and not at the top: seconds of TensorFlow, Beam and TFX that `validate` and `--help` must not pay.
+        config = self._loaded.config
+        with kept_warm(config.smoke_test.process) as warm:
+            # What is not there can't be taken from the cache, and the import leaves a processor idle.
+            early = selection.last in _TESTED and not (self._root / "ExampleGen").exists()
+            if early:
+                warm()
+            facts = self._imported()
             from pipeline.graph import build_pipeline
             from pipeline.results.verdicts import collect
             from pipeline.runners import local
 
-            graph = build_pipeline(self._loaded.config, self._places(facts))
-            listen = self._listener(looked_at=facts is not None)
-        # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a version
-        # that somebody has deleted meanwhile.
-        results = local.run(
-            graph,
-            self._record.run_id,
-            selection,
-            listen,
-            seed=self._loaded.config.seed,
-            uncached=["Pusher"],
-            stops={"DataGate": "verdict"},
-        )
+            graph = build_pipeline(config, self._places(facts))
+            results = local.run(
+                graph,
+                self._record.run_id,
+                selection,
+                self._listener(looked_at=facts is not None),
+                seed=config.seed,
+                # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a
+                # version that somebody has deleted meanwhile.
+                uncached=["Pusher"],
+                stops={"DataGate": "verdict"},
+                beside=["SmokeTest"],
+                prepare={} if early else {"SmokeTest": warm},
+            )
         return collect(results, self._record.folder)
+
+    def _imported(self) -> TableFacts | None:
+        """Looks at the table, and imports TFX beside that when it is a large one.
+
+        Returns:
+          As `table`.
+        """
+        with Beside[TableFacts | None]() as lanes:
+            lanes.start("table", self.table)
+            # What is wrong with a small one is said at once.
+            lanes.wait("table", _SECONDS_FOR_THE_TABLE)
+            with self._step("import TFX"), uncollected():
+                # Here and not at the top: these bring TensorFlow, Beam and TFX, for seconds.
+                import pipeline.graph
+                import pipeline.results.verdicts
+                import pipeline.runners.local  # noqa: F401
+            return lanes.result("table")
 
     def _places(self, facts: TableFacts | None) -> Places:
         """Where the graph reads and writes."""

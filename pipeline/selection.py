@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pipeline.config.pipeline_config import PipelineConfig
 from preprocessing.nearest import nearest
 
+METADATA_FILE = "metadata.sqlite"
+"""The metadata store of the runs on this machine, in the root."""
 INFERRED_SCHEMA, CURATED_SCHEMA = "SchemaGen", "ImportSchemaGen"
 """The nodes of the schema: the graph has the second when the configuration names a schema file, else the first."""
 BASELINE = "Baseline"

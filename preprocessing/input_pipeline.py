@@ -7,7 +7,7 @@ import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,19 @@ import tensorflow_transform as tft
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import LABEL, LABEL_VOCABULARY, ROW_KEY, WEIGHT, ModelInput, model_inputs
+from preprocessing.matrices import Matrices, side_by_side
 from preprocessing.text import decoded
 from preprocessing.vocabularies import from_line
 
 Values = npt.NDArray[np.float64]
 
-_GZIP_EXPANSION = 6
-"""Serialized examples typically shrink to a sixth under gzip; good enough to decide whether they fit."""
+Rows: TypeAlias = Sequence[str] | Matrices
+"""A split: gzip TFRecord files of transformed tf.Examples, or what `in_memory` made of them."""
+
+_SHARDS_AT_ONCE = 64
+"""How many files are read in turns: each is open meanwhile."""
+_PART = 8192
+"""Rows that are parsed at once where no batch is asked for."""
 
 
 @dataclass(frozen=True)
@@ -107,76 +113,117 @@ def expand(patterns: Sequence[str]) -> list[str]:
     return sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
 
 
-def fits_in_memory(files: Sequence[str], limit_mb: int) -> bool:
-    """Whether the examples in these gzip files are smaller than the limit once uncompressed (an estimate)."""
-    return sum(tf.io.gfile.stat(name).length for name in files) * _GZIP_EXPANSION <= limit_mb * 2**20
-
-
-def dataset(
-    files: Sequence[str],
-    data: TransformedData,
-    *,
-    batch_size: int,
-    cache: bool = False,
-) -> tf.data.Dataset:
-    """One pass over transformed examples in the files' own order.
+def in_memory(files: Sequence[str], data: TransformedData, limit_mb: float) -> Matrices | None:
+    """Reads a whole split into memory.
 
     Args:
       files: gzip TFRecord files of transformed tf.Examples.
       data: how to parse them.
+      limit_mb: MiB that the split may take.
+
+    Returns:
+      None when it takes more; reading ends there.
+    """
+
+    def packed(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        inputs, targets = _parse(serialized, data)
+        del targets[ROW_KEY]
+        return *side_by_side(inputs, data.inputs), targets, tf.size(serialized)
+
+    parts, left = [], limit_mb * 2**20
+    # The first part is there for files without rows.
+    nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
+    batches = nothing.concatenate(_rows(files).batch(_PART))
+    for numbers, ids, targets, read in batches.map(packed, num_parallel_calls=2, deterministic=True).prefetch(1):
+        parts.append(Matrices(data.inputs, numbers, ids, targets, int(read)))
+        left -= parts[-1].size
+        if left < 0:
+            return None
+    return Matrices.joined(parts)
+
+
+def dataset(rows: Rows, data: TransformedData, *, batch_size: int) -> tf.data.Dataset:
+    """One pass over a split in the files' own order.
+
+    Args:
+      rows: the split.
+      data: how to parse files.
       batch_size: rows per batch; the last batch may be smaller.
-      cache: keeps the serialized rows in memory after the first pass.
 
     Returns:
       A dataset of (inputs, targets): inputs by name, dense float32 [batch, size] and ids int64 [batch, 1];
       targets by name: the label [batch, 1] (int64 classes, float32 values), the weight float32 [batch, 1]
-      if there is one, and the row key int64 [batch, 1]. Rows without a known label are left out.
+      if there is one, and of files the row key int64 [batch, 1]. Rows without a known label are left out.
     """
-    return _parsed(_rows(files, cache).batch(batch_size), data).prefetch(tf.data.AUTOTUNE)
+    if isinstance(rows, Matrices):
+        starts = tf.data.Dataset.range(0, len(rows), batch_size)
+        return starts.map(
+            lambda start: rows.batch(tf.range(start, tf.minimum(start + batch_size, len(rows))))
+        ).prefetch(tf.data.AUTOTUNE)
+    return _parsed(_rows(rows).batch(batch_size), data).prefetch(tf.data.AUTOTUNE)
 
 
 def shuffled_passes(
-    files: Sequence[str],
+    rows: Rows,
     data: TransformedData,
     *,
     batch_size: int,
     shuffle_buffer: int,
     seed: int,
-    cache: bool = False,
     first_pass: int = 0,
     unlabelled: bool = False,
 ) -> tf.data.Dataset:
     """Endless shuffled passes; the order within pass n depends on n, the seed and TensorFlow's global seed alone.
 
-    So a training that was killed goes on with the very batches that it would have seen.
+    So a training that was killed goes on with the very batches that it would have seen. What is in memory is shuffled
+    as a whole. Files are read in turns, beginning with others in every pass, and mixed through a buffer: a table that
+    is sorted by its label reaches it as many pieces at once as there are files.
 
     Args:
-      files, data, batch_size, cache: as in `dataset`.
-      shuffle_buffer: rows held for shuffling.
+      rows, data, batch_size: as in `dataset`.
+      shuffle_buffer: of files: rows held for shuffling.
       seed: of the shuffling.
       first_pass: the number of the first pass.
-      unlabelled: some rows have no known label. They are then taken out before the batches are made, so that no batch
-        is short or empty (which batch normalisation turns into NaN). Costs a second look at every row.
+      unlabelled: of files: some rows have no known label. They are then taken out before the batches are made, so that
+        no batch is short or empty (which batch normalisation turns into NaN). Costs a second look at every row.
 
     Returns:
       As `dataset`; no batch spans two passes.
     """
-    rows = _rows(files, cache, data if unlabelled else None)
+    passes = tf.data.Dataset.range(first_pass, tf.int64.max)
+    if isinstance(rows, Matrices):
+        return _shuffled_matrices(rows, passes, batch_size, seed).prefetch(tf.data.AUTOTUNE)
+    labelled = data if unlabelled else None
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        return rows.shuffle(shuffle_buffer, seed=number + seed * 1_000_003).batch(batch_size)
+        order = number + seed * 1_000_003
+        shards = tf.data.Dataset.from_tensor_slices(list(rows)).shuffle(len(rows), seed=order)
+        turns = shards.interleave(lambda file: _rows([file], labelled), cycle_length=min(len(rows), _SHARDS_AT_ONCE))
+        return turns.shuffle(shuffle_buffer, seed=order).batch(batch_size)
 
     # Batching strings and parsing a whole batch at once is several times faster than row by row.
-    passes = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(one_pass)
-    return _parsed(passes, data).prefetch(tf.data.AUTOTUNE)
+    return _parsed(passes.flat_map(one_pass), data).prefetch(tf.data.AUTOTUNE)
 
 
-def _rows(files: Sequence[str], cache: bool, labelled: TransformedData | None = None) -> tf.data.Dataset:
+def _shuffled_matrices(rows: Matrices, passes: tf.data.Dataset, batch_size: int, seed: int) -> tf.data.Dataset:
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.range(0, len(rows), batch_size).map(lambda start: (number, start))
+
+    def batch(number: tf.Tensor, start: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        places = tf.range(start, tf.minimum(start + batch_size, len(rows)))
+        # Where each place of the permutation leads, without holding the permutation.
+        seeds = tf.stack([tf.constant(seed, tf.int64), number])
+        return rows.batch(tf.random.experimental.index_shuffle(places, seeds, len(rows) - 1))
+
+    return passes.flat_map(one_pass).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _rows(files: Sequence[str] | Sequence[tf.Tensor], labelled: TransformedData | None = None) -> tf.data.Dataset:
     """Serialized rows; given how to parse them, those with a known label."""
     rows = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
     if labelled is not None:
         rows = rows.batch(1024).map(lambda serialized: _labelled(serialized, labelled)).unbatch()
-    return rows.cache() if cache else rows
+    return rows
 
 
 def _labelled(serialized: tf.Tensor, data: TransformedData) -> tf.Tensor:
@@ -231,7 +278,7 @@ class LabelSummary:
     high: float = 0.0
 
 
-def known_labels(files: Sequence[str], data: TransformedData) -> tuple[Values, Values]:
+def known_labels(rows: Rows, data: TransformedData) -> tuple[Values, Values]:
     """The labels of a split and their weights, in the files' order.
 
     Returns:
@@ -239,29 +286,40 @@ def known_labels(files: Sequence[str], data: TransformedData) -> tuple[Values, V
       scale; and the weights, which are 1 where the configuration names no column of weights.
     """
     names = [LABEL, WEIGHT] if data.weighted else [LABEL]
+    if isinstance(rows, Matrices):
+        columns = {name: rows.targets[name].numpy()[:, 0].astype(np.float64) for name in names}
+    else:
+        columns = _known_columns(rows, data, names)
+    return columns[LABEL], columns[WEIGHT] if data.weighted else np.ones(len(columns[LABEL]))
+
+
+def _known_columns(files: Sequence[str], data: TransformedData, names: Sequence[str]) -> dict[str, Values]:
     spec = {name: data.spec[name] for name in names}
     columns: dict[str, list[Values]] = {name: [np.zeros(0)] for name in names}
-    for rows in _rows(files, cache=False).batch(4096):
+    for rows in _rows(files).batch(_PART):
         parsed = tf.io.parse_example(rows, spec)
         known = _is_known(parsed)
         for name, parts in columns.items():
             parts.append(tf.boolean_mask(parsed[name], known).numpy()[:, 0].astype(np.float64))
-    labels = np.concatenate(columns[LABEL])
-    return labels, np.concatenate(columns[WEIGHT]) if data.weighted else np.ones(len(labels))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def summarize_labels(files: Sequence[str], data: TransformedData, *, batch_size: int = 4096) -> LabelSummary:
-    """Reads a split's labels in one pass."""
+def summarize_labels(rows: Rows, data: TransformedData) -> LabelSummary:
+    """The labels of a split, of files in one pass over them."""
+    if isinstance(rows, Matrices):
+        return _summary(known_labels(rows, data)[0], rows.read, data)
     spec = {LABEL: data.spec[LABEL]}
-    batches = _rows(files, cache=False).batch(batch_size).map(lambda rows: tf.io.parse_example(rows, spec)[LABEL])
+    batches = _rows(rows).batch(_PART).map(lambda part: tf.io.parse_example(part, spec)[LABEL])
     labels = np.concatenate([np.zeros(0), *(batch.numpy()[:, 0] for batch in batches)])
     known = labels[np.isfinite(labels) & (labels >= 0 if data.classes else True)]
+    return _summary(known, len(labels), data)
+
+
+def _summary(known: Values, rows: int, data: TransformedData) -> LabelSummary:
     if data.classes:
         counts = tuple(int(n) for n in np.bincount(known.astype(np.int64), minlength=len(data.classes)))
-        return LabelSummary(len(labels), len(known), counts)
+        return LabelSummary(rows, len(known), counts)
     if not len(known):
-        return LabelSummary(len(labels), 0, ())
+        return LabelSummary(rows, 0, ())
     std = float(known.std())
-    return LabelSummary(
-        len(labels), len(known), (), float(known.mean()), std or 1.0, float(known.min()), float(known.max())
-    )
+    return LabelSummary(rows, len(known), (), float(known.mean()), std or 1.0, float(known.min()), float(known.max()))

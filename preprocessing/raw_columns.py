@@ -19,7 +19,7 @@ MISSING_INTEGER = tf.int64.min
 """What says "missing" in an integer tensor that has no room for an absent value."""
 _MISSING = {tf.float32: float("nan"), tf.int64: MISSING_INTEGER, tf.string: ""}
 _FNV_PRIME = 1099511628211
-"""The multiplier of 64-bit FNV."""
+"""The constants of 64-bit FNV."""
 
 
 def single(raw: Column) -> tf.Tensor:

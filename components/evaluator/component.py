@@ -10,16 +10,18 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
+from components.engine import ENGINE_KEY, Engine
 from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.executor import Executor
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """The stock Evaluator's, the question of skill, and the fingerprint."""
+    """The stock Evaluator's, the question of skill, the engine, and the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         SKILL_KEY: ExecutionParameter(type=str),
+        ENGINE_KEY: ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
 
@@ -44,6 +46,7 @@ class Evaluator(BaseBeamComponent):
         schema: BaseChannel,
         eval_config: config_pb2.EvalConfig,
         skill: SkillConfig,
+        engine: Engine,
         example_splits: Sequence[str],
         code_fingerprint: str,
     ) -> None:
@@ -56,6 +59,7 @@ class Evaluator(BaseBeamComponent):
           schema: the raw Schema.
           eval_config: metrics, thresholds and slices.
           skill: whether the model must beat the answer that needs no features.
+          engine: `auto` evaluates on one machine without Beam where it can.
           example_splits: the splits that the metrics are computed on.
           code_fingerprint: a hash of this folder's code and the metrics', so that the cache sees edits.
         """
@@ -68,6 +72,7 @@ class Evaluator(BaseBeamComponent):
                 eval_config=eval_config,
                 example_splits=json_utils.dumps(list(example_splits)),
                 skill=skill.to_json(),
+                engine=engine,
                 code_fingerprint=code_fingerprint,
                 evaluation=Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=Channel(type=standard_artifacts.ModelBlessing),

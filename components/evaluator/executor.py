@@ -12,6 +12,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
+from components.engine import ENGINE_KEY, done_here
 from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.extractors import extractors
@@ -33,10 +34,14 @@ class Executor(stock.Executor):
     """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`)."""
-        own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
-        properties = _with_skill(input_dict, exec_properties) | own
-        super().Do(_with_comparable_champion(input_dict), output_dict, properties)
+        """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`).
+
+        The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
+        """
+        inputs, properties = _with_comparable_champion(input_dict), _with_skill(input_dict, exec_properties)
+        if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties)):
+            own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
+            super().Do(inputs, output_dict, properties | own)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
         if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:
@@ -47,6 +52,13 @@ class Executor(stock.Executor):
         fileio.remove(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME))
         io_utils.write_string_file(posixpath.join(blessing.uri, constants.BLESSED_FILE_NAME), "")
         blessing.set_int_custom_property(blessed, constants.BLESSED_VALUE)
+
+
+def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+    # Imported here: with another version of TensorFlow Model Analysis it raises NeedsBeamError.
+    from components.evaluator.here import evaluate_here
+
+    evaluate_here(inputs, outputs, properties)
 
 
 def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:

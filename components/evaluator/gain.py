@@ -5,24 +5,41 @@ hard for both. A one-sided bound of its mean over a test split is the test of Di
 Accuracy, 1995) for independent rows, a paired t-test on losses.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.golden import TrivialAnswer
-from components.evaluator.metrics import binary_scores, multiclass_scores
+from components.evaluator.columns import Columns, Floats
+from components.evaluator.metrics import Scoring, binary_scores, multiclass_scores
 from preprocessing.config import Task
 
 _SMALLEST_POSITIVE = 1e-38
 """What a prediction counts as, at least, before its logarithm is taken."""
 
-Losses = Callable[[NDArray[Any], NDArray[Any]], tuple[float, float] | None]
-"""(label, prediction) of one row: its loss without features, and the model's; None where the label has no loss."""
+
+class LossPair(NamedTuple):
+    """What rows lose.
+
+    Attributes:
+      trivial: without features, float64 [rows].
+      model: by the model's predictions, float64 [rows].
+      counts: bool [rows]: whether the row's label has a loss; `True` for all.
+    """
+
+    trivial: Floats
+    model: Floats
+    counts: NDArray[np.bool_] | bool = True
+
+
+Losses = Callable[[Floats, Floats], LossPair]
+"""(label, prediction) of rows: how they are judged."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +60,6 @@ class GainSums:
     gain_squared_weight: float = 0.0
     squared_gain: float = 0.0
     trivial: float = 0.0
-
-    def plus(self, other: "GainSums") -> "GainSums":
-        """The sums over the rows of both."""
-        return GainSums(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
-
-    def _values(self) -> tuple[float, ...]:
-        return (
-            self.weight,
-            self.weight_squared,
-            self.gain,
-            self.gain_squared_weight,
-            self.squared_gain,
-            self.trivial,
-        )
 
     def mean_gain(self) -> float:
         """The weighted mean; NaN without a row that counts."""
@@ -93,39 +96,63 @@ def t_quantile(probability: float, degrees: float) -> float:
     return z + sum(term / degrees ** (power + 1) for power, term in enumerate(terms))
 
 
+def summands(judged: Losses, class_weights: tuple[float, ...] | None, columns: Columns) -> dict[str, Floats]:
+    """What rows add to each of the `GainSums`. A row of weight 0, or without a label, doesn't count.
+
+    Args:
+      judged: see `losses`.
+      class_weights: what a row's weight is multiplied by, by its label.
+      columns: the rows.
+    """
+    label, prediction, weight = columns
+    if class_weights is not None:
+        known = label >= 0
+        weight = np.where(known, weight * np.array(class_weights)[np.where(known, label, 0).astype(np.int64)], weight)
+    with np.errstate(all="ignore"):  # what is not a number is the answer here
+        trivial, model, counts = judged(label, prediction)
+        gain = trivial - model
+        square = weight * weight
+        # In the order of the fields.
+        values = weight, square, weight * gain, square * gain, square * gain * gain, weight * trivial
+    counted = (columns.weight != 0) & counts
+    names = (field.name for field in dataclasses.fields(GainSums))
+    return {name: np.where(counted, value, 0.0) for name, value in zip(names, values, strict=True)}
+
+
 def losses(task: Task, trivial: TrivialAnswer) -> Losses:
-    """How a row is judged: classes by the log loss, numbers by the error on the scale that the model learns on."""
-    answer = np.array(trivial.answer)
+    """How rows are judged: classes by the log loss, numbers by the error on the scale that the model learns on."""
     if task == "regression":
         return _errors(trivial)
+    answer = np.array(trivial.answer)
     if task == "binary":
-        positive = answer[1:]
-        return lambda label, prediction: (
-            binary_scores(label, positive)["log_loss"],
-            binary_scores(label, prediction)["log_loss"],
-        )
-    return lambda label, prediction: (
-        multiclass_scores(label, answer)["log_loss"],
-        multiclass_scores(label, prediction)["log_loss"],
-    )
+        return _log_losses(binary_scores, answer[1])
+    return _log_losses(multiclass_scores, answer)
+
+
+def _log_losses(scoring: Scoring, answer: Floats) -> Losses:
+    def both(label: Floats, prediction: Floats) -> LossPair:
+        always = np.broadcast_to(answer, prediction.shape)
+        return LossPair(scoring(label, always)["log_loss"].values, scoring(label, prediction)["log_loss"].values)
+
+    return both
 
 
 def _errors(trivial: TrivialAnswer) -> Losses:
-    scales: dict[str, tuple[Callable[[float], float], float]] = {
-        # The scale, and the smallest label that is on it.
-        "none": (float, -math.inf),
-        "log": (lambda x: math.log(max(x, _SMALLEST_POSITIVE)), _SMALLEST_POSITIVE),
-        "log1p": (lambda x: math.log1p(max(x, 0.0)), 0.0),
+    scales: dict[str, tuple[Callable[[Floats], Floats], float]] = {
+        # The scale, and the smallest label that is on it; np.maximum passes NaN on.
+        "none": (np.asarray, -math.inf),
+        "log": (lambda x: np.log(np.maximum(x, _SMALLEST_POSITIVE)), _SMALLEST_POSITIVE),
+        "log1p": (lambda x: np.log1p(np.maximum(x, 0.0)), 0.0),
     }
     scaled, lowest = scales[trivial.transform]
-    [answer] = trivial.answer
+    answer = scaled(np.array(trivial.answer))
+    loss = np.square if trivial.error == "squared" else np.abs
 
-    def both(label: NDArray[Any], prediction: NDArray[Any]) -> tuple[float, float] | None:
-        actual, predicted = float(label.item()), float(prediction.item())
-        if not (math.isfinite(actual) and actual >= lowest):
-            return None  # the training left such rows out too
-        without = scaled(actual) - scaled(answer)
-        error = math.nan if math.isnan(predicted) else scaled(actual) - scaled(predicted)
-        return (without**2, error**2) if trivial.error == "squared" else (abs(without), abs(error))
+    def both(label: Floats, prediction: Floats) -> LossPair:
+        actual = scaled(label)
+        # The training left out labels that are not on the scale.
+        return LossPair(
+            loss(actual - answer), loss(actual - scaled(prediction)), np.isfinite(label) & (label >= lowest)
+        )
 
     return both

@@ -10,123 +10,95 @@ The classes' names are not TensorFlow Model Analysis's: it looks a name up among
 
 import functools
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-Scores = dict[str, float]
-"""What one row scores, by the name of the score. A score that is left out isn't averaged."""
-Scoring = Callable[[NDArray[Any], NDArray[Any]], Scores]
-"""(label, prediction) of one row, each of shape [1] or, for the probabilities of several classes, [classes]."""
-Sums = dict[str, tuple[float, float]]
-"""Sums by score: that of weight * score, and that of the weights."""
+from components.evaluator.columns import Columns, Floats, RowSums, Sums
+
+
+class Score(NamedTuple):
+    """What each row scores.
+
+    Attributes:
+      values: float64 [rows].
+      counts: bool [rows]: whether the row is averaged; `True` for all.
+    """
+
+    values: Floats
+    counts: NDArray[np.bool_] | bool = True
+
+
+Scores = dict[str, Score]
+"""By the name of the score."""
+Scoring = Callable[[Floats, Floats], Scores]
+"""(label, prediction) of rows: [rows] each or, for the probabilities of several classes, [rows, classes]."""
 
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are moved into [this, 1 - this] before their logarithm is taken, as Keras does."""
 
 
-def regression_scores(label: NDArray[Any], prediction: NDArray[Any]) -> Scores:
-    """The errors of one value: squared, absolute, squared logarithmic and in percent of the label."""
-    actual, predicted = float(label.item()), float(prediction.item())
-    error = actual - predicted
-    scores = {"squared": error * error, "absolute": abs(error), "squared_log": _squared_log(actual, predicted)}
-    if actual != 0:
-        scores["percentage"] = 100 * abs(error / actual)
-    return scores
+def regression_scores(label: Floats, prediction: Floats) -> Scores:
+    """The errors of values: squared, absolute, squared logarithmic and in percent of the label."""
+    with np.errstate(all="ignore"):  # what is not a number is the answer here
+        error = label - prediction
+        # A label of -1 or below has no such logarithm; np.maximum passes NaN on.
+        logarithm = np.log1p(np.where(label > -1, label, math.nan)) - np.log1p(np.maximum(prediction, 0.0))
+        percentage = 100 * np.abs(error / np.where(label == 0, 1.0, label))
+    return {
+        "squared": Score(error * error),
+        "absolute": Score(np.abs(error)),
+        "squared_log": Score(logarithm * logarithm),
+        "percentage": Score(percentage, label != 0),
+    }
 
 
-def _squared_log(actual: float, predicted: float) -> float:
-    if actual <= -1 or math.isnan(actual):
-        return math.nan
-    # The prediction first: max() returns its first argument when that is NaN.
-    error = math.log1p(actual) - math.log1p(max(predicted, 0.0))
-    return error * error
-
-
-def binary_scores(label: NDArray[Any], prediction: NDArray[Any]) -> Scores:
+def binary_scores(label: Floats, prediction: Floats) -> Scores:
     """The cross-entropy (natural logarithm) and squared error of the positive class's probability.
 
     A label of -1, an unknown class, is never right.
     """
-    actual, predicted = float(label.item()), float(prediction.item())
-    if actual < 0 and not math.isnan(predicted):
-        return {"log_loss": _cross_entropy(0.0), "squared": 1.0}
-    error = actual - predicted
-    return {"log_loss": _cross_entropy(predicted if actual else 1 - predicted), "squared": error * error}
+    unknown = (label < 0) & ~np.isnan(prediction)
+    probability = np.where(unknown, 0.0, np.where(label != 0, prediction, 1 - prediction))
+    error = label - prediction
+    return {"log_loss": Score(_cross_entropy(probability)), "squared": Score(np.where(unknown, 1.0, error * error))}
 
 
-def multiclass_scores(label: NDArray[Any], prediction: NDArray[Any]) -> Scores:
+def multiclass_scores(label: Floats, prediction: Floats) -> Scores:
     """The label's cross-entropy, and whether its probability is the highest. A label of -1 is never right."""
-    actual, best = int(label.item()), int(np.argmax(prediction))
-    known = 0 <= actual < prediction.size
+    rows, best = np.arange(len(label)), np.argmax(prediction, axis=1)
+    known = (label >= 0) & (label < prediction.shape[1])
+    actual = np.where(known, label, 0).astype(np.int64)
     # Where there is a NaN, argmax is its position: no answer, whatever the label is.
-    answered = not math.isnan(prediction[best])
-    probability = float(prediction[actual]) if known and answered else 0.0 if answered else math.nan
-    return {"log_loss": _cross_entropy(probability), "correct": float(known and answered and actual == best)}
+    answered = ~np.isnan(prediction[rows, best])
+    probability = np.where(answered, np.where(known, prediction[rows, actual], 0.0), math.nan)
+    correct = known & answered & (actual == best)
+    return {"log_loss": Score(_cross_entropy(probability)), "correct": Score(correct.astype(np.float64))}
 
 
-def _cross_entropy(probability: float) -> float:
-    # The probability first: max() and min() return their first argument when that is NaN.
-    return -math.log(min(max(probability, SMALLEST_PROBABILITY), 1 - SMALLEST_PROBABILITY))
+def _cross_entropy(probability: Floats) -> Floats:
+    return -np.log(np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
 
 
-def row_of(
-    element: metric_types.StandardMetricInputs, key: metric_types.MetricKey, eval_config: Any
-) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Label, prediction and weight of one row, for the model that the key names."""
-    [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
-        element,
-        eval_config=eval_config,
-        model_name=key.model_name,
-        output_name=key.output_name,
-        sub_key=key.sub_key,
-        example_weighted=key.example_weighted,
-        flatten=False,
-        require_single_example_weight=True,
-    )
-    return label, prediction, float(weights.item())
+def _weighted(scoring: Scoring, columns: Columns) -> dict[str, Floats]:
+    """What rows add to the sum of weight * score of each score, and to that of the weights.
+
+    A row of weight 0 doesn't count, whatever it scores.
+    """
+    label, prediction, weight = columns
+    summands = {}
+    for name, score in scoring(label, prediction).items():
+        counts = (weight != 0) & score.counts
+        summands[name] = np.multiply(weight, score.values, out=np.zeros_like(weight), where=counts)
+        summands[_weight_of(name)] = np.where(counts, weight, 0.0)
+    return summands
 
 
-class WeightedSums(beam.CombineFn):
-    """Sums the scores of rows by their weights."""
-
-    def __init__(self, key: metric_types.MetricKey, scoring: Scoring, eval_config: Any) -> None:
-        """The result stands under `key`, which says which model's predictions are scored."""
-        self._key = key
-        self._scoring = scoring
-        self._eval_config = eval_config
-
-    def create_accumulator(self) -> Sums:
-        """Starts with no row."""
-        return {}
-
-    def add_input(self, accumulator: Sums, element: metric_types.StandardMetricInputs) -> Sums:
-        """Adds one row. A row of weight 0 doesn't count, whatever it scores."""
-        label, prediction, weight = row_of(element, self._key, self._eval_config)
-        if weight:
-            _add(accumulator, {name: (weight * s, weight) for name, s in self._scoring(label, prediction).items()})
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
-        """Adds up several accumulators."""
-        merged: Sums = {}
-        for accumulator in accumulators:
-            _add(merged, accumulator)
-        return merged
-
-    def extract_output(self, accumulator: Sums) -> dict[metric_types.MetricKey, Sums]:
-        """The sums, for the metrics that are derived from them."""
-        return {self._key: accumulator}
-
-
-def _add(sums: Sums, more: Sums) -> None:
-    for name, (score, weight) in more.items():
-        before = sums.get(name, (0.0, 0.0))
-        sums[name] = before[0] + score, before[1] + weight
+def _weight_of(score: str) -> str:
+    return f"weight of {score}"
 
 
 def _computations(
@@ -152,12 +124,15 @@ def _computations(
     sums_key, key = keyed(name=f"_{scoring.__name__}"), keyed(name=name)
 
     def result(metrics: dict[metric_types.MetricKey, Sums]) -> dict[metric_types.MetricKey, float]:
-        total, weight = metrics[sums_key].get(score, (0.0, 0.0))
-        return {key: finish(total / weight) if weight else math.nan}
+        sums = metrics[sums_key]
+        weight = sums.get(_weight_of(score))
+        return {key: finish(sums[score] / weight) if weight else math.nan}
 
     return [
         metric_types.MetricComputation(
-            keys=[sums_key], preprocessors=None, combiner=WeightedSums(sums_key, scoring, eval_config)
+            keys=[sums_key],
+            preprocessors=None,
+            combiner=RowSums(sums_key, functools.partial(_weighted, scoring), eval_config),
         ),
         metric_types.DerivedMetricComputation(keys=[key], result=result),
     ]

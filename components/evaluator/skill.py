@@ -4,20 +4,19 @@ The skill is the gain as a share of the loss without features, a skill score as 
 as good as no features, 1 is perfect.
 """
 
+import functools
 import json
 import math
 import sys
-from collections.abc import Iterable
 from typing import Any
 
-import apache_beam as beam
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.artifacts.golden import TrivialAnswer
+from components.evaluator.columns import RowSums, Sums
 from components.evaluator.config import SkillConfig
-from components.evaluator.gain import GainSums, losses
-from components.evaluator.metrics import row_of
+from components.evaluator.gain import GainSums, losses, summands
 from preprocessing.config import Task
 
 SKILL, SKILL_BOUND = "skill", "skill_bound"
@@ -91,12 +90,16 @@ def _computations(
     }
     sums_key, *keys = of_name.values()
 
-    def result(metrics: dict[metric_types.MetricKey, GainSums]) -> dict[metric_types.MetricKey, float]:
-        return dict(zip(keys, _values(metrics[sums_key], confidence, answer), strict=True))
+    def result(metrics: dict[metric_types.MetricKey, Sums]) -> dict[metric_types.MetricKey, float]:
+        return dict(zip(keys, _values(GainSums(**metrics[sums_key]), confidence, answer), strict=True))
 
     return [
         metric_types.MetricComputation(
-            keys=[sums_key], preprocessors=None, combiner=_Sums(sums_key, task, answer, eval_config)
+            keys=[sums_key],
+            preprocessors=None,
+            combiner=RowSums(
+                sums_key, functools.partial(summands, losses(task, answer), answer.class_weights), eval_config
+            ),
         ),
         metric_types.DerivedMetricComputation(keys=keys, result=result),
     ]
@@ -110,42 +113,3 @@ def _values(sums: GainSums, confidence: float, answer: TrivialAnswer) -> tuple[f
     # Rounding may leave a loss of 0 a little below it; max() returns its first argument when that is NaN.
     loss = max(without - gain, 0.0)
     return gain / share, sums.least_gain(confidence) / share, shown(loss), shown(without)
-
-
-class _Sums(beam.CombineFn):
-    """Sums gains over rows."""
-
-    def __init__(self, key: metric_types.MetricKey, task: Task, trivial: TrivialAnswer, eval_config: Any) -> None:
-        """The result stands under `key`, which says which model's predictions are judged."""
-        self._key = key
-        self._losses = losses(task, trivial)
-        self._class_weights = trivial.class_weights
-        self._eval_config = eval_config
-
-    def create_accumulator(self) -> GainSums:
-        """Starts with no row."""
-        return GainSums()
-
-    def add_input(self, accumulator: GainSums, element: metric_types.StandardMetricInputs) -> GainSums:
-        """Adds one row. A row of weight 0, or without a label, doesn't count."""
-        label, prediction, weight = row_of(element, self._key, self._eval_config)
-        if not weight or (both := self._losses(label, prediction)) is None:
-            return accumulator
-        if self._class_weights is not None and label.item() >= 0:
-            weight *= self._class_weights[int(label.item())]
-        trivial, model = both
-        gain, square = trivial - model, weight * weight
-        return accumulator.plus(
-            GainSums(weight, square, weight * gain, square * gain, square * gain * gain, weight * trivial)
-        )
-
-    def merge_accumulators(self, accumulators: Iterable[GainSums]) -> GainSums:
-        """Adds up several accumulators."""
-        merged = GainSums()
-        for each in accumulators:
-            merged = merged.plus(each)
-        return merged
-
-    def extract_output(self, accumulator: GainSums) -> dict[metric_types.MetricKey, GainSums]:
-        """The sums, for the metrics that are derived from them."""
-        return {self._key: accumulator}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from components import alongside
 from components.smoke_test.bench.bench import Bench, Champion
 from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
@@ -27,6 +28,7 @@ from components.smoke_test.checks.endurance import check_endurance
 from components.smoke_test.checks.every_row import check_every_row
 from components.smoke_test.checks.harm import check_harm
 from components.smoke_test.checks.integers import check_integers
+from components.smoke_test.checks.lengths import check_lengths
 from components.smoke_test.checks.missing import check_missing_words
 from components.smoke_test.checks.parity import check_parity
 from components.smoke_test.checks.process import check_process, ended, load_failed, loaded
@@ -34,6 +36,7 @@ from components.smoke_test.checks.rest import check_rest
 from components.smoke_test.checks.safety import check_folder, check_safety
 from components.smoke_test.checks.server import check_infra_validator, check_server
 from components.smoke_test.checks.values import check_values
+from components.smoke_test.checks.warmup import check_warmup
 from components.smoke_test.checks.words import check_words
 from components.smoke_test.config import Expect, SmokeTestConfig
 from components.smoke_test.export import golden as golden_files
@@ -52,6 +55,7 @@ Family = Callable[[Bench], Iterator[CheckResult]]
 
 FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_answers, ("answers", "outputs", "finite", "probabilities", "classes", "label", "range")),
+    (check_warmup, ("loads",)),
     (check_rest, ("rest",)),
     # Early, so that a model that is much too slow is called that, and not stopped in the middle of another check.
     (check_budgets, ("load_time", "memory", "latency", "throughput", "champion_budget")),
@@ -64,6 +68,7 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_integers, ("integers",)),
     (check_words, ("words",)),
     (check_defaults, ("defaults",)),
+    (check_lengths, ("lengths",)),
     (check_harm, ("harm", "recovery")),
     # Late: it takes what the other searches have left of their time.
     (check_endurance, ("endurance",)),
@@ -71,6 +76,9 @@ FAMILIES: tuple[tuple[Family, tuple[CheckName, ...]], ...] = (
     (check_infra_validator, ("infra_validator",)),
 )
 """What is done with the loaded model, in this order."""
+
+_TIMED = frozenset({"latency", "endurance"})
+"""The families with one of these measure time: nothing else may work meanwhile."""
 
 _UNSAFE: tuple[CheckName, ...] = ("ops", "paths")
 """A model that fails one of these is not executed, not even in the sandbox."""
@@ -205,7 +213,11 @@ def _run(
                 [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
             )
         elif recorder.wants(checks):
+            if _TIMED.intersection(checks):
+                alongside.wait_until_alone()
             recorder.record(family(bench))
+            if _TIMED.intersection(checks):
+                alongside.let_others_work()
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
             recorder.record(check_process(session, config.process))
             return "the model is too slow to be tested further"

@@ -53,6 +53,7 @@ DEFAULT_SEVERITIES: dict[str, Severity] = {
     "integers": "block",
     "words": "block",
     "defaults": "block",
+    "lengths": "block",
     # Requests made to do harm.
     "harm": "block",
     "recovery": "block",
@@ -76,7 +77,7 @@ CheckName = Literal[
     "golden", "parity", "transform_parity", "signatures_agree", "missing_words",
     "batch_sizes", "row_order", "repeatable", "threads", "endurance",
     "constant", "feature_effect", "ignored_features", "label_required", "label_ignored",
-    "values", "integers", "words", "defaults",
+    "values", "integers", "words", "defaults", "lengths",
     "harm", "recovery",
     "load_time", "memory", "latency", "throughput", "champion_budget",
     "server_rest", "server_grpc", "infra_validator",

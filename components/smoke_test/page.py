@@ -23,7 +23,7 @@ FAMILIES: dict[str, tuple[CheckName, ...]] = {
     "The same numbers everywhere": ("golden", "parity", "transform_parity", "signatures_agree", "missing_words"),
     "Whatever the batch": ("batch_sizes", "row_order", "repeatable", "threads", "endurance"),
     "Preprocessing is inside": ("constant", "feature_effect", "ignored_features", "label_required", "label_ignored"),
-    "Whatever the value": ("values", "integers", "words", "defaults"),
+    "Whatever the value": ("values", "integers", "words", "defaults", "lengths"),
     "Requests made to do harm": ("harm", "recovery"),
     "Budgets": ("load_time", "memory", "latency", "throughput", "champion_budget"),
     "Other engines": ("server_rest", "server_grpc", "infra_validator"),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import get_args
 
 from components.findings import Severity
+from components.progress import Progress
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
@@ -24,6 +25,8 @@ class Recorder:
     def __init__(self, config: SmokeTestConfig) -> None:
         self._config = config
         self._results: list[CheckResult] = []
+        self._done: set[CheckName] = set()
+        self._progress = Progress("SmokeTest", "checks", sum(self.wants([each]) for each in _ORDER))
 
     def wants(self, checks: Collection[CheckName]) -> bool:
         """Whether any of them is not turned off."""
@@ -31,7 +34,7 @@ class Recorder:
 
     def decide(self, result: CheckResult) -> None:
         """Takes a failure after which the model can't be blessed, whatever severity the check has: it wasn't asked."""
-        self._results.append(result.model_copy(update={"severity": "block"}))
+        self._add(result.model_copy(update={"severity": "block"}))
 
     def record(self, results: Iterable[CheckResult]) -> None:
         """Takes results as they come, and the time that each took."""
@@ -40,10 +43,13 @@ class Recorder:
             seconds = round(time.perf_counter() - started, 4)
             severity = self._severity(result)
             if severity != "off":
-                self._results.append(
-                    result.model_copy(update={"severity": severity, "seconds": result.seconds or seconds})
-                )
+                self._add(result.model_copy(update={"severity": severity, "seconds": result.seconds or seconds}))
             started = time.perf_counter()
+
+    def _add(self, result: CheckResult) -> None:
+        self._results.append(result)
+        self._done.add(result.check)
+        self._progress.reach(len(self._done))
 
     def _severity(self, result: CheckResult) -> Severity:
         """What the configuration says; where it says nothing of a check, a result may ask for less than the default."""
@@ -57,11 +63,13 @@ class Recorder:
 
     def finish(self, reason: str) -> tuple[CheckResult, ...]:
         """All results in the order of the report; checks without one are skipped for the given reason."""
-        done = {each.check for each in self._results}
+        self._progress.say()
         for check in _ORDER:
-            if self._config.severity_of(check) == "off" and check not in done:
+            if check in self._done:
+                continue
+            if self._config.severity_of(check) == "off":
                 self._results.append(CheckResult.skips(check, "off in smoke_test.severity", severity="off"))
-            elif check not in done:
+            else:
                 self._results.append(CheckResult.skips(check, reason))
         # Stable: the results of one check stay in the order in which they came.
         return tuple(sorted(map(self._with_cause, self._results), key=lambda each: _ORDER[each.check]))

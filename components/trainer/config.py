@@ -57,10 +57,11 @@ class TrainConfig(Settings):
     """`balanced` weighs each class by rows / (classes * rows of the class); a mapping weighs by name."""
     loss: Literal["auto", "mse", "mae", "huber"] = "auto"
     """Regression only; `auto` is mse for regression and cross-entropy for classes."""
+    memory_mb: Annotated[int, Field(ge=0)] = 256
+    """A split that takes no more than this (MiB, as numbers) is held in memory, and shuffled as a whole in every pass;
+    a larger one is read from its files each time."""
     shuffle_buffer: PositiveInt = 100_000
-    """Rows held for shuffling."""
-    cache_mb: Annotated[int, Field(ge=0)] = 512
-    """A split whose files are smaller than this (uncompressed, in MiB) is kept in memory between epochs."""
+    """Rows of a split in files that are held for shuffling."""
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
     distribution: Literal["none", "mirrored"] = "none"
     """`mirrored` copies the model to every visible GPU."""

@@ -15,12 +15,14 @@ from preprocessing.errors import UserError
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import (
     LabelSummary,
+    Rows,
     TransformedData,
     dataset,
-    fits_in_memory,
+    in_memory,
     shuffled_passes,
     summarize_labels,
 )
+from preprocessing.matrices import Matrices
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -34,6 +36,7 @@ class TrainingData:
     Attributes:
       transform: Transform's output, for the export.
       schema: the model inputs and classes.
+      train_rows: the training split, in memory where it fits.
       train, eval: label summaries of the two splits.
       batches_per_pass: batches that one pass over the training split makes.
       eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`.
@@ -41,6 +44,7 @@ class TrainingData:
 
     transform: tft.TFTransformOutput
     schema: TransformedData
+    train_rows: Rows
     train: LabelSummary
     eval: LabelSummary
     batches_per_pass: int
@@ -56,22 +60,25 @@ def load_data(task: TrainingTask) -> TrainingData:
     transform = tft.TFTransformOutput(task.transform_graph)
     schema = TransformedData.read(transform, task.job.features)
     label, train_config = task.job.features.label, task.job.train
-    splits = ("train", "eval", task.job.golden_split)
-    summaries = {split: summarize_labels(task.files[split], schema) for split in dict.fromkeys(splits)}
+    rows: dict[str, Rows] = {
+        split: in_memory(task.files[split], schema, train_config.memory_mb) or task.files[split]
+        for split in ("train", "eval")
+    }
+    summaries = {split: summarize_labels(each, schema) for split, each in rows.items()}
+    golden = task.job.golden_split
+    if golden not in summaries:
+        summaries[golden] = summarize_labels(task.files[golden], schema)
     for split, summary in summaries.items():
         _check_split(split, summary, schema, label)
     eval_rows = max(train_config.batch_size, 1024)
-    batches = dataset(
-        task.files["eval"],
-        schema,
-        batch_size=eval_rows,
-        cache=fits_in_memory(task.files["eval"], train_config.cache_mb),
-    )
+    batches = dataset(rows["eval"], schema, batch_size=eval_rows)
     # Keras warns that the "input ran out of data" when it is not told how many batches there are.
-    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-summaries["eval"].rows // eval_rows)))
+    read = summaries["eval"].labelled if isinstance(rows["eval"], Matrices) else summaries["eval"].rows
+    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-read // eval_rows)))
     return TrainingData(
         transform=transform,
         schema=schema,
+        train_rows=rows["train"],
         train=summaries["train"],
         eval=summaries["eval"],
         batches_per_pass=-(-summaries["train"].labelled // train_config.batch_size),
@@ -81,15 +88,14 @@ def load_data(task: TrainingTask) -> TrainingData:
 
 def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -> tf.data.Dataset:
     """Endless shuffled training batches, from batch number `first_batch` on (see `keras_batches`)."""
-    train_config, files = task.job.train, task.files["train"]
+    train_config = task.job.train
     first_pass, skipped = divmod(first_batch, data.batches_per_pass)
     batches = shuffled_passes(
-        files,
+        data.train_rows,
         data.schema,
         batch_size=train_config.batch_size,
         shuffle_buffer=min(train_config.shuffle_buffer, data.train.labelled),
         seed=task.job.seed,
-        cache=fits_in_memory(files, train_config.cache_mb),
         first_pass=first_pass,
         unlabelled=data.train.labelled < data.train.rows,
     ).skip(skipped)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from components.progress import Progress
 from components.trainer.build import steps_per_epoch
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.config import TrainConfig
@@ -15,7 +16,6 @@ from components.trainer.data import TrainingData, training_batches
 from components.trainer.task import TrainingTask
 from preprocessing.errors import UserError
 
-progress = logging.getLogger("lockgate.progress")
 logger = logging.getLogger("lockgate")
 
 
@@ -34,8 +34,9 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     state = checkpoint.restore(model)
     if state.epoch:
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
+    progress = Progress("Trainer", "steps", config.epochs * steps, begun=state.epoch * steps)
     if not state.finished(config):
-        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint)]
+        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint, progress)]
         if config.tensorboard:
             callbacks.append(_EpochScalars(task.log_dir))
         model.fit(
@@ -49,7 +50,7 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
             verbose=0,
         )
     checkpoint.load_best(model)
-    progress.info("best epoch %d of %d (%s %.5g)", state.best_epoch, state.epoch, _monitor(config), state.best)
+    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({_monitor(config)} {state.best:.5g})")
 
 
 def _monitor(config: TrainConfig) -> str:
@@ -61,9 +62,9 @@ class _Loop(keras.callbacks.Callback):
 
     _SECONDS_BETWEEN_REPORTS = 0.5
 
-    def __init__(self, config: TrainConfig, state: TrainingState, checkpoint: Checkpoint) -> None:
+    def __init__(self, config: TrainConfig, state: TrainingState, checkpoint: Checkpoint, progress: Progress) -> None:
         super().__init__()
-        self._config, self._state, self._checkpoint = config, state, checkpoint
+        self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
         self._monitor = _monitor(config)
         self._higher_is_better = self._monitor in ("val_accuracy", "val_auc")
         self._epoch = state.epoch
@@ -76,11 +77,11 @@ class _Loop(keras.callbacks.Callback):
         if time.monotonic() - self._reported < self._SECONDS_BETWEEN_REPORTS:
             return
         self._reported = time.monotonic()
-        self._report(f"step {batch + 1}/{self.params['steps']}", logs or {})
+        self._report(batch + 1, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        self._report("", logs)
+        self._report(None, logs)
         value = logs[self._monitor]
         if not (tf.math.is_finite(logs["loss"]) and tf.math.is_finite(value)):
             # A restart must not go on from these weights.
@@ -100,9 +101,16 @@ class _Loop(keras.callbacks.Callback):
             self.model.stop_training = True
         self._checkpoint.save(self.model, self._state, improved)
 
-    def _report(self, step: str, logs: dict[str, Any]) -> None:
+    def _report(self, step: int | None, logs: dict[str, Any]) -> None:
+        """Says what a step came to, or None for a whole epoch."""
         numbers = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
-        progress.info("epoch %d/%d  %s  %s", self._epoch + 1, self._config.epochs, step, numbers)
+        steps = self.params["steps"]
+        within = "" if step is None else f"step {step}/{steps}"
+        self._progress.reach(
+            self._epoch * steps + (steps if step is None else step),
+            f"epoch {self._epoch + 1}/{self._config.epochs}  {within}  {numbers}",
+            keep=step is None,
+        )
 
 
 class _EpochScalars(keras.callbacks.Callback):

@@ -19,7 +19,7 @@ def trivial_answer(task: TrainingTask, data: TrainingData) -> TrivialAnswer | No
     Returns:
       None when no row has a weight.
     """
-    labels, weights = known_labels(task.files["train"], data.schema)
+    labels, weights = known_labels(data.train_rows, data.schema)
     if not weights.sum() > 0:
         return None
     label, train = task.job.features.label, task.job.train

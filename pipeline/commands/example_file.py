@@ -74,7 +74,7 @@ def first_examples(files: list[Path], fmt: Format, declared: Mapping[str, Featur
         return list(islice(_records(files), most))
     from components.example_gen.columns.typed import typed
     from components.example_gen.columns.use import ColumnUse, resolve_types
-    from components.example_gen.encode import encoded
+    from components.example_gen.encode import encoded, value_lists
 
     [file] = files
     reader = _reader(file, fmt)
@@ -87,7 +87,7 @@ def first_examples(files: list[Path], fmt: Format, declared: Mapping[str, Featur
     for part in parts:
         rows = typed(part, types, uses, str(file))
         _refuse_bad(reader, rows)
-        records += encoded(rows.batch)
+        records += encoded(value_lists(rows.batch))
     return records
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
-from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
 from components.evaluator.failures import genuine_failures
 from components.evaluator.skill import SKILL_BOUND
@@ -14,6 +14,7 @@ from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, E
 from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
 from preprocessing.config import FeaturesConfig
 from preprocessing.features import LABEL, WEIGHT
+from preprocessing.text import decoded
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 _METRICS_MODULE = "components.evaluator.metrics"
@@ -158,6 +159,30 @@ def _overall(uri: str, model: str) -> dict[str, float]:
                 metrics[each.key.name] = each.value.double_value.value
     known = [name for names in METRICS.values() for name in names]
     return dict(sorted(metrics.items(), key=lambda each: known.index(each[0]) if each[0] in known else len(known)))
+
+
+def read_slices(evaluation_uri: str, model: str) -> list[tuple[dict[str, str], dict[str, float]]]:
+    """The metrics of one model on each slice: the columns with their values, then the metrics by name."""
+    slices = []
+    for record in tfma.load_metrics(evaluation_uri):
+        keys = record.slice_key.single_slice_keys
+        if not keys:
+            continue
+        numbers = {
+            each.key.name: each.value.double_value.value
+            for each in record.metric_keys_and_values
+            if (each.key.model_name or CANDIDATE) == model
+            and not each.key.is_diff
+            and each.value.HasField("double_value")
+        }
+        slices.append(({key.column: _slice_value(key) for key in keys}, _reported(numbers)))
+    return sorted(slices, key=lambda each: str(each[0]))
+
+
+def _slice_value(key: metrics_for_slice_pb2.SingleSliceKey) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind)
+    return decoded(value) if isinstance(value, bytes) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _failures(result: validation_result_pb2.ValidationResult, skill: SkillVerdict | None) -> Iterator[str]:

@@ -18,9 +18,7 @@ from components.pusher import executor as pusher_executor
 from pipeline.nodes.baseline import baseline
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
-
-METADATA_FILE = "metadata.sqlite"
-"""The metadata store, in the root."""
+from pipeline.selection import METADATA_FILE
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components import alongside
 from components.data_gate.seen import Floor, Seen
 from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
@@ -215,6 +216,7 @@ def profile_file(file: Path, reader: TableReader, watch: Watch) -> FileProfile:
     columns = {name: ColumnProfile() for name in names if name}
     rows = 0
     for part in reader.rows(file):
+        alongside.check_interrupt()
         for name, array in zip(part.batch.schema.names, part.batch.columns, strict=True):
             if name:
                 # A column that begins late (JSON Lines) was missing so far.

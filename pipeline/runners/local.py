@@ -1,9 +1,11 @@
 """Runs the graph on this machine: TFX's own launcher, node by node, with a listener that sees every step."""
 
+import functools
+import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -15,6 +17,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import deserialize_artifact
 
+from pipeline.runners.beside import Beside
 from pipeline.runners.settled import settled
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -31,12 +34,14 @@ class NodeResult:
       state: how it ended.
       seconds: wall-clock time.
       outputs: its output artifacts by name.
+      error: with which it failed.
     """
 
     name: str
     state: NodeState
     seconds: float
     outputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    error: BaseException | None = None
 
 
 Listener = Callable[[NodeResult], None]
@@ -51,6 +56,8 @@ def run(
     seed: int,
     uncached: Collection[str] = (),
     stops: Mapping[str, str] | None = None,
+    beside: Collection[str] = (),
+    prepare: Mapping[str, Callable[[], None]] | None = None,
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
 
@@ -61,17 +68,21 @@ def run(
       pipeline: the graph.
       run_id: the run's name in the metadata store.
       selection: which nodes.
-      listener: called when a node begins (`running`) and when it ends.
+      listener: called when a node begins (`running`) and when it ends, from one thread at a time.
       seed: settles the order in which Beam leaves the examples.
       uncached: nodes that never come from the cache.
       stops: the output of each such gate that holds its verdict, an artifact with the int custom property `blessed`.
+      beside: nodes that begin as soon as what they depend on is done, beside the next ones in order; what they may be
+        is said in `pipeline.runners.beside`.
+      prepare: what is called, for a node that will run, when the first of those that it depends on doesn't come from
+        the cache.
 
     Returns:
       The result of each node, in order.
 
     Raises:
       UserError: the selection names no node of this graph.
-      Exception: whatever a component raised.
+      Exception: whatever a component raised; one that runs beside it ends first.
     """
     ir = compiler.Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
@@ -80,26 +91,77 @@ def run(
     for node in nodes:
         caching = node.execution_options.caching_options
         caching.enable_cache = selection.use_cache and node.node_info.id not in {*forced, *uncached}
-    results: list[NodeResult] = []
+    heard = threading.Lock()
+
+    def listen(result: NodeResult) -> None:
+        with heard:
+            listener(result)
+
+    preparing = _Preparing(nodes, {name: act for name, act in (prepare or {}).items() if name in wanted})
+    results: dict[str, NodeResult] = {}
     refused = False
+    with Beside[NodeResult]() as lanes:
+        for i, node in enumerate(nodes):
+            name = node.node_info.id
+            if refused or name not in wanted:
+                results[name] = NodeResult(name, "skipped", 0.0)
+                listen(results[name])
+                continue
+            for other in _ready(nodes[i:], results, {*beside} & wanted, stops or {}):
+                if other.node_info.id not in lanes:
+                    lanes.start(other.node_info.id, functools.partial(_work, ir, other, listen, preparing.executed))
+            if name in lanes:
+                results[name] = lanes.result(name)
+            else:
+                with lanes.other_work(), settled(seed, pipeline.beam_pipeline_args or []):
+                    results[name] = _work(ir, node, listen, preparing.executed)
+            refused = stops is not None and name in stops and not _blessed(results[name].outputs[stops[name]])
+    return list(results.values())
+
+
+def _ready(
+    nodes: Iterable[pipeline_pb2.PipelineNode],
+    done: Collection[str],
+    wanted: Collection[str],
+    gates: Collection[str],
+) -> Iterator[pipeline_pb2.PipelineNode]:
+    """Those of the wanted nodes that depend on nothing that isn't done; none behind a gate that is still to decide."""
     for node in nodes:
-        name = node.node_info.id
-        if refused or name not in wanted:
-            result = NodeResult(name, "skipped", 0.0)
-        else:
-            listener(NodeResult(name, "running", 0.0))
-            started = time.monotonic()
-            try:
-                with settled(seed, pipeline.beam_pipeline_args or []):
-                    state, outputs = _run_node(ir, node)
-            except BaseException:
-                listener(NodeResult(name, "failed", time.monotonic() - started))
-                raise
-            result = NodeResult(name, state, time.monotonic() - started, outputs)
-            refused = stops is not None and name in stops and not _blessed(outputs[stops[name]])
-        results.append(result)
-        listener(result)
-    return results
+        if node.node_info.id in wanted and all(above in done for above in node.upstream_nodes):
+            yield node
+        if node.node_info.id in gates:
+            return
+
+
+class _Preparing:
+    """Calls what prepares for a node when it is clear that the node will be executed."""
+
+    def __init__(self, nodes: Sequence[pipeline_pb2.PipelineNode], prepare: Mapping[str, Callable[[], None]]) -> None:
+        upstream = {node.node_info.id: set(node.upstream_nodes) for node in nodes}
+        self._waiting = [(_reachable(name, upstream) - {name}, act) for name, act in prepare.items()]
+
+    def executed(self, name: str) -> None:
+        """A node is being executed."""
+        for above, act in [each for each in self._waiting if name in each[0]]:
+            self._waiting.remove((above, act))
+            act()
+
+
+def _work(
+    ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: Listener, executed: Callable[[str], None]
+) -> NodeResult:
+    """Runs one node, and tells the listener."""
+    name = node.node_info.id
+    listener(NodeResult(name, "running", 0.0))
+    started = time.monotonic()
+    try:
+        state, outputs = _run_node(ir, node, executed)
+    except BaseException as error:
+        listener(NodeResult(name, "failed", time.monotonic() - started, error=error))
+        raise
+    result = NodeResult(name, state, time.monotonic() - started, outputs)
+    listener(result)
+    return result
 
 
 def _blessed(verdict: list[Artifact]) -> bool:
@@ -131,8 +193,38 @@ def _reachable(start: str, neighbours: dict[str, set[str]]) -> set[str]:
     return found
 
 
+class _Store(metadata.Metadata):
+    """A connection that waits until no other node is using one: SQLite has one writer, and refuses a second."""
+
+    _turn: ClassVar = threading.RLock()
+
+    def __enter__(self) -> Self:
+        self._turn.acquire()
+        try:
+            super().__enter__()
+        except BaseException:
+            self._turn.release()
+            raise
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._turn.release()
+
+
+def _announcing(operator: type[Any], executed: Callable[[], None]) -> type[Any]:
+    """One of the launcher's ways to execute a component, which says first that it does."""
+
+    class Announcing(operator):
+        def run_executor(self, *args: Any, **kwargs: Any) -> Any:
+            executed()
+            return super().run_executor(*args, **kwargs)
+
+    return Announcing
+
+
 def _run_node(
-    ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+    ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, executed: Callable[[str], None]
 ) -> tuple[NodeState, dict[str, list[Artifact]]]:
     """Runs one node. How it ended, and its outputs by name."""
     name = node.node_info.id
@@ -140,18 +232,22 @@ def _run_node(
     connection = getattr(
         deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
     )
+    announce = functools.partial(executed, name)
     node_launcher = launcher.Launcher(
         pipeline_node=node,
-        mlmd_connection=metadata.Metadata(connection),
+        mlmd_connection=_Store(connection),
         pipeline_info=ir.pipeline_info,
         pipeline_runtime_spec=ir.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, name),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        custom_executor_operators={
+            spec: _announcing(operator, announce) for spec, operator in launcher.DEFAULT_EXECUTOR_OPERATORS.items()
+        },
     )
     info = node_launcher.launch()
     if info is None or info.execution_id is None:
         raise RuntimeError(f"{name} did not run: its inputs are missing although everything before it is done")
-    with metadata.Metadata(connection) as handle:
+    with _Store(connection) as handle:
         return _execution(handle.store, info.execution_id)
 
 

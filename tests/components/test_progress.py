@@ -58,22 +58,41 @@ def test_a_record_four_times_a_second_and_of_them_a_line_after_two_seconds_and_t
 
 def test_the_time_left_is_that_of_what_was_done_here(records, clock):
     progress = Progress("Trainer", "steps", 1000, begun=500)
-    clock(10)
+    clock(100)  # the first step waits for the graph
+    progress.add(10)
+    clock(110)
     progress.add(100)
-    assert records == [(logging.INFO, "Trainer", "600 of 1,000 steps, 40 s left")]
-    clock(20)
-    progress.add(400, note="loss 0.5")
-    assert records[1:] == [(logging.INFO, "Trainer", "1,000 steps   loss 0.5")]
+    clock(120)
+    progress.add(390, note="loss 0.5")
+    # 100 steps in 10 s: the other 390 take 39.
+    assert [message for _, _, message in records] == [
+        "510 of 1,000 steps",
+        "610 of 1,000 steps, 39 s left",
+        "1,000 steps   loss 0.5",
+    ]
+    assert {(level, component) for level, component, _ in records} == {(logging.INFO, "Trainer")}
+
+
+def test_a_line_to_keep_is_one_however_often(records, clock):
+    progress = Progress("Trainer", "steps", 100)
+    for tenth in range(1, 4):
+        clock(tenth / 100)
+        progress.reach(tenth, f"epoch {tenth}", keep=tenth > 1)
+    assert records == [
+        (logging.INFO, "Trainer", "2 of 100 steps   epoch 2"),
+        (logging.INFO, "Trainer", "3 of 100 steps   epoch 3"),
+    ]
 
 
 def test_hours_without_a_total_and_the_last_word(records, clock):
     Progress("Evaluator", "rows").say()
     progress = Progress("Trainer", "steps", 1_000_000)
+    progress.add(0)
     clock(60)
     progress.add(5000)
     progress.say("stopped early")
     assert [message for _, _, message in records] == [
         "0 rows",
         "5,000 of 1,000,000 steps, 3 h 19 min left",
-        "5,000 of 1,000,000 steps, 3 h 19 min left   stopped early",
+        "5,000 of 1,000,000 steps   stopped early",
     ]

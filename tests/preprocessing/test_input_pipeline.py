@@ -16,14 +16,17 @@ from preprocessing.errors import UserError
 from preprocessing.features import LABEL, ROW_KEY, WEIGHT, ModelInput
 from preprocessing.input_pipeline import (
     LabelSummary,
+    Rows,
     TransformedData,
     dataset,
     expand,
-    fits_in_memory,
+    in_memory,
+    known_labels,
     model_batch,
     shuffled_passes,
     summarize_labels,
 )
+from preprocessing.matrices import Matrices
 
 NAN, INF = float("nan"), float("inf")
 INPUTS = (ModelInput("pair", "dense", 2), ModelInput("id", "categorical", 7), ModelInput("flat", "dense", 1))
@@ -78,7 +81,7 @@ def write(tmp_path: Path) -> Write:
 
 def row_numbers(batches: Any) -> list[list[int]]:
     """For each batch the numbers of its rows."""
-    return [(targets[ROW_KEY].numpy()[:, 0] - 1000).tolist() for _, targets in batches]
+    return [(-inputs["flat"].numpy()[:, 0]).astype(int).tolist() for inputs, _ in batches]
 
 
 def test_one_pass_in_the_order_of_the_files(write: Write) -> None:
@@ -133,7 +136,7 @@ def test_model_batch_makes_matrices() -> None:
     }
 
 
-def passes(files: list[str], count: int, *, rows: int = 60, batch_size: int = 7, **options: Any) -> list[list[int]]:
+def passes(files: Rows, count: int, *, rows: int = 60, batch_size: int = 7, **options: Any) -> list[list[int]]:
     """The row numbers of the first passes, each as one list; checks that no batch spans two passes."""
     options = {"shuffle_buffer": 1000, "seed": 1} | options
     batches_per_pass = -(-rows // batch_size)
@@ -152,62 +155,110 @@ def _global_seed() -> None:
     tf.random.set_seed(1)
 
 
-@pytest.fixture
-def sixty(write: Write) -> list[str]:
-    return write([0, 1] * 20, [1, 0] * 10)
+def memory(files: list[str], schema: TransformedData | None = None) -> Matrices:
+    rows = in_memory(files, schema or schema_for(), limit_mb=1)
+    assert rows is not None
+    return rows
 
 
-def test_each_pass_is_another_permutation(sixty: list[str]) -> None:
+@pytest.fixture(params=["files", "memory"])
+def sixty(write: Write, request: pytest.FixtureRequest) -> Rows:
+    files = write([0, 1] * 20, [1, 0] * 10)
+    return files if request.param == "files" else memory(files)
+
+
+def test_each_pass_is_another_permutation(sixty: Rows) -> None:
     three = passes(sixty, 3)
     assert all(sorted(each) == list(range(60)) for each in three)
     assert three[0] != list(range(60))
     assert len({tuple(each) for each in three}) == 3
 
 
-def test_the_order_depends_on_the_seed(sixty: list[str]) -> None:
+def test_the_order_depends_on_the_seed(sixty: Rows) -> None:
     once = passes(sixty, 2)
     tf.random.uniform([3])  # other randomness in between changes nothing
     assert passes(sixty, 2) == once
     assert passes(sixty, 1, seed=2)[0] not in once
 
 
-def test_a_later_start_sees_what_it_would_have_seen(sixty: list[str]) -> None:
+def test_a_later_start_sees_what_it_would_have_seen(sixty: Rows) -> None:
     five = passes(sixty, 5)
     assert passes(sixty, 2, first_pass=3) == five[3:]
     assert passes(sixty, 1, first_pass=0) == five[:1]
 
 
-def test_skipping_batches_goes_on_within_the_pass(sixty: list[str]) -> None:
+def test_skipping_batches_goes_on_within_the_pass(sixty: Rows) -> None:
     options: dict[str, Any] = {"batch_size": 7, "shuffle_buffer": 1000, "seed": 1}
     whole = row_numbers(shuffled_passes(sixty, schema_for(), **options).take(27))
     later = row_numbers(shuffled_passes(sixty, schema_for(), first_pass=1, **options).skip(4).take(14))
     assert later == whole[9 + 4 :]
 
 
-def test_cache_changes_nothing(sixty: list[str]) -> None:
-    assert passes(sixty, 3, cache=True) == passes(sixty, 3, cache=False)
-
-
-def test_cache_reads_the_files_once(write: Write) -> None:
-    files = write([0, 1] * 30)
-    endless = iter(shuffled_passes(files, schema_for(), batch_size=60, shuffle_buffer=60, seed=1, cache=True))
-    next(endless)
-    next(endless)
-    Path(files[0]).unlink()
-    assert sorted(row_numbers([next(endless) for _ in range(6)])[-1]) == list(range(60))
-
-
-def test_a_small_buffer_still_gives_permutations(sixty: list[str]) -> None:
+def test_a_small_buffer_still_gives_permutations(sixty: Rows) -> None:
     assert all(sorted(each) == list(range(60)) for each in passes(sixty, 2, shuffle_buffer=5))
+
+
+def test_what_is_in_memory_is_mixed_as_a_whole(write: Write) -> None:
+    # Sorted by the label, and with a buffer that would hold a twentieth of it.
+    rows = memory(write([0] * 300, [1] * 300))
+    [order] = passes(rows, 1, rows=600, batch_size=50, shuffle_buffer=30)
+    late = [sum(row >= 300 for row in order[start : start + 100]) for start in range(0, 600, 100)]
+    # Of 100 rows 50 are expected, with a standard deviation of 4.6.
+    assert all(25 < count < 75 for count in late)
+
+
+def test_files_are_read_in_turns_beginning_with_others(write: Write) -> None:
+    # Sorted by the label, and a buffer that holds no more than a few rows.
+    files = write([0] * 100, [0] * 100, [1] * 100, [1] * 100)
+    two = passes(files, 2, rows=400, batch_size=40, shuffle_buffer=8)
+    for order in two:
+        late = [sum(row >= 200 for row in order[start : start + 40]) for start in range(0, 400, 40)]
+        assert all(12 <= count <= 28 for count in late)
+
+
+def test_one_row_in_memory(write: Write) -> None:
+    assert passes(memory(write([1])), 3, rows=1) == [[0], [0], [0]]
 
 
 def test_no_training_batch_is_short_because_labels_are_missing(write: Write) -> None:
     labelled = list(range(1, 60, 3))
     files = write([1 if row in labelled else -1 for row in range(60)])
-    three = passes(files, 3, rows=20, batch_size=4, unlabelled=True)
-    assert all(sorted(each) == labelled for each in three)
-    assert len({tuple(each) for each in three}) == 3
-    assert passes(files, 3, rows=20, batch_size=4, unlabelled=True, cache=True) == three
+    for rows in (files, memory(files)):
+        three = passes(rows, 3, rows=20, batch_size=4, unlabelled=True)
+        assert all(sorted(each) == labelled for each in three)
+        assert len({tuple(each) for each in three}) == 3
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ()])
+def test_memory_holds_what_the_files_do(write: Write, classes: tuple[str, ...]) -> None:
+    schema = schema_for(classes, weighted=True)
+    files = write([0, -1, 1], [1, 0] if classes else [0.5, NAN])
+    if not classes:
+        files = write([0.5, NAN, -2.0], [INF, 0.25])
+    rows = memory(files, schema)
+    # A batch of files has rows without a label, which are then taken out of it.
+    [(inputs, targets)] = dataset(files, schema, batch_size=5)
+    batches = list(dataset(rows, schema, batch_size=2))
+    assert [len(each[LABEL]) for _, each in batches] == ([2, 2] if classes else [2, 1])
+    for name, expected in inputs.items():
+        assert tf.concat([each[name] for each, _ in batches], axis=0).numpy().tolist() == expected.numpy().tolist()
+        assert batches[0][0][name].dtype == expected.dtype
+        assert batches[0][0][name].shape[1:] == expected.shape[1:]
+    for name in (LABEL, WEIGHT):
+        assert tf.concat([each[name] for _, each in batches], axis=0).numpy().tolist() == targets[name].numpy().tolist()
+    assert summarize_labels(rows, schema) == summarize_labels(files, schema)
+    for mine, theirs in zip(known_labels(rows, schema), known_labels(files, schema), strict=True):
+        assert mine.tolist() == theirs.tolist()
+
+
+def test_static_shapes_of_what_is_in_memory(sixty: Rows) -> None:
+    inputs, targets = shuffled_passes(sixty, schema_for(), batch_size=7, shuffle_buffer=9, seed=1).element_spec
+    assert {name: spec.shape.as_list() for name, spec in inputs.items()} == {
+        "pair": [None, 2],
+        "id": [None, 1],
+        "flat": [None, 1],
+    }
+    assert targets[LABEL].shape.as_list() == [None, 1]
 
 
 def test_patterns_expand_in_sorted_order(tmp_path: Path) -> None:
@@ -218,25 +269,23 @@ def test_patterns_expand_in_sorted_order(tmp_path: Path) -> None:
     assert expand([str(tmp_path / "c-*")]) == []
 
 
-def test_what_fits_in_memory(tmp_path: Path) -> None:
-    files = [tmp_path / "a", tmp_path / "b"]
-    for file in files:
-        file.write_bytes(bytes(2**20))
-    names = [str(file) for file in files]
-    # Two MiB of gzip are taken for twelve of examples.
-    assert fits_in_memory(names, 12)
-    assert not fits_in_memory(names, 11)
-    assert fits_in_memory([], 0)
+def test_what_fits_in_memory(write: Write) -> None:
+    # Three numbers and an id of 4 bytes, a label of 8: 24 bytes for each of 64 rows.
+    files, schema = write([1] * 64), schema_for()
+    assert in_memory(files, schema, limit_mb=24 * 64 / 2**20) is not None
+    assert in_memory(files, schema, limit_mb=24 * 63 / 2**20) is None
+    assert in_memory(files, schema, limit_mb=0) is None
+    assert len(memory([])) == 0
 
 
 def test_summary_of_classes(write: Write) -> None:
     files = write([0, 1, 1, -1], [1, -1])
-    assert summarize_labels(files, schema_for(("a", "b", "c")), batch_size=2) == LabelSummary(6, 4, (1, 3, 0))
+    assert summarize_labels(files, schema_for(("a", "b", "c"))) == LabelSummary(6, 4, (1, 3, 0))
 
 
 def test_summary_of_numbers(write: Write) -> None:
     # 1, 3, 8: mean 4, variance (9 + 1 + 16) / 3.
-    summary = summarize_labels(write([1.0, NAN, 3.0], [8.0, INF]), schema_for(()), batch_size=2)
+    summary = summarize_labels(write([1.0, NAN, 3.0], [8.0, INF]), schema_for(()))
     assert (summary.rows, summary.labelled, summary.counts) == (5, 3, ())
     assert summary.mean == pytest.approx(4)
     assert summary.std == pytest.approx((26 / 3) ** 0.5)

@@ -13,7 +13,8 @@ class _Killer(logging.Handler):
         self._prefix = f"epoch {epoch}/"
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        _, word, rest = record.getMessage().partition("epoch ")
+        message = word + rest
         if message.startswith(self._prefix) and " step " not in message:
             raise KeyboardInterrupt
 

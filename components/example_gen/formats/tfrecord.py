@@ -56,7 +56,7 @@ class TfRecordReader:
         Raises:
           UserError: no TFRecord file.
         """
-        if next(_records(file), None) is not None:
+        if next(read_records(file), None) is not None:
             yield Block(file, 0, 0, -1, 1)
 
     def read(self, block: Block, types: Mapping[str, FeatureType] | None = None) -> Iterator[Rows]:
@@ -85,7 +85,7 @@ class TfRecordReader:
     def _pieces(self, file: str) -> Iterator[list[bytes]]:
         waiting: list[bytes] = []
         size = 0
-        for record in _records(file):
+        for record in read_records(file):
             if waiting and (size + len(record) > self.block_bytes or len(waiting) == PIECE_ROWS):
                 yield waiting
                 waiting, size = [], 0
@@ -95,8 +95,12 @@ class TfRecordReader:
             yield waiting
 
 
-def _records(file: str) -> Iterator[bytes]:
-    """The records of a file, checked."""
+def read_records(file: str) -> Iterator[bytes]:
+    """The records of a file, checked.
+
+    Raises:
+      UserError: the file is cut short, or a checksum does not match.
+    """
     with io.open_bytes(file) as raw:
         number = 1
         while (record := _record(raw, file, number)) is not None:

@@ -79,7 +79,7 @@ class Prober:
         seconds = len(rows) * self._seconds_per_row + _REQUEST_SECONDS
         if not self.slot.fits(seconds) and len(rows) > 1:
             rows_in_time = int((self.slot.left() - _REQUEST_SECONDS) / self._seconds_per_row)
-            if rows_in_time < 1:
+            if not 1 <= rows_in_time < len(rows):
                 self.left_out += len(rows)
                 return [None] * len(rows)
             return [*self._asked(rows[:rows_in_time]), *self._asked(rows[rows_in_time:])]
@@ -117,6 +117,21 @@ def good_rows(bench: Bench, most: int, column: str | None = None) -> list[Row]:
     fullest = max(map(len, having))
     complete = [row for row in having if len(row) == fullest]
     return [complete[i * len(complete) // most] for i in range(min(most, len(complete)))]
+
+
+def finite_outputs(bench: Bench, signature: Signature) -> frozenset[str]:
+    """The outputs that are finite for all rows: what is not is the check `finite`'s, or meant so."""
+    outputs = bench.answers[signature.name].outputs
+    return frozenset(
+        name for name, array in outputs.items() if array.dtype.kind in "fc" and bool(np.isfinite(array).all())
+    )
+
+
+def not_finite(answer: RowAnswer, finite: frozenset[str]) -> str:
+    """The first output that should be finite, and is not; empty for none."""
+    return next(
+        (name for name in sorted(finite & {*answer.outputs}) if not np.isfinite(answer.outputs[name]).all()), ""
+    )
 
 
 def distance(one: RowAnswer, other: RowAnswer) -> float:

@@ -1,6 +1,6 @@
 """Whether wrong numbers are the right ones, changed in a way that has a name: that names the step that went wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -36,6 +36,29 @@ def resemblance(expected: Array, received: Array, tolerance: float) -> str:
         return ""
     with np.errstate(all="ignore"):
         return next((words for words, made in _candidates(one, other) if _equal(made, other, tolerance)), "")
+
+
+def exchanged(expected: Mapping[str, Array], received: Mapping[str, Array], name: str, tolerance: float) -> str:
+    """The output whose numbers came under a name, while that name's came under its own; empty where none did.
+
+    Args:
+      expected, received: by the name of the output, [batch, ...].
+      name: of one that differs.
+      tolerance: relative to the largest number.
+    """
+
+    def equal(one: Array, other: Array) -> bool:
+        if one.shape != other.shape or one.ndim < 1 or len(np.unique(one, axis=0)) < _FEWEST_ROWS:
+            return False
+        if not {one.dtype.kind, other.dtype.kind} <= set("fiu"):
+            return bool(np.array_equal(one, other))
+        return _equal(np.asarray(one, np.float64), np.asarray(other, np.float64), tolerance)
+
+    others = sorted(expected.keys() & received.keys() - {name})
+    found = (
+        other for other in others if equal(expected[other], received[name]) and equal(expected[name], received[other])
+    )
+    return next(found, "")
 
 
 def _candidates(one: Array, other: Array) -> Iterator[tuple[str, Array]]:

@@ -15,6 +15,7 @@ WEIGHTS: dict[CheckName, int] = {
     "integers": 1,
     "words": 1,
     "defaults": 1,
+    "lengths": 1,
     "row_order": 1,
     "threads": 2,
     "endurance": 3,
@@ -37,14 +38,18 @@ class Slot:
     seconds: float
     deadline: float
 
+    @classmethod
+    def of(cls, seconds: float) -> "Slot":
+        """So many seconds from now on."""
+        return cls(seconds, time.perf_counter() + seconds)
+
     def left(self) -> float:
         """Seconds until the deadline; never negative."""
         return max(0.0, self.deadline - time.perf_counter())
 
     def part(self, of: int) -> "Slot":
         """One of so many equal parts of what is left, from now on."""
-        seconds = self.left() / of
-        return Slot(seconds, time.perf_counter() + seconds)
+        return Slot.of(self.left() / of)
 
     def fits(self, seconds: float) -> bool:
         """Whether something that takes about so long can still be done."""
@@ -71,7 +76,7 @@ class SearchTime:
         share = max(0.0, self._reserve) / 2
         started = time.perf_counter()
         try:
-            yield Slot(share, started + share)
+            yield Slot.of(share)
         finally:
             self._reserve -= time.perf_counter() - started
 
@@ -82,7 +87,7 @@ class SearchTime:
         share = max(0.0, self._left) * weight / max(1, sum(self._waiting.values()))
         started = time.perf_counter()
         try:
-            yield Slot(share, started + share)
+            yield Slot.of(share)
         finally:
             self._waiting.pop(check, None)
             self._left -= time.perf_counter() - started

@@ -22,7 +22,13 @@ _ANYWHERE: Mapping[str, frozenset[str]] = {
     "extreme": frozenset({"TopK", "TopKV2"}),
     "before": frozenset({"While", "StatelessWhile", "Scan"}),
     "order": frozenset({"TopK", "TopKV2", "RandomShuffle"}),
-    "duplicates": frozenset({"Unique", "UniqueV2", "UniqueWithCounts", "UniqueWithCountsV2"}),
+    "duplicates": frozenset(
+        {
+            *("Unique", "UniqueV2", "UniqueWithCounts", "UniqueWithCountsV2"),
+            *("TensorScatterUpdate", "TensorScatterMax", "TensorScatterMin", "ScatterNd", "DynamicStitch"),
+            *("UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentSum", "UnsortedSegmentProd"),
+        }
+    ),
 }
 _NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 _STATE = ("Assign", "ResourceScatter", "ResourceApply", "ScatterNd", "Queue", "Stack", "Barrier", "Stage")

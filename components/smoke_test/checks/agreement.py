@@ -1,6 +1,5 @@
 """Check `signatures_agree`: every signature that answers the same question gives the same answer."""
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,20 +7,23 @@ from itertools import combinations
 
 import numpy as np
 
-from components.smoke_test.bench.altered import Batch, evenly, taken_features, without_label
+from components.smoke_test.bench.altered import evenly, without_label
 from components.smoke_test.bench.bench import Bench
+from components.smoke_test.bench.gaps import Gaps
+from components.smoke_test.bench.questions import declared_alike, same_question
 from components.smoke_test.bench.readings import other_reading
 from components.smoke_test.bench.relations import Agree, Failure
 from components.smoke_test.bench.requests import Array, Row, columns_of
-from components.smoke_test.bench.resemblance import resemblance
+from components.smoke_test.bench.resemblance import exchanged, resemblance
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
+from components.smoke_test.checks.agreement_search import searched
 from components.smoke_test.checks.answers import NO_ANSWER
-from components.smoke_test.export.contract import Signature, TensorSpec
+from components.smoke_test.export.contract import Signature
 from components.smoke_test.export.weights import learned_by
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult, FailingRow, Smallest
-from components.smoke_test.sandbox.session import Answer, Request
+from components.smoke_test.sandbox.session import Answer
 from preprocessing.text import counted, listed
 
 _CHECK: CheckName = "signatures_agree"
@@ -30,12 +32,11 @@ _GAP_ROWS = 3
 """So many rows are asked without a value, each alone: a server does not repeat a default of one row."""
 _MOST_COLUMNS = 64
 _FEWEST_SECONDS = 3.0
+_SEARCH_SECONDS = 0.5
+"""So long one of two is asked for values that no row has, however busy the machine is."""
 _FEW_ROWS = 8
 _COMPARED_ROWS = 256
 _NAMED = 3
-_MADE_UP = re.compile(r"outputs?|output_\d+")
-"""How Keras and TensorFlow name outputs that nobody has named: that says nothing about what the output is."""
-
 _READ_OTHERWISE = "the two read a column differently, or name the classes in another order"
 _DIFFER = (
     "{0}; signatures that are meant to differ need outputs of different names, or `severity: {{signatures_agree: off}}`"
@@ -122,12 +123,12 @@ class _Pair:
             name
             for name in sorted(set(one.answer.outputs) & set(other.answer.outputs))
             if one.answer.outputs[name].shape == other.answer.outputs[name].shape
-            and (promised or _alike(*(each.outputs.get(name) for each in signatures)))
+            and (promised or declared_alike(*(each.outputs.get(name) for each in signatures)))
         )
         if not shared or not (promised or _columns(bench, signatures[0]) == _columns(bench, signatures[1])):
             return None
         relation = Agree(bench, *signatures, shared)
-        return cls(bench, one, other, relation, promised or _same_question(*signatures, shared), slot)
+        return cls(bench, one, other, relation, promised or same_question(*signatures, shared), slot)
 
     def results(self) -> list[CheckResult]:
         """One result for each cause, or one that passes; none where the two answer different questions."""
@@ -137,6 +138,9 @@ class _Pair:
             result = self._of_rows(failure, self._agreeing())
             return [result] if result is not None else []
         tried, gaps = self._gaps() if self._takes_raw_columns() else ("", [])
+        if not gaps and self._takes_raw_columns():
+            more, gaps = self._searched()
+            tried += more
         return gaps or [
             CheckResult.passes(
                 _CHECK,
@@ -187,7 +191,11 @@ class _Pair:
 
     def _resemblance(self, failure: Failure) -> str:
         """What was done to the numbers that differ, in words."""
-        return resemblance(*self._differing(failure), self.bench.tolerance(_CHECK))
+        tolerance = self.bench.tolerance(_CHECK)
+        one, answered = (self.relation.shared(each.answer.outputs) for each in (self.one, self.other))
+        if other := exchanged(one, answered, failure.output, tolerance):
+            return f"the outputs {failure.output} and {other} are exchanged: each is under the other's name"
+        return resemblance(*self._differing(failure), tolerance)
 
     def _differing(self, failure: Failure) -> tuple[Array, Array]:
         """The output that differs, of both."""
@@ -236,14 +244,15 @@ class _Pair:
         label = self.bench.contract.label
         places = evenly(range(len(self.bench.rows)), _GAP_ROWS)
         parts = parts_of(self.bench.rows.rows, places, label)
-        may_miss = self._may_miss()
+        gaps = Gaps(self.bench, self.one.signature, self.other.signature, self._ours())
+        may_miss = gaps.columns()
         if not may_miss:
             return "", []
         fits = int(self._allowed / (self._seconds * len(places)))
         tried = evenly(may_miss, min(_MOST_COLUMNS, fits))
         if not tried:
             return "; for want of time no column was left out", []
-        asked = [(name, part, form) for name in tried for part in parts for form in self._without(name, part)]
+        asked = [(name, part, form) for name in tried for part in parts for form in gaps.forms(name, part.row)]
         requests = [request for _, _, form in asked for request in form]
         answers = iter(self.bench.session.ask(requests, phase=_PHASE))
         wrong: dict[str, tuple[Part, Failure]] = {}
@@ -266,30 +275,23 @@ class _Pair:
         case, place = f"without {listed(list(wrong), _NAMED)}", replace(failure, row=part.place)
         return "", [self._fails(place, _WHERE_MISSING.format(listed(list(wrong), _NAMED)), case=case, found=found)]
 
-    def _without(self, name: str, part: Part) -> Iterator[list[Request]]:
-        """The forms of a row without a column: no key or argument for it, and what says "missing" in an argument."""
-        if name not in part.row:
-            return
-        signatures = self.one.signature, self.other.signature
-        if name in self._optional():
-            yield [Batch(each, [part.row]).without(name) for each in signatures]
-        # What says that in an argument is known of our own signatures only.
-        if self._ours():
-            yield [Batch(each, [part.row]).request({name: [None]}) for each in signatures]
-
-    def _may_miss(self) -> list[str]:
-        """The columns that both answer without, by what is known of them."""
-        features = self.bench.contract.features
-        ours = {name for name, each in features.items() if not each.required} if self._ours() else set[str]()
-        return sorted(self._optional() | ours)
-
-    def _optional(self) -> set[str]:
-        """Those that need not be in a request of either."""
-        one, other = (
-            {each.column for each in taken_features(signature, self.bench.contract) if each.optional}
-            for signature in (self.one.signature, self.other.signature)
+    def _searched(self) -> tuple[str, list[CheckResult]]:
+        """Values that no row has: how many were asked, in words, and what is wrong with one of them."""
+        # Where it is not sure that both answer the same question, an output that is the same in all rows is no sign.
+        outputs = self.relation.outputs if self.sure else tuple(filter(self._varies, self.relation.outputs))
+        if not outputs:
+            return "", []
+        found = searched(
+            self.bench, replace(self.relation, outputs=outputs), max(self.slot.left() / 2, _SEARCH_SECONDS)
         )
-        return one & other
+        if isinstance(found, int):
+            return f", also for {counted(found, 'value')} that no row has" if found else "", []
+        case, failure = f"{found.column} = {found.value}", replace(found.failure, row=None)
+        return "", [self._fails(failure, _DIFFER.format(found.hint), case=case)]
+
+    def _varies(self, output: str) -> bool:
+        array = self.one.answer.outputs[output]
+        return bool(array.ndim) and len(array) == len(self.bench.rows) and bool((array != array[:1]).any())
 
     def _ours(self) -> bool:
         return {self.one.signature.name, self.other.signature.name} <= set(self.bench.contract.promised)
@@ -336,24 +338,8 @@ class _Pair:
         )
 
 
-def _same_question(one: Signature, other: Signature, shared: Sequence[str]) -> bool:
-    """Whether two signatures that take the same must agree by what they give: the same, or one of them something more.
-
-    Not where that one thing has a name that Keras made up: `output_0` is in one signature this, in another that.
-    """
-    outputs = dict(one.outputs), dict(other.outputs)
-    if outputs[0] == outputs[1]:
-        return True
-    fewest = min(outputs, key=len)
-    return set(fewest) == set(shared) and not any(_MADE_UP.fullmatch(name) for name in fewest)
-
-
 def _where(columns: Collection[str]) -> str:
     return f"the difference comes with the values of {listed(list(columns), _NAMED)}: " if columns else ""
-
-
-def _alike(one: TensorSpec | None, other: TensorSpec | None) -> bool:
-    return one is not None and one == other
 
 
 def _columns(bench: Bench, signature: Signature) -> frozenset[str]:

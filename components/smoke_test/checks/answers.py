@@ -29,10 +29,7 @@ NO_SIGNATURE = "no signature gives predictions"
 NO_ANSWER = "no signature answers the real rows: see the check `answers`"
 _NAMED = 5
 _NO_TASK = "it is not known what the model predicts: set smoke_test.expect.task"
-_NAMED_SO = (
-    "these look like logits: export the model with its softmax, or sigmoid, inside; an output that holds other numbers "
-    "needs another name"
-)
+_OTHER_NAME = "an output that holds other numbers needs another name"
 _SUMS = "what is done to the probabilities after the softmax: are they cut off, rounded, or a class left out?"
 _NO_PREDICTION = "it is not known which output holds the predictions: set smoke_test.expect.prediction"
 
@@ -211,7 +208,7 @@ def _probabilities(bench: Bench, signature: Signature, answer: Answer) -> CheckR
     if not (outside | wrong).any():
         return CheckResult.passes("probabilities", expected, tolerance=tolerance)
     hint = (
-        "these look like logits: export the model with its softmax, or sigmoid, inside"
+        conventions.why_outside(numbers)
         if outside.any()
         else "a sigmoid for each class where a softmax belongs? Clients expect that exactly one class is right"
     )
@@ -239,7 +236,7 @@ def _named_probabilities(bench: Bench, signature: Signature, answer: Answer) -> 
             wrong = conventions.sums_wrong(numbers, tolerance)
             expected += ", with sum 1 as in most rows"
         if wrong.any():
-            hint = _NAMED_SO if outside.any() else _SUMS
+            hint = f"{conventions.why_outside(numbers)}; {_OTHER_NAME}" if outside.any() else _SUMS
             return _fails(bench, "probabilities", wrong, expected, _text_of(numbers), tolerance=tolerance, hint=hint)
     if names:
         return CheckResult.passes("probabilities", f"probabilities in {listed(names)}", tolerance=tolerance)

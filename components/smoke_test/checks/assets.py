@@ -1,23 +1,19 @@
 """Check `assets`: every file that the graph reads travels inside the export."""
 
-import contextlib
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
 
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.graph import MAIN, Graph, Place, attribute, source
-from components.smoke_test.export.saved_model import Export
+from components.smoke_test.export.saved_model import Export, asset_files
 from components.smoke_test.report import CheckResult
 from preprocessing.text import counted, decoded, sentences
 
 ASSETS = "assets"
-_COLLECTION = "saved_model_assets"
 _TABLES = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 """The allowed operations that read a file, and which input names it."""
 _READERS = {
@@ -44,7 +40,7 @@ def check_assets(export: Export, config: SmokeTestConfig) -> Iterator[CheckResul
     tables = 0
     for meta_graph in export.proto.meta_graphs:
         graph = export.graph if meta_graph is export.meta_graph else Graph(meta_graph)
-        assets = _assets(meta_graph)
+        assets = asset_files(meta_graph)
         names.update(asset.filename for asset in assets)
         faults += _asset_faults(export.folder, assets, graph)
         faults += _object_faults(meta_graph)
@@ -60,20 +56,6 @@ def check_assets(export: Export, config: SmokeTestConfig) -> Iterator[CheckResul
         )
     else:
         yield CheckResult.passes("assets", _EXPECTED, "the graph reads no file")
-
-
-def _assets(meta_graph: Any) -> list[Any]:
-    """The AssetFileDefs, from where TensorFlow's loader takes them: exports of version 1 have a collection."""
-    if meta_graph.asset_file_def or _COLLECTION not in meta_graph.collection_def:
-        return list(meta_graph.asset_file_def)
-    assets = []
-    for packed in meta_graph.collection_def[_COLLECTION].any_list.value:
-        asset = meta_graph_pb2.AssetFileDef()
-        # One that can't be unpacked stays an asset without a name, which is a fault of its own.
-        with contextlib.suppress(DecodeError):
-            packed.Unpack(asset)
-        assets.append(asset)
-    return assets
 
 
 def _asset_faults(folder: Path, assets: list[Any], graph: Graph) -> Iterator[str]:

@@ -12,6 +12,8 @@ from components.smoke_test.export.contract import SCHEMA_DTYPES, Contract, Signa
 from components.smoke_test.report import CheckResult
 
 _OTHER_SCHEMA = "the model was exported with another schema: train again"
+_METHODS = {"classify": ("classes", "scores"), "regress": ("outputs",)}
+"""The APIs of TensorFlow Serving that look for outputs of certain names."""
 _ASKABLE = re.compile(r"u?int\d+|float(16|32|64)|bool|string")
 
 
@@ -43,7 +45,7 @@ def check_signatures(contract: Contract) -> Iterator[CheckResult]:
         yield _promised(name, contract.signatures.get(name), inputs, outputs, contract)
     for name, signature in contract.signatures.items():
         if name not in contract.promised:
-            yield _open_batches(signature)
+            yield _method(signature) or _open_batches(signature)
 
 
 def _promised(
@@ -98,6 +100,28 @@ def _compatible(promised: TensorSpec, declared: TensorSpec, *, exact: bool) -> b
     return all(
         want == have or (have is None and not exact) for want, have in zip(promised.shape, declared.shape, strict=True)
     )
+
+
+def _method(signature: Signature) -> CheckResult | None:
+    """The failure of a signature that the API of TensorFlow Serving which it is declared for can't ask.
+
+    See classifier.cc, regressor.cc and predict_util.cc there: Predict takes any of the three.
+    """
+    problem, prefix = "", "tensorflow/serving/"
+    kind = signature.method.removeprefix(prefix) if signature.method.startswith(prefix) else ""
+    if kind in _METHODS:
+        outputs = _METHODS[kind]
+        if not (signature.outputs and signature.outputs.keys() <= {*outputs} and [*signature.inputs] == ["inputs"]):
+            wanted = " and ".join(repr(name) for name in outputs)
+            problem = f"takes {_listed(signature.inputs)}; gives {_listed(signature.outputs)}; declared for {kind!r}"
+            problem += f", which takes serialized tf.Examples as 'inputs', and gives {wanted} and nothing else"
+    elif kind != "predict":
+        problem = f"method_name {signature.method!r}, which the Predict API refuses"
+    if not problem:
+        return None
+    hint = "export it with method_name tensorflow/serving/predict, or with the names that its API looks for"
+    expected = "a method_name whose API can ask the signature"
+    return CheckResult.fails("signatures", expected, problem, signature=signature.name, hint=hint)
 
 
 def _open_batches(signature: Signature) -> CheckResult:

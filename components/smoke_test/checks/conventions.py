@@ -14,6 +14,7 @@ Array = NDArray[Any]
 PROBABILITIES = ("probabilities", "probability", "logistic")
 """Names of outputs that hold nothing but probabilities."""
 SCORES, CLASSES = "scores", "classes"
+_PERCENT = 100.0
 _UNDECIDED = (0.01, 0.99)
 
 
@@ -67,6 +68,17 @@ def outside(numbers: Array) -> NDArray[np.bool_]:
         wrong = np.isfinite(numbers) & ((numbers < -ROUNDING) | (numbers > 1 + ROUNDING))
     found: NDArray[np.bool_] = wrong.reshape(len(wrong), -1).any(axis=1)
     return found
+
+
+def why_outside(numbers: Array) -> str:
+    """What numbers beyond 0 and 1 look like, and what to do: [rows] or [rows, classes]."""
+    finite = numbers[np.isfinite(numbers)]
+    is_percent = bool((finite >= -ROUNDING).all() and (finite <= _PERCENT * (1 + ROUNDING)).all())
+    if is_percent and numbers.ndim == 2 and numbers.shape[1] > 1:
+        is_percent = bool(np.isclose(numbers.sum(axis=1, dtype=np.float64), _PERCENT, rtol=1e-4).mean() > 0.5)
+    if is_percent:
+        return "these look like percent: export them divided by 100"
+    return "these look like logits: export the model with its softmax, or sigmoid, inside"
 
 
 def classes_wrong(outputs: Mapping[str, Array]) -> Array | None:

@@ -25,6 +25,8 @@ from preprocessing.text import listed
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 31, 32, 33, 64)
 _MOST_ROWS = 5000
 _SHOWN_SIZES = 8
+_FEWEST_SIZES = 4
+"""By chance a dimension is as large as one batch or two."""
 _REPEATS = 12
 _SECONDS = 5.0
 """A slow model is asked for fewer sizes, or not at all."""
@@ -79,6 +81,12 @@ SIZE = "the answer depends on how many rows the batch has, not on what they are:
 UNKNOWN = "the answer to a row depends on the other rows of the batch: see the smallest request that fails"
 NOT_SIZE = "it is not the size"
 """How the hint begins where as many copies of one row are answered."""
+_OTHER_DIMENSION = "another dimension"
+_ACROSS = (
+    _OTHER_DIMENSION
+    + " of {name} (number {dimension}) is the number of rows of the batch too: each row is set against every row of "
+    "the batch (a matrix product with the transposed batch, as in training with in-batch negatives)"
+)
 _FIXED = "is the batch size fixed in the graph, by a reshape for example? Use -1, or tf.shape(...)[0]"
 _ONE_ROW = "a batch of one row loses its dimension: tf.squeeze without an axis?"
 _RANDOM = (
@@ -174,6 +182,8 @@ class Diagnosis:
 
     def _of_values(self, check: CheckName, places: Places) -> str:
         """The hint for rows that get another answer in one batch than in another."""
+        if (shape := self._known.get("shape", "")).startswith(_OTHER_DIMENSION):
+            return shape
         found = probe(self.asked, check)
         if found is None:
             return UNKNOWN
@@ -207,12 +217,26 @@ class Diagnosis:
         if not sizes:
             return ""
         answers = self.asked.ask([np.zeros(each, np.int64) for each in sizes], "batches")
+        if across := self._across(sizes, answers):
+            return across
         good = [size for size, answer in zip(sizes, answers, strict=True) if self._fits(answer, size)]
         bad = [size for size in sizes if size not in good]
         if len(places) in good or not bad:
             said = f": {error.code}" if error is not None else ""
             return f"{NOT_SIZE}: so many copies of one row are answered; some rows of the batch are not{said}"
         return said_of_sizes(good, bad)
+
+    def _across(self, sizes: Sequence[int], answers: Sequence[Answer]) -> str:
+        """The hint where another dimension of an output is the number of rows too; empty where none is."""
+        answered = [(size, each) for size, each in zip(sizes, answers, strict=True) if each.error is None]
+        if len(answered) < _FEWEST_SIZES:
+            return ""
+        for name in self.asked.by_row:
+            shapes = [(size, each.outputs[name].shape) for size, each in answered if name in each.outputs]
+            for axis in range(1, min((len(shape) for _, shape in shapes), default=0)):
+                if all(shape[axis] == size for size, shape in shapes):
+                    return _ACROSS.format(name=name, dimension=axis + 1)
+        return ""
 
     def _fits(self, answer: Answer, size: int) -> bool:
         by_row = self.asked.by_row
@@ -241,9 +265,11 @@ def said_of_sizes(good: Sequence[int], bad: Sequence[int]) -> str:
         return _ONE_ROW
     if step > 1 and not any(each % step == 0 for each in bad):
         return f"only batches of a multiple of {step:,} rows are answered: {_FIXED}"
+    if min(bad) == max(good) + 1:
+        return f"batches of more than {max(good):,} rows are not answered: a limit, or a fixed size?"
     if min(bad) > max(good):
         return (
-            f"batches of more than {max(good):,} rows are not answered ({min(bad):,} fails): a limit, or a fixed size?"
+            f"batches of up to {max(good):,} rows are answered, and not one of {min(bad):,}: a limit, or a fixed size?"
         )
     if max(bad) < min(good):
         return f"batches of fewer than {min(good):,} rows are not answered: does an operation need several rows?"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,9 +16,10 @@ from components.smoke_test.bench.requests import MISSING, Row
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.checks.by_signature import by_signature
 from components.smoke_test.export.contract import Signature
+from components.smoke_test.export.tables import Uses, written
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from preprocessing.text import counted, sentences
+from preprocessing.text import counted, decoded, quoted, sentences
 
 _CHECK: CheckName = "integers"
 _MOST_COLUMNS = 32
@@ -122,7 +124,7 @@ class _Numbers:
         distances = [self._distance(own[0], each) for each in own]
         effect = max((each for each in distances if each == each), default=0.0)
         if effect <= _EFFECT:
-            return ""
+            return self._not_found()
         hashed = self._is_hashed(effect)
         grows = hashed and self.column.largest >= _GROWS
         for kind, bits in self._narrower(hashed):
@@ -138,6 +140,37 @@ class _Numbers:
             if (pair := self._rounded(large, rounding, effect)) is not None:
                 one, other = pair
                 return f"{self.column.taken.column} = {one} and {other} get the same answer: {name} on the way"
+        return self._same_text(effect)
+
+    @property
+    def _uses(self) -> Uses:
+        taken = self.column.taken
+        return self.bench.constants.uses.get((self.prober.signature.name, taken.argument or ""), Uses())
+
+    def _same_text(self, effect: float) -> str:
+        """Two numbers that are written as one text, of 6 digits for example, before it is looked up or hashed."""
+        for converts in self._uses.texts:
+            rounding = partial(written, converts=converts)
+            if (pair := self._rounded(self.column.numbers, rounding, effect)) is not None:
+                one, other = pair
+                text = _shown(written(one, converts))
+                return f"{self.column.taken.column} = {one} and {other} get the same answer: both are the text {text}"
+        return ""
+
+    def _not_found(self) -> str:
+        """How the rows' numbers are looked up in another form than the table has them in, so that none is found."""
+        numbers, column = self.column.numbers, self.column.taken.column
+        for each in self._uses.lookups:
+            if each.converts is None or each.table.keys is None:
+                continue
+            keys = set(each.table.keys.reshape(-1).tolist())
+            listed = [number for number in numbers if number in keys or str(number).encode() in keys]
+            if 2 * len(listed) >= len(numbers) and not any(written(one, each.converts) in keys for one in numbers):
+                sought = _shown(written(listed[0], each.converts))
+                return (
+                    f"no number of {column} is found in {each.table.where}: {listed[0]} is looked up as {sought}, and "
+                    f"the table has it as {listed[0]}"
+                )
         return ""
 
     @property
@@ -205,12 +238,18 @@ class _Numbers:
         return distance(one, other)
 
 
+def _shown(value: int | float | bytes) -> str:
+    return quoted(decoded(value)) if isinstance(value, bytes) else str(value)
+
+
 def _mate(number: int, rounding: Rounding) -> int | None:
     """A neighbour that is the same number once rounded."""
     return next((each for each in (number + 1, number - 1) if rounding(each) == rounding(number)), None)
 
 
 def _following(number: int, rounding: Rounding) -> int:
-    """The next larger number that rounding keeps."""
+    """The next larger number that rounding keeps; of texts one of the next larger numbers that has another."""
     kept = rounding(number)
+    if isinstance(kept, bytes):
+        return next(number + 10**i for i in range(1, 20) if rounding(number + 10**i) != kept)
     return int(np.nextafter(kept, type(kept)(np.inf)))

@@ -10,6 +10,7 @@ from components.smoke_test.bench.asked import Asked, Places
 from components.smoke_test.bench.requests import Array
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.checks.diagnosis import Diagnosis
+from components.smoke_test.checks.shared_values import shared_values
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
 
@@ -56,6 +57,11 @@ def check_row_order(asked: Asked, slot: Slot, diagnosis: Diagnosis, *, steady: b
                 failed += 1
                 result = asked.result(_CHECK, expected, fault, NEIGHBOURS if steady else UNSTEADY, case)
                 yield diagnosis.of_batch(result, places, answer)
+        if not count and not failed and steady:
+            shared = shared_values(asked, slot.part(2), expected)
+            if isinstance(shared, CheckResult):
+                failed += 1
+                yield shared
         count += len(group)
         seconds = most * asked.seconds_per_row
         group = list(islice(cases, min(_AT_ONCE, int(slot.left() / seconds)))) if slot.fits(seconds) else []

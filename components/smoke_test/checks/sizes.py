@@ -24,6 +24,8 @@ _REQUEST_SECONDS = 0.004
 """What a request costs besides the model's own time."""
 _LONGEST_REQUEST = 256 * 2**20
 _AT_ONCE = 8
+_PATIENCE = 0.5
+"""So long the exact limit is looked for without time too: a reason must not hang on how busy the machine is."""
 
 
 @dataclass
@@ -152,7 +154,8 @@ def _request_bytes(asked: Asked) -> float:
 def _common(sizes: _Sizes, slot: Slot) -> str:
     """What the wrong sizes have in common, a limit to the row, and where its number stands; empty for nothing."""
     found = pattern(sizes.right, sizes.wrong)
-    if found is not None and slot.left():
+    halvings = LARGEST.bit_length() * LARGEST * sizes.asked.seconds_per_row
+    if found is not None and (slot.left() or halvings < _PATIENCE):
         if sizes.wrong[0] > sizes.right[-1]:
             boundary(sizes.right[-1], sizes.wrong[0], sizes.is_wrong)
         elif sizes.wrong[-1] < sizes.right[0]:

@@ -10,7 +10,7 @@ from components.smoke_test.bench.altered import evenly
 from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import ROUNDING, text
 from components.smoke_test.bench.interventions import taken_of
-from components.smoke_test.bench.probes import Prober, RowAnswer, good_rows
+from components.smoke_test.bench.probes import Prober, RowAnswer, finite_outputs, good_rows, not_finite
 from components.smoke_test.bench.requests import Row
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.values import Column, numeric_columns, suspicious_values, with_value
@@ -148,13 +148,7 @@ class _Judge:
     ours: bool
 
     def __post_init__(self) -> None:
-        answer = self.bench.answers[self.prober.signature.name]
-        # What is not finite for real rows is the check `finite`'s, or meant so.
-        self._finite = {
-            name
-            for name, array in answer.outputs.items()
-            if array.dtype.kind in "fc" and bool(np.isfinite(array).all())
-        }
+        self._finite = finite_outputs(self.bench, self.prober.signature)
 
     def faults(self, probes: Sequence[_Probe]) -> list[_Fault]:
         """The probes with a wrong answer, asked alone again: a neighbour in the batch may be at fault."""
@@ -173,9 +167,8 @@ class _Judge:
             return _Fault(probe, one_line(answer.error, LONGEST_MESSAGE), is_error=True)
         if not (self.ours or probe.known or probe.unlikely):
             return None
-        for name, array in sorted(answer.outputs.items()):
-            if name in self._finite and not np.isfinite(array).all():
-                return _Fault(probe, f"{name} {text(array)}", is_error=False)
+        if name := not_finite(answer, self._finite):
+            return _Fault(probe, f"{name} {text(answer.outputs[name])}", is_error=False)
         return self._outside(probe, answer)
 
     def _outside(self, probe: _Probe, answer: RowAnswer) -> _Fault | None:

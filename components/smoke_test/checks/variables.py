@@ -7,7 +7,8 @@ is not always: masks of attention, scores of what is impossible, the first and l
 purpose; they are compared, added or chosen from. Infinity in what is multiplied or added up, a kernel or an embedding
 that is averaged, makes NaN of the first 0 that it meets, and an embedding that is the answer is read by clients. So
 that is refused, and other infinity is told. Constants of more than one number that reach the answer so count as
-variables do: a frozen graph has no others.
+variables do: a frozen graph has no others. So does what fills a lookup table, from the graph or from a file: an amount
+that is NaN there is one for the customers of one word.
 """
 
 from collections.abc import Iterator
@@ -19,17 +20,18 @@ from tensorflow.python.framework import errors
 from tensorflow.python.training import py_checkpoint_reader
 
 from components.smoke_test.export.saved_model import Export
-from components.smoke_test.export.weights import Variable, constants, variables
+from components.smoke_test.export.weights import Numbers, Variable, constants, of_tables, variables
 from components.smoke_test.report import CheckResult
-from preprocessing.text import counted, sentences
+from preprocessing.text import counted, decoded, quoted, sentences
 
-_EXPECTED = "finite numbers in every variable that a signature reads"
+_EXPECTED = "finite numbers in every variable and table that a signature reads"
 _HINT = (
-    "training diverged, or a merge, a cast to half precision or a manual change of weights spoiled them: look at these "
-    "values where the model was trained, and train or export again"
+    "training diverged, or a merge, a cast to half precision, a manual change of weights or a missing value in a table "
+    "spoiled them: look at these values where the model was made, and train or export again"
 )
 _UNREADABLE = (errors.OpError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What TensorFlow's reader raises over a damaged checkpoint."""
+_LOOKED_FOR, _NOT_MULTIPLIED = "for which the graph itself looks", "which nothing multiplies"
 _CHUNK = 2**22
 _MOST_BYTES = 4 * 2**30
 """So much is read; one variable after the other is in memory."""
@@ -43,11 +45,15 @@ def check_variables(export: Export) -> CheckResult:
         faults, notes, read = _restored(export, known)
     except _UNREADABLE as error:
         return CheckResult.skips("variables", f"the checkpoint can't be read, see `loads`: {type(error).__name__}")
-    for place, array in constants(export):
+    for each in (*constants(export), *of_tables(export)):
         read += 1
-        for kind, count, first in _bad(array):
-            where = f" in function {place.function}" if place.function else ""
-            faults.append(f"constant {place.name}{where}: {_told(kind, count, array.size, first)}")
+        for kind, count, first in _bad(each.values):
+            key = f", the first for {_shown(each.keys[first[0]])}" if each.keys is not None and first else ""
+            told = f"{each.where}: {_told(kind, count, each.values.size, () if key else first)}{key}"
+            if note := _excuse_of_numbers(kind, each):
+                notes.append(f"{told}, {note}")
+            else:
+                faults.append(told)
     if faults:
         return CheckResult.fails("variables", _EXPECTED, sentences(faults, _NAMED), hint=_HINT)
     more = f"; {sentences(notes, _NAMED)}" if notes else ""
@@ -91,8 +97,19 @@ def _excuse(kind: str, parts: list[Variable]) -> str:
     if not any(each.read for each in parts):
         return "which no signature reads"
     if kind == "NaN":
-        return "for which the graph itself looks" if all(each.tested for each in parts if each.read) else ""
-    return "" if any(each.reaches for each in parts) else "which nothing multiplies"
+        return _LOOKED_FOR if all(each.tested for each in parts if each.read) else ""
+    return "" if any(each.reaches for each in parts) else _NOT_MULTIPLIED
+
+
+def _excuse_of_numbers(kind: str, numbers: Numbers) -> str:
+    """Why NaN or infinity is not a fault in a constant or a table; empty when it is."""
+    if kind == "NaN":
+        return _LOOKED_FOR if numbers.tested else ""
+    return "" if numbers.reaches else _NOT_MULTIPLIED
+
+
+def _shown(key: Any) -> str:
+    return quoted(decoded(key)) if isinstance(key, bytes) else str(key)
 
 
 def _bad(array: NDArray[Any]) -> Iterator[tuple[str, int, tuple[int, ...]]]:

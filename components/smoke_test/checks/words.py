@@ -1,5 +1,7 @@
 """The check `words`: the words of the rows are known to the model, and what nobody knows is not taken for one of them.
 
+What the model's own tables know gets a finite answer, whether a row has it or not.
+
 A vocabulary that is not the one of training stops no request: its column is dead, or confused, in every answer.
 """
 
@@ -11,9 +13,11 @@ from dataclasses import dataclass
 from components.smoke_test.bench.altered import Taken
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.interventions import taken_of
+from components.smoke_test.bench.probes import Prober
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.words import MARK, WordProber, Words, of_others, own_words, some_of, variants
 from components.smoke_test.checks.by_signature import by_signature
+from components.smoke_test.checks.known_words import known_values, spoilt
 from components.smoke_test.export.constants import Vocabulary
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
@@ -50,6 +54,7 @@ class _Fault:
     column: str
     received: str
     hint: str
+    expected: str = _EXPECTED
 
 
 def check_words(bench: Bench) -> Iterator[CheckResult]:
@@ -62,19 +67,25 @@ def check_words(bench: Bench) -> Iterator[CheckResult]:
 
 
 def _of_signature(bench: Bench, signature: Signature, slot: Slot) -> Iterator[CheckResult]:
-    taken = [each for each in taken_of(bench.rows.rows, signature, bench.contract) if each.dtype == "string"]
-    if not taken:
+    every = taken_of(bench.rows.rows, signature, bench.contract)
+    taken = [each for each in every if each.dtype == "string"]
+    listed_numbers = [
+        each for each in every if each.dtype == "int64" and known_values(bench, signature.name, each, Counter())
+    ]
+    if not taken and not listed_numbers:
         yield CheckResult.skips(_CHECK, "it takes no text", signature=signature.name)
         return
     counts = {each.column: own_words(bench.rows.rows, each.column) for each in taken[:_MOST_COLUMNS]}
     judged, skipped, failed = [], [], False
-    for i, each in enumerate(taken[:_MOST_COLUMNS]):
+    for i, each in enumerate([*taken[:_MOST_COLUMNS], *listed_numbers[:_MOST_COLUMNS]]):
         column = _ColumnOfWords(bench, WordProber(bench, signature, each, slot, patient=i == 0), each, counts)
-        found = column.judge()
+        found = column.judge() if each.dtype == "string" else ""
+        if not isinstance(found, _Fault):
+            found = column.spoilt() or found
         if isinstance(found, _Fault):
             failed = True
             yield CheckResult.fails(
-                _CHECK, _EXPECTED, found.received, case=found.column, signature=signature.name, hint=found.hint
+                _CHECK, found.expected, found.received, case=found.column, signature=signature.name, hint=found.hint
             )
         elif found:
             skipped.append(f"{each.column}: {found}")
@@ -128,6 +139,14 @@ class _ColumnOfWords:
             *(() if self.bench.rows.made else (self._misspelt(words), self._unheard_of(words, vocabulary, strangers))),
         )
         return next((each for each in faults if each is not None), "")
+
+    def spoilt(self) -> "_Fault | None":
+        """What is wrong with the answers to what the column's tables know."""
+        bench, signature = self.bench, self.prober.signature
+        values = known_values(bench, signature.name, self.taken, self.counts.get(self.taken.column, Counter()))
+        prober = Prober(bench, signature, _CHECK, self.prober.slot)
+        found = spoilt(bench, prober, self.taken, values, self._says_nothing)
+        return _Fault(self.taken.column, found.received, found.hint, found.expected) if found is not None else None
 
     def _own(self, words: Words) -> dict[bytes, int]:
         """The column's own words that say something, with their rows."""

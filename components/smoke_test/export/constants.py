@@ -16,7 +16,8 @@ from tensorflow.python.training import py_checkpoint_reader
 
 from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source, tensor_of
-from components.smoke_test.export.saved_model import Export
+from components.smoke_test.export.saved_model import Export, asset_files
+from components.smoke_test.export.tables import IMPORTS, Uses, uses
 
 Array = NDArray[Any]
 
@@ -45,7 +46,6 @@ _SHAPES = frozenset(
     }
 )
 """Operations that take a size."""
-_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"})
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ class Constants:
       floats: where each stands, by value; finite ones.
       vocabularies: assets of text, keys of tables, lists of texts.
       narrowed: the types to which an int64 is cast.
+      uses: what becomes of the values of an input, by signature and input.
     """
 
     integers: Mapping[int, str] = field(default_factory=dict)
     floats: Mapping[float, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
     narrowed: frozenset[str] = frozenset()
+    uses: Mapping[tuple[str, str], Uses] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def read_constants(export: Export) -> Constants:
         else:
             floats.setdefault(each.value, each.where)
     words = _different([*_assets(export), *_of_tables(graph), *_of_texts(graph, reached)])
-    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)))
+    return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)), uses(export))
 
 
 def _first(numbers: Mapping[Any, str]) -> dict[Any, str]:
@@ -197,7 +199,7 @@ def _short(name: str) -> str:
 def _assets(export: Export) -> Iterator[Vocabulary]:
     """Text files of the export, one word a line, as tables read them."""
     root = (export.folder / "assets").resolve()
-    for name in sorted({each.filename for each in export.meta_graph.asset_file_def}):
+    for name in sorted({each.filename for each in asset_files(export.meta_graph)}):
         try:
             file = (root / name).resolve()
             if not file.is_relative_to(root) or not file.is_file():
@@ -215,7 +217,7 @@ def _of_tables(graph: Graph) -> Iterator[Vocabulary]:
     """The keys of tables that are filled from tensors."""
     for body in graph.bodies.values():
         for node in body.nodes.values():
-            if node.op in _IMPORTS and len(node.input) > 1:
+            if node.op in IMPORTS and len(node.input) > 1:
                 places = len(node.input) < 3 or _are_places(graph, graph.origins(body.name, node.input[2]))
                 for origin in sorted(graph.origins(body.name, node.input[1]), key=str):
                     yield from _texts(graph.node(origin), f"the table of {node.name}", of_table=True, places=places)

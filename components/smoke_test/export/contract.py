@@ -62,6 +62,7 @@ class Signature:
       features: `kind` examples: what the graph parses, by column, empty when that can't be told; `kind` features: the
         column behind each input, by argument.
       row_defaults: the defaults, flat, of those inputs where it is one row's, or one value for any row.
+      method: the API of TensorFlow Serving that it is declared for, as the export says it; empty for none.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Signature:
     defaults: frozenset[str] = frozenset()
     features: Mapping[str, Feature] = field(default_factory=dict)
     row_defaults: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False)
+    method: str = "tensorflow/serving/predict"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Reads an exported SavedModel as data: its signatures and its graph. Nothing of the model is executed."""
 
+import contextlib
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import dtypes, tensor_util
 
 from components.artifacts.golden import Dtype
@@ -25,6 +26,7 @@ SERVE = frozenset({"serve"})
 """The tags of the meta graph that TensorFlow Serving loads: these and no other."""
 _INTERNAL_SIGNATURES = frozenset({INIT_SIGNATURE, TRAIN_SIGNATURE})
 _FEATURE_DTYPES = ("float32", "int64", "string")
+_COLLECTION = "saved_model_assets"
 _LARGEST_PROTO = 2**31 - 1
 _LARGEST_DEFAULT = 10_000
 
@@ -90,6 +92,20 @@ def read_export(folder: Path) -> Export:
     return Export(folder, proto, signatures)
 
 
+def asset_files(meta_graph: Any) -> list[Any]:
+    """A meta graph's AssetFileDefs, from where TensorFlow's loader takes them: those of version 1 have a collection."""
+    if meta_graph.asset_file_def or _COLLECTION not in meta_graph.collection_def:
+        return list(meta_graph.asset_file_def)
+    assets = []
+    for packed in meta_graph.collection_def[_COLLECTION].any_list.value:
+        asset = meta_graph_pb2.AssetFileDef()
+        # One that can't be unpacked stays an asset without a name, which is a fault of its own.
+        with contextlib.suppress(DecodeError):
+            packed.Unpack(asset)
+        assets.append(asset)
+    return assets
+
+
 def _read_proto(folder: Path) -> tuple[Path, Any]:
     binary, text = folder / SAVED_MODEL, folder / SAVED_MODEL_TEXT
     file = text if text.exists() and not binary.exists() else binary
@@ -150,6 +166,7 @@ def _signature(name: str, definition: Any, graph: Graph) -> Signature:
         defaults=defaults,
         row_defaults=_row_defaults(definition, inputs),
         features=features,
+        method=definition.method_name,
     )
 
 

@@ -12,9 +12,9 @@ from tensorflow.python.framework import dtypes
 from components.smoke_test.export.executed import INITIALISATION, executed, roots
 from components.smoke_test.export.graph import MAIN, Graph, Place, attribute, source, tensor_of
 from components.smoke_test.export.saved_model import Export
+from components.smoke_test.export.tables import HANDLE, finds, tables
 from preprocessing.text import decoded
 
-_HANDLE = frozenset({"Identity", "Switch", "Enter", "RefIdentity", "RefSwitch", "RefEnter"})
 _ASSIGNS = frozenset({"AssignVariableOp", "Assign"})
 _RESTORES = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd"})
@@ -42,6 +42,8 @@ infinite bias shows in every answer, so that no search is needed."""
 _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 _LEARNED = _VARIABLES | {"Const"}
 _TESTS = frozenset({"IsNan", "IsFinite"})
+_CHOOSES = frozenset({"Gather", "GatherV2", "GatherNd"})
+"""Operations that take some of the numbers: a constant that is chosen from is a table."""
 _LARGEST = 2**28
 _FEWEST = 2
 """A single number that is NaN or infinite is a marker or a bound, and not something learned."""
@@ -69,6 +71,24 @@ class Variable:
     tested: bool
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers that stand in the graph, or fill a table of it, and reach the answer.
+
+    Attributes:
+      where: for the report.
+      values: of any shape.
+      keys: what each is looked up by, as long as the values; None of a constant.
+      reaches, tested: as of a `Variable`.
+    """
+
+    where: str
+    values: NDArray[Any]
+    keys: NDArray[Any] | None = None
+    reaches: bool = True
+    tested: bool = False
+
+
 def variables(export: Export) -> list[Variable]:
     """The variables that restoring assigns, by key and then name."""
     graph = export.graph
@@ -79,7 +99,7 @@ def variables(export: Export) -> list[Variable]:
         if node.op not in _ASSIGNS or len(node.input) < 2:
             continue
         key = _key(graph, place.function, node.input[1])
-        for origin in graph.origins(place.function, node.input[0], _HANDLE) if key else ():
+        for origin in graph.origins(place.function, node.input[0], HANDLE) if key else ():
             if origin.function == MAIN and (variable := graph.node(origin)) is not None:
                 name = decoded(attribute(variable, "shared_name").s) or origin.name
                 read, used = _use(export, origin)
@@ -88,7 +108,7 @@ def variables(export: Export) -> list[Variable]:
     return [found[each] for each in sorted(found)]
 
 
-def constants(export: Export) -> Iterator[tuple[Place, NDArray[Any]]]:
+def constants(export: Export) -> Iterator[Numbers]:
     """The constants of more than one number that reach the answer, as a frozen graph has its weights."""
     answers = _answers(export)
     seen: set[Place] = set()
@@ -101,10 +121,24 @@ def constants(export: Export) -> Iterator[tuple[Place, NDArray[Any]]]:
             sizes = [each.size for each in attribute(node, "value").tensor.tensor_shape.dim]
             if not dtype.is_floating or np.prod(sizes) < _FEWEST:
                 continue
-            if place in answers or _used(export, place) & _MULTIPLIES:
-                array = tensor_of(node, _LARGEST)
-                if array is not None:
-                    yield place, array
+            used = _used(export, place)
+            reaches = place in answers or bool(used & _MULTIPLIES)
+            if (reaches or used & _CHOOSES) and (array := tensor_of(node, _LARGEST)) is not None:
+                where = f" in function {place.function}" if place.function else ""
+                yield Numbers(f"constant {place.name}{where}", array, None, reaches, bool(used & _TESTS))
+
+
+def of_tables(export: Export) -> Iterator[Numbers]:
+    """What the tables give that a signature looks something up in, where that is floats."""
+    answers = _answers(export)
+    for table in tables(export):
+        if table.values is None or table.values.dtype.kind != "f":
+            continue
+        places = list(finds(export, table))
+        used = {op for place in places for op in _used(export, place)}
+        if places:
+            reaches = bool(answers & {*places}) or bool(used & _MULTIPLIES)
+            yield Numbers(table.where, table.values, table.keys, reaches, bool(used & _TESTS))
 
 
 def _key(graph: Graph, function: str, tensor: str) -> str:
@@ -133,7 +167,7 @@ def _use(export: Export, variable: Place) -> tuple[bool, set[str]]:
     read = False
     used: set[str] = set()
     is_reference = export.graph.bodies[MAIN].nodes[variable.name].op != "VarHandleOp"
-    for place, node in export.graph.consumers(variable.name, _HANDLE):
+    for place, node in export.graph.consumers(variable.name, HANDLE):
         if (is_reference or node.op in _READS) and _runs(export, place):
             read = True
             used |= {node.op, *_used(export, place)}

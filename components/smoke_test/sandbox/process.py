@@ -7,6 +7,7 @@ every answer, an empty working directory, a short environment, and of the instal
 import contextlib
 import json
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from components import alongside
 from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox import worker
@@ -168,7 +170,8 @@ class ModelProcess(Closing):
                 raise self.stop(
                     "it closed the pipe to the gate" if self._closed_replies else f"no answer within {seconds:g} s"
                 )
-            ready = {key.fd for key, _ in self._selector.select(left)}
+            alongside.check_interrupt()
+            ready = {key.fd for key, _ in self._selector.select(min(left, alongside.SECONDS_BETWEEN_CHECKS))}
             if self._commands in ready:
                 self._send()
             for output in (self.stdout, self.stderr):
@@ -215,6 +218,10 @@ class ModelProcess(Closing):
     def _check_output(self) -> None:
         if self.stdout.flooded or self.stderr.flooded:
             raise self.stop(f"it printed more than {self._limits.output_mb} MiB")
+
+    def has_ended(self) -> bool:
+        """Whether it is gone, before anything was asked of it."""
+        return bool(select.select([self._ending], [], [], 0)[0])
 
     def log_tail(self) -> str:
         """The end of what it printed, stdout first."""

@@ -20,6 +20,7 @@ from components.smoke_test.sandbox.messages import Repeated as Repeated
 from components.smoke_test.sandbox.messages import Request as Request
 from components.smoke_test.sandbox.process import ModelProcess
 from components.smoke_test.sandbox.process import ProcessEnded as ProcessEnded
+from components.smoke_test.sandbox.warm import take
 from components.smoke_test.sandbox.worker.protocol import (
     ANSWER_FILE,
     REQUEST_FILE,
@@ -47,7 +48,7 @@ class Session(Closing):
     """A model's process with an API. A context manager, as nothing may be left running."""
 
     def __init__(self, limits: Limits, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Starts the process; it imports TensorFlow meanwhile.
+        """Starts the process, or takes one that was started before; it imports TensorFlow meanwhile.
 
         Args:
           limits: what it must keep to.
@@ -57,7 +58,7 @@ class Session(Closing):
           UserError, OSError: as `ModelProcess`.
         """
         self._limits, self._environment = limits, environment
-        self._process = ModelProcess(limits, environment=environment)
+        self._process = (None if environment else take(limits)) or ModelProcess(limits, environment=environment)
         self._ended: list[ModelProcess] = []
         self._phase = "start"
         self._imported = 0.0
@@ -91,6 +92,9 @@ class Session(Closing):
             self.isolation, self._imported = str(ready["isolation"]), float(ready["memory_mb"])
             # Its own time: this side may have done something else meanwhile.
             self.seconds["start"] = round(float(ready["seconds"]), 3)
+        if self.seconds["start"] > self._limits.start_seconds:
+            # Of a process that was started before it was needed.
+            raise self._process.stop(f"no answer within {self._limits.start_seconds:g} s")
         self._started = True
 
     def load(self, model: Path) -> float:

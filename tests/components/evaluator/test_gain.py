@@ -2,20 +2,30 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from components.artifacts.golden import TrivialAnswer
-from components.evaluator.gain import GainSums, losses, t_quantile
+from components.evaluator.columns import Columns
+from components.evaluator.gain import GainSums, LossPair, losses, summands, t_quantile
+from preprocessing.config import Task
 
 
 def sums_of(gains: Sequence[float], weights: Sequence[float] | None = None) -> GainSums:
-    total = GainSums()
-    for gain, w in zip(gains, weights or [1.0] * len(gains), strict=True):
-        total = total.plus(GainSums(w, w * w, w * gain, w * w * gain, w * w * gain * gain, w * 2.0))
-    return total
+    gain = np.array(gains, float)
+    weight = np.array(weights or np.ones(len(gains)), float)
+    columns = Columns(np.zeros(len(gains)), 2 - gain, weight)
+    added = summands(lambda label, prediction: LossPair(label + 2, prediction), None, columns)
+    return GainSums(**{name: values.sum() for name, values in added.items()})
+
+
+def loss_of(task: Task, trivial: TrivialAnswer, label: float, prediction: Any) -> tuple[float, float] | None:
+    """What one row loses, without features and by the model; None where it doesn't count."""
+    pair = losses(task, trivial)(np.array([label], float), np.array([prediction], float))
+    return (pair.trivial.item(), pair.model.item()) if np.all(pair.counts) else None
 
 
 @pytest.mark.parametrize("degrees", [4, 9, 30, 68, 5000])
@@ -63,11 +73,11 @@ def test_the_same_gain_in_every_row_is_certain() -> None:
 
 
 def test_classes_are_judged_by_their_log_loss() -> None:
-    both = losses("binary", TrivialAnswer(answer=(0.8, 0.2), error="log_loss"))
-    assert both(np.array([1.0]), np.array([0.6])) == pytest.approx((-math.log(0.2), -math.log(0.6)))
-    assert both(np.array([0.0]), np.array([0.6])) == pytest.approx((-math.log(0.8), -math.log(0.4)))
-    both = losses("multiclass", TrivialAnswer(answer=(0.5, 0.3, 0.2), error="log_loss"))
-    assert both(np.array([1]), np.array([0.1, 0.7, 0.2])) == pytest.approx((-math.log(0.3), -math.log(0.7)))
+    trivial = TrivialAnswer(answer=(0.8, 0.2), error="log_loss")
+    assert loss_of("binary", trivial, 1.0, 0.6) == pytest.approx((-math.log(0.2), -math.log(0.6)))
+    assert loss_of("binary", trivial, 0.0, 0.6) == pytest.approx((-math.log(0.8), -math.log(0.4)))
+    trivial = TrivialAnswer(answer=(0.5, 0.3, 0.2), error="log_loss")
+    assert loss_of("multiclass", trivial, 1, [0.1, 0.7, 0.2]) == pytest.approx((-math.log(0.3), -math.log(0.7)))
 
 
 @pytest.mark.parametrize(
@@ -83,17 +93,17 @@ def test_classes_are_judged_by_their_log_loss() -> None:
 def test_numbers_are_judged_on_the_scale_of_the_training(
     transform: str, error: str, expected: tuple[float, float]
 ) -> None:
-    both = losses("regression", TrivialAnswer(answer=(5.0,), transform=transform, error=error))  # type: ignore[arg-type]
-    assert both(np.array([8.0]), np.array([6.0])) == pytest.approx(expected)
+    trivial = TrivialAnswer(answer=(5.0,), transform=transform, error=error)  # type: ignore[arg-type]
+    assert loss_of("regression", trivial, 8.0, 6.0) == pytest.approx(expected)
 
 
 def test_labels_that_the_scale_lacks_do_not_count_and_predictions_that_it_lacks_do() -> None:
-    logarithm = losses("regression", TrivialAnswer(answer=(5.0,), transform="log", error="squared"))
-    assert logarithm(np.array([0.0]), np.array([6.0])) is None
-    assert logarithm(np.array([math.nan]), np.array([6.0])) is None
-    lost = logarithm(np.array([1.0]), np.array([-3.0]))
+    logarithm = TrivialAnswer(answer=(5.0,), transform="log", error="squared")
+    assert loss_of("regression", logarithm, 0.0, 6.0) is None
+    assert loss_of("regression", logarithm, math.nan, 6.0) is None
+    lost = loss_of("regression", logarithm, 1.0, -3.0)
     assert lost is not None
     assert lost[1] > 1000
-    unanswered = logarithm(np.array([1.0]), np.array([math.nan]))
+    unanswered = loss_of("regression", logarithm, 1.0, math.nan)
     assert unanswered is not None
     assert math.isnan(unanswered[1])

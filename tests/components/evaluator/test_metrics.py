@@ -23,24 +23,30 @@ CERTAIN = -math.log1p(-1e-7)
 IMPOSSIBLE = -math.log(1e-7)
 
 
+def row_scores(scoring, label, prediction):
+    """What one row scores, without the scores that it isn't averaged in."""
+    scores = scoring(np.array([label], float), np.array([prediction], float))
+    return {name: score.values.item() for name, score in scores.items() if np.all(score.counts)}
+
+
 def test_a_negative_prediction_counts_as_0_in_the_logarithmic_error() -> None:
-    scores = regression_scores(np.array([3.0]), np.array([-50.0]))
+    scores = row_scores(regression_scores, 3.0, -50.0)
     assert scores["squared_log"] == pytest.approx(math.log(4) ** 2)
     assert scores["squared"] == pytest.approx(53.0**2)
 
 
 @pytest.mark.parametrize("label", [-1.0, -7.5, math.nan])
 def test_a_label_without_a_logarithm_is_no_perfect_prediction(label: float) -> None:
-    assert math.isnan(regression_scores(np.array([label]), np.array([1.0]))["squared_log"])
+    assert math.isnan(row_scores(regression_scores, label, 1.0)["squared_log"])
 
 
 def test_the_relative_error_leaves_out_labels_of_0() -> None:
-    assert "percentage" not in regression_scores(np.array([0]), np.array([1.0]))
-    assert regression_scores(np.array([-4]), np.array([-5.0]))["percentage"] == pytest.approx(25)
+    assert "percentage" not in row_scores(regression_scores, 0, 1.0)
+    assert row_scores(regression_scores, -4, -5.0)["percentage"] == pytest.approx(25)
 
 
 def test_a_prediction_that_is_no_number_makes_every_error_none() -> None:
-    scores = regression_scores(np.array([2.0]), np.array([math.nan]))
+    scores = row_scores(regression_scores, 2.0, math.nan)
     assert len(scores) == 4
     assert all(math.isnan(score) for score in scores.values())
 
@@ -50,22 +56,22 @@ def test_a_prediction_that_is_no_number_makes_every_error_none() -> None:
     [(1, 1.0, CERTAIN), (0, 0.0, CERTAIN), (1, 0.0, IMPOSSIBLE), (0, 1.0, IMPOSSIBLE), (0, 0.2, -math.log(0.8))],
 )
 def test_certain_answers_have_a_finite_log_loss(label: int, probability: float, loss: float) -> None:
-    scores = binary_scores(np.array([label]), np.array([probability], np.float32))
+    scores = row_scores(binary_scores, label, np.float32(probability))
     assert scores["log_loss"] == pytest.approx(loss, rel=1e-6, abs=1e-9)
     assert scores["squared"] == pytest.approx((label - probability) ** 2)
-    assert math.isnan(binary_scores(np.array([label]), np.array([math.nan]))["log_loss"])
+    assert math.isnan(row_scores(binary_scores, label, math.nan)["log_loss"])
 
 
 def test_an_unknown_class_is_wrong_and_improbable() -> None:
     # -1 would be the last class, and the most probable one, were it taken for a position.
-    assert multiclass_scores(np.array([-1]), np.array([0.1, 0.2, 0.7])) == {"log_loss": IMPOSSIBLE, "correct": 0.0}
+    assert row_scores(multiclass_scores, -1, [0.1, 0.2, 0.7]) == pytest.approx({"log_loss": IMPOSSIBLE, "correct": 0.0})
     # And of two classes the positive one.
-    assert binary_scores(np.array([-1]), np.array([0.9])) == {"log_loss": IMPOSSIBLE, "squared": 1.0}
-    assert math.isnan(binary_scores(np.array([-1]), np.array([math.nan]))["log_loss"])
+    assert row_scores(binary_scores, -1, 0.9) == pytest.approx({"log_loss": IMPOSSIBLE, "squared": 1.0})
+    assert math.isnan(row_scores(binary_scores, -1, math.nan)["log_loss"])
 
 
 def test_an_answer_of_nan_is_wrong_even_where_nan_counts_as_the_highest() -> None:
-    scores = multiclass_scores(np.array([1]), np.array([0.1, math.nan, 0.7]))
+    scores = row_scores(multiclass_scores, 1, [0.1, math.nan, 0.7])
     assert scores["correct"] == 0.0
     assert math.isnan(scores["log_loss"])
 

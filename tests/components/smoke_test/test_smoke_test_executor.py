@@ -21,7 +21,9 @@ from support.zoo.tiny import Exported, TinyModel, export
 from tfx.types import standard_artifacts
 from tfx.types.artifact_utils import encode_split_names, verify_artifacts
 
+from components.alongside import Lane
 from components.smoke_test import executor as executor_module
+from components.smoke_test import gate
 from components.smoke_test import report as reports
 from components.smoke_test.component import SmokeTestReport
 from components.smoke_test.config import SmokeTestConfig
@@ -94,6 +96,36 @@ def test_a_sound_model_is_blessed(sound: Exported, tmp_path: Path, caplog: pytes
     reasons = {each.check: each.received for each in verdict.report.checks if each.status == "skipped"}
     assert reasons["champion_contract"] == "no champion was given"
     assert "tensorflow_model_server" in reasons["server_rest"]
+
+
+@slow
+def test_what_measures_time_works_alone(sound: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, alone = threading.Lock(), {}
+
+    def watched(family: gate.Family, checks: tuple[str, ...]) -> gate.Family:
+        def watch(bench: Any) -> Any:
+            for result in family(bench):
+                alone.setdefault(checks[0], set()).add(machine.locked())
+                yield result
+
+        return watch
+
+    monkeypatch.setattr(gate, "FAMILIES", tuple((watched(*each), each[1]) for each in gate.FAMILIES))
+    verdicts = []
+
+    def work() -> None:
+        with Lane(machine).entered():
+            verdicts.append(do(sound, tmp_path))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert verdicts[0].report.blessed
+    # From the start to the budgets, as the time to load the model is one; and endurance.
+    assert {name for name, held in alone.items() if True in held} == {"answers", "rest", "load_time", "endurance"}
+    assert {name for name, held in alone.items() if False in held} >= {"golden", "batch_sizes", "constant", "harm"}
+    assert all(len(held) == 1 for held in alone.values())
+    assert not machine.locked()
 
 
 def to_remote(folder: Path) -> str:

@@ -13,8 +13,11 @@ from support.zoo.trained import World, make_world
 
 from components.smoke_test.names import DEFAULT_SEVERITIES
 
-ELSEWHERE = {"champion_contract", "champion_budget", "server_rest", "server_grpc", "infra_validator", "isolation"}
-"""Checks that need a champion, a server or a kernel that not every machine has."""
+ELSEWHERE = {
+    *("champion_contract", "champion_budget", "server_rest", "server_grpc", "infra_validator", "isolation"),
+    "lengths",
+}
+"""Checks that need a champion, a server or a kernel that not every machine has, or columns that are lists."""
 OTHER_TASK = {"regression": {"probabilities", "classes", "label"}, "binary": {"range"}, "multiclass": {"range"}}
 REPEATS = int(os.environ.get("LOCKGATE_SOAK", "1"))
 pytestmark = pytest.mark.slow

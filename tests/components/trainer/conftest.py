@@ -329,8 +329,9 @@ def epochs_logged() -> Iterator[list[dict[str, float]]]:
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            words = record.getMessage().split()
-            if words[0] == "epoch" and not words[2].startswith("step"):
+            # Behind how many steps that is: the number of the epoch, and its numbers.
+            words = ["epoch", *record.getMessage().partition("   epoch ")[2].split()]
+            if len(words) > 2 and not words[2].startswith("step"):
                 finished.append(dict(zip(words[2::2], map(float, words[3::2]), strict=True)))
 
     logger, listener = logging.getLogger("lockgate.progress"), Listener()

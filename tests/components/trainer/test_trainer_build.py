@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from components.trainer.build import steps_per_execution
 from preprocessing.errors import UserError
 from preprocessing.input_pipeline import dataset
 
@@ -185,3 +186,8 @@ def test_architecture_of_the_artifact_names_what_weights_depend_on(exported: Cal
     assert stored["model"]["family"] == "wide_deep"
     assert stored["classes"] == ["c", "a", "b"]
     assert ["shop_ids", "categorical", 3] in stored["inputs"]
+
+
+@pytest.mark.parametrize(("steps", "at_a_time"), [(1, 1), (7, 7), (50, 50), (100, 50), (110, 22), (53, 1), (1000, 50)])
+def test_steps_at_a_time_divide_the_epoch(steps: int, at_a_time: int) -> None:
+    assert steps_per_execution(steps) == at_a_time

@@ -41,8 +41,9 @@ def differ(one: list[Any], other: list[Any]) -> bool:
         # An epoch of 3 steps, a pass of 5 batches: the training goes on in the middle of a pass.
         (FUNCTIONAL, {"optimizer": "sgd", "steps_per_epoch": 3, "schedule": {"name": "cosine", "warmup_steps": 2}}),
         (SUBCLASSED, {"optimizer": "adamw", "mixed_precision": "float16", "weight_decay": 0.1}),
+        (SEQUENTIAL, {"memory_mb": 0, "steps_per_epoch": 4}),
     ],
-    ids=["sequential", "functional", "subclassed"],
+    ids=["sequential", "functional", "subclassed", "from-files"],
 )
 def test_a_killed_training_ends_with_the_same_weights(
     prepare: Prepare, model: dict[str, Any], train: dict[str, Any]
@@ -60,6 +61,15 @@ def test_a_killed_training_ends_with_the_same_weights(
     assert_same(again.model.optimizer.variables, uninterrupted.model.optimizer.variables)
     steps = options["train"].get("steps_per_epoch", 5)
     assert int(again.model.optimizer.iterations) == 4 * steps
+
+
+def test_steps_at_a_time_are_no_more_than_asked_for(prepare: Prepare) -> None:
+    # 22 at a time; with 50 an epoch would have run 150 of them.
+    prepared = prepare(train={"epochs": 2, "steps_per_epoch": 110, "learning_rate": 1e-5}).fit()
+    assert prepared.model.steps_per_execution == 22
+    checkpoint = Checkpoint(prepared.task.checkpoint_dir)
+    assert checkpoint.restore(prepared.model).epoch == 2
+    assert int(prepared.model.optimizer.iterations) == 220
 
 
 def test_a_training_that_was_killed_after_its_end_is_not_repeated(

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import math
 import os
 import pty
@@ -160,6 +161,38 @@ def test_where_lines_stay_progress_takes_one_every_ten_seconds(tmp_path: Path, m
         # The last word is not lost.
         " ✓ ExampleGen       done      25.0 s   248 rows, [red] 45 MB of 300 MB",
     ]
+
+
+def test_two_components_at_once_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("pipeline.screen.console.time.monotonic", lambda: now)
+    with (tmp_path / "screen").open("w") as stream:
+        screen = Screen(stream)
+        with screen.captured(tmp_path / "log"):
+            logger = logging.getLogger("lockgate.progress")
+            screen.step("SmokeTest", "running", 0)
+            screen.step("Evaluator", "running", 0)
+            logger.info("10 checks", extra={"component": "SmokeTest"})
+            logger.info("5 rows", extra={"component": "Evaluator"})
+            logger.debug("6 rows", extra={"component": "Evaluator"})
+            now = 35.0
+            screen.remind()
+            screen.step("SmokeTest", "failed", 35)
+            now = 50.0
+            logger.debug("7 rows", extra={"component": "Evaluator"})
+            screen.step("Evaluator", "done", 50)
+    assert (tmp_path / "screen").read_text().splitlines() == [
+        "    SmokeTest: 10 checks",
+        "    Evaluator: 5 rows",
+        "    SmokeTest still runs, after 35 s",
+        "    Evaluator still runs, after 35 s",
+        " ✗ SmokeTest        failed    35.0 s",
+        "    7 rows",
+        " ✓ Evaluator        done      50.0 s   7 rows",
+    ]
+    # A log keeps what is sparse.
+    log = (tmp_path / "log").read_text()
+    assert ("5 rows" in log, "6 rows" in log) == (True, False)
 
 
 def test_a_log_on_a_full_disk_neither_hides_the_error_nor_spills_onto_the_screen() -> None:

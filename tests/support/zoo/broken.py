@@ -3,6 +3,7 @@
 from support.zoo import (
     broken_answers,
     broken_batches,
+    broken_beyond,
     broken_contract,
     broken_files,
     broken_graph,
@@ -24,6 +25,7 @@ __all__ = ["KINDS", "Kind"]
 MODULES = (
     broken_answers,
     broken_batches,
+    broken_beyond,
     broken_contract,
     broken_files,
     broken_graph,

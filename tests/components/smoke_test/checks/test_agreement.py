@@ -1,5 +1,6 @@
 """Signatures that answer the same question are compared on all that they share; models are Python functions."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from support.stand_in import bench, of, signature, texts
 
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.checks.parity import check_parity
+from components.smoke_test.export.constants import Constants, Vocabulary
 from components.smoke_test.export.contract import Signature, TensorSpec
 from components.smoke_test.report import CheckResult
 
@@ -56,7 +58,8 @@ def test_what_one_gives_beside_the_other_does_not_hide_that_they_differ() -> Non
 def test_the_same_with_an_extra_output_passes() -> None:
     answers = {"serving_default": price, "more": lambda inputs: {"price": price(inputs), "reasons": inputs["age"]}}
     [found] = run(answers, taking("serving_default", price=NUMBER), taking("more", price=NUMBER, reasons=NUMBER))
-    assert (found.status, found.received) == ("passed", "the same")
+    assert found.status == "passed"
+    assert re.fullmatch(r"the same, also for \d+ values that no row has", found.received)
 
 
 @pytest.mark.parametrize("name", ["output_0", "outputs", "output"])
@@ -137,13 +140,15 @@ def test_defaults_that_differ_are_found_though_every_row_has_all_values() -> Non
     assert found.smallest is not None
     assert [each.values for each in found.smallest.rows] == [{"weight": "missing"}]
     [sound] = run({"serving_default": filled(0.5), "other": filled(0.5)}, *signatures)
-    assert (sound.status, sound.received) == ("passed", "the same, also without a value in 3 columns")
+    assert sound.status == "passed"
+    assert "the same, also without a value in 3 columns, also for " in sound.received
 
 
 def test_what_one_of_them_needs_is_not_left_out() -> None:
     signatures = taking("serving_default", optional=True, price=NUMBER), taking("other", price=NUMBER)
     [found] = run({"serving_default": filled(0.0), "other": filled(1.0)}, *signatures)
-    assert (found.status, found.received) == ("passed", "the same")
+    assert found.status == "passed"
+    assert re.fullmatch(r"the same, also for \d+ values that no row has", found.received)
 
 
 def test_classes_in_another_order_are_not_put_down_to_a_column() -> None:
@@ -172,3 +177,74 @@ def test_two_questions_with_two_signatures_each() -> None:
     found = run(answers, taking("a", price=NUMBER), taking("b", **{"class": NUMBER}), taking("c", **{"class": NUMBER}))
     assert [(each.signature, each.status) for each in found] == [("c", "failed")]
     assert "b answers" in found[0].expected
+
+
+def agreeing(one: Callable[[Any], Any], other: Callable[[Any], Any], constants: Constants) -> CheckResult:
+    """Two signatures of one text and one number."""
+    inputs = {"city": TensorSpec("string", (None,)), "age": NUMBER}
+    rows = [
+        {"city": texts([city]), "age": np.array([age], np.float32)} for city, age in zip("abc", (1, 5, 9), strict=True)
+    ]
+
+    def model(name: str, sent: Mapping[str, Any], _: int) -> Any:
+        return {"price": (one if name == "serving_default" else other)(sent)}
+
+    signatures = taking("serving_default", inputs, price=NUMBER), taking("other", inputs, price=NUMBER)
+    made = bench(model, signatures=signatures, rows=Rows(rows, range(3)))
+    object.__setattr__(made, "constants", constants)
+    [found] = of(check_parity(made), "signatures_agree")
+    return found
+
+
+def letters(sent: Mapping[str, Any]) -> Any:
+    """A weight for each of five words, and the age."""
+    weights = dict(zip((b"a", b"b", b"c", b"d", b"e"), (0.1, 0.7, 0.4, 0.9, 0.2), strict=True))
+    return np.array([weights.get(word, 0.0) for word in sent["city"].tolist()]) + sent["age"] / 10
+
+
+VOCABULARY = Constants(vocabularies=(Vocabulary("the words", (b"a", b"b", b"c", b"d", b"e"), of_table=True),))
+
+
+@pytest.mark.parametrize(
+    ("other", "constants", "case", "hint"),
+    [
+        (lambda sent: letters(sent | {"city": texts([word.decode().lower() for word in sent["city"]])}),
+         Constants(), "city = 'A'", "changes the case of city"),
+        (lambda sent: letters(sent | {"city": np.where(sent["city"] == b"e", b"", sent["city"])}),
+         VOCABULARY, "city = 'e'", "in the vocabulary of only one of the two"),
+        (lambda sent: letters(sent | {"age": np.minimum(sent["age"], 10)}),
+         Constants(floats={10.0: "Const top"}), "age = 10.8", "holds a number next to it in Const top"),
+        (lambda sent: letters(sent | {"age": np.maximum(sent["age"], 0)}),
+         Constants(), "age = -1", "clips, rounds or divides age"),
+        (lambda sent: np.where(sent["age"] == 0, np.nan, letters(sent)), Constants(), "age = 0", "clips, rounds"),
+    ],
+    ids=["lower case", "a shorter vocabulary", "a clip", "negative numbers", "NaN"],
+)  # fmt: skip
+def test_values_that_no_row_has_are_answered_alike(other: Any, constants: Constants, case: str, hint: str) -> None:
+    found = agreeing(letters, other, constants)
+    assert (found.status, found.signature) == ("failed", "other")
+    assert found.case.startswith(case)
+    assert hint in found.hint
+
+
+def test_two_that_agree_on_what_no_row_has() -> None:
+    rounding = lambda sent: letters(sent) * np.float32(1 + 1e-7)  # noqa: E731 - as another order of additions
+    found = agreeing(letters, rounding, VOCABULARY)
+    assert found.status == "passed"
+    assert re.fullmatch(r"the same, also for \d+ values that no row has", found.received)
+
+
+def test_outputs_under_each_others_names() -> None:
+    def both(sent: Mapping[str, Any]) -> Any:
+        return {"mean": sent["age"], "spread": sent["height"]}
+
+    def exchanged(sent: Mapping[str, Any]) -> Any:
+        return {"mean": sent["height"], "spread": sent["age"], "top": sent["age"]}
+
+    signatures = (
+        taking("serving_default", mean=NUMBER, spread=NUMBER),
+        taking("summary", mean=NUMBER, spread=NUMBER, top=NUMBER),
+    )
+    [found] = run({"serving_default": both, "summary": exchanged}, *signatures)
+    assert found.status == "failed"
+    assert "exchanged" in found.hint

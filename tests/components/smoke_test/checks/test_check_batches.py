@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.stand_in import ModelRefusesError, bench, failures, of, signature, texts
 
+from components.smoke_test.bench.bench import Rows
 from components.smoke_test.bench.search_time import SearchTime
 from components.smoke_test.checks.batches import check_batches
 from components.smoke_test.export.constants import Constants
@@ -392,3 +393,27 @@ def test_nothing_is_asked_of_a_model_that_does_not_answer() -> None:
     results = run(refuse)
     assert [each.status for each in results] == ["skipped"] * 4
     assert "see the check `answers`" in results[0].received
+
+
+def test_rows_that_share_one_value_only() -> None:
+    rows = Rows(
+        [{"x": np.array([each], np.float32), "id": np.array([i])} for i, each in enumerate((2, 7, 1, 5))], range(4)
+    )
+    inputs = {"x": TensorSpec("float32", (None,)), "id": TensorSpec("int64", (None,))}
+
+    def last_of_each(_: str, sent: Any, __: int) -> Any:
+        last = dict(zip(sent["id"].tolist(), sent["x"].tolist(), strict=True))
+        return {"value": np.array([last[each] for each in sent["id"].tolist()])}
+
+    found = failures(check_batches(bench(last_of_each, signatures=(signature(inputs=inputs),), rows=rows)))
+    assert [each.case for each in found if each.check == "row_order"] == ["4 rows with the same id"]
+    assert found[-1].smallest is not None
+    assert "the same id get each other's answers" in found[-1].hint
+
+    def refuses(_: str, sent: Any, __: int) -> Any:
+        # A rule between two columns, which rows that were mixed for the test break.
+        if not set(zip(sent["id"].tolist(), sent["x"].tolist(), strict=True)) <= {(0, 2), (1, 7), (2, 1), (3, 5)}:
+            raise ModelRefusesError("InvalidArgument", "no such pair")
+        return {"value": sent["x"]}
+
+    assert failures(check_batches(bench(refuses, signatures=(signature(inputs=inputs),), rows=rows))) == []

@@ -150,3 +150,33 @@ def test_other_classes_break_clients() -> None:
     other = contract(SERVE, **classes | {"classes": ("y", "x")})
     [result] = check_champion_contract(other, contract(SERVE, **classes), SmokeTestConfig())
     assert (result.status, result.received) == ("failed", "classes ['y', 'x'] instead of ['x', 'y']")
+
+
+SERVING = "tensorflow/serving/"
+TOLD = {"classes": TensorSpec("string", (None, 3)), "scores": TensorSpec("float32", (None, 3))}
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "outputs", "says"),
+    [
+        ("predict", {"x": FLOATS}, {"value": FLOATS}, ""),
+        ("classify", {"inputs": TEXTS}, TOLD, ""),
+        ("classify", {"inputs": TEXTS}, {"scores": TOLD["scores"]}, ""),
+        ("classify", {"inputs": TEXTS}, {"probabilities": TOLD["scores"]}, "gives 'classes' and 'scores' and nothing"),
+        ("classify", {"x": FLOATS}, TOLD, "takes serialized tf.Examples as 'inputs'"),
+        ("regress", {"inputs": TEXTS}, {"outputs": FLOATS}, ""),
+        ("regress", {"inputs": TEXTS}, {"value": FLOATS}, "declared for 'regress'"),
+        ("regress", {"inputs": TEXTS}, {}, "declared for 'regress'"),
+        ("embed", {"x": FLOATS}, {"value": FLOATS}, "which the Predict API refuses"),
+    ],
+)
+def test_the_api_that_a_signature_is_declared_for(method: str, inputs: Any, outputs: Any, says: str) -> None:
+    one = replace(SERVE, inputs=inputs, outputs=outputs, defaults=frozenset(), method=SERVING + method)
+    [found] = check_signatures(contract(one))
+    assert found.status == ("failed" if says else "passed")
+    assert says in found.received
+
+
+def test_a_signature_that_is_declared_for_nothing() -> None:
+    [found] = check_signatures(contract(replace(SERVE, method="")))
+    assert "method_name ''" in found.received

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.stand_in import bench, failures, signature
+from support.stand_in import bench, failures, signature, texts
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from components.smoke_test.bench.bench import Rows
 from components.smoke_test.checks.integers import check_integers
 from components.smoke_test.export.constants import Constants
 from components.smoke_test.export.contract import TensorSpec
+from components.smoke_test.export.tables import LookedUp, Table, Uses
 from components.smoke_test.report import CheckResult
 
 RANDOM = np.random.default_rng(2)
@@ -109,3 +113,58 @@ def test_identifiers_that_will_reach_the_numbers_that_float32_rounds() -> None:
 
 def test_nothing_to_compare() -> None:
     assert [each.status for each in run(hashed, np.full(20, 7))] == ["skipped"]
+
+
+def looked_up(converts: tuple[Any, ...], keys: Any) -> Uses:
+    table = Table("the table of codes", frozenset(), keys, np.arange(len(keys)))
+    return Uses((LookedUp(table, converts),), (converts,) if converts else ())
+
+
+def with_uses(function: Callable[[Any], Any], numbers: Any, made_of: Uses) -> CheckResult:
+    rows = Rows([{"x": np.array([each])} for each in numbers], range(len(numbers)))
+    one = signature("serving_default", {"x": TensorSpec("int64", (None,))})
+    on = bench(lambda _, sent, __: {"value": np.asarray(function(sent["x"]))}, signatures=(one,), rows=rows)
+    object.__setattr__(on, "constants", Constants(uses={("serving_default", "x"): made_of}))
+    (result,) = check_integers(on)
+    return result
+
+
+FLOAT32 = NodeDef(op="Cast", attr={"DstT": AttrValue(type=types_pb2.DT_FLOAT)})
+SHORT = NodeDef(op="AsString", attr={"shortest": AttrValue(b=True)})
+CODES = np.arange(1, 21)
+TEXTS = texts([str(each) for each in CODES])
+
+
+def test_a_text_of_6_digits_on_the_way() -> None:
+    def short(numbers: Any) -> Any:
+        return np.array([zlib.crc32(f"{float(each):g}".encode()) % 1000 / 1000 for each in numbers])
+
+    customers = RANDOM.integers(10**6, 10**7, 20)
+    way = Uses((), ((FLOAT32, SHORT),))
+    found = with_uses(short, customers, way)
+    assert found.status == "failed"
+    assert "both are the text '" in found.received
+    # The same text beside the whole number loses nothing.
+    assert with_uses(lambda x: short(x) + hashed(x), customers, way).status == "passed"
+    # Numbers that the text keeps apart.
+    assert with_uses(short, SMALL, way).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("function", "made_of", "status"),
+    [
+        (lambda x: np.ones(len(x)), looked_up((FLOAT32, NodeDef(op="AsString")), TEXTS), "failed"),
+        (hashed, looked_up((FLOAT32, NodeDef(op="AsString")), TEXTS), "passed"),
+        # All weights are 0: the numbers are found.
+        (lambda x: np.ones(len(x)), looked_up((NodeDef(op="AsString"),), TEXTS), "passed"),
+        (lambda x: np.ones(len(x)), looked_up((), CODES), "passed"),
+        (lambda x: np.ones(len(x)), looked_up((FLOAT32, SHORT), TEXTS), "passed"),
+        (lambda x: np.ones(len(x)), looked_up((FLOAT32, NodeDef(op="AsString")), TEXTS[18:]), "passed"),
+    ],
+    ids=["never found", "has an effect", "exact text", "number", "short text", "other numbers"],
+)
+def test_numbers_that_are_looked_up_in_another_form(function: Any, made_of: Uses, status: str) -> None:
+    found = with_uses(function, CODES, made_of)
+    assert found.status == status
+    if status == "failed":
+        assert "1 is looked up as '1.000000', and the table has it as 1" in found.received

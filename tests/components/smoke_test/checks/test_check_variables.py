@@ -170,3 +170,40 @@ def test_a_checkpoint_that_is_cut_off_is_another_checks_affair(tmp_path: Path) -
     result = run(tmp_path)
     assert result.status == "skipped"
     assert "see `loads`" in result.received
+
+
+def of_table(folder: Path, price: float, use: Callable[[tf.Tensor], tf.Tensor]) -> CheckResult:
+    """A model with a table of prices, one of them this one."""
+
+    class Model(Linear):
+        def __init__(self) -> None:
+            super().__init__()
+            prices = tf.lookup.KeyValueTensorInitializer(["a", "b", "c"], [1.0, price, 3.0])
+            self.prices = tf.lookup.StaticHashTable(prices, 2.0)
+
+        def serve(self, x: tf.Tensor) -> Outputs:
+            return {"y": use(self.prices.lookup(tf.strings.as_string(x[:, 0])))}
+
+    module.save(folder, Model())
+    return run(folder)
+
+
+def test_nan_in_a_table(tmp_path: Path) -> None:
+    found = of_table(tmp_path, NAN, lambda price: price + 1.0)
+    assert found.status == "failed"
+    assert re.fullmatch(r"the table of .*: NaN in 1 of 3 values, the first for 'b'", found.received)
+
+
+@pytest.mark.parametrize(
+    ("price", "use", "says"),
+    [
+        (NAN, lambda price: tf.where(tf.math.is_nan(price), 0.0, price), "for which the graph itself looks"),
+        (INF, lambda price: tf.minimum(price, 9.0), "which nothing multiplies"),
+        (5.0, lambda price: price * 2.0, "2 variables read as data"),
+    ],
+    ids=["looked for", "a bound", "finite"],
+)
+def test_tables_that_are_meant_so(price: float, use: Any, says: str, tmp_path: Path) -> None:
+    found = of_table(tmp_path, price, use)
+    assert found.status == "passed"
+    assert says in found.received

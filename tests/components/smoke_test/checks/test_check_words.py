@@ -194,3 +194,43 @@ def test_a_model_that_refuses_unknown_words() -> None:
     (result,) = run(refuse)
     assert result.status == "passed"
     assert "city: it refuses words that it does not know" in result.received
+
+
+MORE = (*CITIES, "Fulda", "Gera", "[MASK]")
+
+
+def test_a_word_of_the_vocabulary_that_no_row_has_gets_nan() -> None:
+    def city(words: Any) -> Any:
+        return np.where((words == b"Gera") | (words == b"[MASK]"), np.nan, known(MORE)(words))
+
+    fault = the_fault(city, vocabularies=(MORE, COLOURS))
+    assert (fault.case, fault.received) == ("city", "city = 'Gera': value [nan]")
+    assert fault.expected == "a finite answer to each of the 7 values that the graph's tables know"
+
+
+def refusing(*refused: str) -> Weights:
+    def city(words: Any) -> Any:
+        if {*words.tolist()} & {each.encode() for each in refused}:
+            raise ModelRefusesError("InvalidArgument", "indices[0] = 6 is not in [0, 6)")
+        return known(MORE)(words)
+
+    return city
+
+
+def test_a_vocabulary_that_is_longer_than_its_weights() -> None:
+    fault = the_fault(refusing("Gera"), vocabularies=(MORE, COLOURS))
+    assert "city = 'Gera': InvalidArgument: indices[0] = 6" in fault.received
+    assert "an embedding or a list that is too short" in fault.hint
+
+
+def test_a_table_of_what_is_forbidden() -> None:
+    forbidden = ("Bonn", "Fulda", "Gera", "Hamm", "Ulm")
+    rows = [each for each in CITY if each != "Bonn"]
+    other = COLOUR[: len(rows)]
+    assert failures(run(refusing(*forbidden), column=rows, other=other, vocabularies=(COLOURS, forbidden))) == []
+
+
+def test_what_is_not_finite_for_the_rows_either_is_left_to_the_check_of_that() -> None:
+    city = known(MORE)
+    answer = lambda words: np.where((words == b"Gera") | (words == b"Bonn"), np.nan, city(words))  # noqa: E731
+    assert [each for each in failures(run(answer, vocabularies=(MORE, COLOURS))) if "finite" in each.expected] == []

@@ -7,7 +7,7 @@ import pytest
 from support.stand_in import bench, failures, of, signature, texts
 
 from components.smoke_test.checks.answers import check_answers
-from components.smoke_test.checks.conventions import sums_wrong
+from components.smoke_test.checks.conventions import sums_wrong, why_outside
 from components.smoke_test.export.contract import TensorSpec
 from components.smoke_test.report import CheckResult
 
@@ -107,3 +107,18 @@ def test_labels_of_their_own_sum_to_one_by_chance_only() -> None:
     assert sums_wrong(np.array([[0.5, 0.5], [0.2, 0.8], [0.2, 0.7]]), 1e-4).tolist() == [False, False, True]
     # What is decided says nothing of the rest: labels that exclude each other in most rows.
     assert not sums_wrong(np.array([[1.0, 0.0], [0.0, 1.0], [0.9999, 0.9999]]), 1e-4).any()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ([[20.0, 30.0, 50.0], [99.0, 0.5, 0.5]], "percent"),
+        ([12.5, 88.0, 0.25], "percent"),
+        ([[-3.0, 4.0], [2.0, -1.0]], "logits"),
+        ([[3.0, 4.0], [2.0, 1.0]], "logits"),
+        ([-2.0, 5.0], "logits"),
+        ([120.0, 5.0], "logits"),
+    ],
+)
+def test_what_numbers_beyond_one_look_like(numbers: Any, says: str) -> None:
+    assert f"look like {says}" in why_outside(np.array(numbers))

@@ -95,7 +95,7 @@ def only(fits: Callable[[int], bool]) -> Callable[[Any], Any]:
     [
         (lambda size: size == 10, "only a batch of 10 rows"),
         (lambda size: size % 5 == 0, "only batches of a multiple of 5 rows"),
-        (lambda size: size <= 10, "more than 10 rows"),
+        (lambda size: size <= 10, "batches of up to 10 rows are answered"),
         (lambda size: size != 1, "tf.squeeze"),
         (lambda size: size != 0 and size != 7, "batches of a multiple of 7 rows are not answered"),
     ],

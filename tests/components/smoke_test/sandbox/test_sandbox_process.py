@@ -14,6 +14,7 @@ from types import FrameType
 import pytest
 from support.sandboxed import PAUSE, limits, said, write_program
 
+from components.alongside import Lane
 from components.smoke_test.sandbox import process as module
 from components.smoke_test.sandbox.process import WORKER, ModelProcess, ProcessEnded
 
@@ -227,6 +228,34 @@ def test_an_interrupt_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
             assert not Path(f"/proc/{process._process.pid}").exists()
     finally:
         signal.signal(signal.SIGALRM, previous)
+    assert leftovers() == before
+
+
+def test_a_gate_beside_another_component_can_be_interrupted(tmp_path: Path) -> None:
+    lane, asked, ends = Lane(threading.Lock()), threading.Event(), []
+    before = leftovers()
+
+    def gate() -> None:
+        with (
+            lane.entered(),
+            ModelProcess(limits(), write_program(tmp_path / "program", "reply({})" + PAUSE)) as process,
+        ):
+            process.receive(30)
+            asked.set()
+            with pytest.raises(KeyboardInterrupt):
+                process.receive(3600)
+            ends.append(process._process.pid)
+            assert gone(process._process.pid)
+            with pytest.raises(ProcessEnded, match="the gate was interrupted"):
+                process.receive(30)
+            ends.append("so it is")
+
+    thread = threading.Thread(target=gate)
+    thread.start()
+    assert asked.wait(30)
+    lane.interrupt()
+    thread.join(30)
+    assert len(ends) == 2
     assert leftovers() == before
 
 

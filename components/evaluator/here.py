@@ -1,0 +1,71 @@
+"""The Evaluator's work on this machine, without Beam: the stock executor's artifacts from one pass over the rows."""
+
+import logging
+import posixpath
+import time
+from typing import Any
+
+from tfx.components.evaluator import constants
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+from components.evaluator.answers import batches
+from components.evaluator.asked import Question, question
+from components.evaluator.results import results, write
+from components.evaluator.slices import Slicer
+from components.evaluator.totals import Totals
+
+progress = logging.getLogger("lockgate.progress")
+
+_SECONDS = 0.5
+"""How long the screen shows a number of rows at least."""
+Artifacts = dict[str, list[Artifact]]
+
+
+def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+    """Does what TFX's executor does.
+
+    Args:
+      inputs: of the executor.
+      outputs: of the executor; the blessing gets its properties.
+      properties: of the execution.
+
+    Raises:
+      NeedsBeamError: something of it is only known to the stock executor. Nothing has been written then.
+    """
+    asked = question(inputs, properties)
+    slicer, totals = _pass(asked)
+    evaluation = artifact_utils.get_single_uri(outputs[standard_component_specs.EVALUATION_KEY])
+    validation = write(asked, results(asked, slicer, totals), evaluation)
+    if asked.validated:
+        blessing = artifact_utils.get_single_instance(outputs[standard_component_specs.BLESSING_KEY])
+        _bless(blessing, validation.validation_ok, inputs, properties)
+
+
+def _pass(asked: Question) -> tuple[Slicer, Totals]:
+    slicer, totals = Slicer(asked.config.slicing_specs), Totals(asked.computations.non_derived_computations)
+    rows, said = 0, time.monotonic()
+    for batch in batches(asked):
+        totals.add(batch.answers, slicer.groups(batch.features))
+        rows += batch.features.rows
+        if time.monotonic() - said >= _SECONDS:
+            said = time.monotonic()
+            progress.info("%s rows", f"{rows:,}")
+    return slicer, totals
+
+
+def _bless(blessing: Artifact, holds: bool, inputs: Artifacts, properties: dict[str, Any]) -> None:
+    """Says in the artifact whether the thresholds hold, and of which models, as TFX's executor does."""
+    [model] = inputs[standard_component_specs.MODEL_KEY]
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    for champion in inputs.get(standard_component_specs.BASELINE_MODEL_KEY, []):
+        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, champion.uri)
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, champion.id)
+    if "current_component_id" in properties:
+        blessing.set_string_custom_property("component_id", properties["current_component_id"])
+    name = constants.BLESSED_FILE_NAME if holds else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(posixpath.join(blessing.uri, name), "")
+    value = constants.BLESSED_VALUE if holds else constants.NOT_BLESSED_VALUE
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

@@ -1,0 +1,1 @@
+"""One page about one run, from TFX's metadata store and artifacts: facts, charts, page."""

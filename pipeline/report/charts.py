@@ -1,0 +1,238 @@
+"""The page's charts: Vega-Lite specifications by Altair, each drawn from the table of numbers that stands below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from pipeline.report.data_facts import LAST_PUSH
+from pipeline.report.facts import (
+    Curve,
+    DataFacts,
+    EvaluationFacts,
+    FeatureFact,
+    ReportFacts,
+    SmokeTestFacts,
+)
+from pipeline.results.listing import RunLine
+from preprocessing.text import counted
+
+COLORS = {"train": "#3b7dd8", "eval": "#c46f12", "test": "#2f9468", LAST_PUSH: "#9b6fd4"}
+"""By data set; each has a contrast of 3 to 1 to the page's background in light and dark."""
+MOST_FEATURES = 100
+"""So many features are drawn; the table has all."""
+_TABLE = "table"
+_HEIGHT, _ROW = 150, 18
+"""Pixels of a chart, and of a row of one that has names on its left."""
+_INK = "currentColor"
+_FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and its numbers.
+
+    Attributes:
+      title: what it shows.
+      columns: the fields of the table, as they are called in `spec`.
+      rows: numbers and texts; None where there is no number.
+      spec: Vega-Lite, as plain data, whose data set is called `table`.
+      note: what one has to know to read it; "" for nothing.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    spec: dict[str, Any]
+    note: str = ""
+
+
+def _finished(chart: alt.Chart, height: int = _HEIGHT) -> dict[str, Any]:
+    """The specification in the page's own look; text takes the color of the page.
+
+    Args:
+      chart: without size.
+      height: in pixels.
+    """
+    # Data come from the page's table; a relative width follows the window.
+    styled = (
+        chart.properties(width="container", height=height, autosize=_FIT)
+        .configure(background="transparent", font="system-ui, sans-serif")
+        .configure_axis(labelColor=_INK, titleColor=_INK, gridOpacity=0.25, domainColor=_INK, tickColor=_INK)
+        .configure_legend(labelColor=_INK, titleColor=_INK, orient="top", title=None)
+        .configure_view(strokeOpacity=0)
+    )
+    spec: dict[str, Any] = styled.to_dict()
+    return spec
+
+
+def _data_set_color(names: Sequence[str]) -> alt.Color:
+    scale = alt.Scale(domain=list(names), range=[COLORS[name] for name in names])
+    return alt.Color("data set:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
+
+
+def _number(value: float | None) -> float | None:
+    """Four digits: more can't be seen."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
+
+
+def feature_charts(data: DataFacts) -> Iterator[tuple[FeatureFact, Chart]]:
+    """The distribution of each column that has values, all data sets in one."""
+    for feature in [each for each in data.features if each.bins][:MOST_FEATURES]:
+        names = [name for name in COLORS if any(name in each.shares for each in feature.bins)]
+        yield feature, (_ranges if feature.bins[0].low is not None else _categories)(feature, names)
+
+
+def _ranges(feature: FeatureFact, names: Sequence[str]) -> Chart:
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .transform_fold(list(names), as_=["data set", "share"])
+        .mark_line(interpolate="step-after", strokeWidth=1.5)
+        .encode(
+            x=alt.X("from:Q", title=feature.name, scale=alt.Scale(zero=False, nice=False)),
+            y=alt.Y("share:Q", title="share of the values", axis=alt.Axis(format="%", tickCount=4)),
+            color=_data_set_color(names),
+        )
+    )
+    rows = tuple(
+        (_number(each.low), _number(each.high), *(_number(each.shares.get(name)) for name in names))
+        for each in feature.bins
+    )
+    note = "The first and the last range also hold what lies beyond them."
+    return Chart(f"{feature.name}: distribution", ("from", "to", *names), rows, _finished(chart), note)
+
+
+def _categories(feature: FeatureFact, names: Sequence[str]) -> Chart:
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .transform_fold(list(names), as_=["data set", "share"])
+        .mark_bar()
+        .encode(
+            x=alt.X("value:N", title=feature.name, sort=None, axis=alt.Axis(labelAngle=-40, labelLimit=110)),
+            xOffset=alt.XOffset("data set:N", sort=list(names)),
+            y=alt.Y("share:Q", title="share of the values", axis=alt.Axis(format="%", tickCount=4)),
+            color=_data_set_color(names),
+        )
+    )
+    rows = tuple((each.label, *(_number(each.shares.get(name)) for name in names)) for each in feature.bins)
+    return Chart(f"{feature.name}: distribution", ("value", *names), rows, _finished(chart))
+
+
+def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Chart]:
+    """One chart for each number of the training, both splits in it."""
+    for name in dict.fromkeys(each.name for each in curves):
+        both = {each.split: dict(zip(each.epochs, each.values, strict=True)) for each in curves if each.name == name}
+        epochs = sorted({epoch for each in both.values() for epoch in each})
+        splits = [split for split in COLORS if split in both]
+        line = (
+            alt.Chart(alt.NamedData(_TABLE))
+            .transform_fold(splits, as_=["data set", "value"])
+            .transform_filter("isValid(datum.value)")
+            .mark_line(point=len(epochs) < 40, strokeWidth=1.5)
+            .encode(
+                x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1)),
+                y=alt.Y("value:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False)),
+                color=_data_set_color(splits),
+            )
+        )
+        rows = tuple((epoch, *(_number(both[split].get(epoch)) for split in splits)) for epoch in epochs)
+        note = f"The weights of epoch {best_epoch} were kept." if best_epoch is not None and name == "loss" else ""
+        yield Chart(f"{name.replace('_', ' ')} by epoch", ("epoch", *splits), rows, _finished(line), note)
+
+
+def timeline(facts: ReportFacts) -> Chart | None:
+    """When each component began and how long it took."""
+    nodes = [each for each in facts.run.nodes if each.began is not None]
+    if not nodes:
+        return None
+    names = [each.name for each in nodes]
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .mark_bar(height=9)
+        .encode(
+            x=alt.X("began:Q", title="seconds since the first component began"),
+            x2="ended:Q",
+            y=alt.Y("component:N", sort=names, title=None, axis=alt.Axis(labelLimit=130)),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(
+                    domain=["done", "cached", "failed", "running"], range=["#3b7dd8", "#8a8f98", "#d24b4b", "#c46f12"]
+                ),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+        )
+    )
+    rows = tuple(
+        (each.name, _number(each.began), _number((each.began or 0.0) + each.seconds), each.state) for each in nodes
+    )
+    return Chart("Time line", ("component", "began", "ended", "state"), rows, _finished(chart, _ROW * len(nodes)))
+
+
+def slice_chart(evaluation: EvaluationFacts, metric: str) -> Chart | None:
+    """One metric on every slice, the worst where the eye begins."""
+    known = [each for each in evaluation.slices if each.metrics.get(metric) is not None][:60]
+    if not known:
+        return None
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .mark_circle(color=COLORS["train"], opacity=1)
+        .encode(
+            x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
+            y=alt.Y("slice:N", title=None, sort=alt.EncodingSortField("value"), axis=alt.Axis(labelLimit=180)),
+            size=alt.Size("rows:Q", title="rows", scale=alt.Scale(range=[30, 300]), legend=None),
+        )
+    )
+    spec = _finished(chart, _ROW * len(known))
+    rows = tuple((each.name, _number(each.metrics[metric]), each.rows) for each in known)
+    note = f"The size of a point is that of the slice. {counted(len(known), 'slice')}."
+    return Chart(f"{metric} by slice", ("slice", "value", "rows"), rows, spec, note)
+
+
+def metric_over_runs(metric: str, runs: Sequence[tuple[str, RunLine]]) -> Chart:
+    """A metric by the moment of the run, and what became of the run."""
+    known = [(moment, each) for moment, each in runs if each.metrics.get(metric) is not None]
+    states = ["pushed", "refused", "stopped"]
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .mark_point(filled=True, size=60, opacity=1)
+        .encode(
+            x=alt.X("moment:T", title="run, UTC", scale=alt.Scale(type="utc")),
+            y=alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=states, range=[COLORS["test"], "#d24b4b", "#8a8f98"]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            shape=alt.Shape("state:N", scale=alt.Scale(domain=states)),
+        )
+    )
+    rows = tuple((moment, _number(each.metrics[metric]), each.state) for moment, each in known)
+    return Chart(f"{metric} over the runs", ("moment", "value", "state"), rows, _finished(chart))
+
+
+def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:
+    """What the smoke test's time went into."""
+    parts: dict[str, float] = {}
+    for name, seconds in smoke_test.seconds.items():
+        if name != "total":
+            family = name.partition(":")[0].partition(" (")[0]
+            parts[family] = parts.get(family, 0.0) + seconds
+    longest = sorted(parts, key=lambda name: -parts[name])[:12]
+    if not longest:
+        return None
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .mark_bar(color=COLORS["train"])
+        .encode(
+            x=alt.X("seconds:Q", title="seconds"),
+            y=alt.Y("phase:N", sort=longest, title=None, axis=alt.Axis(labelLimit=130)),
+        )
+    )
+    spec = _finished(chart, _ROW * len(longest))
+    return Chart(
+        "Where the smoke test's time went", ("phase", "seconds"), tuple((n, _number(parts[n])) for n in longest), spec
+    )

@@ -1,0 +1,99 @@
+"""All facts of one run, from its folder, the metadata store and the artifacts."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from components.artifacts.golden import CONTRACT, GoldenContract
+from components.smoke_test import report as smoke_report
+from components.smoke_test.page import FAMILIES
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.data_facts import data_facts
+from pipeline.report.evaluation_facts import evaluation_facts
+from pipeline.report.facts import Fact, FamilyFact, ReportFacts, SmokeTestFacts
+from pipeline.report.run_facts import reproduce_facts, run_facts
+from pipeline.report.training_facts import training_facts
+from pipeline.results.store import StoredNode, stored_run
+from preprocessing.errors import UserError
+
+Section = TypeVar("Section", bound=Fact)
+
+
+def collect_facts(folder: Path) -> ReportFacts:
+    """The facts of a run, finished or not.
+
+    Args:
+      folder: of the run, `<root>/runs/<id>`.
+
+    Raises:
+      UserError: it is not the folder of a run, or a file of it is damaged.
+    """
+    config = _config(folder)
+    nodes = stored_run(folder.parent.parent, folder.name)
+    absent: dict[str, str] = {}
+
+    def there(name: str, found: Section | str) -> Section | None:
+        if isinstance(found, str):
+            absent[name] = found
+            return None
+        return found
+
+    return ReportFacts(
+        run=run_facts(folder, nodes, config),
+        data=there("data", data_facts(nodes, config, _importance(nodes))),
+        training=there("training", training_facts(nodes, config)),
+        evaluation=there("evaluation", evaluation_facts(nodes, config)),
+        smoke_test=there("smoke_test", _smoke_test_facts(nodes)),
+        reproduce=reproduce_facts(folder, nodes),
+        absent=absent,
+    )
+
+
+def _config(folder: Path) -> PipelineConfig:
+    file = folder / "config.yaml"
+    if not file.is_file():
+        raise UserError(
+            f"{folder}: expected the folder of a run, and it has no config.yaml",
+            hint="give a run's folder, <root>/runs/<run id>; lockgate runs lists them",
+        )
+    try:
+        # Through JSON, as lists of YAML are not the tuples that a strict model wants.
+        return PipelineConfig.model_validate_json(json.dumps(yaml.safe_load(file.read_text(encoding="utf-8"))))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(
+            f"{file}: not a configuration of this version of Lockgate: {str(error).splitlines()[0]}",
+            hint="read the run with the version that made it; environment.json beside the file names it",
+        ) from error
+
+
+def _importance(nodes: Mapping[str, StoredNode]) -> Mapping[str, float]:
+    """How far shuffling each column moved the trainer's predictions."""
+    model = nodes["Trainer"].output("model") if "Trainer" in nodes else None
+    if model is None or not (model / CONTRACT).is_file():
+        return {}
+    contract = GoldenContract.model_validate_json((model / CONTRACT).read_text(encoding="utf-8"))
+    return contract.importance or {}
+
+
+def _smoke_test_facts(nodes: Mapping[str, StoredNode]) -> SmokeTestFacts | str:
+    node = nodes.get("SmokeTest")
+    folder = node.output("report") if node is not None else None
+    if folder is None:
+        return "SmokeTest did not end" if node is not None else "SmokeTest did not run"
+    try:
+        report = smoke_report.read(str(folder))
+    except ValidationError:
+        return "its report was written by another version of Lockgate"
+    families = {
+        name: tuple(each for each in report.checks if each.check in members) for name, members in FAMILIES.items()
+    }
+    return SmokeTestFacts(
+        blessed=report.blessed,
+        reason=report.reason(),
+        families=tuple(FamilyFact(name=name, checks=checks) for name, checks in families.items() if checks),
+        seconds=report.seconds,
+    )

@@ -1,0 +1,199 @@
+"""The data of a run: distributions by data set from TFDV's statistics, with the data gate's findings beside them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.artifacts.reports import DIFF_FILE
+from components.artifacts.splits import SPLITS, STATISTICS_FILE, split_folder
+from components.data_gate import report as data_report
+from components.data_gate.summary import Column, Summary, from_statistics
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.facts import Bin, DataFacts, FeatureFact
+from pipeline.results.store import StoredNode
+
+LAST_PUSH = "last push"
+_BINS, _FEWEST_BINS = 50, 8
+_CATEGORIES = 30
+_MOST_NAMED = 200
+_TAIL = 0.005
+"""So much of each data set lies outside the ranges that are drawn, on either side, in the first and last of them."""
+
+
+def data_facts(
+    nodes: Mapping[str, StoredNode], config: PipelineConfig, importance: Mapping[str, float]
+) -> DataFacts | str:
+    """What is known of the data, or why nothing is.
+
+    Args:
+      nodes: of the run.
+      config: of the run.
+      importance: by column, from the trainer.
+    """
+    statistics = next((node.output("statistics") for node in nodes.values() if "statistics" in node.outputs), None)
+    if statistics is None:
+        return "StatisticsGen did not run"
+    sets = {split: _read(statistics / split_folder(split) / STATISTICS_FILE) for split in SPLITS}
+    gate = nodes.get("DataGate")
+    before = gate.input("baseline_statistics") if gate is not None else None
+    if before is not None:
+        sets[LAST_PUSH] = _read(before / split_folder("train") / STATISTICS_FILE)
+    known = {name: each for name, each in sets.items() if each is not None}
+    folder = gate.output("verdict") if gate is not None else None
+    verdict = _verdict(folder)
+    findings = verdict.findings if verdict is not None else ()
+    told: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.feature:
+            told.setdefault(finding.feature, []).append(finding.line())
+    uses = _uses(config)
+    summaries = {name: from_statistics(each) for name, each in known.items()}
+    means = {name: _means(each) for name, each in known.items()}
+    names = sorted({name for each in summaries.values() for name in each.columns})
+    features = [
+        _feature(name, summaries, means, uses.get(name, "unused"), importance.get(name), told.get(name, ()))
+        for name in names
+    ]
+    diff = folder / DIFF_FILE if folder is not None else None
+    return DataFacts(
+        rows={name: each.rows for name, each in summaries.items()},
+        features=tuple(sorted(features, key=_order)),
+        findings=findings,
+        checks=verdict.checks if verdict is not None else (),
+        schema_diff=diff.read_text(encoding="utf-8") if diff is not None and diff.is_file() else "",
+    )
+
+
+def _verdict(folder: Path | None) -> data_report.Verdict | None:
+    """The data gate's verdict; None where it did not end, or was of another version of Lockgate."""
+    try:
+        return None if folder is None else data_report.read(str(folder))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _order(feature: FeatureFact) -> tuple[bool, bool, float, float, str]:
+    return (
+        not feature.findings,
+        feature.use != "label",
+        -(feature.importance or 0.0),
+        -(feature.distance or 0.0),
+        feature.name,
+    )
+
+
+def _read(file: Path) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+    if not file.is_file():
+        return None
+    return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
+
+
+def _uses(config: PipelineConfig) -> dict[str, str]:
+    """What the configuration makes of each column, in words."""
+    features = config.features
+    uses = dict.fromkeys(features.columns(), "own preprocessing")
+    uses |= {column: "number" for each in features.numeric for column in each.columns}
+    uses |= {column: "category" for each in features.categorical for column in each.columns}
+    uses |= {column: "boolean" for each in features.boolean for column in each.columns}
+    uses |= {column: "date" for each in features.datetime for column in each.columns}
+    uses[features.label.column] = "label"
+    if features.weight:
+        uses[features.weight] = "weight"
+    return uses
+
+
+def _means(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, float]:
+    return {
+        ".".join(each.path.step) or each.name: each.num_stats.mean
+        for dataset in statistics.datasets
+        for each in dataset.features
+        if each.WhichOneof("stats") == "num_stats" and each.num_stats.common_stats.num_non_missing
+    }
+
+
+def _feature(
+    name: str,
+    sets: Mapping[str, Summary],
+    means: Mapping[str, Mapping[str, float]],
+    use: str,
+    importance: float | None,
+    findings: Sequence[str],
+) -> FeatureFact:
+    columns = {key: each.columns[name] for key, each in sets.items() if name in each.columns}
+    numeric = any(each.cdf is not None for each in columns.values())
+    shared = all(each.shares is not None for each in columns.values() if each.present)
+    bins = tuple(_categories(columns) if shared else _ranges(columns) if numeric else ())
+    missing = {key: columns[key].missing_share if key in columns else 1.0 for key, each in sets.items() if each.rows}
+    return FeatureFact(
+        name=name,
+        kind="number" if numeric else "category" if bins else "other",
+        use=use,
+        missing=missing,
+        bins=bins,
+        mean={key: each[name] for key, each in means.items() if name in each and np.isfinite(each[name])},
+        distance=_distance(bins, missing),
+        importance=importance,
+        findings=tuple(findings),
+    )
+
+
+def _categories(columns: Mapping[str, Column]) -> Iterator[Bin]:
+    """The most frequent values of all data sets together, numbers in their order, and the rest as one."""
+    shares = {key: each.shares or {} for key, each in columns.items()}
+    total: dict[str, float] = {}
+    for each in shares.values():
+        for value, share in each.items():
+            total[value] = total.get(value, 0.0) + share
+    chosen = sorted(total, key=lambda value: (-total[value], value))[:_CATEGORIES]
+    if all(each.type == "INT" for each in columns.values()):
+        chosen.sort(key=int)
+    for value in chosen:
+        yield Bin(label=_named(value), shares={key: each.get(value, 0.0) for key, each in shares.items()})
+    rest = {
+        key: max(0.0, (1.0 if columns[key].present else 0.0) - sum(each.get(value, 0.0) for value in chosen))
+        for key, each in shares.items()
+    }
+    if any(share > 1e-9 for share in rest.values()):
+        yield Bin(label=f"all {max(len(total) - len(chosen), 1):,} others", shares=rest)
+
+
+def _named(value: str) -> str:
+    return value if len(value) <= _MOST_NAMED else f"{value[:_MOST_NAMED]}…"
+
+
+def _ranges(columns: Mapping[str, Column]) -> Iterator[Bin]:
+    """Ranges of equal width over the bulk of all data sets; the first and the last have what lies beyond them."""
+    curves = {key: each.cdf for key, each in columns.items() if each.cdf is not None}
+    lows = [float(np.interp(_TAIL, each.below, each.x)) for each in curves.values()]
+    highs = [float(np.interp(1 - _TAIL, each.below, each.x)) for each in curves.values()]
+    low, high = min(lows), max(highs)
+    if not high > low:
+        high = low + max(abs(low) * 1e-6, 1e-6)
+    # Of few rows narrow ranges would show chance: about as many as the square root of the rows.
+    count = int(np.clip(np.sqrt(max(each.present for each in columns.values())), _FEWEST_BINS, _BINS))
+    edges = np.linspace(low, high, count + 1)
+    below = {key: each.at(edges) for key, each in curves.items()}
+    for key in below:
+        below[key][0], below[key][-1] = 0.0, 1.0
+    for i in range(count):
+        yield Bin(
+            label=f"{edges[i]:.6g} to {edges[i + 1]:.6g}",
+            low=float(edges[i]),
+            high=float(edges[i + 1]),
+            shares={key: float(each[i + 1] - each[i]) for key, each in below.items()},
+        )
+
+
+def _distance(bins: Sequence[Bin], missing: Mapping[str, float]) -> float | None:
+    """The total variation distance between two data sets, missing values counted as a value of their own."""
+    one, other = ("train", LAST_PUSH) if LAST_PUSH in missing else ("test", "train")
+    if one not in missing or other not in missing:
+        return None
+    parts = [
+        abs(each.shares.get(one, 0.0) * (1 - missing[one]) - each.shares.get(other, 0.0) * (1 - missing[other]))
+        for each in bins
+    ]
+    return (sum(parts) + abs(missing[one] - missing[other])) / 2

@@ -1,0 +1,266 @@
+"""Every number on the page, as data: `report.json`. The page, the Markdown and the charts are made from these alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from components.data_gate.report import CheckRun, DataFinding
+from components.smoke_test.report import CheckResult
+from preprocessing.config import Task
+
+State = Literal["pushed", "refused", "stopped", "failed", "interrupted", "running"]
+
+
+class Fact(BaseModel):
+    """Frozen data; attributes are documented by docstrings below them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class NodeFact(Fact):
+    """One node of the graph."""
+
+    name: str
+    state: Literal["done", "cached", "failed", "running", "skipped"]
+    seconds: float
+    began: float | None = None
+    """Seconds after the run's first node began; none for a node that did not run."""
+    needs: tuple[str, ...] = ()
+    """The nodes whose outputs it read."""
+    artifacts: tuple[str, ...] = ()
+    """The folders of its outputs."""
+
+
+class GateFact(Fact):
+    """One gate's verdict."""
+
+    name: str
+    passed: bool | None
+    """None: a finding that stops nothing."""
+    reason: str
+
+
+class RunFacts(Fact):
+    """How the run went."""
+
+    id: str
+    pipeline: str
+    task: Task
+    state: State
+    line: str
+    """The verdict in one line."""
+    error: str = ""
+    """What a run ended with that did not reach its end."""
+    next_step: str = ""
+    """What to do, where something has to be done."""
+    began: str
+    """In UTC, ISO 8601."""
+    gates: tuple[GateFact, ...] = ()
+    nodes: tuple[NodeFact, ...] = ()
+    before: str | None = None
+    """The run before this one in the same root."""
+    changed: tuple[ChangeFact, ...] = ()
+    """What differs from it."""
+
+
+class ChangeFact(Fact):
+    """One thing that differs from the run before."""
+
+    what: str
+    """For example `train.epochs`, or `git commit`."""
+    old: str
+    new: str
+
+
+class Bin(Fact):
+    """A range of a number, or a category, with the share of the values in it by data set."""
+
+    label: str
+    low: float | None = None
+    high: float | None = None
+    shares: dict[str, float]
+
+
+class FeatureFact(Fact):
+    """One column of the table."""
+
+    name: str
+    kind: Literal["number", "category", "other"]
+    use: str
+    """What the configuration makes of it: a feature's group, `label`, `weight`, or `unused`."""
+    missing: dict[str, float]
+    """The share of the rows without a value, by data set."""
+    bins: tuple[Bin, ...] = ()
+    """At most 50 ranges or 30 categories; none where no row has a value."""
+    mean: dict[str, float] = {}
+    """The mean of a number, by data set."""
+    distance: float | None = None
+    """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
+    differences of the shares of the bins, 0 to 1."""
+    importance: float | None = None
+    """How far shuffling it moves the predictions, as the trainer measured it."""
+    findings: tuple[str, ...] = ()
+    """What the data gate says about it."""
+
+
+class DataFacts(Fact):
+    """The data of the run."""
+
+    rows: dict[str, int]
+    """By data set: the splits, and `last push` where there was one."""
+    features: tuple[FeatureFact, ...]
+    """Those with findings first, then by importance or distance."""
+    findings: tuple[DataFinding, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    schema_diff: str = ""
+    """What the data gate proposes to change in the schema."""
+
+
+class Curve(Fact):
+    """One number by epoch."""
+
+    name: str
+    split: Literal["train", "eval"]
+    epochs: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class LayerFact(Fact):
+    """One layer of the model."""
+
+    name: str
+    shapes: str
+    """The shapes of its variables."""
+
+
+class TrainingFacts(Fact):
+    """What the training did."""
+
+    curves: tuple[Curve, ...] = ()
+    monitor: str
+    """What early stopping looks at."""
+    best_epoch: int | None = None
+    family: str
+    parameters: int | None = None
+    """Numbers in the model's variables."""
+    layers: tuple[LayerFact, ...] = ()
+    settings: dict[str, str] = {}
+    """The `train:` and `model:` sections."""
+
+
+class MetricFact(Fact):
+    """One metric on the test split."""
+
+    name: str
+    candidate: float | None
+    """None where it is not a number."""
+    champion: float | None = None
+    threshold: str = ""
+    failed: bool = False
+
+
+class SliceFact(Fact):
+    """The metrics on some rows of the test split."""
+
+    name: str
+    rows: int
+    metrics: dict[str, float | None]
+
+
+class EvaluationFacts(Fact):
+    """What the Evaluator measured."""
+
+    metrics: tuple[MetricFact, ...]
+    failures: tuple[str, ...] = ()
+    slices: tuple[SliceFact, ...] = ()
+    weakest: tuple[str, ...] = ()
+    """The slices that are worst by the first metric with a threshold, worst first."""
+
+
+class FamilyFact(Fact):
+    """Some checks of the smoke test under one heading."""
+
+    name: str
+    checks: tuple[CheckResult, ...]
+
+
+class SmokeTestFacts(Fact):
+    """What the smoke test found."""
+
+    blessed: bool
+    reason: str
+    families: tuple[FamilyFact, ...]
+    seconds: dict[str, float]
+
+
+class ReproduceFacts(Fact):
+    """What makes the run again."""
+
+    command: str
+    config: str
+    """The configuration with every default, as YAML."""
+    seed: int
+    commit: str | None
+    dirty: bool | None
+    """Whether files under version control were changed."""
+    packages: dict[str, str]
+    python: str
+    platform: str
+    lineage: tuple[str, ...] = ()
+    """What the pushed version was made from, as `kind: folder`."""
+
+
+class PairFact(Fact):
+    """One number of two runs."""
+
+    name: str
+    now: float | None
+    other: float | None
+    change: float | None
+    """Now less the other; None where one has no number."""
+
+
+class ComparisonFacts(Fact):
+    """A run beside another one."""
+
+    run: str
+    other: str
+    lines: tuple[str, str]
+    """How the two ended."""
+    config: tuple[ChangeFact, ...]
+    """The settings that differ: `old` is the other run's."""
+    rows: tuple[PairFact, ...]
+    """The rows by data set."""
+    missing: tuple[PairFact, ...]
+    """By column, the share of missing values in train where it differs."""
+    metrics: tuple[PairFact, ...]
+    slices: tuple[PairFact, ...]
+    """The metrics with thresholds, by slice."""
+    seconds: tuple[PairFact, ...]
+    """The seconds by component."""
+
+
+class ReportFacts(Fact):
+    """Everything; a section is None where its component did not run, with the reason in `absent`."""
+
+    version: Literal[1] = 1
+    """The version of this form of the report."""
+    run: RunFacts
+    data: DataFacts | None = None
+    training: TrainingFacts | None = None
+    evaluation: EvaluationFacts | None = None
+    smoke_test: SmokeTestFacts | None = None
+    reproduce: ReproduceFacts
+    absent: dict[str, str] = {}
+    """By section, why it is not there."""
+    against: ComparisonFacts | None = None
+    """Another run, where the page was asked to compare."""
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return self.model_dump_json(indent=1)
+
+
+RunFacts.model_rebuild()

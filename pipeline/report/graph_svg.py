@@ -1,0 +1,60 @@
+"""The graph of a run as a picture: layers from left to right, each node with its state and seconds."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from pipeline.report.facts import NodeFact
+
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 148, 44, 34, 12
+_SIGNS = {"done": "✓", "cached": "=", "failed": "✗", "running": "…", "skipped": "○"}
+
+
+def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
+    """An SVG element; colors are those of the page, by class."""
+    depth = _depths(nodes)
+    rows: dict[int, int] = {}
+    place: dict[str, tuple[int, int]] = {}
+    for node in nodes:
+        layer = depth[node.name]
+        place[node.name] = (layer * (_WIDTH + _GAP_X) + 2, rows.get(layer, 0) * (_HEIGHT + _GAP_Y) + 2)
+        rows[layer] = rows.get(layer, 0) + 1
+    width = max((x for x, _ in place.values()), default=0) + _WIDTH + 4
+    height = max(rows.values(), default=1) * (_HEIGHT + _GAP_Y)
+    described = "; ".join(f"{each.name} {each.state}, {each.seconds:g} s" for each in nodes)
+    parts = [
+        Markup('<svg class="graph" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">').format(
+            f"The graph: {described}", width, height, width, height
+        )
+    ]
+    for node in nodes:
+        for name in node.needs:
+            if name in place:
+                parts.append(_edge(place[name], place[node.name]))
+    for node in nodes:
+        x, y = place[node.name]
+        label = Markup('<text x="{}" y="{}">{} {}</text>').format(x + 8, y + 18, _SIGNS[node.state], node.name)
+        state = Markup('<text class="quiet" x="{}" y="{}">{}</text>').format(x + 8, y + 35, _words(node))
+        box = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
+            node.state, x, y, _WIDTH, _HEIGHT
+        )
+        parts += [box, label, state]
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _words(node: NodeFact) -> str:
+    return node.state if node.state == "skipped" else f"{node.state}, {node.seconds:.1f} s"
+
+
+def _edge(start: tuple[int, int], end: tuple[int, int]) -> Markup:
+    x1, y1, x2, y2 = start[0] + _WIDTH, start[1] + _HEIGHT // 2, end[0], end[1] + _HEIGHT // 2
+    middle = (x1 + x2) // 2
+    return Markup('<path d="M{} {} C{} {} {} {} {} {}"/>').format(x1, y1, middle, y1, middle, y2, x2, y2)
+
+
+def _depths(nodes: Sequence[NodeFact]) -> dict[str, int]:
+    """The layer of each node: one after the last node that it needs."""
+    depth: dict[str, int] = {}
+    for node in nodes:
+        depth[node.name] = 1 + max((depth[name] for name in node.needs if name in depth), default=-1)
+    return depth

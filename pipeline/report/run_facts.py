@@ -1,0 +1,192 @@
+"""How a run went, from the run's folder and the metadata store, and what makes it again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReproduceFacts, RunFacts, State
+from pipeline.results.runs import ENVIRONMENT_FILE, RESULT_FILE
+from pipeline.results.store import StoredNode
+from preprocessing.errors import UserError
+from preprocessing.text import sentences
+
+_RUNNING: dict[str, Any] = {"state": "running", "error": "the run has not ended, or was killed"}
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object of a run's folder; empty where the file is not there.
+
+    Raises:
+      UserError: it holds something else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{file}: expected JSON: {error}", hint="the file is damaged: run the pipeline again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: expected a JSON object", hint="the file is damaged: run the pipeline again")
+    return content
+
+
+def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineConfig) -> RunFacts:
+    """How the run went.
+
+    Args:
+      folder: of the run, `<root>/runs/<id>`.
+      nodes: of the run, from the metadata store.
+      config: of the run.
+    """
+    result = read_json(folder / RESULT_FILE) or _RUNNING
+    gates = tuple(GateFact.model_validate(each) for each in result.get("gates", ()))
+    before = _before(folder)
+    return RunFacts(
+        id=folder.name,
+        pipeline=config.name,
+        task=config.features.label.task,
+        state=result["state"],
+        line=_line(result, gates),
+        error=result.get("error") or "",
+        next_step=_next_step(result, folder),
+        began=moment(folder.name),
+        gates=gates,
+        nodes=tuple(_nodes(result, nodes)),
+        before=None if before is None else before.name,
+        changed=() if before is None else tuple(_changed(before, folder)),
+    )
+
+
+def moment(run_id: str) -> str:
+    """`20261130T003350Z` or `20261130T003350Z-1` as ISO 8601."""
+    digits = run_id.partition("Z")[0]
+    date, _, clock = digits.partition("T")
+    if len(date) != 8 or len(clock) != 6:
+        return run_id
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z"
+
+
+def _line(result: Mapping[str, Any], gates: tuple[GateFact, ...]) -> str:
+    state: State = result["state"]
+    if state == "pushed":
+        return f"pushed: {result.get('pushed')}"
+    if state == "refused":
+        return f"refused: {sentences([f'{each.name}: {each.reason}' for each in gates if each.passed is False], 5)}"
+    if state == "stopped":
+        return "stopped where it was asked to; nothing was pushed"
+    where = f" in {result['component']}" if result.get("component") else ""
+    return f"{state}{where}: {result.get('error') or 'no reason was recorded'}"
+
+
+def _next_step(result: Mapping[str, Any], folder: Path) -> str:
+    """What to do about a run that pushed nothing."""
+    data, smoke = result.get("data_gate") or {}, result.get("smoke_test") or {}
+    if data.get("blessed") is False:
+        if data.get("proposal"):
+            return f"correct the data, or accept the proposed schema: lockgate accept-schema {folder}"
+        return "correct the data, or the limits in data_gate; each finding below says how"
+    if smoke.get("blessed") is False:
+        return "correct the exported model; each failed check below has a hint"
+    if result["state"] == "refused":
+        return "the metrics below say which threshold does not hold: improve the model, or change evaluate.thresholds"
+    if result["state"] in ("failed", "interrupted", "running"):
+        return "run the pipeline again: what is done comes from the cache"
+    return ""
+
+
+def _nodes(result: Mapping[str, Any], nodes: Mapping[str, StoredNode]) -> Iterator[NodeFact]:
+    """Every node in the order of the graph; what the metadata store has not seen did not run."""
+    states, seconds = result.get("states", {}), result.get("seconds", {})
+    makers = {artifact.id: each.name for each in nodes.values() for artifact in _all(each.outputs)}
+    first = min((each.began for each in nodes.values()), default=0.0)
+    for name in dict.fromkeys([*states, *nodes]):
+        node = nodes.get(name)
+        took = seconds.get(name)
+        if node is None:
+            yield NodeFact(name=name, state=states.get(name, "skipped"), seconds=took or 0.0)
+            continue
+        needs = dict.fromkeys(makers[each.id] for each in _all(node.inputs) if each.id in makers)
+        yield NodeFact(
+            name=name,
+            state=states.get(name, node.state),
+            seconds=took if took is not None else round(node.ended - node.began, 2),
+            began=round(node.began - first, 2),
+            needs=tuple(each for each in needs if each != name),
+            artifacts=tuple(each.uri for each in _all(node.outputs)),
+        )
+
+
+def _all(channels: Mapping[str, tuple[Any, ...]]) -> list[Any]:
+    return [artifact for artifacts in channels.values() for artifact in artifacts]
+
+
+def _before(folder: Path) -> Path | None:
+    """The folder of the run before; names begin with the moment, so that their order is that of the runs."""
+    earlier = [each for each in folder.parent.iterdir() if each.is_dir() and each.name < folder.name]
+    known = [each for each in earlier if (each / "config.yaml").is_file()]
+    return max(known, key=lambda each: each.name, default=None)
+
+
+def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
+    """What differs: configuration, versions, commit."""
+    for file, prefix in (("config.yaml", ""), (ENVIRONMENT_FILE, "environment: ")):
+        old, new = (dict(flat(_any(each / file))) for each in (before, now))
+        for name in dict.fromkeys([*old, *new]):
+            if old.get(name) != new.get(name):
+                yield ChangeFact(what=prefix + name, old=old.get(name, "not there"), new=new.get(name, "not there"))
+
+
+def _any(file: Path) -> Any:
+    text = file.read_text(encoding="utf-8") if file.is_file() else "{}"
+    return yaml.safe_load(text)
+
+
+def flat(content: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of nested data by their paths, as text."""
+    if isinstance(content, dict) and content:
+        for name, value in content.items():
+            yield from flat(value, f"{prefix}.{name}" if prefix else str(name))
+    elif isinstance(content, list) and any(isinstance(each, dict) for each in content):
+        for i, value in enumerate(content):
+            yield from flat(value, f"{prefix}[{i}]")
+    else:
+        yield prefix, json.dumps(content, ensure_ascii=False)
+
+
+def reproduce_facts(folder: Path, nodes: Mapping[str, StoredNode]) -> ReproduceFacts:
+    """What makes the run again."""
+    environment = read_json(folder / ENVIRONMENT_FILE)
+    return ReproduceFacts(
+        command=" ".join(environment.get("command", ())),
+        config=(folder / "config.yaml").read_text(encoding="utf-8"),
+        seed=environment.get("seed", 0),
+        commit=environment.get("git_commit"),
+        dirty=environment.get("git_dirty"),
+        packages=environment.get("packages", {}),
+        python=environment.get("python", ""),
+        platform=environment.get("platform", ""),
+        lineage=tuple(_lineage(nodes)),
+    )
+
+
+def _lineage(nodes: Mapping[str, StoredNode]) -> Iterator[str]:
+    """What the push was made from, from the push back to the examples."""
+    makers = {artifact.id: each for each in nodes.values() for artifact in _all(each.outputs)}
+    waiting = [nodes["Pusher"]] if "Pusher" in nodes else []
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop(0)
+        for name, artifacts in node.inputs.items():
+            for artifact in artifacts:
+                if artifact.id not in seen:
+                    seen.add(artifact.id)
+                    yield f"{artifact.kind} {artifact.id} ({name} of {node.name}): {artifact.uri}"
+                    waiting += [makers[artifact.id]] if artifact.id in makers else []
+
+
+SECTIONS = ("data", "training", "evaluation", "smoke_test")
+"""The sections that a run may lack."""

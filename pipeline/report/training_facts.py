@@ -1,0 +1,122 @@
+"""The training of a run: curves from TensorBoard's event files, the model's size from its stored weights."""
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+from tensorboard.compat.proto import event_pb2
+
+from components.artifacts.model import TRAINING_FOLDER
+from components.example_gen.formats.tfrecord import read_records
+from components.trainer.config import TrainConfig
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.facts import Curve, LayerFact, TrainingFacts
+from pipeline.results.store import StoredNode
+
+_WEIGHTS = "model.weights.h5"
+_FOLDERS: dict[str, Literal["train", "eval"]] = {"train": "train", "validation": "eval"}
+_TAG = "epoch_"
+_POINTS = 200
+
+
+def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> TrainingFacts | str:
+    """What is known of the training, or why nothing is."""
+    trainer = nodes.get("Trainer")
+    model = trainer.output("model") if trainer is not None else None
+    if trainer is None or model is None:
+        return "Trainer did not end" if trainer is not None else "Trainer did not run"
+    log = trainer.output("model_run")
+    curves = list(_curves(log)) if log is not None else []
+    monitor = config.train.early_stopping.monitor if config.train.early_stopping else "val_loss"
+    layers, parameters = _layers(model / TRAINING_FOLDER / _WEIGHTS)
+    return TrainingFacts(
+        curves=tuple(curves),
+        monitor=monitor,
+        best_epoch=_best_epoch(curves, monitor, config.train),
+        family=config.model.family,
+        parameters=parameters,
+        layers=layers,
+        settings=dict(
+            _flat({"model": config.model.model_dump(mode="json"), "train": config.train.model_dump(mode="json")})
+        ),
+    )
+
+
+def _curves(log: Path) -> Iterator[Curve]:
+    """Each number by epoch; of a training that went on after a kill, all of its files together."""
+    for folder, split in _FOLDERS.items():
+        points: dict[str, dict[int, float]] = defaultdict(dict)
+        for file in sorted((log / folder).glob("events.out.tfevents.*")):
+            for record in read_records(str(file)):
+                event = event_pb2.Event.FromString(record)
+                for value in event.summary.value:
+                    number = _number(value.tensor)
+                    if value.tag.startswith(_TAG) and number is not None:
+                        points[value.tag.removeprefix(_TAG)][int(event.step) + 1] = number
+        for name, by_epoch in sorted(points.items()):
+            epochs = sorted(by_epoch)
+            step = -(-len(epochs) // _POINTS)
+            chosen = epochs[::step] if epochs[-1] in epochs[::step] else [*epochs[::step], epochs[-1]]
+            yield Curve(name=name, split=split, epochs=tuple(chosen), values=tuple(by_epoch[each] for each in chosen))
+
+
+def _number(tensor: Any) -> float | None:
+    """The one float32 of a tensor; None of another one."""
+    if tensor.float_val:
+        return float(tensor.float_val[0])
+    if len(tensor.tensor_content) == struct.calcsize("<f"):
+        return float(struct.unpack("<f", tensor.tensor_content)[0])
+    return None
+
+
+def _best_epoch(curves: list[Curve], monitor: str, train: TrainConfig) -> int | None:
+    """The epoch whose weights were kept, by the rule of the training."""
+    name = monitor.removeprefix("val_")
+    curve = next((each for each in curves if each.split == "eval" and each.name == name), None)
+    if curve is None:
+        return None
+    margin = train.early_stopping.min_delta if train.early_stopping else 0.0
+    sign = 1 if name in ("accuracy", "auc") else -1
+    best, epoch = -float("inf"), None
+    for at, value in zip(curve.epochs, curve.values, strict=True):
+        if epoch is None or sign * value - best > margin:
+            best, epoch = sign * value, at
+    return epoch
+
+
+def _layers(weights: Path) -> tuple[tuple[LayerFact, ...], int | None]:
+    """The layers with their shapes, and how many numbers all of them hold."""
+    if not weights.is_file():
+        return (), None
+    sizes: dict[str, list[tuple[int, ...]]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and "optimizer" not in name:
+            layer = name.rpartition("/vars/")[0].removeprefix("layers/")
+            sizes.setdefault(layer or "model", []).append(tuple(item.shape))
+
+    with h5py.File(weights) as file:
+        file.visititems(visit)
+    layers = tuple(
+        LayerFact(name=name, shapes=", ".join(" x ".join(map(str, each)) or "1" for each in shapes))
+        for name, shapes in sizes.items()
+    )
+    return layers, sum(_product(shape) for shapes in sizes.values() for shape in shapes)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", "none" if value is None else str(value)

@@ -1,0 +1,67 @@
+"""The report's files in a run's folder: written once, and read again by the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.report.comparison import compare
+from pipeline.report.facts import ReportFacts
+from pipeline.results.runs import RUN_PAGE
+from pipeline.whole_file import write_whole
+
+FACTS_FILE, MARKDOWN_FILE = "report.json", "report.md"
+
+
+def write_report(folder: Path) -> Path:
+    """Collects the facts of a run and writes `report.html`, `report.json` and `report.md` into its folder.
+
+    Args:
+      folder: of the run, `<root>/runs/<id>`.
+
+    Returns:
+      The page.
+
+    Raises:
+      UserError: it is not the folder of a run, or a file of it is damaged.
+      OSError: the folder can't be written.
+    """
+    from pipeline.report import markdown, page
+    from pipeline.report.collect import collect_facts
+
+    facts = collect_facts(folder)
+    write_whole(folder / FACTS_FILE, facts.to_json())
+    write_whole(folder / MARKDOWN_FILE, markdown.render(facts))
+    write_whole(folder / RUN_PAGE, page.render(facts))
+    return folder / RUN_PAGE
+
+
+def facts_of(folder: Path) -> ReportFacts:
+    """The facts of a run as they were written at its end, or else collected now: after a kill, or of another version.
+
+    Raises:
+      UserError: it is not the folder of a run, or a file of it is damaged.
+    """
+    try:
+        return ReportFacts.model_validate_json((folder / FACTS_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        from pipeline.report.collect import collect_facts
+
+        return collect_facts(folder)
+
+
+def write_comparison(folder: Path, other: Path) -> Path:
+    """Writes the page of a run with another one beside it, `report-against-<id>.html`, into its folder.
+
+    Raises:
+      UserError: one of the two is not the folder of a run, or a file of it is damaged.
+      OSError: the folder can't be written.
+    """
+    from pipeline.report import page
+
+    facts, theirs = facts_of(folder), facts_of(other)
+    beside = facts.model_copy(update={"against": compare(facts, theirs)})
+    file = folder / f"report-against-{other.name}.html"
+    write_whole(file, page.render(beside))
+    return file

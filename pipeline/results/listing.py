@@ -1,0 +1,116 @@
+"""The runs of a root, newest first, from their folders alone. Nothing heavy is imported."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.loader import load
+from pipeline.results.runs import RESULT_FILE
+from preprocessing.errors import UserError
+
+CONFIG_FILE = "config.yaml"
+"""In a run's folder: the configuration with every default."""
+_DEFAULTS = ("pipeline.yaml", "output")
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run in the list.
+
+    Attributes:
+      id: of the run.
+      state: `pushed`, `refused`, `stopped`, `failed`, `interrupted`; `running` where it has not ended, or was killed.
+      why: the gate that refused it, or the error's first line.
+      metrics: on the test split.
+      seconds: of all components together.
+      cached: how many components came from the cache, of how many that ran.
+      pushed: the version's folder; "" for none.
+    """
+
+    id: str
+    state: str
+    why: str
+    metrics: dict[str, float | None]
+    seconds: float
+    cached: int
+    ran: int
+    pushed: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def run_folders(root: Path) -> list[Path]:
+    """The folders of all runs, newest first: their names begin with the moment."""
+    runs = root / "runs"
+    folders = [each for each in runs.iterdir() if (each / CONFIG_FILE).is_file()] if runs.is_dir() else []
+    return sorted(folders, key=lambda each: each.name, reverse=True)
+
+
+def listed_runs(root: Path) -> Iterator[RunLine]:
+    """One line for each run, newest first."""
+    for folder in run_folders(root):
+        result = _result(folder)
+        states = result.get("states", {})
+        ran = [state for state in states.values() if state in ("done", "cached")]
+        refusing = [each["name"] for each in result.get("gates", ()) if each.get("passed") is False]
+        error = (result.get("error") or "").partition("\n")[0]
+        yield RunLine(
+            id=folder.name,
+            state=result.get("state", "running"),
+            why=", ".join(refusing) or error,
+            metrics=result.get("metrics", {}),
+            seconds=round(sum(result.get("seconds", {}).values()), 1),
+            cached=ran.count("cached"),
+            ran=len(ran),
+            pushed=result.get("pushed") or "",
+        )
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def root_of(place: Path | None) -> Path:
+    """The root that is meant by a configuration, by itself, or by nothing.
+
+    Args:
+      place: pipeline.yaml, or a root; None looks for `pipeline.yaml` and `output` in the current folder.
+
+    Raises:
+      UserError: there is none.
+    """
+    if place is None:
+        place = next((Path(name) for name in _DEFAULTS if Path(name).exists()), None)
+        if place is None:
+            raise UserError(
+                "no run was named, and the current folder has neither pipeline.yaml nor output",
+                hint="give a run's folder, a root, or a pipeline.yaml",
+            )
+    if place.is_file():
+        return load(place).root()
+    if not place.is_dir():
+        raise UserError(f"{place}: no such file or folder", hint="give a run's folder, a root, or a pipeline.yaml")
+    return place
+
+
+def run_of(place: Path | None) -> Path:
+    """The folder of the run that is meant: itself, or the newest run of a root or of a configuration.
+
+    Raises:
+      UserError: there is none.
+    """
+    if place is not None and (place / CONFIG_FILE).is_file():
+        return place.resolve()
+    root = root_of(place)
+    folders = run_folders(root)
+    if not folders:
+        raise UserError(f"{root}: no run was made there", hint="lockgate run CONFIG makes one")
+    return folders[0].resolve()

@@ -1,0 +1,138 @@
+"""The Evaluator without Beam gives what TFX's executor gives on Beam."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from support.evaluations import CLASSES, Case, Row, assert_equal, outcome
+
+from components.evaluator import answers
+from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from preprocessing.config import Task
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums and slices go over several batches, the last one smaller."""
+    monkeypatch.setattr(answers, "BATCH", 17)
+
+
+SLICES = (("city",), ("tags",), ("hour", "city"), ("size",), ("void",), ("size_xf",))
+METRIC: dict[Task, str] = {"binary": "auc", "multiclass": "accuracy", "regression": "mae"}
+
+
+def table(task: Task, rows: int, seed: int) -> list[Row]:
+    """Rows with empty cells, several values in a cell, and weights of 0."""
+    random = np.random.default_rng(seed)
+
+    def answer(label: int) -> list[float]:
+        if task == "regression":
+            return [float(np.float32(label + random.normal()))]
+        certain = np.eye(CLASSES[task])[label]
+        drawn = random.dirichlet(np.ones(CLASSES[task])) * 0.6 + 0.4 * certain
+        # Some answers are certain, right or wrong.
+        return [float(x) for x in (drawn if random.random() < 0.9 else np.roll(certain, random.integers(2)))]
+
+    table: list[Row] = []
+    for _ in range(rows):
+        label = int(random.integers(CLASSES[task])) if task != "regression" else int(random.integers(9))
+        tags = [str(tag) for tag in random.choice(["x", "y", "z"], random.integers(4))]
+        table.append(
+            {
+                "y": float(label if task == "regression" or random.random() < 0.95 else -1),
+                "w": float(random.choice([0.0, 0.5, 1.0, 2.25])),
+                "candidate": answer(label),
+                "baseline": answer(label),
+                "city": str(random.choice(["Ulm", "Köln", "Bonn", ""])) if random.random() < 0.8 else None,
+                "tags": tags or None,
+                "hour": int(random.integers(3)) if random.random() < 0.9 else None,
+                "size": float(random.choice([0.5, 2.0, np.nan])) if random.random() < 0.9 else None,
+            }
+        )
+    return table
+
+
+def evaluate(task: Task, **changes: Any) -> EvaluateConfig:
+    thresholds = (
+        Threshold(metric=METRIC[task], min=0.2, max=0.9, max_regression=0.05),
+        Threshold(metric=METRIC[task], min=0.1, max_regression=0.01, slice_by=("city",)),
+    )
+    return EvaluateConfig(**({"thresholds": thresholds, "slices": SLICES, "min_slice_examples": 8} | changes))
+
+
+def both(folder: Path, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    """Evaluates with and without Beam and compares."""
+    with caplog.at_level(logging.WARNING, "lockgate"):
+        ours = outcome(folder, case, "auto")
+    assert not [record.message for record in caplog.records if "runs on Beam" in record.message]
+    assert_equal(ours, outcome(folder, case, "beam"))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_with_a_champion_slices_and_weights(task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    both(tmp_path, Case(task, table(task, 120, 3), evaluate(task)), caplog)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_alone_without_weights(task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = evaluate(task, slices=SLICES[:3], min_slice_examples=1)
+    case = Case(task, table(task, 60, 4), config, weighted=False, champion=False, plots=task == "binary")
+    both(tmp_path, case, caplog)
+
+
+def test_numbers_that_are_none_and_labels_without_a_logarithm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [dict(row) for row in table("regression", 24, 5)]
+    rows[1] |= {"candidate": [math.nan], "w": 1.0, "city": "Ulm"}
+    rows[2] |= {"y": math.nan, "w": 0.0}
+    rows[3] |= {"candidate": [math.inf], "w": 1.0, "city": "Bonn"}
+    rows[4] |= {"y": -1.0, "w": 1.0, "city": "Bonn"}
+    rows[5] |= {"candidate": [math.nan], "w": 0.0, "city": "Oslo"}
+    case = Case("regression", rows, evaluate("regression", slices=(("city",),), min_slice_examples=1))
+    both(tmp_path, case, caplog)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_an_empty_split_and_one_of_one_row(rows: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    both(tmp_path, Case("binary", table("binary", rows, 6), evaluate("binary")), caplog)
+
+
+@settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    task=st.sampled_from(list(METRIC)),
+    rows=st.integers(2, 40),
+    seed=st.integers(0, 2**32),
+    slices=st.lists(st.sampled_from(SLICES), max_size=3, unique=True),
+    smallest=st.integers(1, 12),
+    weighted=st.booleans(),
+    champion=st.booleans(),
+    skill=st.booleans(),
+)
+def test_any_configuration(
+    task: Task,
+    rows: int,
+    seed: int,
+    slices: list[tuple[str, ...]],
+    smallest: int,
+    weighted: bool,
+    champion: bool,
+    skill: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    thresholds = (Threshold(metric=METRIC[task], min=0.2, max=0.9, max_regression=0.05),)
+    config = evaluate(task, thresholds=thresholds, slices=tuple(slices), min_slice_examples=smallest)
+    case = Case(task, table(task, rows, seed), config, weighted, champion, skill)
+    both(tmp_path_factory.mktemp("case"), case, caplog)

@@ -1,0 +1,134 @@
+"""The page: complete, well formed, alone, and safe whatever columns and models are called."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import altair
+import lxml.html
+import pytest
+from support.report_facts import facts
+
+from pipeline.report import page as page_module
+from pipeline.report.facts import FeatureFact, ReportFacts
+from pipeline.report.page import libraries, render
+
+VENDOR = Path(page_module.__file__).with_name("vendor")
+
+
+def words(element: Any) -> str:
+    return " ".join(" ".join(element.itertext()).split())
+
+
+@pytest.fixture(scope="module")
+def text(refused: ReportFacts) -> str:
+    return render(refused)
+
+
+@pytest.fixture(scope="module")
+def tree(text: str) -> Any:
+    return lxml.html.fromstring(text)
+
+
+def test_the_verdict_comes_first_then_failures_then_sections(tree: Any) -> None:
+    assert words(tree.find(".//header")).startswith(
+        "penguins run 20261130T003350Z, binary ✗ Refused refused: Evaluator"
+    )
+    assert "Next: improve the model" in words(tree.find(".//header"))
+    assert [words(each) for each in tree.iter("h2")] == [
+        *("What failed", "Run", "Data", "Training", "Evaluation", "Smoke test", "Reproduce"),
+    ]
+
+
+def test_every_link_leads_to_a_section(tree: Any) -> None:
+    links = [each.get("href") for each in tree.find(".//nav").iter("a")]
+    assert links == ["#run", "#data", "#training", "#evaluation", "#smoke-test", "#reproduce"]
+    assert all(tree.get_element_by_id(each[1:]) is not None for each in links)
+
+
+def test_names_from_data_and_models_stay_text(tree: Any) -> None:
+    scripts = [each.text or "" for each in tree.iter("script")]
+    assert not any("alert(1)" in each for each in scripts if "vega" not in each and not each.startswith("{"))
+    assert not list(tree.iter("b"))
+    # What a chart calls its axis is data inside a JSON text.
+    specs = [json.loads(each) for each in scripts if each.startswith("{")]
+    assert any("</script>" in json.dumps(spec) for spec in specs)
+
+
+def test_a_chart_has_its_numbers_below_it(tree: Any) -> None:
+    figures = {words(each.find("figcaption")): each for each in tree.iter("figure")}
+    cells = [[cell.text or "" for cell in row.iter("td")] for row in figures["age: distribution"].find(".//tbody")]
+    assert cells == [["0.0", "1.0", "0.25", "1.0"], ["1.0", "2.0", "0.75", "0.0"]]
+    curve = figures["loss by epoch"]
+    assert [[cell.text for cell in row.iter("td")] for row in curve.find(".//tbody")] == [
+        ["1", "0.7", "0.6"],
+        ["2", "0.5", "0.65"],
+    ]
+    assert "The weights of epoch 1 were kept." in words(curve)
+
+
+def test_what_did_not_hold_what_warns_and_what_was_not_checked(tree: Any) -> None:
+    shown = words(tree.find(".//section"))
+    assert "is 0.6, expected at least 0.65" in shown
+    assert "Warnings, which stop nothing drift" in shown
+    assert "DataGate : 12 checks passed" in shown
+    assert "data: serving_skew: no sample" in shown
+
+
+def test_a_section_without_its_component_says_why() -> None:
+    run = facts(evaluation=None, smoke_test=None, absent={"evaluation": "Evaluator did not run", "smoke_test": "x"})
+    shown = words(lxml.html.fromstring(render(run)))
+    assert "evaluation: Evaluator did not run" in shown
+    assert "Not there: Evaluator did not run." in shown
+
+
+def test_nothing_comes_from_elsewhere(text: str, tree: Any) -> None:
+    assert not [each for each in tree.iter("script", "link", "img", "iframe") if each.get("src") or each.get("href")]
+    assert "default-src 'none'" in text
+    assert "connect-src" not in text
+
+
+def test_the_libraries_hold_no_end_of_a_script() -> None:
+    assert "</script" not in libraries().lower()
+
+
+def test_the_library_is_the_one_that_the_charts_are_written_for() -> None:
+    minor = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    told = (VENDOR / "README.md").read_text(encoding="utf-8")
+    assert f"Vega-Lite {minor}." in told
+    assert re.search(rf'"{re.escape(minor)}\.\d+"', (VENDOR / "vega-lite.min.js").read_text(encoding="utf-8"))
+
+
+def test_a_thousand_columns_fit_three_megabytes() -> None:
+    """Every column drawn has the most bins that there can be."""
+    base = facts()
+    assert base.data is not None
+    number = base.data.features[1]
+    sets = ("train", "eval", "test", "last push")
+    bins = tuple(
+        number.bins[0].model_copy(
+            update={
+                "label": f"{i}",
+                "low": i / 7,
+                "high": (i + 1) / 7,
+                "shares": {name: (i + j) / 1e4 / 7 for j, name in enumerate(sets)},
+            }
+        )
+        for i in range(50)
+    )
+    columns = tuple(
+        FeatureFact(
+            name=f"column number {i}",
+            kind="number",
+            use="number",
+            bins=bins,
+            missing=dict.fromkeys(sets, 0.1),
+            distance=0.1,
+            importance=0.1,
+        )
+        for i in range(1000)
+    )
+    page = render(facts(data=base.data.model_copy(update={"features": columns})))
+    assert len(page.encode()) < 3e6
+    assert page.count("<figure") < 120

@@ -1,0 +1,53 @@
+"""Which component a run names that ended with an error."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.loader import load
+from pipeline.failures import RunError
+from pipeline.results.runs import RunRecord
+from pipeline.run import _Run
+from pipeline.runners.local import NodeResult
+from pipeline.screen.console import Screen
+
+PENGUINS = Path(__file__).resolve().parents[2] / "data/penguins/pipeline.yaml"
+
+
+@pytest.fixture
+def run(tmp_path):
+    loaded = load(PENGUINS, ())
+    with (tmp_path / "screen").open("w") as stream:
+        yield _Run(loaded, tmp_path, RunRecord(tmp_path, loaded), Screen(stream))
+
+
+def ended(run, error, *nodes):
+    """What a run says that hears of these nodes and then ends with the error."""
+    listen = run._listener(looked_at=True)
+    for node in nodes:
+        listen(node)
+    with pytest.raises((RunError, KeyboardInterrupt)) as caught, run.failures_recorded():
+        raise error
+    return caught.value
+
+
+def test_of_two_that_failed_the_one_whose_error_ends_the_run_is_named(run):
+    first, second = ValueError("first"), ValueError("second")
+    smoke_test = NodeResult("SmokeTest", "failed", 1.0, error=first)
+    evaluator = NodeResult("Evaluator", "failed", 2.0, error=second)
+    assert ended(run, second, smoke_test, evaluator).component == "Evaluator"
+    result = (run._record.folder / "result.json").read_text()
+    assert '"component": "Evaluator"' in result
+    assert '"error": "ValueError: second"' in result
+
+
+def test_an_error_outside_of_a_component_names_none(run):
+    done = NodeResult("SmokeTest", "done", 1.0)
+    assert ended(run, ValueError("later"), done).component is None
+
+
+def test_an_interrupt_names_all_that_ran(run):
+    stop = KeyboardInterrupt()
+    nodes = [NodeResult(name, "failed", 1.0, error=stop) for name in ("SmokeTest", "Evaluator")]
+    ended(run, stop, NodeResult("Trainer", "done", 1.0), *nodes)
+    assert '"component": "SmokeTest and Evaluator"' in (run._record.folder / "result.json").read_text()
