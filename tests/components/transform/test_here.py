@@ -232,7 +232,7 @@ def test_other_tasks_and_a_training_split_of_few_rows(tmp_path: Path, label: dic
         "numeric": [
             {"columns": ["z"]},
             {"columns": ["tenth"], "quantile_buckets": 3},
-            {"columns": ["log"], "scale": "min_max"},
+            {"columns": ["log"], "scale": "min_max", "missing": {"fill": "constant"}},
         ],
         "categorical": [{"columns": ["colour"]}, {"columns": ["id"]}],
     }
