@@ -123,6 +123,9 @@ class _FromEntrances(tf.Module):
         fed |= {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items() if name in nodes}
         part = tf.compat.v1.GraphDef(versions=self._graph_def.versions, library=self._graph_def.library)
         part.node.extend(node for node in self._graph_def.node if node.name in nodes - set(map(_node, captured)))
+        # A column that none of the outputs needs is no input of this part.
+        used = {_node(each) for node in part.node for each in node.input}
+        fed = {name: value for name, value in fed.items() if _node(name) in used}
         got = tf.graph_util.import_graph_def(
             part, input_map=fed | captured, return_elements=[each.name for each in outputs.values()], name="transform"
         )
