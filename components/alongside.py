@@ -79,6 +79,20 @@ def wait_until_alone() -> None:
         _here.lane.wait_until_alone()
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Around what measures time: nothing else works meanwhile.
+
+    Raises:
+      KeyboardInterrupt: as `check_interrupt`.
+    """
+    wait_until_alone()
+    try:
+        yield
+    finally:
+        let_others_work()
+
+
 def check_interrupt() -> None:
     """To be called again and again where something is waited for, as Python interrupts its main thread only.
 

@@ -20,6 +20,19 @@ class NeedsBeamError(Exception):
     """
 
 
+def written_for(library: str, version: str, installed: str) -> None:
+    """For a module that leans on what is not a library's API, before it imports that.
+
+    Raises:
+      NeedsBeamError: the library has another version than that which the module was written for.
+    """
+    if installed != version:
+        raise NeedsBeamError(
+            f"the fast path is written for {library} {version}, installed is {installed}; engine: beam in "
+            "pipeline.yaml always takes TFX's stock executor and leaves out this line"
+        )
+
+
 def done_here(component: str, engine: Engine, work: Callable[[], None]) -> bool:
     """Does a component's work on this machine's fast path where that is wanted and possible.
 

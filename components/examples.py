@@ -109,6 +109,12 @@ class SplitExamples:
             raise ValueError(f"{where}: {found:,} examples, ExampleGen wrote {self.rows:,}")
 
 
+def rows_of(splits: Iterable[SplitExamples]) -> int | None:
+    """The rows of several splits together; None where the rows of one of them are not known."""
+    counts = [split.rows for split in splits]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
 def readable_splits(examples: Artifact, names: Iterable[str]) -> dict[str, SplitExamples]:
     """Some splits of an artifact, for a fast path.
 

@@ -16,12 +16,11 @@ from components.evaluator import tfma_private
 from components.evaluator.asked import AskedModel, Question
 from components.evaluator.slices import Features, Values, columns_of
 from components.evaluator.totals import Answers
+from components.examples import records
 
 BATCH = 8192
 """Rows that are asked at a time; about four batches are in memory."""
 _THREADS = 2
-_BUFFER = 4 << 20
-"""Bytes that are read from a file at a time."""
 _KERAS = "_tf_keras_"
 """What the root of a SavedModel is called when Keras 2 saved it; such models bring metrics of their own."""
 _DTYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32, schema_pb2.BYTES: tf.string}
@@ -58,9 +57,11 @@ def batches(question: Question) -> Iterator[Batch]:
         raw = {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
         return {"rows": tf.size(examples), "raw": raw, "models": tuple(model.ask(examples) for model in models)}
 
-    records = tf.data.TFRecordDataset(list(question.files), compression_type="GZIP", buffer_size=_BUFFER)
-    dataset = records.batch(BATCH).map(
-        tf.autograph.experimental.do_not_convert(ask), num_parallel_calls=_THREADS, deterministic=True
+    files = [file for each in question.examples for file in each.files]
+    dataset = (
+        records(files)
+        .batch(BATCH)
+        .map(tf.autograph.experimental.do_not_convert(ask), num_parallel_calls=_THREADS, deterministic=True)
     )
     options = tf.data.Options()
     options.threading.private_threadpool_size = _THREADS

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
@@ -18,8 +15,8 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
 from components.evaluator.columns import RowSums
+from components.examples import SplitExamples, readable_splits
 
-_FILES = "tfrecords_gzip"
 _CUSTOM = (
     standard_component_specs.MODULE_FILE_KEY,
     standard_component_specs.MODULE_PATH_KEY,
@@ -54,7 +51,7 @@ class Question:
       config: with every default filled in.
       models: one or two.
       computations: what the metrics are computed from.
-      files: gzip files of tf.Examples.
+      examples: the splits that are evaluated.
       schema: of the raw columns.
       validated: whether there are thresholds.
     """
@@ -62,7 +59,7 @@ class Question:
     config: config_pb2.EvalConfig
     models: tuple[AskedModel, ...]
     computations: tfma_private.MetricComputations
-    files: tuple[str, ...]
+    examples: tuple[SplitExamples, ...]
     schema: schema_pb2.Schema
     validated: bool
 
@@ -92,7 +89,7 @@ def question(inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> Q
         config,
         tuple(_models(config, inputs)),
         computations,
-        tuple(_files(inputs, properties)),
+        tuple(_splits(inputs, properties)),
         io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)),
         bool(tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)),
     )
@@ -160,14 +157,7 @@ def _models(config: config_pb2.EvalConfig, inputs: dict[str, list[Artifact]]) ->
         yield AskedModel("" if alone else spec.name, path, spec)
 
 
-def _files(inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> Iterator[str]:
-    examples = inputs[standard_component_specs.EXAMPLES_KEY]
-    for artifact in examples:
-        if examples_utils.get_payload_format(artifact) != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
-            raise NeedsBeamError("the examples are not tf.Examples")
-        if examples_utils.get_file_format(artifact) != _FILES:
-            raise NeedsBeamError(f"the examples are not {_FILES}")
-    splits = json_utils.loads(properties.get(standard_component_specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
-    for split in splits:
-        for uri in artifact_utils.get_split_uris(examples, split):
-            yield from sorted(tf.io.gfile.glob(io_utils.all_files_pattern(uri)))
+def _splits(inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> Iterator[SplitExamples]:
+    names = json_utils.loads(properties.get(standard_component_specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
+    for artifact in inputs[standard_component_specs.EXAMPLES_KEY]:
+        yield from readable_splits(artifact, names).values()

@@ -7,6 +7,8 @@ from pydantic import Field
 from components.findings import Severity
 from preprocessing.settings import Settings
 
+SKILL_BOUND = "skill_bound"
+"""The metric that must be above 0 where skill is asked for: how much better the model is at least."""
 SKILL_KEY = "skill"
 """The parameter of the component that holds the `SkillConfig` as JSON."""
 

@@ -1,8 +1,6 @@
 """The Evaluator's work on this machine, without Beam: the stock executor's artifacts from one pass over the rows."""
 
-import logging
 import posixpath
-import time
 from typing import Any
 
 from tfx.components.evaluator import constants
@@ -15,11 +13,9 @@ from components.evaluator.asked import Question, question
 from components.evaluator.results import results, write
 from components.evaluator.slices import Slicer
 from components.evaluator.totals import Totals
+from components.examples import rows_of
+from components.progress import Progress
 
-progress = logging.getLogger("lockgate.progress")
-
-_SECONDS = 0.5
-"""How long the screen shows a number of rows at least."""
 Artifacts = dict[str, list[Artifact]]
 
 
@@ -45,13 +41,11 @@ def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, A
 
 def _pass(asked: Question) -> tuple[Slicer, Totals]:
     slicer, totals = Slicer(asked.config.slicing_specs), Totals(asked.computations.non_derived_computations)
-    rows, said = 0, time.monotonic()
+    progress = Progress("Evaluator", "rows", rows_of(asked.examples))
     for batch in batches(asked):
         totals.add(batch.answers, slicer.groups(batch.features))
-        rows += batch.features.rows
-        if time.monotonic() - said >= _SECONDS:
-            said = time.monotonic()
-            progress.info("%s rows", f"{rows:,}")
+        progress.add(batch.features.rows)
+    progress.say()
     return slicer, totals
 
 

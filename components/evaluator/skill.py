@@ -15,11 +15,11 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.artifacts.golden import TrivialAnswer
 from components.evaluator.columns import RowSums, Sums
-from components.evaluator.config import SkillConfig
+from components.evaluator.config import SKILL_BOUND, SkillConfig
 from components.evaluator.gain import GainSums, losses, summands
 from preprocessing.config import Task
 
-SKILL, SKILL_BOUND = "skill", "skill_bound"
+SKILL = "skill"
 """The gain as a share of the loss without features, and what it is at least, with the confidence asked for."""
 LOSS, TRIVIAL_LOSS = "skill_loss", "skill_trivial_loss"
 """The two mean losses; the square roots of the means where the loss is squared."""

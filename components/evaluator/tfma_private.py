@@ -7,15 +7,11 @@ from typing import Any
 
 from tensorflow_model_analysis import version
 
-from components.engine import NeedsBeamError
+from components.engine import written_for
 
 VERSION = "0.52.0"
 
-if version.VERSION != VERSION:
-    raise NeedsBeamError(
-        f"the fast path is written for TensorFlow Model Analysis {VERSION}, installed is {version.VERSION}; "
-        "engine: beam in pipeline.yaml always takes TFX's stock executor and leaves out this line"
-    )
+written_for("TensorFlow Model Analysis", VERSION, version.VERSION)
 
 # After the check: another version may have none of these.
 from tensorflow_model_analysis.contrib.aggregates import binary_confusion_matrices as _aggregates  # noqa: E402

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -207,25 +207,33 @@ def _run(
         first=first,
         second_opinion=second,
     )
+    too_slow = _go_through(bench, recorder)
+    recorder.record(check_process(session, config.process))
+    if too_slow:
+        return "the model is too slow to be tested further"
+    if not bench.answering():
+        hint = "look at the check `answers` for the model's own errors"
+        recorder.decide(CheckResult.fails("answers", "a signature that answers real rows", "none does", hint=hint))
+    return "no signature gave an answer to check"
+
+
+def _go_through(bench: Bench, recorder: Recorder) -> bool:
+    """Asks what every family asks; ends early, and says so, with a model that is much too slow.
+
+    Raises:
+      ProcessEnded: the model's process ended over it.
+    """
     for family, checks in FAMILIES:
         if checks == ("endurance",) and (refused := recorder.blocking(get_args(CheckName))):
             recorder.record(
                 [CheckResult.skips("endurance", f"the model is refused already, because of {refused[0].check}")]
             )
         elif recorder.wants(checks):
-            if _TIMED.intersection(checks):
-                alongside.wait_until_alone()
-            recorder.record(family(bench))
-            if _TIMED.intersection(checks):
-                alongside.let_others_work()
+            with alongside.alone() if _TIMED.intersection(checks) else nullcontext():
+                recorder.record(family(bench))
         if any(each.case != NOT_MEASURED for each in recorder.blocking(("latency", "throughput"))):
-            recorder.record(check_process(session, config.process))
-            return "the model is too slow to be tested further"
-    recorder.record(check_process(session, config.process))
-    if not bench.answering():
-        hint = "look at the check `answers` for the model's own errors"
-        recorder.decide(CheckResult.fails("answers", "a signature that answers real rows", "none does", hint=hint))
-    return "no signature gave an answer to check"
+            return True
+    return False
 
 
 def _golden(subject: Subject, config: SmokeTestConfig) -> Golden | None:

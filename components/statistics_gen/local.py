@@ -17,7 +17,7 @@ from tfx.utils import json_utils, stats_utils
 
 from components.artifacts.splits import STATISTICS_FILE
 from components.engine import NeedsBeamError
-from components.examples import SplitExamples, readable_splits
+from components.examples import SplitExamples, readable_splits, rows_of
 from components.progress import Progress
 from components.statistics_gen import tfdv_private
 from components.statistics_gen.value_counts import Top, ValueCounts
@@ -42,8 +42,7 @@ def write_statistics(
     """
     examples = artifact_utils.get_single_instance(inputs[standard_component_specs.EXAMPLES_KEY])
     splits = _splits(examples, inputs, exec_properties)
-    known = all(each.rows is not None for each in splits.values())
-    progress = Progress("StatisticsGen", "rows", sum(each.rows or 0 for each in splits.values()) if known else None)
+    progress = Progress("StatisticsGen", "rows", rows_of(splits.values()))
     found = {split: statistics_of(each, progress) for split, each in splits.items()}
     progress.say()
     artifact = artifact_utils.get_single_instance(outputs[standard_component_specs.STATISTICS_KEY])

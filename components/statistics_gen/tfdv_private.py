@@ -5,15 +5,11 @@ Importing it raises NeedsBeamError with another version than that it was written
 
 import tensorflow_data_validation as tfdv
 
-from components.engine import NeedsBeamError
+from components.engine import written_for
 
 VERSION = "1.16.1"
 
-if tfdv.__version__ != VERSION:
-    raise NeedsBeamError(
-        f"the fast path is written for TensorFlow Data Validation {VERSION}, installed is {tfdv.__version__}; "
-        "engine: beam in pipeline.yaml always takes TFX's stock executor and leaves out this line"
-    )
+written_for("TensorFlow Data Validation", VERSION, tfdv.__version__)
 
 # After the check: another version may have none of these names.
 from tensorflow_data_validation.statistics.generators.top_k_uniques_sketch_stats_generator import (  # noqa: E402

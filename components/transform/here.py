@@ -4,7 +4,7 @@ import collections
 import json
 import posixpath
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
-from components.examples import SplitExamples, records, rows_at_once
+from components.examples import SplitExamples, records, rows_at_once, rows_of
 from components.progress import Progress
 from components.tfrecord import gzipped
 from components.transform.analysis import Preprocessing, Traced, learn, save
@@ -47,7 +47,7 @@ def transform(request: Request, function: Preprocessing) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         traced = Traced.of(function, request.spec, folder)
-        passes = _progress([*request.analyzed] * len(traced.phases))
+        passes = Progress("Transform", "rows", rows_of([*request.analyzed] * len(traced.phases)))
 
         def rows(apply: Apply) -> Iterator[Any]:
             for split in request.analyzed:
@@ -60,19 +60,13 @@ def transform(request: Request, function: Preprocessing) -> None:
         tf.io.gfile.rmtree(posixpath.join(saved, impl_helper.METADATA_DIR_NAME))
         temporary = posixpath.join(request.graph, _TEMPORARY)
         _publish(request, temporary, saved, metadata, json.dumps(traced.assets))
-        progress = _progress(request.transformed.values())
+        progress = Progress("Transform", "rows", rows_of(request.transformed.values()))
         for name, split in request.transformed.items():
             batches = _batches(split, apply, progress, f"{name} split")
             _write(request.files[name] + _SHARD, posixpath.join(temporary, name), batches, metadata.schema)
         if tf.io.gfile.exists(temporary):  # empty by now; a bucket has no empty folders
             tf.io.gfile.rmtree(temporary)
         progress.say("")
-
-
-def _progress(splits: Iterable[SplitExamples]) -> Progress:
-    """Counts the rows of splits that are about to be read."""
-    counts = [split.rows for split in splits]
-    return Progress("Transform", "rows", None if None in counts else sum(count or 0 for count in counts))
 
 
 def _batches(split: SplitExamples, apply: Apply, progress: Progress, note: str) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
 from components.engine import Engine
-from components.evaluator.config import SkillConfig
+from components.evaluator.config import SKILL_BOUND, SkillConfig
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
@@ -64,6 +64,14 @@ class Threshold(Settings):
             message = "calibration is best at 1, so max_regression has no direction"
             raise broken_rule(message, field=("max_regression",), hint="use min and max")
         return self
+
+    def in_words(self) -> str:
+        """What the metric must reach: `at least 0.9, at most 0.03 worse than the champion`."""
+        parts = [] if self.min is None else [f"at least {self.min:g}"]
+        parts += [] if self.max is None else [f"at most {self.max:g}"]
+        if self.max_regression is not None:
+            parts.append(f"at most {self.max_regression:g} worse than the champion")
+        return ", ".join(parts)
 
 
 class EvaluateConfig(Settings):
@@ -210,6 +218,11 @@ class PipelineConfig(Settings):
         """The engine of the steps that have both: `beam` too where Beam's options name another runner than ours."""
         runners = [option.partition("=")[2] for option in self.beam_args if option.startswith("--runner")]
         return "auto" if self.engine == "auto" and all(runner == IN_MEMORY for runner in runners) else "beam"
+
+    def expected(self) -> dict[str, str]:
+        """What each metric must reach on all rows, in words, where there is a threshold."""
+        expected = {each.metric: each.in_words() for each in self.evaluate.thresholds if not each.slice_by}
+        return expected | {SKILL_BOUND: "above 0 (evaluate.skill)"}
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""

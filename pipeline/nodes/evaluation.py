@@ -8,8 +8,8 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
+from components.evaluator.config import SKILL_BOUND
 from components.evaluator.failures import genuine_failures
-from components.evaluator.skill import SKILL_BOUND
 from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, EvaluateConfig, Threshold
 from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
 from preprocessing.config import FeaturesConfig
@@ -116,6 +116,7 @@ class EvaluatorVerdict:
       failures: one line for each threshold that doesn't hold: metric, slice, value, bound.
       champion: the champion's metrics on the same rows, when there is one.
       skill: what the candidate's skill was measured against; None where it was not.
+      failed: the metrics whose thresholds on all rows don't hold.
     """
 
     blessed: bool
@@ -123,6 +124,7 @@ class EvaluatorVerdict:
     failures: tuple[str, ...]
     champion: dict[str, float]
     skill: SkillVerdict | None = None
+    failed: frozenset[str] = frozenset()
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
@@ -136,6 +138,7 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
         failures=tuple(_failures(result, skill)),
         champion=_reported(champion),
         skill=skill,
+        failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where),
     )
 
 

@@ -11,7 +11,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
 
 from components.artifacts.golden import TrivialAnswer
-from components.evaluator.skill import CLASS, LOSS, SKILL, SKILL_BOUND, TRIVIAL_LOSS
+from components.evaluator.config import SKILL_BOUND
+from components.evaluator.skill import CLASS, LOSS, SKILL, TRIVIAL_LOSS
 
 BEHIND_SKILL = frozenset({LOSS, TRIVIAL_LOSS})
 """What the skill is made of: told in words, not among the metrics."""

@@ -25,6 +25,7 @@ COLORS = {"train": "#3b7dd8", "eval": "#c46f12", "test": "#2f9468", LAST_PUSH: "
 """By data set; each has a contrast of 3 to 1 to the page's background in light and dark."""
 MOST_FEATURES = 100
 """So many features are drawn; the table has all."""
+_MOST_SLICES = 60
 _TABLE = "table"
 _HEIGHT, _ROW = 150, 18
 """Pixels of a chart, and of a row of one that has names on its left."""
@@ -172,9 +173,11 @@ def timeline(facts: ReportFacts) -> Chart | None:
     return Chart("Time line", ("component", "began", "ended", "state"), rows, _finished(chart, _ROW * len(nodes)))
 
 
-def slice_chart(evaluation: EvaluationFacts, metric: str) -> Chart | None:
-    """One metric on every slice, the worst where the eye begins."""
-    known = [each for each in evaluation.slices if each.metrics.get(metric) is not None][:60]
+def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
+    """One metric on the weakest slices, the weakest first."""
+    metric = evaluation.ranked_by
+    having = [each for each in evaluation.slices if each.metrics.get(metric) is not None]
+    known = having[:_MOST_SLICES]
     if not known:
         return None
     chart = (
@@ -182,13 +185,15 @@ def slice_chart(evaluation: EvaluationFacts, metric: str) -> Chart | None:
         .mark_circle(color=COLORS["train"], opacity=1)
         .encode(
             x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
-            y=alt.Y("slice:N", title=None, sort=alt.EncodingSortField("value"), axis=alt.Axis(labelLimit=180)),
+            y=alt.Y("slice:N", title=None, sort=[each.name for each in known], axis=alt.Axis(labelLimit=180)),
             size=alt.Size("rows:Q", title="rows", scale=alt.Scale(range=[30, 300]), legend=None),
         )
     )
     spec = _finished(chart, _ROW * len(known))
     rows = tuple((each.name, _number(each.metrics[metric]), each.rows) for each in known)
-    note = f"The size of a point is that of the slice. {counted(len(known), 'slice')}."
+    of_all = len(having) + evaluation.more_slices
+    which = f"The weakest {len(known)} of {counted(of_all, 'slice')}. " if of_all > len(known) else ""
+    note = f"{which}The size of a point is that of the slice."
     return Chart(f"{metric} by slice", ("slice", "value", "rows"), rows, spec, note)
 
 

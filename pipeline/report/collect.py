@@ -17,6 +17,7 @@ from pipeline.report.evaluation_facts import evaluation_facts
 from pipeline.report.facts import Fact, FamilyFact, ReportFacts, SmokeTestFacts
 from pipeline.report.run_facts import reproduce_facts, run_facts
 from pipeline.report.training_facts import training_facts
+from pipeline.results.runs import CONFIG_FILE
 from pipeline.results.store import StoredNode, stored_run
 from preprocessing.errors import UserError
 
@@ -54,10 +55,10 @@ def collect_facts(folder: Path) -> ReportFacts:
 
 
 def _config(folder: Path) -> PipelineConfig:
-    file = folder / "config.yaml"
+    file = folder / CONFIG_FILE
     if not file.is_file():
         raise UserError(
-            f"{folder}: expected the folder of a run, and it has no config.yaml",
+            f"{folder}: expected the folder of a run, and it has no {CONFIG_FILE}",
             hint="give a run's folder, <root>/runs/<run id>; lockgate runs lists them",
         )
     try:

@@ -1,9 +1,9 @@
 """What the Evaluator measured, from TFMA's results files: metrics, champion, thresholds, slices."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from pipeline.config.pipeline_config import LOWER_IS_BETTER, PipelineConfig, Threshold
+from pipeline.config.pipeline_config import LOWER_IS_BETTER, PipelineConfig
 from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact
 from pipeline.results.store import StoredNode
 
@@ -18,19 +18,17 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     if evaluator is None or folder is None:
         return "Evaluator did not end" if evaluator is not None else "Evaluator did not run"
     # Seconds of TensorFlow and Beam, which a run that was refused before this step need not pay.
-    from components.evaluator.skill import SKILL_BOUND
     from pipeline.nodes.evaluation import CANDIDATE, read_slices, read_verdict
 
     verdict = read_verdict(str(folder), blessed=True)
-    overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
+    expected, ranked_by = config.expected(), config.evaluate.thresholds[0].metric
     metrics = tuple(
         MetricFact(
             name=name,
             candidate=_finite(value),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
-            threshold="above 0 (evaluate.skill)" if name == SKILL_BOUND else bounds(overall.get(name)),
-            failed=any(each.startswith(f"{name} is ") for each in verdict.failures)
-            or (name == SKILL_BOUND and verdict.skill is not None and not verdict.skill.proven),
+            threshold=expected.get(name, ""),
+            failed=name in verdict.failed,
         )
         for name, value in verdict.metrics.items()
     )
@@ -42,31 +40,23 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         )
         for key, numbers in read_slices(str(folder), CANDIDATE)
     ]
+    slices.sort(key=lambda each: _strength(each, ranked_by))
     return EvaluationFacts(
         metrics=metrics,
         failures=verdict.failures,
+        ranked_by=ranked_by,
         slices=tuple(slices[:_MOST_SLICES]),
-        weakest=_weakest(slices, config.evaluate.thresholds[0].metric),
+        more_slices=max(0, len(slices) - _MOST_SLICES),
     )
-
-
-def bounds(threshold: Threshold | None) -> str:
-    """What a threshold asks, in words."""
-    if threshold is None:
-        return ""
-    parts = [] if threshold.min is None else [f"at least {threshold.min:g}"]
-    parts += [] if threshold.max is None else [f"at most {threshold.max:g}"]
-    if threshold.max_regression is not None:
-        parts.append(f"at most {threshold.max_regression:g} worse than the champion")
-    return ", ".join(parts)
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _weakest(slices: Sequence[SliceFact], metric: str) -> tuple[str, ...]:
-    sign = 1 if metric in LOWER_IS_BETTER else -1
-    known = [(each.metrics[metric], each.name) for each in slices if each.metrics.get(metric) is not None]
-    ordered = sorted(known, key=lambda each: sign * (each[0] or 0.0), reverse=True)
-    return tuple(name for _, name in ordered[:5])
+def _strength(each: SliceFact, metric: str) -> float:
+    """Sorts the weakest first, and those without a number last."""
+    value = each.metrics.get(metric)
+    if value is None:
+        return math.inf
+    return -value if metric in LOWER_IS_BETTER else value

@@ -174,9 +174,12 @@ class EvaluationFacts(Fact):
 
     metrics: tuple[MetricFact, ...]
     failures: tuple[str, ...] = ()
+    ranked_by: str
+    """The first metric that has a threshold."""
     slices: tuple[SliceFact, ...] = ()
-    weakest: tuple[str, ...] = ()
-    """The slices that are worst by the first metric with a threshold, worst first."""
+    """Those that are weakest by it first; at most 500."""
+    more_slices: int = 0
+    """How many more there are."""
 
 
 class FamilyFact(Fact):

@@ -60,8 +60,6 @@ def environment() -> Environment:
 def _drawn(facts: ReportFacts) -> dict[str, Any]:
     """The charts and lists that the template places."""
     data, training, evaluation, smoke_test = facts.data, facts.training, facts.evaluation, facts.smoke_test
-    metric = evaluation.metrics[0].name if evaluation is not None and evaluation.metrics else ""
-    by_threshold = [each.name for each in evaluation.metrics if each.threshold] if evaluation is not None else []
     checks = [check for family in smoke_test.families for check in family.checks] if smoke_test is not None else []
     return {
         "graph": graph_svg(facts.run.nodes),
@@ -69,7 +67,7 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "features": list(feature_charts(data)) if data is not None else [],
         "most_features": MOST_FEATURES,
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
-        "slices": slice_chart(evaluation, (by_threshold or [metric])[0]) if evaluation is not None else None,
+        "slices": slice_chart(evaluation) if evaluation is not None else None,
         "smoke_seconds": smoke_seconds(smoke_test) if smoke_test is not None else None,
         "failed": [check for check in checks if _weight(check) > 0],
     }

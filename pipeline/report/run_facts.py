@@ -1,6 +1,7 @@
 """How a run went, from the run's folder and the metadata store, and what makes it again."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,29 +10,11 @@ import yaml
 
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReproduceFacts, RunFacts, State
-from pipeline.results.runs import ENVIRONMENT_FILE, RESULT_FILE
+from pipeline.results.listing import read_json, run_folders
+from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
-from preprocessing.errors import UserError
-from preprocessing.text import sentences
 
 _RUNNING: dict[str, Any] = {"state": "running", "error": "the run has not ended, or was killed"}
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object of a run's folder; empty where the file is not there.
-
-    Raises:
-      UserError: it holds something else.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise UserError(f"{file}: expected JSON: {error}", hint="the file is damaged: run the pipeline again") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{file}: expected a JSON object", hint="the file is damaged: run the pipeline again")
-    return content
 
 
 def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineConfig) -> RunFacts:
@@ -72,12 +55,9 @@ def moment(run_id: str) -> str:
 
 def _line(result: Mapping[str, Any], gates: tuple[GateFact, ...]) -> str:
     state: State = result["state"]
-    if state == "pushed":
-        return f"pushed: {result.get('pushed')}"
-    if state == "refused":
-        return f"refused: {sentences([f'{each.name}: {each.reason}' for each in gates if each.passed is False], 5)}"
-    if state == "stopped":
-        return "stopped where it was asked to; nothing was pushed"
+    if state in ("pushed", "refused", "stopped"):
+        told = tuple(Gate(**each.model_dump()) for each in gates)
+        return RunResult(state, told, states=result.get("states", {}), pushed=result.get("pushed")).line()
     where = f" in {result['component']}" if result.get("component") else ""
     return f"{state}{where}: {result.get('error') or 'no reason was recorded'}"
 
@@ -87,7 +67,7 @@ def _next_step(result: Mapping[str, Any], folder: Path) -> str:
     data, smoke = result.get("data_gate") or {}, result.get("smoke_test") or {}
     if data.get("blessed") is False:
         if data.get("proposal"):
-            return f"correct the data, or accept the proposed schema: lockgate accept-schema {folder}"
+            return f"correct the data, or accept the proposed schema: lockgate accept-schema {shlex.quote(str(folder))}"
         return "correct the data, or the limits in data_gate; each finding below says how"
     if smoke.get("blessed") is False:
         return "correct the exported model; each failed check below has a hint"
@@ -125,15 +105,13 @@ def _all(channels: Mapping[str, tuple[Any, ...]]) -> list[Any]:
 
 
 def _before(folder: Path) -> Path | None:
-    """The folder of the run before; names begin with the moment, so that their order is that of the runs."""
-    earlier = [each for each in folder.parent.iterdir() if each.is_dir() and each.name < folder.name]
-    known = [each for each in earlier if (each / "config.yaml").is_file()]
-    return max(known, key=lambda each: each.name, default=None)
+    """The folder of the run before."""
+    return next((each for each in run_folders(folder.parent.parent) if each.name < folder.name), None)
 
 
 def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
     """What differs: configuration, versions, commit."""
-    for file, prefix in (("config.yaml", ""), (ENVIRONMENT_FILE, "environment: ")):
+    for file, prefix in ((CONFIG_FILE, ""), (ENVIRONMENT_FILE, "environment: ")):
         old, new = (dict(flat(_any(each / file))) for each in (before, now))
         for name in dict.fromkeys([*old, *new]):
             if old.get(name) != new.get(name):
@@ -161,8 +139,8 @@ def reproduce_facts(folder: Path, nodes: Mapping[str, StoredNode]) -> ReproduceF
     """What makes the run again."""
     environment = read_json(folder / ENVIRONMENT_FILE)
     return ReproduceFacts(
-        command=" ".join(environment.get("command", ())),
-        config=(folder / "config.yaml").read_text(encoding="utf-8"),
+        command=shlex.join(environment.get("command", ())),
+        config=(folder / CONFIG_FILE).read_text(encoding="utf-8"),
         seed=environment.get("seed", 0),
         commit=environment.get("git_commit"),
         dirty=environment.get("git_dirty"),
@@ -186,7 +164,3 @@ def _lineage(nodes: Mapping[str, StoredNode]) -> Iterator[str]:
                     seen.add(artifact.id)
                     yield f"{artifact.kind} {artifact.id} ({name} of {node.name}): {artifact.uri}"
                     waiting += [makers[artifact.id]] if artifact.id in makers else []
-
-
-SECTIONS = ("data", "training", "evaluation", "smoke_test")
-"""The sections that a run may lack."""

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.loader import load
-from pipeline.results.runs import RESULT_FILE
+from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 from preprocessing.errors import UserError
 
-CONFIG_FILE = "config.yaml"
-"""In a run's folder: the configuration with every default."""
 _DEFAULTS = ("pipeline.yaml", "output")
 
 
@@ -53,7 +51,7 @@ def run_folders(root: Path) -> list[Path]:
 def listed_runs(root: Path) -> Iterator[RunLine]:
     """One line for each run, newest first."""
     for folder in run_folders(root):
-        result = _result(folder)
+        result = read_json(folder / RESULT_FILE)
         states = result.get("states", {})
         ran = [state for state in states.values() if state in ("done", "cached")]
         refusing = [each["name"] for each in result.get("gates", ()) if each.get("passed") is False]
@@ -70,12 +68,21 @@ def listed_runs(root: Path) -> Iterator[RunLine]:
         )
 
 
-def _result(folder: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object of a run's folder; empty where the file is not there: the run has not ended, or was killed.
+
+    Raises:
+      UserError: it holds something else.
+    """
     try:
-        content = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return {}
-    return content if isinstance(content, dict) else {}
+    except ValueError as error:
+        raise UserError(f"{file}: expected JSON: {error}", hint="the file is damaged: run the pipeline again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: expected a JSON object", hint="the file is damaged: run the pipeline again")
+    return content
 
 
 def root_of(place: Path | None) -> Path:

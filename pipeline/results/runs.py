@@ -44,7 +44,7 @@ DATA_GATE_FOLDER = "data_gate"
 """In a run's folder: the data gate's report, and the schema that it proposes."""
 SMOKE_TEST_FOLDER = "smoke_test"
 """In a run's folder: the smoke test's report, as JSON and as a page."""
-RESULT_FILE, ENVIRONMENT_FILE = "result.json", "environment.json"
+CONFIG_FILE, RESULT_FILE, ENVIRONMENT_FILE = "config.yaml", "result.json", "environment.json"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class RunRecord:
         self.run_id, self.folder = _new_folder(root / "runs")
         self.log = self.folder / "log.txt"
         resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
-        self._write("config.yaml", resolved)
+        self._write(CONFIG_FILE, resolved)
         self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded), indent=1))
 
     def finish(self, result: RunResult) -> None:

@@ -23,7 +23,7 @@ from components.data_gate.report import Verdict
 from components.findings import Finding
 from components.progress import COMPONENT, LOGGER
 from components.smoke_test.report import Report
-from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig, Threshold
+from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
@@ -259,11 +259,10 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     if result.champion:
         table.add_column("champion", justify="right")
     table.add_column("threshold")
-    overall = {each.metric: each for each in config.evaluate.thresholds if not each.slice_by}
+    expected = config.expected()
     for name, value in result.metrics.items():
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
-        expected = "above 0 (evaluate.skill)" if name == "skill_bound" else _bounds(overall.get(name))
-        table.add_row(name, _number(value), *champion, expected + _why_nan(name, value))
+        table.add_row(name, _number(value), *champion, expected.get(name, "") + _why_nan(name, value))
     return table
 
 
@@ -274,16 +273,6 @@ def _why_nan(name: str, value: float) -> str:
 def _number(value: float) -> str:
     """Four digits, and counts in full."""
     return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
-
-
-def _bounds(threshold: Threshold | None) -> str:
-    if threshold is None:
-        return ""
-    parts = [] if threshold.min is None else [f"at least {threshold.min:g}"]
-    parts += [] if threshold.max is None else [f"at most {threshold.max:g}"]
-    if threshold.max_regression is not None:
-        parts.append(f"at most {threshold.max_regression:g} worse than the champion")
-    return ", ".join(parts)
 
 
 def _gates_table(gates: tuple[Gate, ...]) -> Table:

@@ -108,7 +108,7 @@ def facts(**changed: Any) -> ReportFacts:
             ),
             failures=(f"auc on {HOSTILE} is 0.6, expected at least 0.65",),
             slices=(SliceFact(name=HOSTILE, rows=4, metrics={"auc": 0.6, "precision": None}),),
-            weakest=(HOSTILE,),
+            ranked_by="auc",
         ),
         "smoke_test": SmokeTestFacts(
             blessed=True,
