@@ -123,13 +123,17 @@ class _Run:
 
     def report(self) -> None:
         """Writes the run's page. What goes wrong there goes into the log and is said; it never changes a run's end."""
+        log = self._record.log
         try:
-            with output_to(self._record.log):
+            with output_to(log):
                 write_report(self._record.folder)
+        except OSError as error:
+            # Of a full disk the log can hold no more than the screen says.
+            self._screen.say(f" ! the report was not written: {explain(error, self._root) or error}", "yellow")
         except Exception as error:
-            with contextlib.suppress(OSError), records_to(self._record.log):  # a full disk keeps the log from it too
+            with contextlib.suppress(OSError), output_to(log), records_to(log):
                 logging.getLogger().exception("the report could not be written")
-            self._screen.say(f" ! the report was not written ({error}); see {self._record.log}", "yellow")
+            self._screen.say(f" ! the report was not written ({error}); see {log}", "yellow")
 
     def _component(self, error: BaseException) -> str | None:
         """The component that ended the run by this error; where several were interrupted, all of them."""

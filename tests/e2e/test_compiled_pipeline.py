@@ -28,10 +28,16 @@ def steps(forks):
     return forks.step
 
 
-def _kubeflow(folder, steps, cached=None, **parameters):
+def _kubeflow(folder, steps, cached=None, overrides=(), **parameters):
     given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving"), **parameters}
     return Launcher(
-        compiled("penguins", "kubeflow"), MINIO, folder, given, mounted=True, command=steps, cached=cached or {}
+        compiled("penguins", "kubeflow", *overrides),
+        MINIO,
+        folder,
+        given,
+        mounted=True,
+        command=steps,
+        cached=cached or {},
     )
 
 
@@ -142,11 +148,12 @@ def test_the_next_run_finds_the_champion_and_compares_with_it(on_kubeflow, steps
 
 
 def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path):
-    """One epoch instead of thirty: a parameter of the run. The champion stays."""
+    """One epoch instead of thirty, a parameter of the run, of steps too small to learn by. The champion stays."""
     earlier, folder = on_kubeflow
     before = _versions(folder)
     cached = dict.fromkeys((*DATA, "Champion", "DataGate", "DataStop", "Transform"), earlier)
-    ran = _kubeflow(tmp_path, steps, cached, push_directory=str(folder / "serving"), epochs=1).run()
+    slow = ["train.learning_rate=0.00001"]
+    ran = _kubeflow(tmp_path, steps, cached, slow, push_directory=str(folder / "serving"), epochs=1).run()
     assert _all_succeeded(ran)
     assert ran.outputs["Evaluator"]["blessing"]["metadata"]["blessed"] == 0
     assert ran.outputs["SmokeTest"]["blessing"]["metadata"]["blessed"] == 1
