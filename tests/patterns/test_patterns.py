@@ -74,12 +74,11 @@ def test_models_know_nothing_of_training() -> None:
 
 def test_batches_are_made_in_one_place() -> None:
     datasets = ("Dataset", "from_tensor_slices", "from_tensors", "from_generator", "data.Dataset.range")
-    # The smoke test reads raw examples one by one, to ask them, and a model's stored requests; the Evaluator hands raw
-    # examples to the model's own signatures, which make the batches of them; statistics need the columns, no batches.
+    # The smoke test reads raw examples one by one, to ask them, and a model's stored requests; the one reader of records
+    # serves the components that need columns or whole records, no training batches.
     others = {
         "components/smoke_test/bench/split.py",
         "components/smoke_test/checks/warmup.py",
-        "components/evaluator/answers.py",
         "components/examples.py",
     }
     assert files_that_call(*datasets) == {"preprocessing/input_pipeline.py"} | others
