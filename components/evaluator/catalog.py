@@ -129,7 +129,7 @@ _BINARY = (
         "So much has to be found: how many false alarms it costs.", _NO_POSITIVE, "recall",
     ),
     Metric(
-        "log_loss", "binary", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.2",
+        "log_loss", "binary", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.12",
         "lower", "nats", "Probabilities that are used as such; it punishes certainty that is wrong.",
     ),
     Metric(
@@ -173,7 +173,7 @@ _MULTICLASS = (
         "0..1", "higher", "", "How well each class is ranked, whatever the answered class; 0.5 is chance.", _ONE_CLASS,
     ),
     Metric(
-        "log_loss", "multiclass", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.2",
+        "log_loss", "multiclass", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.12",
         "lower", "nats", "Probabilities that are used as such; it punishes certainty that is wrong.",
     ),
     Metric(
