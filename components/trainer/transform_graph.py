@@ -117,10 +117,11 @@ class _FromEntrances(tf.Module):
 
     def of_columns(self, values: Mapping[str, tf.Tensor], wanted: Collection[str]) -> dict[str, tf.Tensor]:
         fed = {f"{self._names[column]}:0": value for column, value in values.items()}
+        sizes = {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items()}
         outputs = {name: self._function.outputs[name] for name in wanted}
-        nodes = self._needed([each.op for each in outputs.values()], fed)
+        nodes, reached = self._needed([each.op for each in outputs.values()], fed.keys() | sizes.keys())
+        fed = {name: value for name, value in (fed | sizes).items() if name in reached}
         captured = {name: _inside(tensor) for name, tensor in self._function.captures.items() if _node(name) in nodes}
-        fed |= {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items() if name in nodes}
         part = tf.compat.v1.GraphDef(versions=self._graph_def.versions, library=self._graph_def.library)
         part.node.extend(node for node in self._graph_def.node if node.name in nodes - set(map(_node, captured)))
         got = tf.graph_util.import_graph_def(
@@ -130,17 +131,20 @@ class _FromEntrances(tf.Module):
             tensor.set_shape(output.shape)
         return dict(zip(outputs, got, strict=True))
 
-    def _needed(self, sinks: Sequence[tf.Operation], fed: Collection[str]) -> set[str]:
-        """The names of the operations behind some others, up to the tensors that are fed."""
+    def _needed(self, sinks: Sequence[tf.Operation], fed: Collection[str]) -> tuple[set[str], set[str]]:
+        """The names of the operations behind some others up to the tensors that are fed, and of those that it met."""
         found: set[str] = set()
+        reached: set[str] = set()
         waiting = list(sinks)
         while waiting:
             operation = waiting.pop()
             if operation.name in found:
                 continue
             found.add(operation.name)
+            names = {tensor.name for tensor in operation.inputs}
+            reached |= names & set(fed)
             waiting += [tensor.op for tensor in operation.inputs if tensor.name not in fed]
-        return found
+        return found, reached
 
 
 def _table_sizes(function: TransformFunction) -> dict[str, int]:
