@@ -207,13 +207,17 @@ def shuffled_passes(
 
 def _shuffled_matrices(rows: Matrices, passes: tf.data.Dataset, batch_size: int, seed: int) -> tf.data.Dataset:
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.range(0, len(rows), batch_size).map(lambda start: (number, start))
+        # Mixed: of a key's words `index_shuffle` takes no more than the lowest bits where the rows are few, so that
+        # every 256th pass would be the same.
+        key = tf.random.stateless_uniform(
+            [2], tf.stack([tf.constant(seed, tf.int64), number]), minval=None, maxval=None, dtype=tf.int64
+        )
+        return tf.data.Dataset.range(0, len(rows), batch_size).map(lambda start: (key, start))
 
-    def batch(number: tf.Tensor, start: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    def batch(key: tf.Tensor, start: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         places = tf.range(start, tf.minimum(start + batch_size, len(rows)))
         # Where each place of the permutation leads, without holding the permutation.
-        seeds = tf.stack([tf.constant(seed, tf.int64), number])
-        return rows.batch(tf.random.experimental.index_shuffle(places, seeds, len(rows) - 1))
+        return rows.batch(tf.random.experimental.index_shuffle(places, key, len(rows) - 1))
 
     return passes.flat_map(one_pass).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
