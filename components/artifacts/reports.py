@@ -1,9 +1,10 @@
 """The files of a verdict: DataVerdict of the data gate, and SmokeTestReport."""
 
 REPORT_FILE = "report.json"
-"""Report of either gate: a `components.data_gate.report.Verdict` or a `components.smoke_test.report.Report`."""
+"""Report of either gate, or of a run in its folder; of the gates a
+`components.data_gate.report.Verdict` or a `components.smoke_test.report.Report`."""
 PAGE_FILE = "report.html"
-"""The smoke test's report as a page."""
+"""The report as a page: of the smoke test, and of a run."""
 DIFF_FILE = "schema.diff"
 """A file of the data gate, beside the schema that it proposes (`components.artifacts.schema.SCHEMA_FILE`): what differs
 in it from the schema of the run, as a unified diff."""

@@ -119,11 +119,14 @@ class _FromEntrances(tf.Module):
         fed = {f"{self._names[column]}:0": value for column, value in values.items()}
         sizes = {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items()}
         outputs = {name: self._function.outputs[name] for name in wanted}
-        nodes, reached = self._needed([each.op for each in outputs.values()], fed.keys() | sizes.keys())
-        fed = {name: value for name, value in (fed | sizes).items() if name in reached}
+        fed |= sizes
+        nodes = self._needed([each.op for each in outputs.values()], fed)
         captured = {name: _inside(tensor) for name, tensor in self._function.captures.items() if _node(name) in nodes}
         part = tf.compat.v1.GraphDef(versions=self._graph_def.versions, library=self._graph_def.library)
         part.node.extend(node for node in self._graph_def.node if node.name in nodes - set(map(_node, captured)))
+        # What none of the outputs needs is no input of this part.
+        used = {_node(each) for node in part.node for each in node.input}
+        fed = {name: value for name, value in fed.items() if _node(name) in used}
         got = tf.graph_util.import_graph_def(
             part, input_map=fed | captured, return_elements=[each.name for each in outputs.values()], name="transform"
         )
@@ -131,20 +134,17 @@ class _FromEntrances(tf.Module):
             tensor.set_shape(output.shape)
         return dict(zip(outputs, got, strict=True))
 
-    def _needed(self, sinks: Sequence[tf.Operation], fed: Collection[str]) -> tuple[set[str], set[str]]:
-        """The names of the operations behind some others up to the tensors that are fed, and of those that it met."""
+    def _needed(self, sinks: Sequence[tf.Operation], fed: Collection[str]) -> set[str]:
+        """The names of the operations behind some others, up to the tensors that are fed."""
         found: set[str] = set()
-        reached: set[str] = set()
         waiting = list(sinks)
         while waiting:
             operation = waiting.pop()
             if operation.name in found:
                 continue
             found.add(operation.name)
-            names = {tensor.name for tensor in operation.inputs}
-            reached |= names & set(fed)
             waiting += [tensor.op for tensor in operation.inputs if tensor.name not in fed]
-        return found, reached
+        return found
 
 
 def _table_sizes(function: TransformFunction) -> dict[str, int]:

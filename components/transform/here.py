@@ -4,7 +4,7 @@ import collections
 import json
 import posixpath
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -47,13 +47,11 @@ def transform(request: Request, function: Preprocessing) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         traced = Traced.of(function, request.spec, folder)
-        counts = [each.rows for each in (*request.analyzed * len(traced.phases), *request.transformed.values())]
-        known = [count for count in counts if count is not None]
-        progress = Progress("Transform", "rows", sum(known) if len(known) == len(counts) else None)
+        passes = _progress([*request.analyzed] * len(traced.phases))
 
         def rows(apply: Apply) -> Iterator[Any]:
             for split in request.analyzed:
-                yield from _batches(split, apply, progress, "learning")
+                yield from _batches(split, apply, passes, "learning")
 
         learned = learn(traced, rows, folder)
         saved = posixpath.join(folder, "transform_fn")
@@ -62,12 +60,19 @@ def transform(request: Request, function: Preprocessing) -> None:
         tf.io.gfile.rmtree(posixpath.join(saved, impl_helper.METADATA_DIR_NAME))
         temporary = posixpath.join(request.graph, _TEMPORARY)
         _publish(request, temporary, saved, metadata, json.dumps(traced.assets))
+        progress = _progress(request.transformed.values())
         for name, split in request.transformed.items():
             batches = _batches(split, apply, progress, f"{name} split")
             _write(request.files[name] + _SHARD, posixpath.join(temporary, name), batches, metadata.schema)
         if tf.io.gfile.exists(temporary):  # empty by now; a bucket has no empty folders
             tf.io.gfile.rmtree(temporary)
         progress.say("")
+
+
+def _progress(splits: Iterable[SplitExamples]) -> Progress:
+    """Counts the rows of splits that are about to be read."""
+    counts = [split.rows for split in splits]
+    return Progress("Transform", "rows", None if None in counts else sum(count or 0 for count in counts))
 
 
 def _batches(split: SplitExamples, apply: Apply, progress: Progress, note: str) -> Iterator[Any]:

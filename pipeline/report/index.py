@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from components.artifacts.reports import PAGE_FILE
 from pipeline.report.page import environment, libraries
 from pipeline.report.run_facts import moment
 from pipeline.results.listing import listed_runs
@@ -27,7 +28,7 @@ def write_index(root: Path) -> Path:
         raise UserError(f"{root}: no run was made there", hint="lockgate run CONFIG makes one")
     names = list(dict.fromkeys(name for each in runs for name in each.metrics))
     charts = [metric_over_runs(name, [(moment(each.id), each) for each in reversed(runs)]) for name in names[:6]]
-    pages = {each.id for each in runs if (root / "runs" / each.id / "report.html").is_file()}
+    pages = {each.id for each in runs if (root / "runs" / each.id / PAGE_FILE).is_file()}
     text = (
         environment()
         .get_template("index.html.jinja")

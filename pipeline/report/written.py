@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from components.artifacts.reports import PAGE_FILE, REPORT_FILE
 from pipeline.report.comparison import compare
 from pipeline.report.facts import ReportFacts
-from pipeline.results.runs import RUN_PAGE
 from pipeline.whole_file import write_whole
 
-FACTS_FILE, MARKDOWN_FILE = "report.json", "report.md"
+MARKDOWN_FILE = "report.md"
 
 
 def write_report(folder: Path) -> Path:
@@ -31,10 +31,10 @@ def write_report(folder: Path) -> Path:
     from pipeline.report.collect import collect_facts
 
     facts = collect_facts(folder)
-    write_whole(folder / FACTS_FILE, facts.to_json())
+    write_whole(folder / REPORT_FILE, facts.to_json())
     write_whole(folder / MARKDOWN_FILE, markdown.render(facts))
-    write_whole(folder / RUN_PAGE, page.render(facts))
-    return folder / RUN_PAGE
+    write_whole(folder / PAGE_FILE, page.render(facts))
+    return folder / PAGE_FILE
 
 
 def facts_of(folder: Path) -> ReportFacts:
@@ -44,7 +44,7 @@ def facts_of(folder: Path) -> ReportFacts:
       UserError: it is not the folder of a run, or a file of it is damaged.
     """
     try:
-        return ReportFacts.model_validate_json((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        return ReportFacts.model_validate_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
         from pipeline.report.collect import collect_facts
 

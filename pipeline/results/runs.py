@@ -44,8 +44,6 @@ DATA_GATE_FOLDER = "data_gate"
 """In a run's folder: the data gate's report, and the schema that it proposes."""
 SMOKE_TEST_FOLDER = "smoke_test"
 """In a run's folder: the smoke test's report, as JSON and as a page."""
-RUN_PAGE = "report.html"
-"""In a run's folder: the page about it."""
 RESULT_FILE, ENVIRONMENT_FILE = "result.json", "environment.json"
 
 

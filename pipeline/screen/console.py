@@ -25,7 +25,7 @@ from components.progress import COMPONENT, LOGGER
 from components.smoke_test.report import Report
 from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig, Threshold
 from pipeline.config.problems import shown
-from pipeline.results.runs import DATA_GATE_FOLDER, RUN_PAGE, SMOKE_TEST_FOLDER, Gate, RunResult
+from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
 from pipeline.screen.capture import UntilReaderLeaves, output_to, records_to
 from pipeline.screen.ticker import every
@@ -178,7 +178,7 @@ class Screen:
             self._data_gate(data, Path(result.run_dir))
         if result.smoke_test is not None:
             self._smoke_test(result.smoke_test, Path(result.run_dir))
-        page = Path(result.run_dir) / RUN_PAGE
+        page = Path(result.run_dir) / PAGE_FILE
         if page.is_file():
             self._console.print(Text(f" report: {shown(page)}", style="dim"), soft_wrap=True)
         style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]

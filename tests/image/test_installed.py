@@ -77,8 +77,8 @@ def test_the_compiled_pipelines_name_what_is_looked_for(named):
             "components.example_gen.driver:Driver",
             "components.trainer.run_fn:run_fn",
             "components.pusher.executor:Executor",
+            "components.transform.executor:Executor",
             "preprocessing.transform:preprocessing_fn",
-            "tfx.components.transform.executor:Executor",
             "pipeline.runners.container_entrypoint",
         } <= named[pipeline]
     others = named["vertex with its own trainer and endpoint"] - named["vertex"]

@@ -13,6 +13,7 @@ LONGEST = (
     "tests/e2e/test_broken_model.py",
     "tests/e2e/test_table_rules.py",
     "tests/components/smoke_test/test_smoke_test_kubeflow.py",
+    "tests/components/transform/test_here.py",
     "tests/pipeline/nodes/test_evaluation.py",
     "tests/components/data_gate/test_data_gate_kubeflow.py",
     "tests/e2e/test_init.py",

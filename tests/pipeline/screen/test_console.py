@@ -166,6 +166,8 @@ def test_where_lines_stay_progress_takes_one_every_ten_seconds(tmp_path: Path, m
 def test_two_components_at_once_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("pipeline.screen.console.time.monotonic", lambda: now)
+    # A step of a cluster, which another test may have been, keeps Lockgate's words to itself.
+    monkeypatch.setattr(logging.getLogger("lockgate"), "propagate", True)
     with (tmp_path / "screen").open("w") as stream:
         screen = Screen(stream)
         with screen.captured(tmp_path / "log"):
