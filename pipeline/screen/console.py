@@ -252,20 +252,21 @@ def _messages_shown(screen: Screen) -> Iterator[None]:
 
 
 def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
-    table = Table(
-        title="Test split", title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
+    expected, settings = config.expected(), config.metric_settings()
+    title = (
+        f"Test split, decision threshold {settings.decision_threshold:g}" if settings.task == "binary" else "Test split"
     )
+    table = Table(title=title, title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1))
     table.add_column("metric")
     table.add_column("candidate", justify="right")
     if result.champion:
         table.add_column("champion", justify="right")
     table.add_column("threshold")
-    expected, settings = config.expected(), config.metric_settings()
     for name, value in result.metrics.items():
         metric = find(settings.task, name)
         if metric is not None and metric.of_class and name not in expected:
             continue  # the report has those of all classes
-        detail = metric.detail(settings) if metric is not None else ""
+        detail = metric.detail(settings) if metric is not None and metric.setting != "decision_threshold" else ""
         why = f" ({metric.why_nan() if metric is not None else NOT_A_NUMBER}?)" if math.isnan(value) else ""
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
         shown = f"{name} ({detail})" if detail else name
