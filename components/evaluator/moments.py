@@ -1,4 +1,4 @@
-"""The variance of a metric that is made of sums over rows, from the sums of products of what the rows add.
+"""How much a metric varies that is made of sums over rows, from the sums of products of what the rows add.
 
 The delta method (Cramér, Mathematical Methods of Statistics, 1946, chapter 28): a function of sums varies as its
 tangent does, and the sums vary as independent rows say. The same rows' answers of two models are summed side by side,
@@ -6,37 +6,21 @@ so that the difference of their metrics is judged in pairs.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from components.evaluator.columns import Columns, Floats, Summands
+from components.evaluator.columns import Columns, Floats, Summands, Sums
+from components.evaluator.interval import Spread
 
-WEIGHT = "weight of a row"
-"""The name of the sum of all rows' weights."""
-_ROW = "row"
-"""The name of the sum that counts rows of any weight."""
+_WEIGHT, _ROW = (-1, "weight"), (-1, "row")
+"""The sums of the rows' weights, and of 1 for each row that has a weight."""
 _STEP = 0.01
 """How far the tangent looks to each side, in standard deviations of a sum."""
 
 Name = tuple[int, str]
 """A sum: the position of its model, and its name there."""
-Function = Callable[[Mapping[Name, float]], float]
-"""A function of sums."""
-
-
-@dataclass(frozen=True)
-class Variance:
-    """How much a function of sums varies.
-
-    Attributes:
-      value: the variance; NaN where a sum is not a number.
-      one_row: how much one more row of the usual weight can change the function.
-    """
-
-    value: float
-    one_row: float
 
 
 @dataclass(frozen=True)
@@ -53,57 +37,74 @@ class Moments:
     sums: Floats
     products: Floats
 
-    @property
-    def rows(self) -> float:
-        """As many rows of equal weight say as much about a mean (Kish, Survey Sampling, 1965); 0 without a row."""
-        position = self.names.index((0, WEIGHT))
-        square = float(self.products[position, position])
-        return float(self.sums[position]) ** 2 / square if square else 0.0
+    def __add__(self, other: "Moments") -> "Moments":
+        """What is known of both sets of rows."""
+        return Moments(self.names, self.sums + other.sums, self.products + other.products)
 
-    def variance(self, function: Function) -> Variance:
-        """How much a function of the sums varies from one such set of rows to another.
+    def spread(self, finish: Callable[[Sums], float], models: Sequence[int]) -> Spread:
+        """How much a metric varies, or the difference of two models' metrics.
 
         Args:
-          function: smooth near the sums.
+          finish: the metric, from one model's sums.
+          models: the position of the model, or of both: the second one's metric is taken from the first one's.
         """
         values = dict(zip(self.names, self.sums.tolist(), strict=True))
-        squares = np.diag(self.products)
-        position = self.names.index((0, WEIGHT))
-        usual = float(squares[position] / self.sums[position])
+        squares = dict(zip(self.names, np.diag(self.products).tolist(), strict=True))
+        weight, count = values[_WEIGHT], values[_ROW]
+        if count < 2:
+            return Spread(math.nan, 0.0)
+        usual = squares[_WEIGHT] / weight
         gradient = np.zeros(len(self.names))
         one_row = 0.0
-        middle = function(values)
-        for at, (name, square) in enumerate(zip(self.names, squares.tolist(), strict=True)):
-            if name[1] not in (WEIGHT, _ROW):
-                change = abs(function(values | {name: values[name] + usual}) - middle)
-                one_row = max(one_row, change) if change < math.inf else one_row
-            if not 0 < square < math.inf:
-                continue
-            step = _STEP * math.sqrt(square)
-            above, below = (function(values | {name: values[name] + sign * step}) for sign in (1, -1))
-            gradient[at] = (above - below) / (2 * step)
+        for sign, model in zip((1, -1), models, strict=False):
+            own = {name: value for (of, name), value in values.items() if of == model}
+            middle = finish(own)
+            for at, (of, name) in enumerate(self.names):
+                if of != model:
+                    continue
+                more = abs(finish(own | {name: own[name] + usual}) - middle)
+                one_row = max(one_row, more)  # keeps the first where the second is not a number
+                step = _STEP * math.sqrt(squares[of, name])
+                if 0 < step < math.inf:
+                    above, below = (finish(own | {name: own[name] + way * step}) for way in (1, -1))
+                    gradient[at] = sign * (above - below) / (2 * step)
+        return Spread(self._variance(gradient, count), weight**2 / squares[_WEIGHT] - 1, one_row)
+
+    def _variance(self, gradient: Floats, count: float) -> float:
+        # What is not a number, in sums that the metric isn't made of, stays out.
         [needed] = np.nonzero(gradient)
-        count = float(self.sums[self.names.index((0, _ROW))])
-        if count < 2 or not np.isfinite(gradient).all():
-            return Variance(math.nan, one_row)
-        sums, products = self.sums[needed], self.products[np.ix_(needed, needed)]
+        slopes, sums, products = gradient[needed], self.sums[needed], self.products[np.ix_(needed, needed)]
         covariance = (products - np.outer(sums, sums) / count) * (count / (count - 1))
-        return Variance(max(float(gradient[needed] @ covariance @ gradient[needed]), 0.0), one_row)
+        variance = float(slopes @ covariance @ slopes)
+        return max(variance, 0.0) if math.isfinite(variance) else math.nan
 
 
 class MomentFold:
-    """From rows to their `Moments`; see `folds.Fold`."""
+    """From rows to their moments; see `folds.Fold`."""
 
-    def __init__(self, summands: Summands, models: int) -> None:
-        """Args: `summands` of one model's rows, and how many models answer the same rows."""
+    def __init__(self, summands: Summands) -> None:
+        """Args: `summands` of one model's rows."""
         self._summands = summands
-        self._models = models
-        self.names: tuple[Name, ...] = ()
+        self._names: tuple[Name, ...] = ()
 
     def matrix(self, columns: Sequence[Columns]) -> Floats:
+        """What each row adds to each sum."""
         weight = columns[0].weight
-        added: dict[Name, Floats] = {(0, WEIGHT): weight, (0, _ROW): (weight != 0).astype(np.float64)}
+        added: dict[Name, Floats] = {_WEIGHT: weight, _ROW: (weight != 0).astype(np.float64)}
         for model, answers in enumerate(columns):
             added |= {(model, name): values for name, values in self._summands(answers).items()}
-        self.names = tuple(added)
+        self._names = tuple(added)
         return np.stack(list(added.values()), axis=1)
+
+    def of(self, matrix: Floats) -> Moments:
+        """The moments of rows."""
+        with np.errstate(all="ignore"):  # what is not a number is the answer here
+            return Moments(self._names, matrix.sum(axis=0), matrix.T @ matrix)
+
+    def merged(self, state: Moments, more: Moments) -> Moments:
+        """The moments of both."""
+        return state + more
+
+    def output(self, state: Moments) -> Moments:
+        """They are whole as they are."""
+        return state

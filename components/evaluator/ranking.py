@@ -61,7 +61,7 @@ def macro_auc(table: Table) -> float:
         return math.nan
     starts = np.flatnonzero(np.diff(table.group)) + 1
     parts = zip(np.split(table.score, starts), np.split(table.sums, starts), strict=True)
-    areas = [auc(Table(table.group, score, sums)) for score, sums in parts]
+    areas = [auc(table._replace(score=score, sums=sums)) for score, sums in parts]
     return float(np.mean([each for each in areas if not math.isnan(each)] or [math.nan]))
 
 
