@@ -17,6 +17,7 @@ from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
+from components.evaluator.metrics import with_classes
 from components.evaluator.skill import with_skill
 
 logger = logging.getLogger("lockgate")
@@ -38,7 +39,8 @@ class Executor(stock.Executor):
 
         The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
         """
-        inputs, properties = _with_comparable_champion(input_dict), _with_skill(input_dict, exec_properties)
+        inputs = _with_comparable_champion(input_dict)
+        properties = _with_classes(input_dict, _with_skill(input_dict, exec_properties))
         if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties)):
             own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
             super().Do(inputs, output_dict, properties | own)
@@ -74,6 +76,16 @@ def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str,
     config = proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig())
     changed = with_skill(config, settings, contract.task, contract.trivial)
     return exec_properties | {key: proto_utils.proto_to_json(changed)}
+
+
+def _with_classes(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with the metrics of single classes, where there are more than two: the model has their names."""
+    contract = contract_of(artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]))
+    if contract.task != "multiclass" or contract.classes is None:
+        return exec_properties
+    key = standard_component_specs.EVAL_CONFIG_KEY
+    config = proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig())
+    return exec_properties | {key: proto_utils.proto_to_json(with_classes(config, contract.classes))}
 
 
 def _with_comparable_champion(inputs: Artifacts) -> Artifacts:
