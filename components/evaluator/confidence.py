@@ -18,13 +18,13 @@ from tensorflow_model_analysis.utils import math_util
 
 from components.evaluator.catalog import find
 from components.evaluator.columns import Columns
-from components.evaluator.config import ConfidenceConfig, MetricSettings
+from components.evaluator.config import ConfidenceConfig, MetricSettings, name_of
 from components.evaluator.folds import HeldRows, ModelsRows
 from components.evaluator.interval import Interval, Range, Spread, interval
 from components.evaluator.measures import Measure, RowSource, class_measures, measures
 from components.evaluator.metrics import OF_CLASS, as_config
 from components.evaluator.moments import MomentFold, Moments
-from components.evaluator.own_metric import name_of, resampled_value, value_of
+from components.evaluator.own_metric import resampled_value, value_of
 from components.evaluator.resampling import Redrawn, held_spread, own_spread
 from components.evaluator.tally import Table
 
@@ -186,9 +186,7 @@ def _intervals(
 
     def result(metrics: Metrics) -> Metrics:
         folded = {name: metrics[each.key] for name, each in combiners.items()}
-        spreads = _Spreads(
-            every, asked, folded, lambda source: metrics[keyed(name=f"_{source}", model_name=models[0])]
-        )
+        spreads = _Spreads(every, asked, folded, lambda source: metrics[keyed(name=f"_{source}", model_name=models[0])])
         found: Metrics = {}
         for name in (*every, *map(name_of, asked.own)):
             key = keyed(name=name, model_name=models[0])
@@ -242,7 +240,9 @@ def _measures(settings: MetricSettings, eval_config: config_pb2.EvalConfig) -> d
         for metric in spec.metrics:
             if metric.class_name == OF_CLASS:
                 arguments = json.loads(f"{{{metric.config}}}")
-                every[arguments["name"]] = class_measures(arguments["class_id"], arguments["of_class"])[arguments["name"]]
+                every[arguments["name"]] = class_measures(arguments["class_id"], arguments["of_class"])[
+                    arguments["name"]
+                ]
     return every
 
 

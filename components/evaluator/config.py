@@ -65,6 +65,11 @@ class MetricParameters(Settings):
         return self
 
 
+def name_of(path: str) -> str:
+    """The name in thresholds and results of a metric of the user's own: the last part of its dotted path."""
+    return path.rpartition(".")[2]
+
+
 class MetricSettings(Settings):
     """All that the metrics of a run depend on."""
 

@@ -31,9 +31,7 @@ class Fold(Protocol[State]):
 class ModelsRows(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
     """Folds rows. An accumulator is a state, None before the first row, and rows that wait."""
 
-    def __init__(
-        self, key: metric_types.MetricKey, models: Sequence[str], fold: Fold[Any], eval_config: Any
-    ) -> None:
+    def __init__(self, key: metric_types.MetricKey, models: Sequence[str], fold: Fold[Any], eval_config: Any) -> None:
         """The state stands under `key`; `models` are those whose answers are folded, by their names."""
         self.key = key
         self.models = tuple(models)
@@ -53,9 +51,7 @@ class ModelsRows(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
         waiting.append([row_of(element, key, self._eval_config) for key in keys])
         return (self._total(accumulator), []) if len(waiting) >= BATCH else (state, waiting)
 
-    def merge_accumulators(
-        self, accumulators: Iterable[tuple[Any, list[list[Row]]]]
-    ) -> tuple[Any, list[list[Row]]]:
+    def merge_accumulators(self, accumulators: Iterable[tuple[Any, list[list[Row]]]]) -> tuple[Any, list[list[Row]]]:
         """Adds up several accumulators."""
         merged = None
         for accumulator in accumulators:

@@ -22,11 +22,6 @@ _FIELD = ("evaluate", "metrics")
 _CONTRACT = "a metric of your own is a function (labels, predictions, weights) -> float: see docs/metrics.md"
 
 
-def name_of(path: str) -> str:
-    """The name of a metric in thresholds and results: the last part of its path."""
-    return path.rpartition(".")[2]
-
-
 @functools.cache
 def imported(path: str) -> Function:
     """The function behind a dotted path.

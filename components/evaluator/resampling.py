@@ -85,9 +85,7 @@ def spread_of(values: Sequence[float], point: float, rows: float, one_row: float
     return Spread(variance, min(rows, len(known)) - 1, one_row, 0.0 if chance else bias / _SEEN)
 
 
-def held_spread(
-    source: CellSource, finish: Finish, models: Sequence[Columns], replicates: int
-) -> Spread:
+def held_spread(source: CellSource, finish: Finish, models: Sequence[Columns], replicates: int) -> Spread:
     """How much a metric varies that a row adds to in several cells, or the difference of two models' metrics.
 
     Args:
@@ -108,9 +106,7 @@ def held_spread(
     return spread_of(values, value(np.ones(len(weight))), _equal_rows(weight))
 
 
-def own_spread(
-    metric: Callable[[Columns], float], models: Sequence[Columns], replicates: int
-) -> Spread:
+def own_spread(metric: Callable[[Columns], float], models: Sequence[Columns], replicates: int) -> Spread:
     """How much a metric of the user's own varies, or its difference between two models: rows are drawn, as many.
 
     Args:
