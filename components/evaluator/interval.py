@@ -91,11 +91,16 @@ def _about(point: float, spread: Spread, limits: Range, level: float) -> Interva
 def _of_share(point: float, spread: Spread, limits: Range, level: float) -> Interval | None:
     width = limits.high - limits.low
     share = (point - limits.low) / width
-    # What one row of as many changes is one of them. At a limit nothing varies, and one row tells how many there are.
     chance = share * (1 - share)
-    rows = chance * width**2 / spread.variance if spread.variance > 0 < chance else width / spread.one_row
-    if not 0 < rows < math.inf:
+    if spread.variance > 0 >= chance:
+        # It jumps, such as the best recall of those thresholds that have some precision, which may be none.
+        wide = t_quantile((1 + level) / 2, spread.degrees) * math.sqrt(spread.variance)
+        return Interval(max(point - wide, limits.low), min(point + wide, limits.high))
+    # What one row of as many changes is one of them. At a limit nothing varies, and one row tells how many there are.
+    change = spread.variance / chance / width if spread.variance > 0 else spread.one_row
+    if not 0 < change < math.inf:
         return None
+    rows = width / change
     quantile = t_quantile((1 + level) / 2, max(min(spread.degrees, rows - 1), LEAST_ROWS - 1))
     square = quantile**2 / rows
     middle = (share + square / 2) / (1 + square)

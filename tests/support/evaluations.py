@@ -80,7 +80,7 @@ class Outcome:
     """What an evaluation left.
 
     Attributes:
-      metrics: by slice and key: values as their protos say them.
+      metrics: by slice and key: values and their intervals as their protos say them.
       plots: by slice.
       attributions: by slice.
       validation: the verdict, its lists sorted.
@@ -232,7 +232,9 @@ def _example(row: Row) -> bytes:
 def _read(folder: Path, blessing: Artifact) -> Outcome:
     metrics = {
         _text(record.slice_key): {
-            _text(each.key): json_format.MessageToDict(each.value) for each in record.metric_keys_and_values
+            _text(each.key): json_format.MessageToDict(each.value)
+            | {"interval": json_format.MessageToDict(each.confidence_interval)}
+            for each in record.metric_keys_and_values
         }
         for record in tfma.load_metrics(str(folder))
     }
