@@ -146,7 +146,11 @@ def _own(
 
 
 def _bound(
-    metric: str, end: str, keyed: Key, models: Sequence[str], eval_config: config_pb2.EvalConfig
+    metric: str,
+    end: str,
+    keyed: Key,
+    models: Sequence[str],
+    eval_config: config_pb2.EvalConfig,  # noqa: ARG001 - as `_per_sub_key` calls it
 ) -> metric_types.MetricComputations:
     candidate, *champion = models
     of, bound = (keyed(name=name, model_name=candidate) for name in (metric, f"{metric}{end}"))

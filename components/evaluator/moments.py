@@ -50,25 +50,22 @@ class Moments:
         """
         values = dict(zip(self.names, self.sums.tolist(), strict=True))
         squares = dict(zip(self.names, np.diag(self.products).tolist(), strict=True))
-        weight, count = values[_WEIGHT], values[_ROW]
-        if count < 2:
+        if values[_ROW] < 2:
             return Spread(math.nan, 0.0)
-        usual = squares[_WEIGHT] / weight
         gradient = np.zeros(len(self.names))
-        one_row = 0.0
+        changes = [0.0]
         for sign, model in zip((1, -1), models, strict=False):
             own = {name: value for (of, name), value in values.items() if of == model}
-            middle = finish(own)
             for at, (of, name) in enumerate(self.names):
-                if of != model:
-                    continue
-                more = abs(finish(own | {name: own[name] + usual}) - middle)
-                one_row = max(one_row, more)  # keeps the first where the second is not a number
                 step = _STEP * math.sqrt(squares[of, name])
-                if 0 < step < math.inf:
+                if of == model and 0 < step < math.inf:
                     above, below = (finish(own | {name: own[name] + way * step}) for way in (1, -1))
                     gradient[at] = sign * (above - below) / (2 * step)
-        return Spread(self._variance(gradient, count), weight**2 / squares[_WEIGHT] - 1, one_row)
+            # What one more row of the usual weight can change, should nothing else.
+            middle, usual = finish(own), squares[_WEIGHT] / values[_WEIGHT]
+            changes += (abs(finish(own | {name: own[name] + usual}) - middle) for name in own)
+        one_row = max(change for change in changes if not math.isnan(change))
+        return Spread(self._variance(gradient, values[_ROW]), values[_WEIGHT] ** 2 / squares[_WEIGHT] - 1, one_row)
 
     def _variance(self, gradient: Floats, count: float) -> float:
         # What is not a number, in sums that the metric isn't made of, stays out.

@@ -134,9 +134,14 @@ class Execution:
 def outcome(folder: Path, case: Case, engine: str) -> Outcome:
     """Evaluates in a folder that may have what an earlier evaluation of the same case put there."""
     todo = execution(folder, case, engine)
+    run(todo)
+    return _read(Path(todo.outputs["evaluation"][0].uri), todo.outputs["blessing"][0])
+
+
+def run(todo: Execution) -> None:
+    """Evaluates."""
     executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER]))
     executor.Do(todo.inputs, todo.outputs, todo.properties)
-    return _read(Path(todo.outputs["evaluation"][0].uri), todo.outputs["blessing"][0])
 
 
 def execution(folder: Path, case: Case, engine: str) -> Execution:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from components.evaluator import ranking
 from components.evaluator.catalog import find
 from components.evaluator.columns import Columns
 from components.evaluator.config import MetricParameters, MetricSettings
@@ -18,8 +20,7 @@ from components.evaluator.folds import HeldRows
 from components.evaluator.interval import Interval, Range, Spread, interval
 from components.evaluator.measures import CellSource, Measure, RowSource, class_measures, measures
 from components.evaluator.moments import MomentFold
-from components.evaluator.own_metric import value_of
-from components.evaluator.resampling import Redrawn, held_spread, own_spread
+from components.evaluator.resampling import Redrawn, held_spread
 from components.evaluator.tally import Tally
 from preprocessing.config import Task
 
@@ -36,7 +37,10 @@ def binary(random: Random, rows: int, weighted: bool) -> Pair:
     y = (random.random(rows) < 1 / 3).astype(float)
     evidence = 1.6 * y + random.normal(size=rows)
     return _pair(
-        random, y, weighted, *(_sigmoid(1.3 * (evidence + noise * random.normal(size=rows)) - 1.6) for noise in (0, 0.5))
+        random,
+        y,
+        weighted,
+        *(_sigmoid(1.3 * (evidence + noise * random.normal(size=rows)) - 1.6) for noise in (0, 0.5)),
     )
 
 
@@ -132,7 +136,7 @@ def coverage(
             limits = Range(-math.inf, math.inf) if paired else Range.of(metric.range)
             point = points[0][name] - (points[1][name] if paired else 0.0)
             ends = interval(point, spread(measure, models, redrawn), limits, 0.95)
-            assert ends is not None, (name, point)
+            assert ends is not None
             assert ends.low <= point <= ends.high
             inside[name] += ends.low <= truth[name] <= ends.high
     return {name: count / splits for name, count in inside.items()}
@@ -157,10 +161,73 @@ def of_cells(measure: Measure) -> bool:
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_metrics_that_are_sums_over_rows(task: Task, weighted: bool) -> None:
     splits = 150 * SOAK
-    assert_covered(coverage(task, 300, weighted, splits, of_rows), splits)
+    assert_covered(coverage(task, 500, weighted, splits, of_rows), splits)
 
 
 @pytest.mark.parametrize(("task", "weighted"), [("binary", True), ("multiclass", False), ("regression", True)])
 def test_metrics_that_are_sums_by_score(task: Task, weighted: bool) -> None:
-    splits = 40 * SOAK
-    assert_covered(coverage(task, 300, weighted, splits, of_cells), splits)
+    splits = 30 * SOAK
+    assert_covered(coverage(task, 500, weighted, splits, of_cells), splits)
+
+
+@pytest.mark.parametrize(("task", "weighted"), [("binary", False), ("multiclass", True), ("regression", False)])
+def test_changes_against_a_champion_on_the_same_rows(task: Task, weighted: bool) -> None:
+    splits = 100 * SOAK
+    assert_covered(coverage(task, 300, weighted, splits, of_rows, paired=True), splits)
+
+
+def test_the_change_of_an_area_under_a_curve() -> None:
+    splits = 100 * SOAK
+    shares = coverage("binary", 300, True, splits, lambda measure: measure.finish is ranking.auc, paired=True)
+    assert_covered(shares, splits)
+
+
+@pytest.mark.parametrize("right", [12, 40])
+def test_a_share_of_all_rows_is_not_certain(right: int) -> None:
+    rows = Columns(np.ones(right), np.full(right, 0.9), np.ones(right))
+    recall = all_measures("binary")["recall"]
+    ends = interval(1.0, spread(recall, (rows,), {}), Range(0, 1), 0.95)
+    assert ends is not None
+    assert ends.high == 1
+    # Wilson's interval with Student's t; that of Clopper and Pearson begins at 0.025 ** (1 / rows).
+    assert ends.low == pytest.approx(right / (right + stats.t.ppf(0.975, right - 1) ** 2), abs=0.01)
+    assert ends.low == pytest.approx(0.025 ** (1 / right), abs=0.06)
+
+
+def test_an_area_of_1_is_not_certain() -> None:
+    y = np.repeat([0.0, 1.0], [30, 20])
+    area = all_measures("binary")["auc"]
+    ends = interval(1.0, spread(area, (Columns(y, y * 0.5 + 0.25, np.ones(50)),), {}), Range(0, 1), 0.95)
+    assert ends is not None
+    assert 0.7 < ends.low < 0.9
+    assert ends.high == 1
+
+
+def test_a_few_rows_say_nothing() -> None:
+    rows = Columns(np.arange(8.0), np.arange(8.0) + 1 / np.arange(1, 9), np.ones(8))
+    assert interval(0.3, spread(all_measures("regression")["mae"], (rows,), {}), Range(0, math.inf), 0.95) is None
+
+
+def test_a_mean_has_the_interval_of_students_t() -> None:
+    random = np.random.default_rng(2)
+    error = random.normal(size=40)
+    moved = error + 0.1 * random.normal(size=40)
+    models = tuple(Columns(np.zeros(40), each, np.ones(40)) for each in (error, moved))
+    mae = all_measures("regression")["mae"]
+    change = abs(error) - abs(moved)
+    ends = interval(change.mean(), spread(mae, models, {}), Range(-math.inf, math.inf), 0.9)
+    assert ends == pytest.approx(stats.ttest_1samp(change, 0).confidence_interval(0.9), rel=1e-4)
+
+
+def test_the_area_varies_as_delong_says() -> None:
+    random = np.random.default_rng(3)
+    y = np.repeat([0.0, 1.0], [40, 25])
+    p = (y + random.normal(size=65)).round(1)  # with ties
+    order = (p[y == 1][:, None] > p[y == 0]) + 0.5 * (p[y == 1][:, None] == p[y == 0])
+    expected = order.mean(axis=1).var() / 25 + order.mean(axis=0).var() / 40
+    area = all_measures("binary")["auc"]
+    models = (Columns(y, p, np.ones(65)),)
+    assert spread(area, models, {}).variance == pytest.approx(expected)
+    assert held_spread(area.source, area.finish, models, 20).variance == pytest.approx(expected)
+    twice = (*models, models[0])
+    assert held_spread(area.source, area.finish, twice, 20).variance == 0
