@@ -71,7 +71,12 @@ def interval(point: float, spread: Spread, limits: Range, level: float) -> Inter
     unbiased = min(max(point - spread.bias, limits.low), limits.high)
     ends = [_about(value, spread, limits, level) for value in {point, unbiased}]
     known = [each for each in ends if each is not None]
-    return Interval(min(each.low for each in known), max(each.high for each in known)) if known else None
+    # The value itself is inside, whatever rounding does.
+    return (
+        Interval(min(point, *(each.low for each in known)), max(point, *(each.high for each in known)))
+        if known
+        else None
+    )
 
 
 def _about(point: float, spread: Spread, limits: Range, level: float) -> Interval | None:
@@ -96,11 +101,13 @@ def _of_share(point: float, spread: Spread, limits: Range, level: float) -> Inte
         # It jumps, such as the best recall of those thresholds that have some precision, which may be none.
         wide = t_quantile((1 + level) / 2, spread.degrees) * math.sqrt(spread.variance)
         return Interval(max(point - wide, limits.low), min(point + wide, limits.high))
-    # What one row of as many changes is one of them. At a limit nothing varies, and one row tells how many there are.
-    change = spread.variance / chance / width if spread.variance > 0 else spread.one_row
-    if not 0 < change < math.inf:
+    if spread.variance > 0:
+        rows = chance * width**2 / spread.variance
+    else:
+        # At a limit nothing varies. One more row is a share that tells how many there are.
+        rows = width / spread.one_row - 1 if spread.one_row > 0 else math.nan
+    if not 0 < rows < math.inf:
         return None
-    rows = width / change
     quantile = t_quantile((1 + level) / 2, max(min(spread.degrees, rows - 1), LEAST_ROWS - 1))
     square = quantile**2 / rows
     middle = (share + square / 2) / (1 + square)
