@@ -222,7 +222,7 @@ class _Spreads:
         self._redrawn = functools.cache(lambda source: Redrawn(tables(source), self._replicates))
 
     def of(self, name: str, models: int) -> Spread:
-        """Of the candidate's metric for one model, of its change against the champion for two."""
+        """The spread of the candidate's metric for one model, of its change against the champion for two."""
         rows: Sequence[Columns] | None = self._folded.get(HELD)
         if name in self._own:
             path = self._own[name]

@@ -22,6 +22,8 @@ import models.config
 import pipeline.config.pipeline_config
 import pipeline.config.targets
 import preprocessing.config
+from components.evaluator.catalog import names
+from components.evaluator.config import MetricParameters
 from pipeline.config.json_schema import json_schema
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.schema_fields import SchemaFields
@@ -89,7 +91,7 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "received": "val_mae", "allowed": ("val_loss", "val_accuracy", "val_auc")}),
     ("learning_rate: 0.1", "schedule: {final_fraction: 0.5, name: constant}", "train.schedule.final_fraction", {
         "received": 0.5, "hint": "remove it, or set schedule.name to cosine"}),
-    ("metric: auc", "metric: acc", "evaluate.thresholds.0.metric", {"received": "acc", "nearest": "auc"}),
+    ("metric: auc", "metric: auk", "evaluate.thresholds.0.metric", {"received": "auk", "nearest": "auc"}),
     ("min: 0.5", "min: 0.5\n      max: 0.25", "evaluate.thresholds.0.min", {
         "received": 0.5, "message": "is above max (0.25)"}),
     ("min: 0.5", "min: 0.5\n      slice_by: [g]", "evaluate.thresholds.0.slice_by", {
@@ -149,7 +151,8 @@ def test_pydantics_own_text_has_everything_too() -> None:
     with pytest.raises(ValidationError) as caught:
         PipelineConfig.model_validate_json(json.dumps(tree(text).plain()))
     [error] = caught.value.errors()
-    allowed = "accuracy, auc, auc_pr, precision, recall, log_loss, brier, calibration"
+    allowed = ", ".join(names("binary", MetricParameters()))
+    assert "balanced_accuracy, precision, recall, f1, mcc, auc, auc_pr" in allowed
     assert error["msg"] == (
         f"evaluate.thresholds.0.metric: a binary task has no such metric, received '{{hint}}'; allowed: {allowed}"
     )

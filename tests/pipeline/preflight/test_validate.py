@@ -401,7 +401,9 @@ def test_dotted_paths_in_a_configuration() -> None:
 
 
 def test_metrics_of_ones_own_are_tried() -> None:
-    config = edited("  slices:", "  metrics: [support.own_metrics.profit, support.own_metrics.raises, absent.m]\n  slices:")
+    config = edited(
+        "  slices:", "  metrics: [support.own_metrics.profit, support.own_metrics.raises, absent.m]\n  slices:"
+    )
     raising, absent = found(config)
     assert place(raising) == (13, "evaluate.metrics")
     assert "support.own_metrics.raises raised ZeroDivisionError: nothing to divide by on 4 rows" in raising.message
