@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 from support.evaluations import Case, Row, execution, run
 
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.failures import explain
-from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, read_slices, read_verdict
-from preprocessing.config import Task
+from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
+from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 from preprocessing.errors import UserError
 
 ROWS = 60
@@ -142,3 +143,24 @@ def test_a_metric_of_ones_own_can_not_change_the_rows() -> None:
 
 def test_what_a_threshold_says_in_words() -> None:
     assert Threshold(metric="mae", max=2, confident=True).in_words() == "at most 2 (confident)"
+
+
+def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:
+    threshold = Threshold(metric="profit", min=1, max=2, max_regression=1)
+    with pytest.raises(ValidationError, match="which direction of profit is worse"):
+        EvaluateConfig(thresholds=(threshold,), metrics=("support.own_metrics.profit",))
+
+
+@pytest.mark.parametrize(("bound", "end"), [({"min": 1}, "profit_lower"), ({"max": 1}, "profit_upper")])
+def test_what_is_asked_of_a_metric_of_ones_own_says_which_direction_is_worse(bound: dict[str, Any], end: str) -> None:
+    threshold = Threshold(metric="profit", max_regression=0.5, confident=True, **bound)
+    evaluate = EvaluateConfig(thresholds=(threshold,), metrics=("support.own_metrics.profit",))
+    features = FeaturesConfig(label=Label(column="y", task="regression"), numeric=(NumericFeature(columns=("x",)),))
+    [spec] = eval_config(evaluate, features).metrics_specs
+    [(name, judged)] = [
+        (json.loads(f"{{{metric.config}}}")["name"], metric.per_slice_thresholds[0].threshold)
+        for metric in spec.metrics
+        if metric.per_slice_thresholds
+    ]
+    assert name == end
+    assert judged.change_threshold.absolute.value == (0.5 if "max" in bound else -0.5)

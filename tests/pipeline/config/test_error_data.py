@@ -101,9 +101,6 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("evaluate:", "evaluate:\n  metrics: [m.profit, n.profit]", "evaluate.metrics.1", {"received": "n.profit"}),
     ("evaluate:", "evaluate:\n  metrics: [profit]", "evaluate.metrics.0", {
         "expected": "a dotted path such as my_package.my_module.build_model"}),
-    ("evaluate:", "evaluate:\n  confidence: {level: 95}", "evaluate.confidence.level", {"received": 95}),
-    ("evaluate:", "evaluate:\n  metrics: [m.cost]\n  thresholds: [{metric: cost, min: 1, max: 2, max_regression: 1}]\n#",
-     "evaluate.thresholds.0.max_regression", {"hint": "remove it, or one of min and max"}),
     ("name: demo", "name: Demo!", "name", {"expected": "at most 63 lower-case letters, digits and dashes"}),
     ("name: demo", "name: demo\nbeam_args: [runner]", "beam_args.0", {
         "expected": "one of Beam's options such as --max_num_workers=8"}),

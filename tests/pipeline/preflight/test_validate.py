@@ -405,9 +405,9 @@ def test_metrics_of_ones_own_are_tried() -> None:
         "  slices:", "  metrics: [support.own_metrics.profit, support.own_metrics.raises, absent.m]\n  slices:"
     )
     raising, absent = found(config)
-    assert place(raising) == (13, "evaluate.metrics")
+    assert place(raising) == (16, "evaluate.metrics")
     assert "support.own_metrics.raises raised ZeroDivisionError: nothing to divide by on 4 rows" in raising.message
-    assert place(absent) == (15, "evaluate.metrics.2")
+    assert place(absent) == (16, "evaluate.metrics.2")
 
 
 # speed
