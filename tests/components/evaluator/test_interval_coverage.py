@@ -15,6 +15,7 @@ from scipy import stats
 from components.evaluator import ranking
 from components.evaluator.catalog import find
 from components.evaluator.columns import Columns
+from components.evaluator.confidence import limits_of
 from components.evaluator.config import MetricParameters, MetricSettings
 from components.evaluator.folds import HeldRows
 from components.evaluator.interval import Range, Spread, interval
@@ -131,9 +132,7 @@ def coverage(
         points = [values(every, columns) for columns in models]
         redrawn: dict[str, Redrawn] = {}
         for name, measure in every.items():
-            metric = find(task, name)
-            assert metric is not None
-            limits = Range(-math.inf, math.inf) if paired else Range.of(metric.range)
+            limits = Range(-math.inf, math.inf) if paired else limits_of(find(task, name))
             point = points[0][name] - (points[1][name] if paired else 0.0)
             ends = interval(point, spread(measure, models, redrawn), limits, 0.95)
             assert ends is not None
