@@ -205,3 +205,11 @@ def test_an_edit_of_the_smoke_test_changes_its_cache_key(build, edited_module, e
     edited_module(f"components.smoke_test.{edited}")
     after = build()
     assert {name for name in before if before[name].parameters != after[name].parameters} == {"SmokeTest"}
+
+
+def test_an_edit_of_a_metric_of_ones_own_makes_the_evaluator_run_again(build, edited_module):
+    own = {"evaluate": CONFIG["evaluate"] | {"metrics": ["support.own_metrics.profit"]}}
+    before = build(own)
+    edited_module("support.own_metrics")
+    after = build(own)
+    assert {name for name in before if before[name].parameters != after[name].parameters} == {"Evaluator"}

@@ -110,14 +110,14 @@ def test_standard_components_are_of_tfx():
     assert set(compile_graph(pipeline, target, seed=1).tasks) == {"Examples", "StatisticsGen"}
 
 
-@pytest.mark.parametrize("field", ["model.family", "features.preprocessing_fn"])
-def test_functions_of_ones_own_have_to_be_in_the_image(field, tmp_path, monkeypatch):
+@pytest.mark.parametrize("setting", ["model.family={}", "features.preprocessing_fn={}", "evaluate.metrics=[{}]"])
+def test_functions_of_ones_own_have_to_be_in_the_image(setting, tmp_path, monkeypatch):
     package = tmp_path / "my_own_birds"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "code.py").write_text("def build(inputs, head, params):\n    return None\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    own = f"{field}=my_own_birds.code.build"
+    own = setting.format("my_own_birds.code.build")
     with pytest.raises(UserError, match=r"function my_own_birds\.code\.build: the package 'my_own_birds' is not in"):
         compile_pipeline(loaded("penguins", own, "model.params={}"), "kubeflow")
     known = "targets.kubeflow.packages=[my_own_birds]"

@@ -315,6 +315,20 @@ def test_a_metric_without_a_value_says_why_and_the_skill_what_is_expected() -> N
     assert skill.strip().split(maxsplit=2)[1:] == ["-0.02", "above 0 (evaluate.skill)"]
 
 
+def test_intervals_stand_beside_the_values_that_have_one() -> None:
+    config = load(Path(__file__).parents[3] / "data/flights/pipeline.yaml").config
+    result = RunResult(state="pushed", metrics={"auc": 0.8123, "ks": 0.5}, intervals={"auc": (0.79876, 0.8234)})
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, width=200, record=True)
+        console.print(_metrics_table(result, config))
+    table = console.export_text()
+    assert "95 % interval" in table
+    [auc] = [line for line in table.splitlines() if "auc" in line]
+    assert auc.split()[:5] == ["auc", "0.8123", "0.7988", "to", "0.8234"]
+    [ks] = [line for line in table.splitlines() if "ks" in line]
+    assert ks.split() == ["ks", "0.5"]
+
+
 def test_a_metric_of_one_class_is_shown_where_it_has_a_threshold() -> None:
     config = load(Path(__file__).parents[3] / "data/penguins/pipeline.yaml").config
     threshold = Threshold(metric="recall", of_class="Gentoo", min=0.9)
