@@ -14,7 +14,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
-from components.evaluator.columns import RowSums
+from components.evaluator.columns import CellSums, RowSums
 from components.examples import SplitExamples, readable_splits
 
 _CUSTOM = (
@@ -128,7 +128,7 @@ def _unknown(config: config_pb2.EvalConfig) -> Iterator[str]:
 
 
 def _unknown_computations(computations: tfma_private.MetricComputations) -> Iterator[str]:
-    known = (RowSums, tfma_private.CountCombiner, *tfma_private.BINARY_COMBINERS)
+    known = (RowSums, CellSums, tfma_private.CountCombiner, *tfma_private.BINARY_COMBINERS)
     for each in computations.non_derived_computations:
         name = each.keys[0].name if each.keys else type(each.combiner).__name__
         if not isinstance(each.combiner, known):

@@ -1,12 +1,15 @@
 """Rows as columns, and the sums over them that our metrics are made of: the same sums on Beam and without it."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
+
+from components.evaluator.tally import EMPTY, Cells, Table, Tally
 
 Floats = NDArray[np.float64]
 
@@ -32,54 +35,72 @@ Summands = Callable[[Columns], dict[str, Floats]]
 """What each row adds to each sum, float64 [rows] by the sum's name."""
 Sums = dict[str, float]
 """Sums over rows by name; without an entry before the first row."""
+CellsOf = Callable[[Columns], Cells]
+"""What rows add to sums by group and score."""
 Row = tuple[float, NDArray[Any], float]
+State = TypeVar("State")
+Output = TypeVar("Output")
 
 
-class RowSums(beam.CombineFn):
-    """Adds up what rows give."""
+class _Sums(beam.CombineFn, Generic[State, Output]):  # type: ignore[misc]  # Beam has no types
+    """Adds up what rows give. An accumulator is what was added up, and rows that wait to be."""
 
-    def __init__(self, key: metric_types.MetricKey, summands: Summands, eval_config: Any) -> None:
+    def __init__(self, key: metric_types.MetricKey, eval_config: Any) -> None:
         """The result stands under `key`, which says which model's predictions are meant."""
         self.key = key
-        self.summands = summands
         self._eval_config = eval_config
 
-    def create_accumulator(self) -> tuple[Sums, list[Row]]:
-        """Starts with no row: the sums, and rows that wait to be added."""
-        return {}, []
+    @abstractmethod
+    def _start(self) -> State:
+        """What no row adds up to."""
+
+    @abstractmethod
+    def _with_rows(self, state: State, columns: Columns) -> State:
+        """A state with more rows; the given one stays as it is."""
+
+    @abstractmethod
+    def _merge(self, state: State, more: State) -> State:
+        """Both states together; the first may change."""
+
+    @abstractmethod
+    def _output(self, state: State) -> Output:
+        """The sums, for the metrics that are derived from them."""
+
+    def create_accumulator(self) -> tuple[State, list[Row]]:
+        """Starts with no row."""
+        return self._start(), []
 
     def add_input(
-        self, accumulator: tuple[Sums, list[Row]], element: metric_types.StandardMetricInputs
-    ) -> tuple[Sums, list[Row]]:
+        self, accumulator: tuple[State, list[Row]], element: metric_types.StandardMetricInputs
+    ) -> tuple[State, list[Row]]:
         """Adds one row."""
-        sums, waiting = accumulator
+        state, waiting = accumulator
         waiting.append(self._row(element))
-        return (self._total(accumulator), []) if len(waiting) >= _BATCH else (sums, waiting)
+        return (self._total(accumulator), []) if len(waiting) >= _BATCH else (state, waiting)
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[Sums, list[Row]]]) -> tuple[Sums, list[Row]]:
+    def merge_accumulators(self, accumulators: Iterable[tuple[State, list[Row]]]) -> tuple[State, list[Row]]:
         """Adds up several accumulators."""
-        merged: Sums = {}
+        merged = self._start()
         for accumulator in accumulators:
-            _add(merged, self._total(accumulator))
+            merged = self._merge(merged, self._total(accumulator))
         return merged, []
 
-    def extract_output(self, accumulator: tuple[Sums, list[Row]]) -> dict[metric_types.MetricKey, Sums]:
+    def extract_output(self, accumulator: tuple[State, list[Row]]) -> dict[metric_types.MetricKey, Output]:
         """The sums, for the metrics that are derived from them."""
-        return {self.key: self._total(accumulator)}
+        return {self.key: self._output(self._total(accumulator))}
 
-    def _total(self, accumulator: tuple[Sums, list[Row]]) -> Sums:
-        sums, waiting = accumulator
-        total = dict(sums)
-        if waiting:
-            labels, predictions, weights = zip(*waiting, strict=True)
-            stacked = np.asarray(predictions, np.float64)
-            columns = Columns(
-                np.asarray(labels, np.float64),
-                stacked[:, 0] if stacked.shape[1] == 1 else stacked,
-                np.asarray(weights, np.float64),
-            )
-            _add(total, {name: float(values.sum()) for name, values in self.summands(columns).items()})
-        return total
+    def _total(self, accumulator: tuple[State, list[Row]]) -> State:
+        state, waiting = accumulator
+        if not waiting:
+            return state
+        labels, predictions, weights = zip(*waiting, strict=True)
+        stacked = np.asarray(predictions, np.float64)
+        columns = Columns(
+            np.asarray(labels, np.float64),
+            stacked[:, 0] if stacked.shape[1] == 1 else stacked,
+            np.asarray(weights, np.float64),
+        )
+        return self._with_rows(state, columns)
 
     def _row(self, element: metric_types.StandardMetricInputs) -> Row:
         [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
@@ -95,6 +116,54 @@ class RowSums(beam.CombineFn):
         return label.item(), prediction, float(weights.item())
 
 
-def _add(sums: Sums, more: Sums) -> None:
-    for name, value in more.items():
-        sums[name] = sums.get(name, 0.0) + value
+class RowSums(_Sums[Sums, Sums]):
+    """Adds up named sums."""
+
+    def __init__(self, key: metric_types.MetricKey, summands: Summands, eval_config: Any) -> None:
+        """The result stands under `key`, which says which model's predictions are meant."""
+        super().__init__(key, eval_config)
+        self.summands = summands
+
+    def _start(self) -> Sums:
+        return {}
+
+    def _with_rows(self, state: Sums, columns: Columns) -> Sums:
+        return _added(state, {name: float(values.sum()) for name, values in self.summands(columns).items()})
+
+    def _merge(self, state: Sums, more: Sums) -> Sums:
+        return _added(state, more)
+
+    def _output(self, state: Sums) -> Sums:
+        return dict(state)
+
+
+class CellSums(_Sums[Tally | None, Table]):
+    """Adds up sums by group and score."""
+
+    def __init__(self, key: metric_types.MetricKey, cells: CellsOf, eval_config: Any) -> None:
+        """The result stands under `key`, which says which model's predictions are meant."""
+        super().__init__(key, eval_config)
+        self.cells = cells
+
+    def _start(self) -> Tally | None:
+        return None
+
+    def _with_rows(self, state: Tally | None, columns: Columns) -> Tally:
+        cells = self.cells(columns)
+        tally = Tally.of(cells) if state is None else state.copy()
+        rows = np.arange(len(cells.counts))
+        tally.add(cells, rows, np.zeros_like(rows))
+        return tally
+
+    def _merge(self, state: Tally | None, more: Tally | None) -> Tally | None:
+        if state is None or more is None:
+            return state if more is None else more.copy()
+        state.merge(more)
+        return state
+
+    def _output(self, state: Tally | None) -> Table:
+        return EMPTY if state is None else state.table(0)
+
+
+def _added(sums: Sums, more: Sums) -> Sums:
+    return {name: sums.get(name, 0.0) + more.get(name, 0.0) for name in sums | more}

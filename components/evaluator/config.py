@@ -1,10 +1,12 @@
 """The part of the `evaluate:` section that the Evaluator's executor reads."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.findings import Severity
+from preprocessing.config import Task
+from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
 
 SKILL_BOUND = "skill_bound"
@@ -52,3 +54,37 @@ class TreeConfig(Settings):
     rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     """The tree is made from at most so many training rows, drawn the same way in each run. Where Beam evaluates, at
     most so many test rows are compared."""
+class MetricParameters(Settings):
+    """What some metrics ask for; docs/metrics.md says which."""
+
+    precision: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Of `recall_at_precision`: the precision that is reached at least."""
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Of `precision_at_recall`: the recall that is reached at least."""
+    calibration_bins: Annotated[int, Field(ge=2, le=1000)] = 10
+    """Of `expected_calibration_error`: how many bins of equal width probabilities are sorted into."""
+    top_k: Annotated[int, Field(ge=1)] = 2
+    """Of `top_k_accuracy`: a label is right among so many of the most probable classes."""
+    quantiles: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.1, 0.5, 0.9)
+    """Each has a metric: 0.9 has `quantile_loss_0.9`."""
+    within_percent: Annotated[float, Field(gt=0)] = 10.0
+    """Of `within_percent`: an answer is right within so many percent of the label."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        seen = set[str]()
+        for position, quantile in enumerate(self.quantiles):
+            # As it is written in the name of its metric.
+            if f"{quantile:g}" in seen:
+                raise broken_rule("each must be named once", field=("quantiles", position), received=quantile)
+            seen.add(f"{quantile:g}")
+        return self
+
+
+class MetricSettings(Settings):
+    """All that the metrics of a run depend on."""
+
+    task: Task
+    decision_threshold: float = 0.5
+    """Of a binary label: above this probability the positive class is answered."""
+    parameters: MetricParameters = MetricParameters()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from components.artifacts.golden import TrivialAnswer
 from components.evaluator.columns import Columns, Floats
-from components.evaluator.metrics import Scoring, binary_scores, multiclass_scores
+from components.evaluator.scoring import Scoring, binary_scores, multiclass_scores
 from preprocessing.config import Task
 
 _SMALLEST_POSITIVE = 1e-38

@@ -24,9 +24,6 @@ from tensorflow_model_analysis.metrics import (  # noqa: E402
     binary_confusion_matrices as _matrices,
 )
 from tensorflow_model_analysis.metrics import (  # noqa: E402
-    calibration as _calibration,
-)
-from tensorflow_model_analysis.metrics import (  # noqa: E402
     calibration_histogram as _histogram,
 )
 from tensorflow_model_analysis.metrics import example_count as _count  # noqa: E402
@@ -41,7 +38,6 @@ MetricComputations = _evaluator.MetricComputations
 to_computations = _specs.to_computations
 separated = _evaluator._filter_and_separate_computations
 CountCombiner = _count._ExampleCountCombiner
-CalibrationCombiner = _calibration._WeightedLabelsPredictionsExamplesCombiner
 HistogramCombiner = _histogram._CalibrationHistogramCombiner
 Bucket = _histogram.Bucket
 ConfusionCombiner = _matrices._BinaryConfusionMatrixCombiner
@@ -63,7 +59,7 @@ convert_slice_plots_to_proto = _writer.convert_slice_plots_to_proto
 convert_slice_attributions_to_proto = _writer.convert_slice_attributions_to_proto
 serialize_eval_run = _config_writer._serialize_eval_run
 
-BINARY_COMBINERS = (CalibrationCombiner, HistogramCombiner, ConfusionCombiner)
+BINARY_COMBINERS = (HistogramCombiner, ConfusionCombiner)
 """Those that take one label and one prediction of each row."""
 
 

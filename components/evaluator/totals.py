@@ -11,7 +11,8 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
-from components.evaluator.columns import Columns, Floats, RowSums, Summands, Sums
+from components.evaluator.columns import CellsOf, CellSums, Columns, Floats, RowSums, Summands, Sums
+from components.evaluator.tally import EMPTY, Tally
 
 Metrics = dict[metric_types.MetricKey, Any]
 
@@ -103,10 +104,10 @@ def _total(computation: metric_types.MetricComputation) -> Total:
     combiner = computation.combiner
     if isinstance(combiner, RowSums):
         return _SumTotal(combiner.summands, lambda sums: {combiner.key: sums})
+    if isinstance(combiner, CellSums):
+        return _CellTotal(combiner.cells, combiner.key)
     if isinstance(combiner, tfma_private.CountCombiner):
         return _SumTotal(lambda columns: {"rows": columns.weight}, lambda sums: combiner.extract_output(sums["rows"]))
-    if isinstance(combiner, tfma_private.CalibrationCombiner):
-        return _SumTotal(_calibration, functools.partial(_calibrated, combiner))
     if isinstance(combiner, tfma_private.ConfusionCombiner):
         return _SumTotal(functools.partial(_confusion, tfma_private.thresholds(combiner)), _Confused(combiner))
     return _HistogramTotal(combiner)
@@ -131,6 +132,26 @@ class _SumTotal:
         sums: Sums = {name: float(values[position]) for name, values in self._sums.items()}
         result: Metrics = self._output(sums)
         return result
+
+
+class _CellTotal:
+    """A combiner that is sums by group and score."""
+
+    def __init__(self, cells: CellsOf, key: metric_types.MetricKey) -> None:
+        self._cells, self._key = cells, key
+        self._tally: Tally | None = None
+
+    def add(self, columns: Columns, groups: Groups) -> None:
+        cells = self._cells(columns)
+        if self._tally is None:
+            self._tally = Tally.of(cells)
+        try:
+            self._tally.add(cells, groups.rows, groups.slices)
+        except OverflowError as error:
+            raise NeedsBeamError(str(error)) from error
+
+    def output(self, position: int) -> Metrics:
+        return {self._key: EMPTY if self._tally is None else self._tally.table(position)}
 
 
 class _HistogramTotal:
@@ -188,20 +209,6 @@ def _binary(columns: Columns) -> Columns:
     if not ((label >= 0) & (label <= 1)).all():
         raise NeedsBeamError("a label is outside [0, 1], which a metric of two classes doesn't take")
     return columns
-
-
-def _calibration(columns: Columns) -> dict[str, Floats]:
-    label, prediction, weight = _scalar(columns)
-    with np.errstate(invalid="ignore"):
-        return {"labels": label * weight, "predictions": prediction * weight, "examples": weight}
-
-
-def _calibrated(combiner: tfma_private.CalibrationCombiner, sums: Sums) -> Metrics:
-    accumulator = combiner.create_accumulator()
-    for name, value in sums.items():
-        setattr(accumulator, f"total_weighted_{name}", value)
-    result: Metrics = combiner.extract_output(accumulator)
-    return result
 
 
 def _confusion(thresholds: Sequence[float], columns: Columns) -> dict[str, Floats]:
