@@ -5,9 +5,8 @@ They lie in TensorFlow Model Analysis's own file, in its own messages, of all te
 - of two classes, and of several for each of the largest: a ConfusionMatrixAtThresholds, from which come ROC,
   precision-recall and a table of thresholds, and the CalibrationHistogramBuckets of the probabilities, from which come
   calibration and how far apart the classes' scores are,
-- of several classes: a MultiClassConfusionMatrixAtThresholds, whose last class stands for all but the largest,
-- of numbers: a two-dimensional histogram of label and prediction, as a MultiClassConfusionMatrixAtThresholds of bins, and
-  the errors (prediction minus label) as CalibrationHistogramBuckets, of equal width and by quantiles.
+- of numbers: a two-dimensional histogram of label and prediction, as a MultiClassConfusionMatrixAtThresholds of ranges,
+  and the errors (prediction minus label) as CalibrationHistogramBuckets, of equal width and by quantiles.
 """
 
 import math
@@ -27,12 +26,7 @@ CLASSES = 30
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 """Of the errors."""
 
-MATRIX, AGAINST, ERRORS, ERROR_QUANTILES = (
-    "multi_class_confusion_matrix_plot",
-    "predicted_against_actual",
-    "errors",
-    "error_quantiles",
-)
+AGAINST, ERRORS, ERROR_QUANTILES = "predicted_against_actual", "errors", "error_quantiles"
 """Names of plots. The curves of classes have TensorFlow Model Analysis's default ones, under which it shows them."""
 
 

@@ -54,6 +54,8 @@ class TreeConfig(Settings):
     rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     """The tree is made from at most so many training rows, drawn the same way in each run. Where Beam evaluates, at
     most so many test rows are compared."""
+
+
 class MetricParameters(Settings):
     """What some metrics ask for; docs/metrics.md says which."""
 

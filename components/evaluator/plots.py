@@ -1,11 +1,9 @@
 """From sums by score to plots in TensorFlow Model Analysis's messages: bounded, whatever the number of rows."""
 
 import numpy as np
-from tensorflow_model_analysis.metrics import multi_class_confusion_matrix_metrics
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from components.artifacts.curves import BINS, CLASSES, POINTS, QUANTILES
-from components.evaluator import confusion
 from components.evaluator.columns import Columns, Floats
 from components.evaluator.tally import Cells, Table, Whole
 
@@ -17,7 +15,6 @@ _ROUND = np.arange(1, 20) / 20
 """Thresholds that every curve has."""
 _BELOW = -1e-6
 """A threshold below every probability; TensorFlow Model Analysis's own."""
-_OTHERS = multi_class_confusion_matrix_metrics.NO_PREDICTED_CLASS_ID
 
 
 def of_group(table: Table, group: int) -> Table:
@@ -73,20 +70,6 @@ def probabilities(table: Table) -> Buckets:
     """
     edges = np.linspace(0, 1, BINS + 1)
     return _buckets(edges, table.score, table.sums.sum(axis=1), table.sums[:, 0] if len(table.score) else None)
-
-
-def confusion_matrix(table: Table) -> Matrix:
-    """The answers to each class; the classes that are not among the `CLASSES` with most weight are one, -1.
-
-    Args:
-      table: of `confusion.matrix`.
-    """
-    label, answered, weight = confusion.cells(table)
-    classes, at = np.unique(np.concatenate([label, answered]), return_inverse=True)
-    sizes = np.bincount(at, np.concatenate([weight, weight]), len(classes))
-    sizes[classes < 0] = -1
-    large = classes[np.argsort(-sizes, kind="stable")[:CLASSES]]
-    return _matrix(np.where(np.isin(label, large), label, -1), np.where(np.isin(answered, large), answered, -1), weight)
 
 
 def largest(table: Table) -> list[int]:

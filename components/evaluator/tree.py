@@ -92,7 +92,7 @@ class Tree:
         self.columns = dict(sorted(((name, share) for name, share in shares if share > 0), key=lambda each: -each[1]))
 
     def _targets(self, data: LearningRows) -> tuple[Floats, Floats]:
-        """Labels on the scale of the loss and weights, float64 [rows] each; the weight of a row without a label is 0."""
+        """Labels on the loss's scale and weights, float64 [rows] each; the weight of a row without a label is 0."""
         label, weight = data.label, np.maximum(np.nan_to_num(data.weight), 0.0)
         if self._task == "regression":
             known = np.isfinite(label) & (label >= _LOWEST[self._trivial.transform])
@@ -134,7 +134,9 @@ class Tree:
             sums += sums.sum(axis=0) / sums.sum() * weight.mean()
             return np.asarray(sums / sums.sum(axis=1, keepdims=True))
         if self._trivial.error == "squared":
-            return np.asarray(np.bincount(leaf, label * weight, nodes) / np.maximum(np.bincount(leaf, weight, nodes), 1e-300))
+            return np.asarray(
+                np.bincount(leaf, label * weight, nodes) / np.maximum(np.bincount(leaf, weight, nodes), 1e-300)
+            )
         found = np.zeros(nodes)
         for node in np.unique(leaf):
             found[node] = _weighted_median(label[leaf == node], weight[leaf == node])

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
 from components.engine import Engine
-from components.evaluator.config import SKILL_BOUND, SkillConfig
+from components.evaluator.config import SKILL_BOUND, TREE_SKILL_BOUND, SkillConfig, TreeConfig
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
@@ -83,6 +83,7 @@ class EvaluateConfig(Settings):
     min_slice_examples: Annotated[int, Field(ge=1)] = 1
     """Slices with fewer test rows are left out of the report and of the thresholds."""
     skill: SkillConfig = SkillConfig()
+    small_tree: TreeConfig = TreeConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -222,7 +223,10 @@ class PipelineConfig(Settings):
     def expected(self) -> dict[str, str]:
         """What each metric must reach on all rows, in words, where there is a threshold."""
         expected = {each.metric: each.in_words() for each in self.evaluate.thresholds if not each.slice_by}
-        return expected | {SKILL_BOUND: "above 0 (evaluate.skill)"}
+        return expected | {
+            SKILL_BOUND: "above 0 (evaluate.skill)",
+            TREE_SKILL_BOUND: f"above 0 (evaluate.small_tree, {self.evaluate.small_tree.severity}s)",
+        }
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""

@@ -1,14 +1,18 @@
 """Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
 
 import math
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
+from tfx.dsl.io import fileio
 
-from components.evaluator.config import SKILL_BOUND
+from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
+from components.artifacts.small_tree import SmallTree
+from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND
 from components.evaluator.failures import genuine_failures
 from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, EvaluateConfig, Threshold
 from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
@@ -117,6 +121,7 @@ class EvaluatorVerdict:
       champion: the champion's metrics on the same rows, when there is one.
       skill: what the candidate's skill was measured against; None where it was not.
       failed: the metrics whose thresholds on all rows don't hold.
+      tree: the candidate beside a small tree; None where that was not asked for.
     """
 
     blessed: bool
@@ -125,21 +130,43 @@ class EvaluatorVerdict:
     champion: dict[str, float]
     skill: SkillVerdict | None = None
     failed: frozenset[str] = frozenset()
+    tree: SmallTree | None = None
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     """Reads the Evaluator's output folder."""
     result = tfma.load_validation_result(evaluation_uri)
     candidate, champion = _overall(evaluation_uri, CANDIDATE), _overall(evaluation_uri, BASELINE)
-    skill = skill_verdict(evaluation_uri, candidate)
+    skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
+    refusals = (tree.refusal(),) if tree is not None and tree.refuses else ()
     return EvaluatorVerdict(
         blessed=blessed,
-        metrics=_reported(candidate),
-        failures=tuple(_failures(result, skill)),
+        metrics=_reported(candidate) | _tree_metrics(tree),
+        failures=(*_failures(result, skill), *refusals),
         champion=_reported(champion),
         skill=skill,
-        failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where),
+        failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where)
+        | ({TREE_SKILL_BOUND} if refusals else frozenset()),
+        tree=tree,
     )
+
+
+def _small_tree(uri: str) -> SmallTree | None:
+    path = posixpath.join(uri, SMALL_TREE_FILE)
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "rb") as file:
+        return SmallTree.model_validate_json(file.read())
+
+
+def _tree_metrics(tree: SmallTree | None) -> dict[str, float]:
+    """Beside the metrics: they are of all rows alone, and so not in TensorFlow Model Analysis's file."""
+    if tree is None or tree.reason:
+        return {}
+    return {
+        name: math.nan if value is None else value
+        for name, value in ((TREE_SKILL, tree.skill), (TREE_SKILL_BOUND, tree.bound))
+    }
 
 
 def _reported(metrics: dict[str, float]) -> dict[str, float]:
