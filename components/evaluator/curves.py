@@ -1,6 +1,7 @@
 """The metric behind the plots of an evaluation, from sums that metrics share: see `components.artifacts.curves`."""
 
 import functools
+import json
 import posixpath
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from components.artifacts.curves import AGAINST, ERROR_QUANTILES, ERRORS, GRID, 
 from components.artifacts.golden import GoldenContract
 from components.evaluator import plots
 from components.evaluator.measures import CLASS_SCORES, SCORES, CellSource
-from components.evaluator.metrics import as_config, combiner_of
+from components.evaluator.metrics import MEASURED, as_config, combiner_of
 from components.evaluator.tally import Table
 from preprocessing.config import Task
 
@@ -38,7 +39,10 @@ def with_curves(eval_config: config_pb2.EvalConfig, contract: GoldenContract) ->
     changed = config_pb2.EvalConfig()
     changed.CopyFrom(eval_config)
     limits = Range.of(contract.range, contract.trivial).model_dump(mode="json") if contract.range is not None else None
-    arguments = {"name": "curves", "task": contract.task, "limits": limits}
+    measured = (each for each in changed.metrics_specs[0].metrics if each.class_name == MEASURED)
+    settings = (json.loads(f"{{{each.config}}}")["settings"] for each in measured)
+    threshold = next((each["decision_threshold"] for each in settings), None) if contract.task == "binary" else None
+    arguments = {"name": "curves", "task": contract.task, "limits": limits, "threshold": threshold}
     changed.metrics_specs[0].metrics.add(class_name=CLASS, module=__name__, config=as_config(arguments))
     return changed
 
@@ -46,9 +50,16 @@ def with_curves(eval_config: config_pb2.EvalConfig, contract: GoldenContract) ->
 class Curves(metric_types.Metric):
     """The plots of a task."""
 
-    def __init__(self, name: str, task: Task, limits: dict[str, Any] | None = None) -> None:
-        """TensorFlow Model Analysis makes it from what `with_curves` writes."""
-        made = list(_made(task, Range.model_validate(limits) if limits is not None else None))
+    def __init__(self, name: str, task: Task, limits: dict[str, Any] | None, threshold: float | None) -> None:
+        """TensorFlow Model Analysis makes it from what `with_curves` writes.
+
+        Args:
+          name: of the metric, which reports nothing under it.
+          task: of the models.
+          limits: of a regression's labels in training, a `Range` as plain data; None where they are not known.
+          threshold: above which the second of two classes is answered.
+        """
+        made = list(_made(task, Range.model_validate(limits) if limits is not None else None, threshold))
 
         def computations(
             name: str,
@@ -95,7 +106,9 @@ def _plot_key(rest: dict[str, Any], name: str, class_id: int | None = None) -> m
     return metric_types.PlotKey(name=name, **(rest | {"sub_key": sub_key}))
 
 
-def _made(task: Task, limits: Range | None) -> Iterator[tuple[CellSource, Callable[[Table, Keyed], Plots]]]:
+def _made(
+    task: Task, limits: Range | None, threshold: float | None
+) -> Iterator[tuple[CellSource, Callable[[Table, Keyed], Plots]]]:
     """What is added up, and the plots that are made of it."""
     if task == "regression":
         yield CellSource("signed_errors", plots.signed_errors), _of_errors
@@ -105,14 +118,16 @@ def _made(task: Task, limits: Range | None) -> Iterator[tuple[CellSource, Callab
         return
     # The same sums as those of the metrics that are made of the order of scores.
     if task == "binary":
-        yield SCORES, _of_scores
+        # As float32, which the served label compares too.
+        also = () if threshold is None else (float(np.float32(threshold)),)
+        yield SCORES, functools.partial(_of_scores, also)
     else:
         yield CLASS_SCORES, _of_class_scores
 
 
-def _of_scores(table: Table, keyed: Keyed) -> Plots:
+def _of_scores(also: tuple[float, ...], table: Table, keyed: Keyed) -> Plots:
     whole = plots.of_group(table, 0)
-    return {keyed(_THRESHOLDS): plots.at_thresholds(whole), keyed(_CALIBRATION): plots.probabilities(whole)}
+    return {keyed(_THRESHOLDS): plots.at_thresholds(whole, also), keyed(_CALIBRATION): plots.probabilities(whole)}
 
 
 def _of_class_scores(table: Table, keyed: Keyed) -> Plots:

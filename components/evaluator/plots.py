@@ -25,13 +25,14 @@ def of_group(table: Table, group: int) -> Table:
     return Table(table.group[kept][finite], table.score[kept][finite], table.sums[kept][finite])
 
 
-def at_thresholds(table: Table) -> Thresholds:
+def at_thresholds(table: Table, also: tuple[float, ...] = ()) -> Thresholds:
     """What is right and wrong at `POINTS` thresholds at most; a score above the threshold is an answer of yes.
 
     They are the round ones, and scores that lie evenly along the ROC curve: with few different scores all of them.
 
     Args:
       table: of one group, the weights of positive and negative rows by score.
+      also: thresholds that are wanted besides.
     """
     result = Thresholds()
     if not len(table.score):
@@ -39,13 +40,13 @@ def at_thresholds(table: Table) -> Thresholds:
     # By how many cells are at or below the threshold: none, one, two...
     missed, rejected = np.concatenate([np.zeros((1, 2)), np.cumsum(table.sums, axis=0)]).T
     travelled = missed[1:] / max(missed[-1], 1e-300) + rejected[1:] / max(rejected[-1], 1e-300)
-    room = POINTS - len(_ROUND) - 1
+    room = POINTS - len(_ROUND) - len(also) - 1
     if len(table.score) <= room:
         chosen = np.arange(len(table.score))
     else:
         wanted = np.linspace(travelled[0], travelled[-1], room)
         chosen = np.minimum(np.searchsorted(travelled, wanted), len(table.score) - 1)
-    thresholds = np.unique(np.concatenate([[_BELOW], _ROUND, table.score[chosen]]))
+    thresholds = np.unique(np.concatenate([[_BELOW], _ROUND, also, table.score[chosen]]))
     place = np.searchsorted(table.score, thresholds, side="right")
     for threshold, fn, tn in zip(thresholds.tolist(), missed[place].tolist(), rejected[place].tolist(), strict=True):
         # Rounding may leave a little less than nothing.

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from components.artifacts.golden import TrivialAnswer
 from components.evaluator.columns import Floats
@@ -83,6 +82,9 @@ class Tree:
         matrix = self._matrix(data.raw)[counts]
         if not matrix.shape[1]:
             raise NothingToLearnError("the model reads no column with numbers or with categories that come back")
+        # Half a second, which only an execution of the Evaluator need pay.
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
         kind: Any = DecisionTreeRegressor if task == "regression" else DecisionTreeClassifier
         self._tree = kind(max_depth=settings.depth, min_samples_leaf=settings.leaf, random_state=_SEED)
         self._tree.fit(matrix, label[counts], sample_weight=weight[counts])

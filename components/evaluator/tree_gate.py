@@ -63,9 +63,10 @@ class TreeGate:
         if self._contract.trivial is None:
             return
         [examples] = inputs[standard_component_specs.EXAMPLES_KEY]
+        if _SPLIT not in artifact_utils.decode_split_names(examples.split_names):
+            self._reason = f"the examples have no split {_SPLIT!r}"
+            return
         try:
-            if _SPLIT not in artifact_utils.decode_split_names(examples.split_names):
-                raise NothingToLearnError(f"the examples have no split {_SPLIT!r}")
             split = readable_splits(examples, [_SPLIT])[_SPLIT]
             rows = learning_rows(question, model, split, sorted(self.columns), self.settings.rows)
             self._tree = Tree(rows, self.settings, self._contract.task, self._contract.trivial)
