@@ -15,6 +15,9 @@ DatePart = Literal["year", "month", "day", "day_of_week", "day_of_year", "hour",
 Parameter = bool | int | float | str
 Columns = Annotated[tuple[ColumnName, ...], Field(min_length=1)]
 
+DECISION_THRESHOLD = 0.5
+"""The more probable of two classes is answered."""
+
 
 class NumericMissing(Settings):
     """What a missing number (absent, null, NaN or infinite) becomes."""
@@ -157,6 +160,9 @@ class Label(Settings):
     training split, most frequent first, so that the rarer class of a binary label is the positive one."""
     transform: Literal["none", "log", "log1p"] = "none"
     """Regression only: the scale that the model learns on. Predictions come back in the label's units."""
+    decision_threshold: Annotated[float, Field(gt=0, lt=1)] = DECISION_THRESHOLD
+    """Binary only: above this probability the positive class is answered. The served `label` and the metrics that count
+    answers (docs/metrics.md) go by it."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -171,6 +177,9 @@ class Label(Settings):
         if self.transform != "none" and self.task != "regression":
             message = f"is for regression, this label is {self.task}"
             raise broken_rule(message, field=("transform",), received=self.transform, hint="use none")
+        if self.decision_threshold != DECISION_THRESHOLD and self.task != "binary":
+            message, received = f"is for binary labels, this label is {self.task}", self.decision_threshold
+            raise broken_rule(message, field=("decision_threshold",), received=received, hint="remove it")
         return self
 
 

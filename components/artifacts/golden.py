@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from preprocessing.config import Task
+from preprocessing.config import DECISION_THRESHOLD, Task
 
 FOLDER = "golden"
 CONTRACT_FILE = "contract.json"
@@ -83,6 +83,8 @@ class GoldenContract(BaseModel):
     task: Task
     classes: tuple[str, ...] | None
     """In output order; none for regression."""
+    decision_threshold: Annotated[float, Field(gt=0, lt=1)] = DECISION_THRESHOLD
+    """Of a binary task: above this probability the second class is the `label`."""
     row_key: str
     """The output of `transform_features` that holds the fingerprint of the raw features."""
     label: str

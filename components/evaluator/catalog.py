@@ -16,7 +16,9 @@ CLASS_OF = " of "
 """Between the name of a metric and the class that it is of, in results."""
 CONFUSION_MATRIX = "confusion_matrix"
 """The name in results of the confusion matrix, which is a table and has no threshold."""
-_NOT_A_NUMBER = "a prediction is not a number"
+NOT_A_NUMBER = "a prediction is not a number"
+"""Why any metric may have no value."""
+_UNITS = {"": "", "label": "in the label's units", "percent": "in percent", "nats": "in nats"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,11 @@ class Metric:
 
     def why_nan(self) -> str:
         """The usual reason why there is no value."""
-        return self.undefined or _NOT_A_NUMBER
+        return self.undefined or NOT_A_NUMBER
+
+    def unit_in_words(self) -> str:
+        """The unit of its values; empty where they have none."""
+        return _UNITS[self.unit]
 
     def detail(self, settings: MetricSettings) -> str:
         """What of the settings its value depends on: `decision threshold 0.5`; empty where nothing."""
@@ -68,7 +74,8 @@ _BINARY = (
     ),
     Metric(
         "balanced_accuracy", "binary", "(recall of the positive class + recall of the negative class) / 2", "0..1",
-        "higher", "", "Classes of different sizes: 0.5 is what a constant answer gets.", _ONE_CLASS, "decision_threshold",
+        "higher", "", "Classes of different sizes: 0.5 is what a constant answer gets.", _ONE_CLASS,
+        "decision_threshold",
     ),
     Metric(
         "precision", "binary", "TP / (TP + FP)", "0..1", "higher", "",
@@ -92,7 +99,7 @@ _BINARY = (
     ),
     Metric(
         "auc", "binary",
-        "area under the ROC curve: the chance that a positive row has a higher p than a negative one, ties counting half",
+        "area under the ROC curve: the chance that a positive row has a higher p than a negative one, ties count half",
         "0..1", "higher", "", "How well rows are ranked, whatever the decision threshold; 0.5 is chance.", _ONE_CLASS,
     ),
     Metric(
@@ -112,8 +119,9 @@ _BINARY = (
     ),
     Metric(
         "recall_at_precision", "binary",
-        "the largest recall of the decision thresholds whose precision is at least `precision`; 0 where none is", "0..1",
-        "higher", "", "A limit on false alarms is given: how much is found within it.", _NO_POSITIVE, "precision",
+        "the largest recall of the decision thresholds whose precision is at least `precision`; 0 where none is",
+        "0..1", "higher", "", "A limit on false alarms is given: how much is found within it.", _NO_POSITIVE,
+        "precision",
     ),
     Metric(
         "precision_at_recall", "binary",
@@ -121,7 +129,7 @@ _BINARY = (
         "So much has to be found: how many false alarms it costs.", _NO_POSITIVE, "recall",
     ),
     Metric(
-        "log_loss", "binary", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.2",
+        "log_loss", "binary", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.12",
         "lower", "nats", "Probabilities that are used as such; it punishes certainty that is wrong.",
     ),
     Metric(
@@ -165,7 +173,7 @@ _MULTICLASS = (
         "0..1", "higher", "", "How well each class is ranked, whatever the answered class; 0.5 is chance.", _ONE_CLASS,
     ),
     Metric(
-        "log_loss", "multiclass", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.2",
+        "log_loss", "multiclass", "mean of -ln(probability of y), probabilities kept in [1e-7, 1 - 1e-7]", "0..16.12",
         "lower", "nats", "Probabilities that are used as such; it punishes certainty that is wrong.",
     ),
     Metric(
@@ -184,7 +192,8 @@ _REGRESSION = (
         "Large errors that cost more than their share.",
     ),
     Metric(
-        "mae", "regression", "mean of |y - p|", "0..", "lower", "label", "Errors that cost in proportion to their size.",
+        "mae", "regression", "mean of |y - p|", "0..", "lower", "label",
+        "Errors that cost in proportion to their size.",
     ),
     Metric(
         "median_absolute_error", "regression",
@@ -232,6 +241,19 @@ def names(task: Task, parameters: MetricParameters) -> tuple[str, ...]:
 def find(task: Task, name: str) -> Metric | None:
     """The metric of a name in results or thresholds: `recall`, `recall of Adelie`, `quantile_loss_0.9`."""
     return next((metric for metric in CATALOG[task] if _is(metric, name)), None)
+
+
+def lower_is_better(task: Task, name: str) -> bool:
+    """Whether a metric improves by going down, of a name in results."""
+    metric = find(task, name)
+    return metric is not None and metric.better == "lower"
+
+
+def place(task: Task | None, name: str) -> tuple[int, str]:
+    """What sorts names in results as the catalog does; other names, and all where the task is unknown, stay last."""
+    metrics = CATALOG[task] if task is not None else ()
+    position = next((at for at, metric in enumerate(metrics) if _is(metric, name)), len(metrics))
+    return position, name if position < len(metrics) else ""
 
 
 def of_class(metric: str, name: str) -> str:

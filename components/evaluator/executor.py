@@ -18,6 +18,7 @@ from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.curves import keep_whole, with_curves
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
+from components.evaluator.metrics import with_classes
 from components.evaluator.skill import with_skill
 from components.evaluator.tree_gate import TreeGate, judge_alone
 
@@ -43,7 +44,7 @@ class Executor(stock.Executor):
         The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
         """
         inputs = _with_comparable_champion(input_dict)
-        properties = _with_curves(input_dict, _with_skill(input_dict, exec_properties))
+        properties = _with_curves(input_dict, _with_classes(input_dict, _with_skill(input_dict, exec_properties)))
         evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
         tree = TreeGate.asked(inputs, properties)
         if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties, tree)):
@@ -96,6 +97,16 @@ def _with_curves(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str
     contract = contract_of(artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]))
     config = with_curves(proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig()), contract)
     return exec_properties | {key: proto_utils.proto_to_json(config)}
+
+
+def _with_classes(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with the metrics of single classes, where there are more than two: the model has their names."""
+    contract = contract_of(artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]))
+    if contract.task != "multiclass" or contract.classes is None:
+        return exec_properties
+    key = standard_component_specs.EVAL_CONFIG_KEY
+    config = proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig())
+    return exec_properties | {key: proto_utils.proto_to_json(with_classes(config, contract.classes))}
 
 
 def _with_comparable_champion(inputs: Artifacts) -> Artifacts:

@@ -13,7 +13,7 @@ from tensorflow_model_analysis.metrics import multi_class_confusion_matrix_metri
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import confusion
-from components.evaluator.catalog import CATALOG, CLASS_OF, CONFUSION_MATRIX, of_class
+from components.evaluator.catalog import CATALOG, CONFUSION_MATRIX, of_class
 from components.evaluator.columns import CellSums, RowSums
 from components.evaluator.config import MetricSettings
 from components.evaluator.measures import MATRIX, CellSource, Measure, RowSource, class_measures, measures

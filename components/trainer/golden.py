@@ -75,6 +75,7 @@ def _contract(
     return GoldenContract(
         task=label.task,
         classes=data.schema.classes or None,
+        decision_threshold=label.decision_threshold,
         row_key=ROW_KEY,
         label=label.column,
         weight=task.job.features.weight,

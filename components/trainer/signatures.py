@@ -166,8 +166,9 @@ def serving_outputs(
       outputs: float32 [batch, units]: logits, or the standardised label.
 
     Returns:
-      Classification: `probabilities` float32 [batch, classes], `classes` string [batch, classes], `label`
-      string [batch]. Regression: `value` float32 [batch] in the label's own units.
+      Classification: `probabilities` float32 [batch, classes], `classes` string [batch, classes], `label` string
+      [batch]: the most probable class; of two, the second one above the decision threshold. Regression: `value`
+      float32 [batch] in the label's own units.
     """
     if label.task == "regression":
         value = inverse(label)(outputs[:, 0] * summary.std + summary.mean)
@@ -176,13 +177,15 @@ def serving_outputs(
     if label.task == "binary":
         positive = tf.sigmoid(outputs[:, :1])
         probabilities = tf.concat([1.0 - positive, positive], axis=1)
+        answer = tf.cast(probabilities[:, 1] > label.decision_threshold, tf.int64)
     else:
         probabilities = tf.nn.softmax(outputs)
+        answer = tf.argmax(probabilities, axis=1)
     names = tf.constant(classes)
     return {
         "probabilities": probabilities,
         "classes": tf.broadcast_to(names, tf.shape(probabilities)),
-        "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
+        "label": tf.gather(names, answer),
     }
 
 

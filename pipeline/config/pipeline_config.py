@@ -6,7 +6,15 @@ from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
 from components.engine import Engine
-from components.evaluator.config import SKILL_BOUND, TREE_SKILL_BOUND, SkillConfig, TreeConfig
+from components.evaluator.catalog import CATALOG, Metric, find, names, of_class
+from components.evaluator.config import (
+    SKILL_BOUND,
+    TREE_SKILL_BOUND,
+    MetricParameters,
+    MetricSettings,
+    SkillConfig,
+    TreeConfig,
+)
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
@@ -14,6 +22,7 @@ from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
+from preprocessing.errors import FieldPath
 from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, Settings
@@ -21,30 +30,14 @@ from preprocessing.settings import ColumnName, Settings
 IN_MEMORY = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 """Beam's runner in one process."""
 
-METRICS: dict[Task, tuple[str, ...]] = {
-    "binary": ("accuracy", "auc", "auc_pr", "precision", "recall", "log_loss", "brier", "calibration"),
-    "multiclass": ("accuracy", "log_loss"),
-    "regression": ("rmse", "mae", "mape", "rmsle", "calibration"),
-}
-"""The metrics that each task has. All of them are reported; `thresholds` may name any of them."""
-
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae", "mape", "rmsle"})
-"""For the change against the champion: these improve by going down, the others by going up."""
-
-WHY_NAN = {
-    "precision": "no row was predicted positive",
-    "recall": "no row's label is the positive class",
-    "calibration": "the labels add up to 0",
-    "rmsle": "a label is -1 or below",
-    "mape": "every label is 0",
-}
-"""The usual reason why a metric has no value."""
-
 
 class Threshold(Settings):
     """What one metric must reach on the test split."""
 
     metric: Annotated[str, Field(min_length=1)]
+    """One of the task's metrics: docs/metrics.md says what each is good for."""
+    of_class: Annotated[str, Field(min_length=1)] | None = None
+    """The class that is meant, for precision and recall of a multiclass label."""
     min: float | None = None
     max: float | None = None
     max_regression: Annotated[float, Field(ge=0)] | None = None
@@ -60,10 +53,18 @@ class Threshold(Settings):
             raise broken_rule(message, field=("metric",), received=self.metric)
         if self.min is not None and self.max is not None and self.min > self.max:
             raise broken_rule(f"is above max ({self.max})", field=("min",), received=self.min, hint="lower min")
-        if self.metric == "calibration" and self.max_regression is not None:
-            message = "calibration is best at 1, so max_regression has no direction"
+        metric = next((each for each in map(self._of, CATALOG) if each is not None), None)
+        if metric is not None and metric.better == "near 1" and self.max_regression is not None:
+            message = f"{self.metric} is best at 1, so max_regression has no direction"
             raise broken_rule(message, field=("max_regression",), hint="use min and max")
         return self
+
+    def _of(self, task: Task) -> Metric | None:
+        return find(task, self.metric)
+
+    def result_name(self) -> str:
+        """What the metric is called in results: `recall of Adelie` for one class."""
+        return self.metric if self.of_class is None else of_class(self.metric, self.of_class)
 
     def in_words(self) -> str:
         """What the metric must reach: `at least 0.9, at most 0.03 worse than the champion`."""
@@ -82,6 +83,7 @@ class EvaluateConfig(Settings):
     """Columns whose values are reported on their own, each a list (two columns make a combined slice)."""
     min_slice_examples: Annotated[int, Field(ge=1)] = 1
     """Slices with fewer test rows are left out of the report and of the thresholds."""
+    metric_parameters: MetricParameters = MetricParameters()
     skill: SkillConfig = SkillConfig()
     small_tree: TreeConfig = TreeConfig()
 
@@ -95,13 +97,13 @@ class EvaluateConfig(Settings):
             if threshold.slice_by and threshold.slice_by not in self.slices:
                 field, received = ("thresholds", position, "slice_by"), list(threshold.slice_by)
                 raise broken_rule("is not in slices", field=field, received=received, hint="add it there")
-            subject = threshold.metric, frozenset(threshold.slice_by)
+            subject = threshold.result_name(), frozenset(threshold.slice_by)
             if subject in seen:
                 where = f" by {', '.join(threshold.slice_by)}" if threshold.slice_by else ""
                 raise broken_rule(
                     f"the metric{where} has two thresholds",
                     field=("thresholds", position, "metric"),
-                    received=threshold.metric,
+                    received=threshold.result_name(),
                     hint="give min, max and max_regression in one",
                 )
             seen.add(subject)
@@ -141,18 +143,34 @@ class PipelineConfig(Settings):
     def _check_task(self) -> Self:
         task = self.features.label.task
         for position, threshold in enumerate(self.evaluate.thresholds):
-            if threshold.metric not in METRICS[task]:
-                raise broken_rule(
-                    f"a {task} task has no such metric",
-                    field=("evaluate", "thresholds", position, "metric"),
-                    received=threshold.metric,
-                    allowed=METRICS[task],
-                )
+            self._check_metric(task, threshold, ("evaluate", "thresholds", position))
         self._check_training(task)
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
         return self
+
+    def _check_metric(self, task: Task, threshold: Threshold, field: FieldPath) -> None:
+        """The metric is the task's, and the class is the label's where one is needed."""
+        allowed = names(task, self.evaluate.metric_parameters)
+        if threshold.metric not in allowed:
+            raise broken_rule(
+                f"a {task} task has no such metric",
+                field=(*field, "metric"),
+                received=threshold.metric,
+                allowed=allowed,
+            )
+        metric, classes = find(task, threshold.metric), self.features.label.classes
+        if metric is None or not metric.of_class:
+            if threshold.of_class is not None:
+                message = f"{threshold.metric} is of all classes together"
+                raise broken_rule(message, field=(*field, "of_class"), received=threshold.of_class, hint="remove it")
+        elif threshold.of_class is None:
+            message = f"{threshold.metric} of a multiclass label is of one class"
+            raise broken_rule(message, field=(*field, "of_class"), allowed=classes or (), hint="name the class")
+        elif classes is not None and threshold.of_class not in classes:
+            message, received = "is not a class of features.label", threshold.of_class
+            raise broken_rule(message, field=(*field, "of_class"), received=received, allowed=classes)
 
     def _check_names(self, task: Task) -> None:
         """The names that the Evaluator looks up are not those of transformed features."""
@@ -220,14 +238,26 @@ class PipelineConfig(Settings):
         runners = [option.partition("=")[2] for option in self.beam_args if option.startswith("--runner")]
         return "auto" if self.engine == "auto" and all(runner == IN_MEMORY for runner in runners) else "beam"
 
+    def metric_settings(self) -> MetricSettings:
+        """What the metrics depend on."""
+        return metric_settings(self.evaluate, self.features)
+
     def expected(self) -> dict[str, str]:
         """What each metric must reach on all rows, in words, where there is a threshold."""
-        expected = {each.metric: each.in_words() for each in self.evaluate.thresholds if not each.slice_by}
+        expected = {each.result_name(): each.in_words() for each in self.evaluate.thresholds if not each.slice_by}
         return expected | {
             SKILL_BOUND: "above 0 (evaluate.skill)",
-            TREE_SKILL_BOUND: f"above 0 (evaluate.small_tree, {self.evaluate.small_tree.severity}s)",
+            TREE_SKILL_BOUND: f"above 0 (evaluate.small_tree, {self.evaluate.small_tree.severity})",
         }
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def metric_settings(evaluate: EvaluateConfig, features: FeaturesConfig) -> MetricSettings:
+    """What the metrics of a pipeline depend on."""
+    label = features.label
+    return MetricSettings(
+        task=label.task, decision_threshold=label.decision_threshold, parameters=evaluate.metric_parameters
+    )

@@ -40,11 +40,27 @@ def update(page: str) -> str:
     Raises:
       ValueError: the markers are not there.
     """
-    before, begin, rest = page.partition(BEGIN)
+    return between(page, BEGIN, render(), PAGE.name)
+
+
+def between(page: str, begin: str, made: str, name: str) -> str:
+    """A page with what was made between a marker and `END`.
+
+    Raises:
+      ValueError: the markers are not there.
+    """
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"docs/configuration.md: expected the markers {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n\n{render()}\n{END}{after}"
+    if not found or not end:
+        raise ValueError(f"docs/{name}: expected the markers {begin!r} and {END!r}")
+    return f"{before}{begin}\n\n{made}\n{END}{after}"
+
+
+def rewrite(page: Path, text: str) -> None:
+    """Replaces a page as a whole."""
+    draft = page.with_name(f".{page.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(page)
 
 
 def _sections(
@@ -119,9 +135,7 @@ def _default(field: dict[str, Any]) -> str:
 
 def main() -> None:
     """Rewrites the reference in docs/configuration.md."""
-    draft = PAGE.with_name(f".{PAGE.name}.new")
-    draft.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    draft.replace(PAGE)
+    rewrite(PAGE, update(PAGE.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

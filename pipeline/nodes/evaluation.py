@@ -1,5 +1,6 @@
 """Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
 
+import json
 import math
 import posixpath
 from collections.abc import Iterator
@@ -12,35 +13,18 @@ from tfx.dsl.io import fileio
 
 from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
 from components.artifacts.small_tree import SmallTree
-from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND
+from components.evaluator import metrics
+from components.evaluator.catalog import CONFUSION_MATRIX, NOT_A_NUMBER, find, lower_is_better, place
+from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND, MetricSettings
 from components.evaluator.failures import genuine_failures
-from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, EvaluateConfig, Threshold
-from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
-from preprocessing.config import FeaturesConfig
+from components.evaluator.measures import measures
+from pipeline.config.pipeline_config import EvaluateConfig, Threshold, metric_settings
+from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, asked_config, skill_verdict
+from preprocessing.config import FeaturesConfig, Task
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.text import decoded
 
 CANDIDATE, BASELINE = "candidate", "baseline"
-_METRICS_MODULE = "components.evaluator.metrics"
-_CLASSES: dict[str, tuple[str, str, str]] = {
-    # our name: (class, module, JSON of arguments)
-    "auc": ("AUC", "", ""),
-    "auc_pr": ("AUCPrecisionRecall", "", ""),
-    "precision": ("Precision", "", ""),
-    "recall": ("Recall", "", ""),
-    "brier": ("Brier", _METRICS_MODULE, ""),
-    "calibration": ("Calibration", "", ""),
-    "rmse": ("Rmse", _METRICS_MODULE, ""),
-    "rmsle": ("Rmsle", _METRICS_MODULE, ""),
-    "mae": ("Mae", _METRICS_MODULE, ""),
-    "mape": ("Mape", _METRICS_MODULE, ""),
-}
-_CLASSES_BY_TASK: dict[tuple[str, str], tuple[str, str, str]] = {
-    ("binary", "accuracy"): ("BinaryAccuracy", "", '"threshold": 0.5'),
-    ("binary", "log_loss"): ("BinaryLogLoss", _METRICS_MODULE, ""),
-    ("multiclass", "accuracy"): ("MulticlassAccuracy", _METRICS_MODULE, ""),
-    ("multiclass", "log_loss"): ("MulticlassLogLoss", _METRICS_MODULE, ""),
-}
 
 
 def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb2.EvalConfig:
@@ -48,9 +32,23 @@ def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb
 
     Classes are compared as ids, probability by probability; values in the label's own units.
     """
-    task = features.label.task
-    metrics = [_metric(name, task, evaluate) for name in METRICS[task]]
-    spec = config_pb2.MetricsSpec(metrics=[*metrics, config_pb2.MetricConfig(class_name="ExampleCount")])
+    task, settings = features.label.task, metric_settings(evaluate, features)
+    spec = config_pb2.MetricsSpec()
+    for name in measures(settings):
+        arguments = {"name": name, "settings": settings.model_dump(mode="json")}
+        config = metrics.as_config(arguments)
+        spec.metrics.add(class_name=metrics.MEASURED, module=metrics.__name__, config=config)
+    if task == "multiclass":
+        # The Evaluator adds those of the other classes, whose names the model has.
+        for metric, name in dict.fromkeys((each.metric, each.of_class) for each in evaluate.thresholds):
+            if name is not None:
+                metrics.add_of_class(spec, metric, name)
+        spec.metrics.add(
+            class_name=metrics.MATRIX_CLASS, module=metrics.__name__, config=f'"name": "{CONFUSION_MATRIX}"'
+        )
+    for each in spec.metrics:
+        _add_thresholds(each, evaluate, task)
+    spec.metrics.add(class_name="ExampleCount")
     if task == "binary":
         # The export answers with both probabilities; the metrics are those of the second, the positive class.
         spec.binarize.class_ids.values.append(1)
@@ -77,22 +75,18 @@ def _model(features: FeaturesConfig, name: str) -> config_pb2.ModelSpec:
     )
 
 
-def _metric(name: str, task: str, evaluate: EvaluateConfig) -> config_pb2.MetricConfig:
-    class_name, module, arguments = _CLASSES_BY_TASK.get((task, name)) or _CLASSES[name]
-    config = f'"name": "{name}"' + (f", {arguments}" if arguments else "")
-    metric = config_pb2.MetricConfig(class_name=class_name, module=module, config=config)
+def _add_thresholds(metric: config_pb2.MetricConfig, evaluate: EvaluateConfig, task: Task) -> None:
+    name = json.loads(f"{{{metric.config}}}")["name"]
     for threshold in evaluate.thresholds:
-        if threshold.metric != name:
+        if threshold.result_name() != name:
             continue
         # `MetricConfig.threshold` would hold for every slice that is reported, not for all rows together.
         slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
-        metric.per_slice_thresholds.append(
-            config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=_bounds(threshold))
-        )
-    return metric
+        bounds = _bounds(threshold, lower_is_better(task, name))
+        metric.per_slice_thresholds.append(config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=bounds))
 
 
-def _bounds(threshold: Threshold) -> config_pb2.MetricThreshold:
+def _bounds(threshold: Threshold, lower: bool) -> config_pb2.MetricThreshold:
     value = config_pb2.GenericValueThreshold()
     if threshold.min is not None:
         value.lower_bound.value = threshold.min
@@ -100,7 +94,6 @@ def _bounds(threshold: Threshold) -> config_pb2.MetricThreshold:
         value.upper_bound.value = threshold.max
     bounds = config_pb2.MetricThreshold(value_threshold=value)
     if threshold.max_regression is not None:
-        lower = threshold.metric in LOWER_IS_BETTER
         bounds.change_threshold.CopyFrom(
             config_pb2.GenericChangeThreshold(
                 direction=config_pb2.LOWER_IS_BETTER if lower else config_pb2.HIGHER_IS_BETTER,
@@ -136,13 +129,14 @@ class EvaluatorVerdict:
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     """Reads the Evaluator's output folder."""
     result = tfma.load_validation_result(evaluation_uri)
-    candidate, champion = _overall(evaluation_uri, CANDIDATE), _overall(evaluation_uri, BASELINE)
+    settings = _settings(evaluation_uri)
+    candidate, champion = (_overall(evaluation_uri, model, settings) for model in (CANDIDATE, BASELINE))
     skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
     refusals = (tree.refusal(),) if tree is not None and tree.refuses else ()
     return EvaluatorVerdict(
         blessed=blessed,
         metrics=_reported(candidate) | _tree_metrics(tree),
-        failures=(*_failures(result, skill), *refusals),
+        failures=(*_failures(result, skill, settings), *refusals),
         champion=_reported(champion),
         skill=skill,
         failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where)
@@ -173,7 +167,7 @@ def _reported(metrics: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name not in BEHIND_SKILL}
 
 
-def _overall(uri: str, model: str) -> dict[str, float]:
+def _overall(uri: str, model: str, settings: MetricSettings | None) -> dict[str, float]:
     """The metrics on all rows; empty when the model wasn't evaluated."""
     metrics: dict[str, float] = {}
     for record in tfma.load_metrics(uri):
@@ -187,8 +181,8 @@ def _overall(uri: str, model: str) -> dict[str, float]:
                 and each.value.HasField("double_value")
             ):
                 metrics[each.key.name] = each.value.double_value.value
-    known = [name for names in METRICS.values() for name in names]
-    return dict(sorted(metrics.items(), key=lambda each: known.index(each[0]) if each[0] in known else len(known)))
+    task = settings.task if settings is not None else None
+    return dict(sorted(metrics.items(), key=lambda each: place(task, each[0])))
 
 
 def read_slices(evaluation_uri: str, model: str) -> list[tuple[dict[str, str], dict[str, float]]]:
@@ -215,7 +209,18 @@ def _slice_value(key: metrics_for_slice_pb2.SingleSliceKey) -> str:
     return decoded(value) if isinstance(value, bytes) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _failures(result: validation_result_pb2.ValidationResult, skill: SkillVerdict | None) -> Iterator[str]:
+def _settings(evaluation_uri: str) -> MetricSettings | None:
+    """What the metrics depend on; None in the results of a version that did not say."""
+    for spec in asked_config(evaluation_uri).metrics_specs:
+        for metric in spec.metrics:
+            if metric.class_name == metrics.MEASURED:
+                return MetricSettings.from_json(json.dumps(json.loads(f"{{{metric.config}}}")["settings"]))
+    return None
+
+
+def _failures(
+    result: validation_result_pb2.ValidationResult, skill: SkillVerdict | None, settings: MetricSettings | None
+) -> Iterator[str]:
     for name, failure in genuine_failures(result):
         if skill is not None and failure.metric_key.name == SKILL_BOUND:
             yield skill.refusal()
@@ -223,21 +228,24 @@ def _failures(result: validation_result_pb2.ValidationResult, skill: SkillVerdic
         where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
         change = " (change against the champion)" if failure.metric_key.is_diff else ""
         bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
-        value = _shown(failure)
-        yield f"{failure.metric_key.name}{where} is {value}{change}, expected {bounds}"
+        metric = find(settings.task, failure.metric_key.name) if settings is not None else None
+        value = _shown(failure, metric.why_nan() if metric is not None else NOT_A_NUMBER)
+        detail = metric.detail(settings) if metric is not None and settings is not None else ""
+        what = f"{failure.metric_key.name} ({detail})" if detail else failure.metric_key.name
+        yield f"{what}{where} is {value}{change}, expected {bounds}"
     for missing in result.missing_slices:
         columns = ", ".join(missing.feature_keys)
         yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"
 
 
-def _shown(failure: validation_result_pb2.ValidationFailure) -> str:
+def _shown(failure: validation_result_pb2.ValidationFailure, why_nan: str) -> str:
     """The value, or why there is none."""
     if not failure.metric_value.HasField("double_value"):
         return "not known (too few test rows?)"
     value = failure.metric_value.double_value.value
     if not math.isnan(value):
         return f"{value:.4g}"
-    return f"nan ({WHY_NAN.get(failure.metric_key.name, 'a prediction is not a number')}?)"
+    return f"nan ({why_nan}?)"
 
 
 def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:

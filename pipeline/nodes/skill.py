@@ -67,6 +67,13 @@ class SkillVerdict:
         return f"{self.finding()}; {_NEXT}"
 
 
+def asked_config(evaluation_uri: str) -> config_pb2.EvalConfig:
+    """What the Evaluator was asked, from its output's folder."""
+    # Not through TensorFlow Model Analysis, whose loader would take a pickle where this file is missing.
+    with fileio.open(posixpath.join(evaluation_uri, "eval_config.json"), "rb") as file:
+        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+
+
 def skill_verdict(evaluation_uri: str, metrics: Mapping[str, float]) -> SkillVerdict | None:
     """Reads it from the Evaluator's output.
 
@@ -76,9 +83,7 @@ def skill_verdict(evaluation_uri: str, metrics: Mapping[str, float]) -> SkillVer
     """
     if SKILL_BOUND not in metrics:
         return None
-    # Not through TensorFlow Model Analysis, whose loader would take a pickle where this file is missing.
-    with fileio.open(posixpath.join(evaluation_uri, "eval_config.json"), "rb") as file:
-        config = json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
+    config = asked_config(evaluation_uri)
     [asked] = [each for spec in config.metrics_specs for each in spec.metrics if each.class_name == CLASS]
     arguments = json.loads(f"{{{asked.config}}}")
     answer = TrivialAnswer.model_validate(arguments["trivial"])

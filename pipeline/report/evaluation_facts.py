@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 from components.artifacts.golden import CONTRACT, GoldenContract
 from components.artifacts.small_tree import SmallTree
-from pipeline.config.pipeline_config import LOWER_IS_BETTER, PipelineConfig
+from components.evaluator.catalog import find, lower_is_better
+from components.evaluator.config import MetricSettings
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact, TreeFact
 from pipeline.results.store import StoredNode
 
@@ -24,10 +26,13 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     from pipeline.report.curve_facts import curves
 
     verdict = read_verdict(str(folder), blessed=True)
-    expected, ranked_by = config.expected(), config.evaluate.thresholds[0].metric
+    expected, settings = config.expected(), config.metric_settings()
+    ranked_by = config.evaluate.thresholds[0].result_name()
+    descending = lower_is_better(settings.task, ranked_by)
     metrics = tuple(
         MetricFact(
             name=name,
+            detail=_detail(name, settings),
             candidate=_finite(value),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
             threshold=expected.get(name, ""),
@@ -43,7 +48,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         )
         for key, numbers in read_slices(str(folder), CANDIDATE)
     ]
-    slices.sort(key=lambda each: _strength(each, ranked_by))
+    slices.sort(key=lambda each: _strength(each, ranked_by, descending))
     drawn = curves(folder, _classes(nodes))
     return EvaluationFacts(
         metrics=metrics,
@@ -93,9 +98,15 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _strength(each: SliceFact, metric: str) -> float:
+def _detail(name: str, settings: MetricSettings) -> str:
+    """What a value depends on, and its unit."""
+    metric = find(settings.task, name)
+    return ", ".join(part for part in (metric.detail(settings), metric.unit_in_words()) if part) if metric else ""
+
+
+def _strength(each: SliceFact, metric: str, descending: bool) -> float:
     """Sorts the weakest first, and those without a number last."""
     value = each.metrics.get(metric)
     if value is None:
         return math.inf
-    return -value if metric in LOWER_IS_BETTER else value
+    return -value if descending else value

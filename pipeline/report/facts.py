@@ -154,6 +154,8 @@ class MetricFact(Fact):
     """One metric on the test split."""
 
     name: str
+    detail: str = ""
+    """What its value depends on, and its unit: `decision threshold 0.5`."""
     candidate: float | None
     """None where it is not a number."""
     champion: float | None = None

@@ -67,7 +67,7 @@ def _tree(tree: TreeFact | None) -> Iterator[str]:
 
 def _metric(metric: MetricFact) -> str:
     numbers = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
-    return f"| {'❌ ' if metric.failed else ''}{metric.name} | {' | '.join(numbers)} | {metric.threshold} |"
+    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {' | '.join(numbers)} | {metric.threshold} |"
 
 
 def _text(text: str) -> str:

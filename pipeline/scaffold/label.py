@@ -21,6 +21,8 @@ from preprocessing.text import listed
 _NEGATIVE = frozenset({"no", "n", "false", "f", "0", "negative", "neg", "absent", "benign", "healthy", "normal", "-1"})
 _POSITIVE = frozenset({"yes", "y", "true", "t", "1", "positive", "pos", "present", "malignant", "sick", "abnormal"})
 _SKEWED = 1.0
+_RARE = 0.2
+"""Of two classes one with a smaller share is rare; of more, one with a smaller part of twice an even share."""
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
 _LEAST_DEVIATION = 0.3
@@ -41,6 +43,15 @@ class ProposedThreshold:
 
 
 @dataclass(frozen=True)
+class SuggestedThreshold:
+    """A metric that is worth a threshold too, once it is known what a good model reaches."""
+
+    metric: str
+    bound: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class LabelProposal:
     """What the label asks for.
 
@@ -51,6 +62,7 @@ class LabelProposal:
       reasons: why, for comments.
       threshold: a starting point that a sound model meets.
       notes: what the user should look at.
+      suggested: another threshold, for the user to choose; None where there is none.
     """
 
     task: Task
@@ -59,6 +71,7 @@ class LabelProposal:
     reasons: tuple[str, ...]
     threshold: ProposedThreshold
     notes: tuple[str, ...]
+    suggested: SuggestedThreshold | None = None
 
 
 def propose_label(survey: Survey, name: str, task: Task | None) -> LabelProposal:
@@ -132,11 +145,23 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
     if task == "binary":
         share = counts[classes[1]] / sum(counts.values())
         reasons = [f"negative, then positive; {share:.1%} of the rows are positive"]
-        if share < 0.2 or share > 0.8:
+        if share < _RARE or share > 1 - _RARE:
             reasons.append(
-                "no class weights: they would distort the probabilities; choose a decision threshold instead"
+                "no class weights: they would distort the probabilities; choose a decision_threshold instead"
             )
-    return LabelProposal(task, classes, "none", tuple(reasons), _log_loss_threshold(counts), tuple(notes))
+    threshold, suggested = _log_loss_threshold(counts), _suggested(task, counts)
+    return LabelProposal(task, classes, "none", tuple(reasons), threshold, tuple(notes), suggested)
+
+
+def _suggested(task: Task, counts: Counter[str]) -> SuggestedThreshold | None:
+    """A metric that does not forget a rare class."""
+    if min(counts.values()) >= _RARE * 2 / len(counts) * sum(counts.values()):
+        return None
+    if task == "binary":
+        return SuggestedThreshold(
+            "mcc", 0.3, "one class is rare: mcc is 0 for a constant answer, and sees both classes"
+        )
+    return SuggestedThreshold("macro_f1", 0.5, "some classes are rare: macro_f1 counts each as much as the others")
 
 
 def _ordered(counts: Counter[str], task: Task, is_number: bool) -> tuple[str, ...]:
@@ -177,7 +202,9 @@ def _regression(column: Column, notes: list[str]) -> LabelProposal:
     elif lowest >= 0 and skewness(values) > _SKEWED > abs(skewness(np.log1p(values))):
         transform, reasons = "log1p", ["not negative, with a long tail: the model learns on log(1 + value)"]
     threshold = _error_threshold(values, transform, column.profile.present)
-    return LabelProposal("regression", None, transform, tuple(reasons), threshold, tuple(notes))
+    explained = "r2 is the share of the variance that is explained: 0 for always answering with the mean"
+    suggested = SuggestedThreshold("r2", 0.3, explained)
+    return LabelProposal("regression", None, transform, tuple(reasons), threshold, tuple(notes), suggested)
 
 
 def _error_threshold(values: NDArray[np.float64], transform: str, rows: int) -> ProposedThreshold:

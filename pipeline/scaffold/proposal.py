@@ -163,6 +163,10 @@ class Proposal:
         )
         bounds = {"metric": threshold.metric, "max": threshold.bound, "max_regression": threshold.max_regression}
         yield f"    - {mapping(bounds)}"
+        if (suggested := self.label.suggested) is not None:
+            yield comment(f"{suggested.reason[0].upper()}{suggested.reason[1:]}. For example:", 4)
+            # On one line, to be taken as it stands.
+            yield f"    # - {mapping({'metric': suggested.metric, 'min': suggested.bound})}"
         yield comment("Whatever the thresholds say, a model must beat that answer beyond chance in the test split.", 2)
         yield f"  skill: {mapping(SkillConfig().model_dump())}"
 

@@ -20,10 +20,11 @@ from rich.text import Text
 
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.data_gate.report import Verdict
+from components.evaluator.catalog import NOT_A_NUMBER, find
 from components.findings import Finding
 from components.progress import COMPONENT, LOGGER
 from components.smoke_test.report import Report
-from pipeline.config.pipeline_config import WHY_NAN, PipelineConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.screen import checks_table, data_verdict, findings_table
@@ -259,15 +260,17 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     if result.champion:
         table.add_column("champion", justify="right")
     table.add_column("threshold")
-    expected = config.expected()
+    expected, settings = config.expected(), config.metric_settings()
     for name, value in result.metrics.items():
+        metric = find(settings.task, name)
+        if metric is not None and metric.of_class and name not in expected:
+            continue  # the report has those of all classes
+        detail = metric.detail(settings) if metric is not None else ""
+        why = f" ({metric.why_nan() if metric is not None else NOT_A_NUMBER}?)" if math.isnan(value) else ""
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
-        table.add_row(name, _number(value), *champion, expected.get(name, "") + _why_nan(name, value))
+        shown = f"{name} ({detail})" if detail else name
+        table.add_row(Text(printable(shown)), _number(value), *champion, expected.get(name, "") + why)
     return table
-
-
-def _why_nan(name: str, value: float) -> str:
-    return f" ({WHY_NAN.get(name, 'a prediction is not a number')}?)" if math.isnan(value) else ""
 
 
 def _number(value: float) -> str:

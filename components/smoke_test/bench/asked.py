@@ -130,6 +130,7 @@ class Asked:
             actual,
             tolerance=self.bench.tolerance(check),
             task=self.bench.contract.task,
+            threshold=self.bench.contract.decision_threshold,
             like=self.answer.outputs,
         )
         if found is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.config import Task
+from preprocessing.config import DECISION_THRESHOLD, Task
 from preprocessing.text import quoted
 
 Array = NDArray[Any]
@@ -55,7 +55,13 @@ class Difference:
 
 
 def difference(
-    expected: Answers, received: Answers, *, tolerance: float, task: Task | None, like: Answers | None = None
+    expected: Answers,
+    received: Answers,
+    *,
+    tolerance: float,
+    task: Task | None,
+    threshold: float = DECISION_THRESHOLD,
+    like: Answers | None = None,
 ) -> Difference | None:
     """The first difference between two answers to the same rows, or None.
 
@@ -63,12 +69,13 @@ def difference(
       expected, received: the outputs by name, [batch, ...].
       tolerance: see `compare_output`.
       task: of the model, if that is known.
+      threshold: above this probability the second of two classes is the answer.
       like: an answer of the same model to more rows, which says better than a few rows what size is usual.
     """
     if set(expected) != set(received):
         names = [", ".join(sorted(each)) or "no output" for each in (expected, received)]
         return Difference("", 0, f"the outputs {names[0]}", names[1], 1, float("nan"), whole=True)
-    undecided = undecided_rows(expected, tolerance)
+    undecided = undecided_rows(expected, tolerance, threshold)
     # Numbers first: they say more than the label that follows from them.
     for name in sorted(expected, key=lambda each: (expected[each].dtype == object, each)):
         found = compare_output(
@@ -183,8 +190,11 @@ def usual_size(values: Array, task: Task | None) -> float:
     return usual if usual and task == "regression" else max(usual, _SMALLEST_SCALE)
 
 
-def undecided_rows(outputs: Answers, tolerance: float) -> NDArray[np.bool_] | None:
-    """Rows in which two classes are equally probable within the tolerance: either may be called the answer.
+def undecided_rows(
+    outputs: Answers, tolerance: float, threshold: float = DECISION_THRESHOLD
+) -> NDArray[np.bool_] | None:
+    """Rows in which two classes are equally probable within the tolerance, or the second of two has the decision
+    threshold's probability: either may be called the answer.
 
     Returns:
       bool [batch]; None when no output looks like probabilities.
@@ -202,6 +212,8 @@ def undecided_rows(outputs: Answers, tolerance: float) -> NDArray[np.bool_] | No
             continue
         highest = np.partition(columns, -2, axis=1)[:, -2:]
         close = np.abs(highest[:, 1] - highest[:, 0]) <= 2 * tolerance
+        if columns.shape[1] == 2:
+            close |= np.abs(columns[:, 1] - threshold) <= tolerance
         if found is None or len(found) != len(close):
             found = close
         else:

@@ -19,6 +19,7 @@ from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult, Smallest
 from components.smoke_test.sandbox.session import REFUSED, Answer, ModelError
+from preprocessing.config import DECISION_THRESHOLD
 from preprocessing.text import counted, listed, one_line
 
 Array = NDArray[Any]
@@ -269,7 +270,7 @@ def _classes(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
 
 
 def _label(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
-    """The class with the highest probability."""
+    """The class with the highest probability; of two, the second one above the decision threshold."""
     classes, told = bench.contract.classes, answer.outputs.get("label")
     if classes is None:
         return "no vocabulary of the label is known" if bench.contract.task != "regression" else "not a classification"
@@ -282,13 +283,17 @@ def _label(bench: Bench, _: Signature, answer: Answer) -> CheckResult | str:
         return "one probability for two classes does not tell where the label changes"
     names = np.array([name.encode() for name in classes], dtype=object)
     told = told.reshape(-1)
+    threshold, rule, margins = bench.contract.decision_threshold, "the most probable class", numbers
+    if bench.contract.task == "binary" and threshold != DECISION_THRESHOLD:
+        rule = f"{text(names[1])} where its probability is above {threshold:g}"
+        margins = np.stack([np.full(len(numbers), threshold), numbers[:, 1]], axis=1)
     # Of classes that share the highest probability either is right; and the softmax rounds what decided the label.
-    highest = numbers >= numbers.max(axis=1, keepdims=True) - ROUNDING
+    highest = margins >= margins.max(axis=1, keepdims=True) - ROUNDING
     wrong = ~((told[:, np.newaxis] == names) & highest).any(axis=1) & np.isfinite(numbers).all(axis=1)
     if not wrong.any():
-        return CheckResult.passes("label", "the most probable class")
+        return CheckResult.passes("label", rule)
     first = int(np.argmax(wrong))
-    expected = f"the most probable class, {text(names[int(np.argmax(numbers[first]))])}"
+    expected = f"{rule}, {text(names[int(np.argmax(margins[first]))])}"
     hint = "the label is taken from other numbers, or in another order of classes, than the probabilities"
     return _fails(bench, "label", wrong, expected, lambda i: text(told[i]), hint=hint)
 

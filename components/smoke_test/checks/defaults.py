@@ -108,6 +108,12 @@ def _fault(bench: Bench, left_out: Answer, sent: Answer) -> tuple[str, str] | No
     if left_out.error is not None or sent.error is not None:
         which = "left out" if left_out.error is not None else "sent"
         return "an answer", f"{which}: {one_line(left_out.error or sent.error, LONGEST_MESSAGE)}"
-    tolerance, task = bench.tolerance(_CHECK), bench.contract.task
-    found = difference(sent.outputs, left_out.outputs, tolerance=tolerance, task=task)
+    tolerance, contract = bench.tolerance(_CHECK), bench.contract
+    found = difference(
+        sent.outputs,
+        left_out.outputs,
+        tolerance=tolerance,
+        task=contract.task,
+        threshold=contract.decision_threshold,
+    )
     return None if found is None else (found.expected_in_words, found.received_in_words)

@@ -300,7 +300,8 @@ def _label_fault(bench: Bench, signature: Signature, label: str, labels: Sequenc
         if answer.error is not None:
             return f"with {text(value)}: {answer.error}"
         tolerance, task = bench.tolerance("label_ignored"), bench.contract.task
-        if found := difference(plain.outputs, answer.outputs, tolerance=tolerance, task=task):
+        threshold = bench.contract.decision_threshold
+        if found := difference(plain.outputs, answer.outputs, tolerance=tolerance, task=task, threshold=threshold):
             return (
                 f"with {text(value)}: {found.output} {found.received}, without a label {found.expected} "
                 f"({found.rows} of {len(batch.rows)} rows)"

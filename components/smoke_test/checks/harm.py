@@ -175,7 +175,14 @@ class _Interview:
             self.changed = f"{place}: {fault}"
 
     def _difference(self, answer: Answer, tolerance: float) -> str:
-        found = difference(self.reference.outputs, answer.outputs, tolerance=tolerance, task=self.bench.contract.task)
+        contract = self.bench.contract
+        found = difference(
+            self.reference.outputs,
+            answer.outputs,
+            tolerance=tolerance,
+            task=contract.task,
+            threshold=contract.decision_threshold,
+        )
         return f"{found.output} {found.received}, before it was {found.expected}" if found is not None else ""
 
     def _fault(self, harmful: Harmful, answer: Answer) -> str:

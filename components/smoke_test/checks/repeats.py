@@ -231,6 +231,7 @@ def first_change(asked: Asked, check: CheckName, places: Places, answers: Sequen
             each.outputs,
             tolerance=asked.bench.tolerance(check),
             task=asked.bench.contract.task,
+            threshold=asked.bench.contract.decision_threshold,
             like=asked.answer.outputs,
         )
         if found is not None:

@@ -140,7 +140,8 @@ def _interview(bench: Bench, api: Api, address: str, model: str) -> Iterator[Che
             hint = "does the server have this export, under the name of smoke_test.server.model_name?"
             yield CheckResult.fails(api, f"{_SERVES} as `{model}`", reason, hint=hint)
             return
-        judge = Judge(api, bench.tolerance(api), bench.contract.task, bench.rows.positions)
+        contract = bench.contract
+        judge = Judge(api, bench.tolerance(api), contract.task, bench.rows.positions, contract.decision_threshold)
         yield from judge.ask(client, questions)
 
 

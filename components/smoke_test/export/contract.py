@@ -7,7 +7,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from components.artifacts.golden import Dtype
-from preprocessing.config import Task
+from preprocessing.config import DECISION_THRESHOLD, Task
 
 SCHEMA_DTYPES: Mapping[str, Dtype] = {"BYTES": "string", "INT": "int64", "FLOAT": "float32"}
 """Types by the schema's names."""
@@ -92,6 +92,7 @@ class Contract:
       range: the smallest and the largest training label of a regression, or None.
       importance: by column, how far shuffling it moved the trainer's predictions (mean absolute change), or None when
         the trainer left none.
+      decision_threshold: above this probability the second of two classes is the label.
       missing_words: by column of text, the words that mean missing there, or None when the trainer didn't say.
       promised: by signature, the inputs and outputs that schema and task ask for; empty for another trainer's model.
     """
@@ -105,6 +106,7 @@ class Contract:
     row_key: str | None = None
     range: tuple[float, float] | None = None
     importance: Mapping[str, float] | None = None
+    decision_threshold: float = DECISION_THRESHOLD
     missing_words: Mapping[str, tuple[str, ...]] | None = None
     promised: Mapping[str, tuple[Mapping[str, TensorSpec], Mapping[str, TensorSpec]]] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from components.artifacts.golden import GoldenContract, prediction_name
 from components.smoke_test.config import Expect
 from components.smoke_test.export.contract import SCHEMA_DTYPES, Contract, Feature, Signature, TensorSpec
 from components.smoke_test.export.saved_model import Export
+from preprocessing.config import DECISION_THRESHOLD
 
 SERVE_EXAMPLES, SERVE_FEATURES = "serving_default", "serve_features"
 TRANSFORM, PREDICT_TRANSFORMED = "transform_features", "predict_transformed"
@@ -44,6 +45,7 @@ def derive_contract(export: Export, golden: GoldenContract | None, schema: Any |
         row_key=golden.row_key if golden else None,
         range=expect.range or (golden.range if golden else None),
         importance=golden.importance if golden else None,
+        decision_threshold=golden.decision_threshold if golden else DECISION_THRESHOLD,
         missing_words=golden.missing_words if golden else None,
         promised=_promised(golden) if golden else {},
     )

@@ -59,12 +59,14 @@ class Judge:
       tolerance: the largest difference that is allowed.
       task: of the model, if it is known.
       positions: where each row of a request stands in the split.
+      threshold: above this probability the second of two classes is the answer.
     """
 
     api: Api
     tolerance: float
     task: Task | None
     positions: Sequence[int]
+    threshold: float
 
     def ask(self, client: Client, questions: Sequence[Question]) -> Iterator[CheckResult]:
         """Asks all questions, and after each error a good one again.
@@ -115,7 +117,9 @@ class Judge:
         for name, dtype in sorted(answer.dtypes.items()):
             if reference.dtypes.get(name, dtype) != dtype:
                 return self._failed(question, f"{name} of type {reference.dtypes[name]}", dtype, question.hint)
-        found = difference(reference.outputs, answer.outputs, tolerance=self.tolerance, task=self.task)
+        found = difference(
+            reference.outputs, answer.outputs, tolerance=self.tolerance, task=self.task, threshold=self.threshold
+        )
         if found is None:
             return self._passed(question, _EXPECTED["same"], "the same")
         place = f"{found.output} " if found.output else ""

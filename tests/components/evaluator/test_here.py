@@ -1,5 +1,7 @@
 """The Evaluator without Beam gives what TFX's executor gives on Beam."""
 
+import base64
+import json
 import logging
 import math
 from pathlib import Path
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support.evaluations import CLASSES, Case, Row, assert_equal, outcome
+from support.evaluations import CLASSES, Case, Outcome, Row, assert_equal, outcome
+from support.scikit import expected
 
 from components.evaluator import answers
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
@@ -67,17 +70,64 @@ def evaluate(task: Task, **changes: Any) -> EvaluateConfig:
     return EvaluateConfig(**({"thresholds": thresholds, "slices": SLICES, "min_slice_examples": 8} | changes))
 
 
-def both(folder: Path, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+def both(folder: Path, case: Case, caplog: pytest.LogCaptureFixture) -> Outcome:
     """Evaluates with and without Beam and compares."""
     with caplog.at_level(logging.WARNING, "lockgate"):
         ours = outcome(folder, case, "auto")
     assert not [record.message for record in caplog.records if "runs on Beam" in record.message]
-    assert_equal(ours, outcome(folder, case, "beam"))
+    stock = outcome(folder, case, "beam")
+    assert_equal(ours, stock)
+    return stock
+
+
+def assert_scikit(results: Outcome, case: Case) -> None:
+    """Every metric of both models, on all rows and on each city, is what scikit-learn gives."""
+    cities = {row["city"] for row in case.rows if row["city"] is not None}
+    for city in (None, *cities):
+        rows = [row for row in case.rows if city in (None, row["city"])]
+        if len(rows) < case.evaluate.min_slice_examples:
+            continue
+        label, weight = (np.array([row[name] for row in rows]) for name in ("y", "w"))
+        for model in ("candidate", "baseline"):
+            answers = np.array([row[model] for row in rows], np.float32).astype(float)
+            prediction = {"binary": answers[:, -1], "multiclass": answers, "regression": answers[:, 0]}[case.task]
+            found = {
+                key["name"]: float(value["doubleValue"])
+                for key, value in _of(results, city, model)
+                if "doubleValue" in value
+            }
+            for name, wanted in expected(case.task, label, prediction, weight).items():
+                assert found[name] == pytest.approx(wanted, rel=1e-6, abs=1e-6, nan_ok=True), (city, model, name)
+
+
+def _of(results: Outcome, city: str | None, model: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The keys and values of one model on a slice."""
+    name = None if city is None else base64.b64encode(city.encode()).decode()
+    wanted = [] if city is None else [{"column": "city", "bytesValue": name}]
+    [values] = [
+        values for text, values in results.metrics.items() if json.loads(text).get("singleSliceKeys", []) == wanted
+    ]
+    keyed = [(json.loads(text), value) for text, value in values.items()]
+    return [(key, value) for key, value in keyed if key.get("modelName") == model and not key.get("isDiff")]
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_with_a_champion_slices_and_weights(task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    both(tmp_path, Case(task, table(task, 120, 3), evaluate(task)), caplog)
+    case = Case(task, table(task, 120, 3), evaluate(task))
+    results = both(tmp_path, case, caplog)
+    assert_scikit(results, case)
+    if task == "multiclass":
+        [(_, value)] = [each for each in _of(results, None, "candidate") if each[0]["name"] == "confusion_matrix"]
+        [matrix] = value["multiClassConfusionMatrixAtThresholds"]["matrices"]
+        cells = {
+            (each.get("actualClassId", 0), each.get("predictedClassId", 0)): each["numWeightedExamples"]
+            for each in matrix["entries"]
+        }
+        wanted: dict[tuple[int, int], float] = {}
+        for row in case.rows:
+            place = int(row["y"]), int(np.argmax(row["candidate"]))
+            wanted |= {place: wanted.get(place, 0.0) + row["w"]}
+        assert cells == pytest.approx({place: weight for place, weight in wanted.items() if weight})
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -383,3 +383,9 @@ def test_probabilities_of_logits() -> None:
     many = serving_outputs(logits, Label(column="y", task="multiclass"), ("a", "b", "c"), SUMMARY)
     np.testing.assert_allclose(many["probabilities"].numpy(), [[0.25, 0.5, 0.25], [0.75, 0.125, 0.125]], rtol=1e-6)
     assert many["label"].numpy().tolist() == [b"b", b"a"]
+
+
+def test_the_label_is_positive_above_the_decision_threshold() -> None:
+    label = Label(column="y", task="binary", decision_threshold=0.25)
+    logits = tf.constant(np.log([[0.26 / 0.74], [0.24 / 0.76]]), tf.float32)
+    assert serving_outputs(logits, label, ("n", "p"), SUMMARY)["label"].numpy().tolist() == [b"p", b"n"]

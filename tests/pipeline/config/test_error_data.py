@@ -22,6 +22,8 @@ import models.config
 import pipeline.config.pipeline_config
 import pipeline.config.targets
 import preprocessing.config
+from components.evaluator.catalog import names
+from components.evaluator.config import MetricParameters
 from pipeline.config.json_schema import json_schema
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.schema_fields import SchemaFields
@@ -141,7 +143,8 @@ def test_pydantics_own_text_has_everything_too() -> None:
     with pytest.raises(ValidationError) as caught:
         PipelineConfig.model_validate_json(json.dumps(tree(text).plain()))
     [error] = caught.value.errors()
-    allowed = "accuracy, auc, auc_pr, precision, recall, log_loss, brier, calibration"
+    allowed = ", ".join(names("binary", MetricParameters()))
+    assert "balanced_accuracy, precision, recall, f1, mcc, auc, auc_pr" in allowed
     assert error["msg"] == (
         f"evaluate.thresholds.0.metric: a binary task has no such metric, received '{{hint}}'; allowed: {allowed}"
     )

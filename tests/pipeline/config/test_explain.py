@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from support.yaml_cases import edited, loaded, problem_of, problems_of, write
 
+from components.evaluator.catalog import names
+from components.evaluator.config import MetricParameters
 from pipeline.config.loader import load
 from pipeline.config.problems import ConfigError, Problem
 
@@ -162,7 +164,7 @@ def test_only_classes_can_be_stratified() -> None:
         ("task: binary", "task: bin", "binary, multiclass, regression"),
         ("hidden: [8]", "hidden: [0.5]", "at least 1 and at most 65536"),
         ("hidden: [8]", "dropout: 1", "at least 0 and below 1"),
-        ("metric: auc", "metric: rmse", "accuracy, auc, auc_pr, precision, recall, log_loss, brier, calibration"),
+        ("metric: auc", "metric: rmse", ", ".join(names("binary", MetricParameters()))),
         ("features:", "features:\n  crosses: [{columns: [e, a]}]", "e, f"),
     ],
 )

@@ -107,6 +107,13 @@ def test_texts_must_be_equal_unless_two_classes_are_equally_probable() -> None:
     assert (found.output, found.row, found.expected, found.received) == ("label", 1, "['no']", "['yes']")
 
 
+def test_texts_may_differ_at_the_decision_threshold() -> None:
+    close = {"probabilities": floats([0.7, 0.3], [0.5, 0.5]), "label": texts(["no", "yes"])}
+    other = close | {"label": texts(["yes", "yes"])}
+    assert difference(close, other, tolerance=1e-4, task="binary", threshold=0.30005) is None
+    assert difference(close, other, tolerance=1e-4, task="binary", threshold=0.31) is not None
+
+
 @pytest.mark.parametrize(
     ("scores", "undecided"),
     [
