@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2
 
 from components.artifacts.curves import AGAINST, CLASSES, ERROR_QUANTILES, ERRORS, GRID, QUANTILES, Range
+from components.evaluator.catalog import CONFUSION_MATRIX
 from components.evaluator.curves import CLASS
 from pipeline.nodes.evaluation import BASELINE, CANDIDATE
+from pipeline.nodes.skill import asked_config
 from pipeline.report.facts import (
     ClassFact,
     ConfusionCell,
@@ -31,7 +31,6 @@ _MODELS: dict[str, Model] = {CANDIDATE: "candidate", BASELINE: "champion"}
 _MOST_CURVES = 10
 """Classes whose curves are told."""
 _OTHERS, _UNKNOWN = "others", "unknown class"
-_CONFUSION = "confusion_matrix"
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ def curves(folder: Path, names: Sequence[str]) -> Curves:
 
 def _asked(folder: Path) -> dict[str, Any]:
     """What the Evaluator was told of its plots; empty for an older one."""
-    # Not through TensorFlow Model Analysis, whose loader would take a pickle where this file is missing.
-    config = json_format.Parse((folder / "eval_config.json").read_bytes(), config_pb2.EvalRun()).eval_config
+    config = asked_config(str(folder))
     metrics = (each for spec in config.metrics_specs for each in spec.metrics if each.class_name == CLASS)
     return next((json.loads(f"{{{each.config}}}") for each in metrics), {})
 
@@ -162,7 +160,11 @@ def _confusion_of_several(folder: Path, names: Sequence[str]) -> dict[tuple[str,
     """Rows by label and answer, from the candidate's metrics; the smaller ones of many classes are one."""
     for record in tfma.load_metrics(str(folder)):
         for each in record.metric_keys_and_values if not record.slice_key.single_slice_keys else ():
-            if each.key.name == _CONFUSION and (each.key.model_name or CANDIDATE) == CANDIDATE and not each.key.is_diff:
+            if (
+                each.key.name == CONFUSION_MATRIX
+                and (each.key.model_name or CANDIDATE) == CANDIDATE
+                and not each.key.is_diff
+            ):
                 [matrix] = each.value.multi_class_confusion_matrix_at_thresholds.matrices or [None]
                 return _folded(matrix.entries, names) if matrix is not None else {}
     return {}

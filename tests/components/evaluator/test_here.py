@@ -15,6 +15,7 @@ from support.evaluations import CLASSES, Case, Outcome, Row, assert_equal, outco
 from support.scikit import expected
 
 from components.evaluator import answers
+from components.evaluator.config import TreeConfig
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from preprocessing.config import Task
 
