@@ -79,9 +79,9 @@ class Tree:
         self._columns = {
             name: _column(values, counts, shown, weight[counts], settings.leaf) for name, values in data.raw.items()
         }
-        matrix = self._matrix(data.raw)[counts]
-        if not matrix.shape[1]:
+        if not self._names():
             raise NothingToLearnError("the model reads no column with numbers or with categories that come back")
+        matrix = self._matrix(data.raw)[counts]
         # Half a second, which only an execution of the Evaluator need pay.
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -120,8 +120,7 @@ class Tree:
     def _matrix(self, raw: Raw) -> NDArray[np.float32]:
         """float32 [rows, columns]; NaN for what is missing."""
         columns = [column.numbers(raw[name]) for name, column in self._columns.items() if column is not None]
-        rows = len(next(iter(raw.values())).splits) - 1 if raw else 0
-        return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.float32)
+        return np.stack(columns, axis=1)
 
     def _leaves(self, leaf: NDArray[np.int64], label: Floats, weight: Floats) -> Floats:
         """What each node answers, float64 [nodes] or [nodes, classes].

@@ -50,6 +50,7 @@ _PLOTS = {
     "ConfusionMatrixAtThresholds": '"thresholds": [0.25, 0.6]',
     "SpecificityAtSensitivity": '"sensitivity": 0.7, "num_thresholds": 50',
 }
+_NO_TREE = TreeConfig(severity="off")
 INPUTS: dict[str, Dtype] = {"city": "string", "hour": "int64", "size": "float32"}
 """The columns that the models claim to read."""
 Row = Mapping[str, Any]
@@ -79,7 +80,7 @@ class Case:
     champion: bool = True
     skill: bool = True
     plots: bool = False
-    tree: TreeConfig = TreeConfig(severity="off")
+    tree: TreeConfig = _NO_TREE
     training: Sequence[Row] = ()
 
 

@@ -114,7 +114,9 @@ def test_errors_and_their_quantiles_are_those_of_numpy() -> None:
     assert [each.lower_threshold_inclusive for each in between[1:]] == pytest.approx(expected, rel=1e-5)
     found = plots.errors(table).buckets
     counted = [each.num_weighted_examples.value for each in found]
-    histogram = np.histogram(errors, BINS, (expected[0], expected[-1]))[0]
+    # NumPy's last range has its upper end in it.
+    below = errors[errors < expected[-1] - 1e-6]
+    histogram = np.histogram(below, BINS, (expected[0], expected[-1]))[0]
     assert sum(counted) == len(errors)
     # Errors are kept as float32, which may move one over an edge.
     assert np.abs(np.array(counted[1:-1]) - histogram).sum() <= 4

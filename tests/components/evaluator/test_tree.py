@@ -120,5 +120,5 @@ def test_class_weights_are_those_of_the_training() -> None:
 def test_where_there_is_nothing_to_learn_it_says_so(
     raw: dict[str, Values], label: list[float], weight: list[float]
 ) -> None:
-    with pytest.raises(NothingToLearnError, match="label and a weight|no column"):
+    with pytest.raises(NothingToLearnError, match=r"label and a weight|no column"):
         Tree(LearningRows(raw, np.array(label), np.array(weight)), SETTINGS, "binary", HALVES)
