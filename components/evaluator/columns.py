@@ -42,7 +42,7 @@ State = TypeVar("State")
 Output = TypeVar("Output")
 
 
-class _Sums(beam.CombineFn, Generic[State, Output]):  # type: ignore[misc]  # Beam has no types
+class _Sums(beam.CombineFn, Generic[State, Output]):
     """Adds up what rows give. An accumulator is what was added up, and rows that wait to be."""
 
     def __init__(self, key: metric_types.MetricKey, eval_config: Any) -> None:

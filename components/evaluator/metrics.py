@@ -23,8 +23,8 @@ MEASURED, OF_CLASS, MATRIX_CLASS = "Measured", "MeasuredOfClass", "LabelByAnswer
 """The names of the classes below in an EvalConfig."""
 MOST_CLASSES = 50
 """With more classes only those are reported one by one that a threshold names."""
-UNKNOWN_CLASS = -1
-"""Stands for a class that the model does not know."""
+UNKNOWN_CLASS = -2
+"""Stands for a class that the model does not know; -1 is the label of all rows of such classes."""
 
 
 def with_classes(eval_config: config_pb2.EvalConfig, classes: tuple[str, ...]) -> config_pb2.EvalConfig:

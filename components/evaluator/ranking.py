@@ -80,7 +80,7 @@ def auc_pr(table: Table) -> float:
     intercept = tp[:-1] - slope * answered[:-1]
     # Before the first threshold the line begins at 0, so that its intercept is 0 too.
     ratio = answered[1:] / np.where(answered[:-1], answered[:-1], answered[1:])
-    return float((slope * more + intercept * slope * np.log(ratio)).sum() / tp[-1])
+    return float((slope * (np.diff(tp) + intercept * np.log(ratio))).sum() / tp[-1])
 
 
 def ks(table: Table) -> float:

@@ -156,6 +156,29 @@ class TestLabels:
         assert 29.15 < regression.bound < 36
 
 
+    @pytest.mark.parametrize(
+        ("values", "task", "metric"),
+        [
+            (["no"] * 90 + ["yes"] * 10, None, "mcc"),
+            (["no", "yes"] * 50, None, None),
+            (["a"] * 50 + ["b"] * 45 + ["c"] * 5, None, "macro_f1"),
+            (["a", "b", "c"] * 30, None, None),
+            ([i % 37 + 0.5 for i in range(100)], "regression", "r2"),
+        ],
+    )
+    def test_a_metric_for_rare_classes_and_for_numbers_is_suggested(
+        self, tmp_path: Path, values: list[Any], task: Any, metric: str | None
+    ) -> None:
+        proposal = proposed(tmp_path, {"y": values}, task=task)
+        text = proposal.yaml_text("table.csv")
+        assert (f"    # - {{metric: {metric}, min: " in text) == (metric is not None)
+        # As it stands it is a threshold that the configuration takes.
+        file = tmp_path / "pipeline.yaml"
+        file.write_text(text.replace("    # - {metric", "    - {metric"), encoding="utf-8")
+        thresholds = load(file).config.evaluate.thresholds
+        assert [each.metric for each in thresholds[1:]] == ([metric] if metric else [])
+
+
 class TestFiles:
     def test_what_is_written_is_valid_and_its_types_are_those_of_a_run(self, tmp_path: Path) -> None:
         columns = {

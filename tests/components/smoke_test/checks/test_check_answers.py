@@ -261,6 +261,15 @@ def test_the_label_is_the_most_probable_class(label: str, row: int) -> None:
     assert failures(results)[0].expected == "the most probable class, ['yes']"
 
 
+@pytest.mark.parametrize(("label", "passes"), [("yes", True), ("no", False)])
+def test_of_two_classes_the_second_is_the_label_above_the_decision_threshold(label: str, passes: bool) -> None:
+    numbers = [[0.9, 0.1], [0.65, 0.35], [0.1, 0.9]]
+    results = run(named(numbers, ("no", label, "yes")), **BINARY, decision_threshold=0.3)
+    assert failed(results) == ([] if passes else [("label", 11)])
+    [found] = [each for each in results if each.check == "label"]
+    assert found.expected == "['yes'] where its probability is above 0.3" + ("" if passes else ", ['yes']")
+
+
 @pytest.mark.parametrize("either", ["no", "yes"])
 @pytest.mark.parametrize("tie", [[0.5, 0.5], [0.5, 0.49999997]], ids=["equal", "but for rounding"])
 def test_of_two_equally_probable_classes_either_is_the_label(either: str, tie: list[float]) -> None:
