@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import altair as alt
 
@@ -30,6 +31,8 @@ _PALETTE = (
     "#7a9a3a",
 )
 """Each has a contrast of about 3 to 1 to the page's background in light and dark."""
+_LEGEND_COLUMNS, _LEGEND_LIMIT = 3, 90
+"""Of names in a row, and pixels of each."""
 _ROUND = [i / 20 for i in range(1, 20)]
 
 
@@ -50,15 +53,23 @@ def evaluation_charts(facts: EvaluationFacts) -> Iterator[Chart]:
         yield from _of_errors(errors, facts)
 
 
-def _names(scores: Sequence[ScoreFacts]) -> list[str]:
-    """What the curves are called: by model where one class is looked at, else by class and model."""
-    several, both = len({each.of for each in scores}) > 1, len({each.model for each in scores}) > 1
-    return [(f"{each.of}, {each.model}" if both else each.of) if several else str(each.model) for each in scores]
+def _telling_apart(scores: Sequence[ScoreFacts]) -> dict[str, Any]:
+    """What tells curves apart: a color for each model of one class, or for each of several classes, dashed by model."""
+    classes, models = (list(dict.fromkeys(names)) for names in ([e.of for e in scores], [e.model for e in scores]))
+    field, names = ("class", classes) if len(classes) > 1 else ("model", models)
+    scale = alt.Scale(domain=names, range=[_PALETTE[i % len(_PALETTE)] for i in range(len(names))])
+    legend = alt.Legend(title=None, columns=_LEGEND_COLUMNS, labelLimit=_LEGEND_LIMIT)
+    encoded: dict[str, Any] = {"color": alt.Color(f"{field}:N", scale=scale, legend=legend)}
+    if field == "class" and len(models) > 1:
+        dashes = alt.Scale(domain=models, range=[[1, 0], [4, 3]])
+        encoded["strokeDash"] = alt.StrokeDash("model:N", scale=dashes, legend=None)
+    return encoded
 
 
-def _color(names: Sequence[str]) -> alt.Color:
-    palette = [_PALETTE[i % len(_PALETTE)] for i in range(len(names))]
-    return alt.Color("curve:N", scale=alt.Scale(domain=list(names), range=palette), legend=alt.Legend(title=None))
+def _dashes(scores: Sequence[ScoreFacts]) -> str:
+    """What a note says of them."""
+    dashed = len({each.of for each in scores}) > 1 and len({each.model for each in scores}) > 1
+    return " The champion's curves are dashed." if dashed else ""
 
 
 def _of_candidate(facts: EvaluationFacts) -> list[ScoreFacts]:
@@ -87,9 +98,11 @@ def _separation(scores: ScoreFacts) -> Chart:
     chart = (
         alt.Chart(alt.NamedData(TABLE))
         .transform_fold(list(columns[2:]), as_=["label", "share"])
-        .mark_area(interpolate="step-after", opacity=0.35, line={"strokeWidth": 1.5})
+        .mark_rect(opacity=0.55)
         .encode(
             x=alt.X("from:Q", title=f"probability of {scores.of}", scale=alt.Scale(domain=[0, 1])),
+            x2="to:Q",
+            y2=alt.datum(0),
             y=alt.Y("share:Q", title="share of their rows", stack=None, axis=alt.Axis(format="%", tickCount=4)),
             color=alt.Color(
                 "label:N",
@@ -112,11 +125,11 @@ def _along(points: Sequence[ThresholdPoint], curves: int) -> list[ThresholdPoint
 
 def _roc(scores: Sequence[ScoreFacts]) -> Chart:
     rows = tuple(
-        (name, four_digits(point.threshold), four_digits(point.false_alarms), four_digits(point.recall))
-        for name, each in zip(_names(scores), scores, strict=True)
+        (each.of, each.model, *map(four_digits, (point.threshold, point.false_alarms, point.recall)))
+        for each in scores
         for point in _along(each.points, len(scores))
     )
-    columns = ("curve", "threshold", "false positive rate", "true positive rate")
+    columns = ("class", "model", "threshold", "false positive rate", "true positive rate")
     line = (
         alt.Chart(alt.NamedData(TABLE))
         .mark_line(strokeWidth=1.5, interpolate="linear")
@@ -124,10 +137,10 @@ def _roc(scores: Sequence[ScoreFacts]) -> Chart:
             x=alt.X("false positive rate:Q", title="false positive rate", scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("true positive rate:Q", title="true positive rate (recall)", scale=alt.Scale(domain=[0, 1])),
             order=alt.Order("threshold:Q", sort="descending"),
-            color=_color(_names(scores)),
+            **_telling_apart(scores),
         )
     )
-    note = "Each point is a decision threshold; the dashed diagonal is what guessing gives."
+    note = "Each point is a decision threshold; the dashed diagonal is what guessing gives." + _dashes(scores)
     return Chart("ROC curve", columns, rows, finished(_diagonal() + line, _SQUARE), note)
 
 
@@ -142,8 +155,8 @@ def _diagonal() -> alt.Chart:
 
 def _precision_recall(scores: Sequence[ScoreFacts]) -> Chart:
     rows = tuple(
-        (name, four_digits(point.threshold), four_digits(point.recall), four_digits(point.precision))
-        for name, each in zip(_names(scores), scores, strict=True)
+        (each.of, each.model, *map(four_digits, (point.threshold, point.recall, point.precision)))
+        for each in scores
         for point in _along(each.points, len(scores))
         if point.precision is not None
     )
@@ -154,20 +167,21 @@ def _precision_recall(scores: Sequence[ScoreFacts]) -> Chart:
             x=alt.X("recall:Q", title="recall", scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("precision:Q", title="precision", scale=alt.Scale(domain=[0, 1])),
             order=alt.Order("threshold:Q", sort="descending"),
-            color=_color(_names(scores)),
+            **_telling_apart(scores),
         )
     )
     first = scores[0].points[0]
     share = (first.tp + first.fn) / max(first.tp + first.fn + first.fp + first.tn, 1e-300)
     note = f"Guessing gives a precision of {share:.3g}." if len({each.of for each in scores}) == 1 else ""
-    columns = ("curve", "threshold", "recall", "precision")
+    note = (note + _dashes(scores)).strip()
+    columns = ("class", "model", "threshold", "recall", "precision")
     return Chart("Precision-recall curve", columns, rows, finished(line, _SQUARE), note)
 
 
 def _calibration(scores: Sequence[ScoreFacts]) -> Chart:
     """The share of the class's rows by the mean probability, in ranges of equal width."""
     found: list[tuple[str | float | None, ...]] = []
-    for name, each in zip(_names(scores), scores, strict=True):
+    for each in scores:
         size = max(1, len(each.bins) // _BINS_OF_CALIBRATION)
         for start in range(0, len(each.bins), size):
             part = each.bins[start : start + size]
@@ -175,15 +189,15 @@ def _calibration(scores: Sequence[ScoreFacts]) -> Chart:
             rows = positive + sum(one.negative for one in part)
             if rows > 0:
                 mean = sum((one.mean or 0.0) * (one.positive + one.negative) for one in part) / rows
-                found.append((name, four_digits(mean), four_digits(positive / rows), four_digits(rows)))
+                found.append((each.of, each.model, *map(four_digits, (mean, positive / rows, rows))))
     base = alt.Chart(alt.NamedData(TABLE)).encode(
         x=alt.X("mean probability:Q", title="mean probability", scale=alt.Scale(domain=[0, 1])),
         y=alt.Y("share of the class:Q", title="share of rows of the class", scale=alt.Scale(domain=[0, 1])),
-        color=_color(_names(scores)),
+        **_telling_apart(scores),
     )
     points = base.mark_circle(opacity=1).encode(size=alt.Size("rows:Q", scale=alt.Scale(range=[15, 200]), legend=None))
-    columns = ("curve", "mean probability", "share of the class", "rows")
-    note = "On the dashed diagonal rows with a probability of 30 % are of the class in 30 % of cases."
+    columns = ("class", "model", "mean probability", "share of the class", "rows")
+    note = "On the dashed diagonal rows with a probability of 30 % are of the class in 30 % of cases." + _dashes(scores)
     spec = finished(_diagonal() + base.mark_line(strokeWidth=1) + points, _SQUARE)
     return Chart("Calibration", columns, tuple(found), spec, note)
 
@@ -243,11 +257,11 @@ def _confusion(facts: EvaluationFacts) -> Chart:
     marks = shade
     if len(names) <= 12:
         marks = shade + base.mark_text(fontSize=11).encode(
-            text=alt.Text("rows:Q", format=",.4~g"),
+            text=alt.Text("rows:Q", format=",.6~r"),
             color=alt.condition("datum['share of the label'] > 0.5", alt.value("#ffffff"), alt.value("#1c1e21")),
         )
     rows = tuple(
-        (each.actual, each.predicted, four_digits(each.rows), four_digits(each.share)) for each in facts.confusion
+        (each.actual, each.predicted, round(each.rows, 2), four_digits(each.share)) for each in facts.confusion
     )
     columns = ("label", "answer", "rows", "share of the label")
     at = f" at {facts.decision_threshold:g}" if facts.decision_threshold is not None else ""
@@ -275,7 +289,7 @@ def _quality(facts: EvaluationFacts) -> Chart:
         )
     )
     rows = tuple(
-        (each.name, four_digits(each.rows), *(four_digits(value) for value in (each.precision, each.recall, each.f1)))
+        (each.name, round(each.rows, 2), *(four_digits(value) for value in (each.precision, each.recall, each.f1)))
         for each in facts.classes
     )
     note = "The weakest first." if len(names) > 2 else ""
@@ -297,7 +311,8 @@ def _against(errors: ErrorFacts, label: str, of: str) -> Chart:
     low = min(each.actual[0] for each in errors.grid)
     widths = [each.actual[1] - each.actual[0] for each in errors.grid]
     # Ranges that grow are those of a label that is learned as its logarithm.
-    scale = alt.Scale(type="log" if max(widths) > 2 * min(widths) and low > 0 else "linear", zero=False, nice=False)
+    growing = max(widths) > 2 * min(widths) and low > 0
+    scale = alt.Scale(type="log", nice=False) if growing else alt.Scale(zero=False, nice=False)
     rect = (
         alt.Chart(alt.NamedData(TABLE))
         .mark_rect()
@@ -316,7 +331,7 @@ def _against(errors: ErrorFacts, label: str, of: str) -> Chart:
     ends = [min(each.actual[0] for each in errors.grid), max(each.actual[1] for each in errors.grid)]
     diagonal = (
         alt.Chart(alt.InlineData(values=[{"x": each, "y": each} for each in ends]))
-        .mark_line(strokeDash=[4, 4], strokeWidth=1, color="#c46f12")
+        .mark_line(strokeDash=[4, 4], strokeWidth=1.5, color="#c46f12")
         .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
     )
     rows = tuple(
@@ -333,10 +348,11 @@ def _against(errors: ErrorFacts, label: str, of: str) -> Chart:
 def _distribution(errors: ErrorFacts, label: str, of: str) -> Chart:
     bars = (
         alt.Chart(alt.NamedData(TABLE))
-        .mark_bar(color=COLORS["train"])
+        .mark_rect(color=COLORS["train"])
         .encode(
             x=alt.X("from:Q", title=f"prediction minus {label}", scale=alt.Scale(zero=False, nice=False)),
             x2="to:Q",
+            y2=alt.datum(0),
             y=alt.Y("share:Q", title="share of rows", axis=alt.Axis(format="%", tickCount=4)),
         )
     )
@@ -361,9 +377,5 @@ def _quantiles(quantiles: Mapping[str, float], label: str, of: str) -> Chart:
             y=alt.Y("rows:N", title="rows at or below", sort=[str(name) for name, _ in rows]),
         )
     )
-    note = (
-        f"Half of the rows have an error of {quantiles['0.5']:.4g} at most, with its sign."
-        if "0.5" in quantiles
-        else ""
-    )
+    note = f"The median error is {quantiles['0.5']:.4g}." if "0.5" in quantiles else ""
     return Chart(f"Quantiles of the errors{of}", ("rows", "error"), rows, finished(chart, ROW * len(rows)), note)
