@@ -134,7 +134,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         engine=config.step_engine(),
         example_splits=["test"],
         schema=data.schema,
-        code_fingerprint=fingerprint(Evaluator.CODE),
+        code_fingerprint=fingerprint([*Evaluator.CODE, *(path.rpartition(".")[0] for path in config.evaluate.metrics)]),
     )
     wanted = config.smoke_test.infra_validator
     infra_validator = (

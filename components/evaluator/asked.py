@@ -15,6 +15,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
 from components.evaluator.columns import CellSums, RowSums
+from components.evaluator.folds import ModelsRows
 from components.examples import SplitExamples, readable_splits
 
 _CUSTOM = (
@@ -149,7 +150,7 @@ def _unknown(config: config_pb2.EvalConfig) -> Iterator[str]:
 
 
 def _unknown_computations(computations: tfma_private.MetricComputations) -> Iterator[str]:
-    known = (RowSums, CellSums, tfma_private.CountCombiner, *tfma_private.BINARY_COMBINERS)
+    known = (RowSums, CellSums, ModelsRows, tfma_private.CountCombiner, *tfma_private.BINARY_COMBINERS)
     for each in computations.non_derived_computations:
         name = each.keys[0].name if each.keys else type(each.combiner).__name__
         if not isinstance(each.combiner, known):
@@ -161,8 +162,8 @@ def _unknown_computations(computations: tfma_private.MetricComputations) -> Iter
         for key in each.keys:
             if key.output_name or not _is_whole_or_one_class(key.sub_key):
                 yield f"the metric {name!r} is asked of an output or the first of several classes"
-    if computations.cross_slice_computations or computations.ci_derived_computations:
-        yield "a metric compares slices or has confidence intervals"
+    if computations.cross_slice_computations:
+        yield "a metric compares slices"
 
 
 def _is_whole_or_one_class(sub_key: metric_types.SubKey | None) -> bool:

@@ -13,7 +13,7 @@ from components.evaluator.tally import EMPTY, Cells, Table, Tally
 
 Floats = NDArray[np.float64]
 
-_BATCH = 512
+BATCH = 512
 """How many rows wait in an accumulator on Beam, which gives them one by one: NumPy's price is per call."""
 
 
@@ -40,6 +40,32 @@ CellsOf = Callable[[Columns], Cells]
 Row = tuple[float, NDArray[Any], float]
 State = TypeVar("State")
 Output = TypeVar("Output")
+
+
+def row_of(element: metric_types.StandardMetricInputs, key: metric_types.MetricKey, eval_config: Any) -> Row:
+    """A row as Beam gives it, with the answer of the key's model."""
+    [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
+        element,
+        eval_config=eval_config,
+        model_name=key.model_name,
+        output_name=key.output_name,
+        sub_key=key.sub_key,
+        example_weighted=key.example_weighted,
+        flatten=False,
+        require_single_example_weight=True,
+    )
+    return label.item(), prediction, float(weights.item())
+
+
+def stacked(rows: Iterable[Row]) -> Columns:
+    """Rows, at least one, as columns."""
+    labels, predictions, weights = zip(*rows, strict=True)
+    answers = np.asarray(predictions, np.float64)
+    return Columns(
+        np.asarray(labels, np.float64),
+        answers[:, 0] if answers.shape[1] == 1 else answers,
+        np.asarray(weights, np.float64),
+    )
 
 
 class _Sums(beam.CombineFn, Generic[State, Output]):
@@ -76,7 +102,7 @@ class _Sums(beam.CombineFn, Generic[State, Output]):
         """Adds one row."""
         state, waiting = accumulator
         waiting.append(self._row(element))
-        return (self._total(accumulator), []) if len(waiting) >= _BATCH else (state, waiting)
+        return (self._total(accumulator), []) if len(waiting) >= BATCH else (state, waiting)
 
     def merge_accumulators(self, accumulators: Iterable[tuple[State, list[Row]]]) -> tuple[State, list[Row]]:
         """Adds up several accumulators."""
@@ -93,27 +119,10 @@ class _Sums(beam.CombineFn, Generic[State, Output]):
         state, waiting = accumulator
         if not waiting:
             return state
-        labels, predictions, weights = zip(*waiting, strict=True)
-        stacked = np.asarray(predictions, np.float64)
-        columns = Columns(
-            np.asarray(labels, np.float64),
-            stacked[:, 0] if stacked.shape[1] == 1 else stacked,
-            np.asarray(weights, np.float64),
-        )
-        return self._with_rows(state, columns)
+        return self._with_rows(state, stacked(waiting))
 
     def _row(self, element: metric_types.StandardMetricInputs) -> Row:
-        [(label, prediction, weights)] = metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self.key.model_name,
-            output_name=self.key.output_name,
-            sub_key=self.key.sub_key,
-            example_weighted=self.key.example_weighted,
-            flatten=False,
-            require_single_example_weight=True,
-        )
-        return label.item(), prediction, float(weights.item())
+        return row_of(element, self.key, self._eval_config)
 
 
 class RowSums(_Sums[Sums, Sums]):

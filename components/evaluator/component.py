@@ -35,7 +35,12 @@ class Evaluator(BaseBeamComponent):
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
-    CODE = ("components.evaluator.executor", "components.evaluator.metrics", "components.evaluator.skill")
+    CODE = (
+        "components.evaluator.executor",
+        "components.evaluator.metrics",
+        "components.evaluator.skill",
+        "components.evaluator.confidence",
+    )
     """What the results depend on: these modules and what they import."""
 
     def __init__(

@@ -56,6 +56,15 @@ class TreeConfig(Settings):
     most so many test rows are compared."""
 
 
+class ConfidenceConfig(Settings):
+    """The confidence intervals of all metrics, and what `confident` thresholds hold against."""
+
+    level: Annotated[float, Field(ge=0.5, le=0.999)] = 0.95
+    """How sure an interval is: of so many test splits of like rows, this share has the true value inside."""
+    replicates: Annotated[int, Field(ge=20, le=10_000)] = 100
+    """How often rows are drawn anew for the metrics that have no formula for their interval, your own among them."""
+
+
 class MetricParameters(Settings):
     """What some metrics ask for; docs/metrics.md says which."""
 
@@ -81,6 +90,11 @@ class MetricParameters(Settings):
                 raise broken_rule("each must be named once", field=("quantiles", position), received=quantile)
             seen.add(f"{quantile:g}")
         return self
+
+
+def name_of(path: str) -> str:
+    """The name in thresholds and results of a metric of the user's own: the last part of its dotted path."""
+    return path.rpartition(".")[2]
 
 
 class MetricSettings(Settings):

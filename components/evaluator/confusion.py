@@ -75,3 +75,11 @@ def _f1(table: Table) -> tuple[Floats, Floats]:
     # An unknown class counts in the answers that are wrong for it, and is not a class of its own.
     known = classes >= 0
     return (2 * right / (actual + predicted))[known], actual[known]
+
+
+def mistaken(table: Table) -> list[int]:
+    """The groups, in the sense of `matrix`, in which each class that occurs is taken for the next one."""
+    label, answered, _ = cells(table)
+    classes = np.unique(np.concatenate([label, answered])).tolist()
+    others = [*classes[1:], classes[0] if len(classes) > 1 else classes[0] + 1]
+    return [(one + 1) * _CLASSES + other + 1 for one, other in zip(classes, others, strict=True)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tensorflow_model_analysis.proto import validation_result_pb2
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
 _NOT_FOUND = "Metric not found."
 
@@ -17,10 +17,15 @@ def genuine_failures(
     is missing on all rows is still a failure.
     """
     for per_slice in result.metric_validations_per_slice:
-        name = {key.column: _text(key) for key in per_slice.slice_key.single_slice_keys}
+        name = slice_in_words(per_slice.slice_key)
         for failure in per_slice.failures:
             if not (name and failure.message == _NOT_FOUND):
                 yield name, failure
+
+
+def slice_in_words(key: metrics_for_slice_pb2.SliceKey) -> dict[str, str]:
+    """The columns of a slice with their values; empty for all rows."""
+    return {each.column: _text(each) for each in key.single_slice_keys}
 
 
 def _text(key: object) -> str:

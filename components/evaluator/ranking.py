@@ -61,8 +61,28 @@ def macro_auc(table: Table) -> float:
         return math.nan
     starts = np.flatnonzero(np.diff(table.group)) + 1
     parts = zip(np.split(table.score, starts), np.split(table.sums, starts), strict=True)
-    areas = [auc(Table(table.group, score, sums)) for score, sums in parts]
+    areas = [auc(table._replace(score=score, sums=sums)) for score, sums in parts]
     return float(np.mean([each for each in areas if not math.isnan(each)] or [math.nan]))
+
+
+def influences(table: Table) -> Floats:
+    """How much the mean of the groups' AUCs changes with the weight of a row, float64 [cells, 2].
+
+    Times the row's weight this is what DeLong et al. (Comparing the areas under two or more correlated receiver
+    operating characteristic curves, 1988) add up the squares of.
+    """
+    slopes = np.zeros_like(table.sums)
+    starts = np.flatnonzero(np.diff(table.group, prepend=-1))
+    for part in np.split(np.arange(len(table.group)), starts[1:]):
+        positive, negative = table.sums[part].T
+        positives, negatives = positive.sum(), negative.sum()
+        if positives and negatives:
+            below = (np.cumsum(negative) - negative / 2) / negatives
+            above = 1 - (np.cumsum(positive) - positive / 2) / positives
+            area = float((positive * below).sum() / positives)
+            slopes[part] = np.stack([(below - area) / positives, (above - area) / negatives], axis=1)
+    judged = [part for part in np.split(table.sums, starts[1:]) if part.sum(axis=0).all()]
+    return slopes / max(len(judged), 1)
 
 
 def auc_pr(table: Table) -> float:

@@ -33,7 +33,7 @@ def results(question: Question, slicer: Slicer, totals: Totals) -> Iterator[Slic
 
 
 def _finished(question: Question, metrics: Metrics, whole: bool) -> Metrics:
-    """The combiners' outputs with what is derived from them, then the changes against the champion.
+    """The combiners' outputs with what is derived from them, the changes against the champion, and the intervals.
 
     Plots are of all rows alone, see `curves.keep_whole`.
     """
@@ -43,6 +43,9 @@ def _finished(question: Question, metrics: Metrics, whole: bool) -> Metrics:
     baseline = next((spec.name for spec in question.config.model_specs if spec.is_baseline), None)
     if baseline is not None:
         metrics.update(_changes(metrics, baseline))
+    # Here the intervals of all of these are known.
+    for each in question.computations.ci_derived_computations:
+        metrics.update(each.result(metrics))
     return {key: value for key, value in metrics.items() if not tfma_private.is_private(key)}
 
 

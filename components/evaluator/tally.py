@@ -15,7 +15,7 @@ Whole = NDArray[np.int64]
 MOST = 2**20
 """Different scores that a slice keeps."""
 MOST_TOGETHER = 2**22
-"""Different scores that all slices keep: about 100 MB. The largest slices are the first to give some up."""
+"""Different scores that all slices keep: about 170 MB. The largest slices are the first to give some up."""
 _LEAST = 2**14
 """A slice may keep as many, however many slices there are."""
 _WAITING = 2**18
@@ -51,14 +51,16 @@ class Table(NamedTuple):
       group: int64 [cells].
       score: float64 [cells]; 0 where sums are by group alone. Those that are not numbers come last.
       sums: float64 [cells, v].
+      squares: float64 [cells, v], the sums of the squares of what was added: how many rows of which weight there are.
     """
 
     group: Whole
     score: Floats
     sums: Floats
+    squares: Floats
 
 
-EMPTY = Table(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 1)))
+EMPTY = Table(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 1)), np.zeros((0, 1)))
 """The sums of no rows."""
 
 
@@ -76,7 +78,8 @@ class Tally:
         self.groups, self._values, self._scored = groups, values, scored
         self._keys: Whole = np.zeros(0, np.int64)
         """Sorted: (slice * groups + group) * 2^32 + score, the latter as bits that sort as it does."""
-        self._sums: Floats = np.zeros((0, values))
+        self._sums: Floats = np.zeros((0, 2 * values))
+        """The sums, then those of squares."""
         self._waiting: list[tuple[Whole, Floats]] = []
         self._folded: Whole = np.zeros(1, np.int64)
         """By slice, how many of the last bits of its scores are gone; those behind the last have all."""
@@ -118,7 +121,8 @@ class Tally:
             keys = slices[start : start + step, np.newaxis] * self.groups + cells.group[some]
             if cells.score is not None:
                 keys = keys << _BITS | _bits(cells.score[some])
-            self._wait(keys.reshape(-1), cells.values[some].reshape(-1, self._values))
+            values = cells.values[some].reshape(-1, self._values)
+            self._wait(keys.reshape(-1), np.concatenate([values, values * values], axis=1))
 
     def merge(self, other: "Tally") -> None:
         """Adds what another one of the same groups, values and kind has added up."""
@@ -136,12 +140,13 @@ class Tally:
         width = _BITS if self._scored else 0
         bounds = [(position * self.groups) << width, ((position + 1) * self.groups) << width]
         start, end = np.searchsorted(self._keys, bounds)
-        keys, sums = self._keys[start:end], self._sums[start:end]
+        keys = self._keys[start:end]
+        sums, squares = np.hsplit(self._sums[start:end], 2)
         group = (keys >> width) - position * self.groups
         if not self._scored:
-            return Table(group, np.zeros(len(keys)), sums)
+            return Table(group, np.zeros(len(keys)), sums, squares)
         folded = int(self._folded[position]) if position < len(self._folded) else 0
-        return Table(group, _score(keys & (2**_BITS - 1), folded), sums)
+        return Table(group, _score(keys & (2**_BITS - 1), folded), sums, squares)
 
     def _wait(self, keys: Whole, values: Floats) -> None:
         self._waiting.append((keys, values))

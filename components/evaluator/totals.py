@@ -12,6 +12,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
 from components.evaluator.columns import CellsOf, CellSums, Columns, Floats, RowSums, Summands, Sums
+from components.evaluator.folds import ModelsRows
 from components.evaluator.tally import EMPTY, Tally
 
 Metrics = dict[metric_types.MetricKey, Any]
@@ -65,7 +66,10 @@ class Totals:
     """All combiners of an evaluation."""
 
     def __init__(self, computations: Sequence[metric_types.MetricComputation]) -> None:
-        self._totals = [(each.keys[0], _total(each)) for each in computations]
+        self._totals: list[tuple[metric_types.MetricKey, Total | _FoldTotal]] = [
+            (each.keys[0], _FoldTotal(each.combiner) if isinstance(each.combiner, ModelsRows) else _total(each))
+            for each in computations
+        ]
 
     def add(self, answers: Mapping[str, Answers], groups: Groups) -> None:
         """Adds rows to all sums.
@@ -79,7 +83,11 @@ class Totals:
         """
         columns = functools.cache(lambda model, *rest: _columns(answers[model], *rest))
         for key, total in self._totals:
-            total.add(columns(key.model_name, key.sub_key, key.example_weighted), groups)
+            if isinstance(total, _FoldTotal):
+                several = [columns(model, key.sub_key, key.example_weighted) for model in total.models]
+                total.add_models(several, groups)
+            else:
+                total.add(columns(key.model_name, key.sub_key, key.example_weighted), groups)
 
     def output(self, position: int) -> Metrics:
         """What the combiners give for the slice at a position."""
@@ -152,6 +160,29 @@ class _CellTotal:
 
     def output(self, position: int) -> Metrics:
         return {self._key: EMPTY if self._tally is None else self._tally.table(position)}
+
+
+class _FoldTotal:
+    """A combiner that folds rows as several models answer them."""
+
+    def __init__(self, combiner: ModelsRows) -> None:
+        self.models = combiner.models
+        self._combiner = combiner
+        self._states: dict[int, Any] = {}
+        """By the position of a slice."""
+
+    def add_models(self, columns: Sequence[Columns], groups: Groups) -> None:
+        """Adds rows, as each model answers them, to the states of their slices."""
+        matrix = self._combiner.fold.matrix(columns)
+        order = np.argsort(groups.slices, kind="stable")
+        rows, slices = groups.rows[order], groups.slices[order]
+        starts = np.flatnonzero(np.diff(slices, prepend=-1))
+        for position, part in zip(slices[starts].tolist(), np.split(rows, starts[1:]), strict=True):
+            state = self._combiner.fold.of(matrix[part])
+            self._states[position] = self._combiner.merged(self._states.get(position), state)
+
+    def output(self, position: int) -> Metrics:
+        return {self._combiner.key: self._combiner.output(self._states.get(position))}
 
 
 class _HistogramTotal:

@@ -10,10 +10,12 @@ from components.evaluator.catalog import CATALOG, Metric, find, names, of_class
 from components.evaluator.config import (
     SKILL_BOUND,
     TREE_SKILL_BOUND,
+    ConfidenceConfig,
     MetricParameters,
     MetricSettings,
     SkillConfig,
     TreeConfig,
+    name_of,
 )
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
@@ -25,7 +27,7 @@ from preprocessing.config import FeaturesConfig, Task
 from preprocessing.errors import FieldPath
 from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
-from preprocessing.settings import ColumnName, Settings
+from preprocessing.settings import ColumnName, DottedPath, Settings
 
 IN_MEMORY = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 """Beam's runner in one process."""
@@ -43,6 +45,9 @@ class Threshold(Settings):
     max_regression: Annotated[float, Field(ge=0)] | None = None
     """How much worse than the champion, in the metric's own units, the candidate may be. A first run has
     no champion and is judged by `min` and `max` alone. Not for calibration: 1 is best, not more or less."""
+    confident: bool = False
+    """Whether the end of the confidence interval on the bad side has to hold, not just the value: see
+    `evaluate.confidence`. The change against the champion then has an interval of its own, from the same rows."""
     slice_by: tuple[ColumnName, ...] = ()
     """Applies to each value of these columns instead of to all rows; name the same list in `slices`."""
 
@@ -72,7 +77,7 @@ class Threshold(Settings):
         parts += [] if self.max is None else [f"at most {self.max:g}"]
         if self.max_regression is not None:
             parts.append(f"at most {self.max_regression:g} worse than the champion")
-        return ", ".join(parts)
+        return ", ".join(parts) + (" (confident)" if self.confident else "")
 
 
 class EvaluateConfig(Settings):
@@ -83,7 +88,11 @@ class EvaluateConfig(Settings):
     """Columns whose values are reported on their own, each a list (two columns make a combined slice)."""
     min_slice_examples: Annotated[int, Field(ge=1)] = 1
     """Slices with fewer test rows are left out of the report and of the thresholds."""
+    metrics: tuple[DottedPath, ...] = ()
+    """Metrics of your own: functions of labels, predictions and weights. `my_package.profit` is called `profit` in
+    thresholds and results. docs/metrics.md has the contract."""
     metric_parameters: MetricParameters = MetricParameters()
+    confidence: ConfidenceConfig = ConfidenceConfig()
     skill: SkillConfig = SkillConfig()
     small_tree: TreeConfig = TreeConfig()
 
@@ -107,7 +116,29 @@ class EvaluateConfig(Settings):
                     hint="give min, max and max_regression in one",
                 )
             seen.add(subject)
+        self._check_own()
         return self
+
+    def _check_own(self) -> None:
+        """Metrics of one's own have names of their own, and thresholds by which they have a direction."""
+        taken = {"example_count", "weighted_example_count"}
+        for position, path in enumerate(self.metrics):
+            name = name_of(path)
+            if name in taken or name.startswith("skill") or any(find(task, name) for task in CATALOG):
+                message = f"there is a metric called {name!r} already"
+                hint = "give the function another name"
+                raise broken_rule(message, field=("metrics", position), received=path, hint=hint)
+            taken.add(name)
+        own = self.own_metrics()
+        for position, threshold in enumerate(self.thresholds):
+            if threshold.metric in own and None not in (threshold.min, threshold.max, threshold.max_regression):
+                message = f"with min and max nobody knows which direction of {threshold.metric} is worse"
+                field = ("thresholds", position, "max_regression")
+                raise broken_rule(message, field=field, hint="remove it, or one of min and max")
+
+    def own_metrics(self) -> dict[str, str]:
+        """The dotted paths of the metrics of one's own, by their names."""
+        return {name_of(path): path for path in self.metrics}
 
 
 class PipelineConfig(Settings):
@@ -152,7 +183,7 @@ class PipelineConfig(Settings):
 
     def _check_metric(self, task: Task, threshold: Threshold, field: FieldPath) -> None:
         """The metric is the task's, and the class is the label's where one is needed."""
-        allowed = names(task, self.evaluate.metric_parameters)
+        allowed = (*names(task, self.evaluate.metric_parameters), *self.evaluate.own_metrics())
         if threshold.metric not in allowed:
             raise broken_rule(
                 f"a {task} task has no such metric",

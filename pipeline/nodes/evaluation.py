@@ -4,7 +4,7 @@ import json
 import math
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
@@ -13,12 +13,14 @@ from tfx.dsl.io import fileio
 
 from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
 from components.artifacts.small_tree import SmallTree
+from components.evaluator import confidence as intervals
 from components.evaluator import metrics
 from components.evaluator.catalog import CONFUSION_MATRIX, NOT_A_NUMBER, find, lower_is_better, place
 from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND, MetricSettings
 from components.evaluator.failures import genuine_failures
 from components.evaluator.measures import measures
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold, metric_settings
+from pipeline.nodes.confident import Confidence, read_confidence
 from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, asked_config, skill_verdict
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.features import LABEL, WEIGHT
@@ -46,8 +48,11 @@ def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb
         spec.metrics.add(
             class_name=metrics.MATRIX_CLASS, module=metrics.__name__, config=f'"name": "{CONFUSION_MATRIX}"'
         )
+    for path in evaluate.metrics:
+        intervals.add_own(spec, path)
     for each in spec.metrics:
         _add_thresholds(each, evaluate, task)
+    _add_intervals(spec, evaluate, settings)
     spec.metrics.add(class_name="ExampleCount")
     if task == "binary":
         # The export answers with both probabilities; the metrics are those of the second, the positive class.
@@ -78,12 +83,43 @@ def _model(features: FeaturesConfig, name: str) -> config_pb2.ModelSpec:
 def _add_thresholds(metric: config_pb2.MetricConfig, evaluate: EvaluateConfig, task: Task) -> None:
     name = json.loads(f"{{{metric.config}}}")["name"]
     for threshold in evaluate.thresholds:
-        if threshold.result_name() != name:
-            continue
-        # `MetricConfig.threshold` would hold for every slice that is reported, not for all rows together.
-        slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
-        bounds = _bounds(threshold, lower_is_better(task, name))
-        metric.per_slice_thresholds.append(config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=bounds))
+        if threshold.result_name() == name and not threshold.confident:
+            _add_threshold(metric, threshold, task)
+
+
+def _add_intervals(spec: config_pb2.MetricsSpec, evaluate: EvaluateConfig, settings: MetricSettings) -> None:
+    """Adds the intervals of all metrics, and their ends where a threshold holds for them."""
+    confident = [each for each in evaluate.thresholds if each.confident]
+    paired = (each.result_name() for each in confident if each.max_regression is not None)
+    asked = intervals.Asked(settings, evaluate.confidence, tuple(dict.fromkeys(paired)), evaluate.metrics)
+    intervals.add_intervals(spec, asked)
+    ends: dict[tuple[str, str], config_pb2.MetricConfig] = {}
+    for each in confident:
+        worse = intervals.UPPER if _lower_is_better(each, settings.task) else intervals.LOWER
+        for end, held in (
+            (intervals.LOWER, {"max": None}),
+            (intervals.UPPER, {"min": None}),
+        ):
+            part = each.model_copy(update=held | ({} if end == worse else {"max_regression": None}))
+            if (part.min, part.max, part.max_regression) == (None, None, None):
+                continue
+            key = each.result_name(), end
+            if key not in ends:
+                ends[key] = intervals.add_bound(spec, *key)
+            _add_threshold(ends[key], part, settings.task)
+
+
+def _lower_is_better(threshold: Threshold, task: Task) -> bool:
+    """Of a metric of the user's own, what is asked of it says so."""
+    name = threshold.result_name()
+    return lower_is_better(task, name) if find(task, name) is not None else threshold.min is None
+
+
+def _add_threshold(metric: config_pb2.MetricConfig, threshold: Threshold, task: Task) -> None:
+    # `MetricConfig.threshold` would hold for every slice that is reported, not for all rows together.
+    slicing = [config_pb2.SlicingSpec(feature_keys=list(threshold.slice_by))]
+    bounds = _bounds(threshold, _lower_is_better(threshold, task))
+    metric.per_slice_thresholds.append(config_pb2.PerSliceMetricThreshold(slicing_specs=slicing, threshold=bounds))
 
 
 def _bounds(threshold: Threshold, lower: bool) -> config_pb2.MetricThreshold:
@@ -115,6 +151,7 @@ class EvaluatorVerdict:
       skill: what the candidate's skill was measured against; None where it was not.
       failed: the metrics whose thresholds on all rows don't hold.
       tree: the candidate beside a small tree; None where that was not asked for.
+      intervals: the ends of the confidence intervals of the candidate's metrics on the whole test split.
     """
 
     blessed: bool
@@ -124,6 +161,7 @@ class EvaluatorVerdict:
     skill: SkillVerdict | None = None
     failed: frozenset[str] = frozenset()
     tree: SmallTree | None = None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
@@ -132,16 +170,19 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     settings = _settings(evaluation_uri)
     candidate, champion = (_overall(evaluation_uri, model, settings) for model in (CANDIDATE, BASELINE))
     skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
+    confidence = read_confidence(evaluation_uri, asked_config(evaluation_uri), CANDIDATE)
+    failed = (failure.metric_key.name for where, failure in genuine_failures(result) if not where)
     refusals = (tree.refusal(),) if tree is not None and tree.refuses else ()
     return EvaluatorVerdict(
         blessed=blessed,
-        metrics=_reported(candidate) | _tree_metrics(tree),
-        failures=(*_failures(result, skill, settings), *refusals),
-        champion=_reported(champion),
+        metrics=_reported(candidate, confidence) | _tree_metrics(tree),
+        failures=(*_failures(result, skill, settings, confidence), *refusals),
+        champion=_reported(champion, confidence),
         skill=skill,
-        failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where)
+        failed=frozenset(confidence.bounds.get(name, name) for name in failed)
         | ({TREE_SKILL_BOUND} if refusals else frozenset()),
         tree=tree,
+        intervals=confidence.intervals(),
     )
 
 
@@ -163,8 +204,8 @@ def _tree_metrics(tree: SmallTree | None) -> dict[str, float]:
     }
 
 
-def _reported(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name not in BEHIND_SKILL}
+def _reported(metrics: dict[str, float], confidence: Confidence) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name not in BEHIND_SKILL | confidence.bounds.keys()}
 
 
 def _overall(uri: str, model: str, settings: MetricSettings | None) -> dict[str, float]:
@@ -187,7 +228,7 @@ def _overall(uri: str, model: str, settings: MetricSettings | None) -> dict[str,
 
 def read_slices(evaluation_uri: str, model: str) -> list[tuple[dict[str, str], dict[str, float]]]:
     """The metrics of one model on each slice: the columns with their values, then the metrics by name."""
-    slices = []
+    slices, confidence = [], read_confidence(evaluation_uri, asked_config(evaluation_uri), model)
     for record in tfma.load_metrics(evaluation_uri):
         keys = record.slice_key.single_slice_keys
         if not keys:
@@ -199,7 +240,7 @@ def read_slices(evaluation_uri: str, model: str) -> list[tuple[dict[str, str], d
             and not each.key.is_diff
             and each.value.HasField("double_value")
         }
-        slices.append(({key.column: _slice_value(key) for key in keys}, _reported(numbers)))
+        slices.append(({key.column: _slice_value(key) for key in keys}, _reported(numbers, confidence)))
     return sorted(slices, key=lambda each: str(each[0]))
 
 
@@ -219,7 +260,10 @@ def _settings(evaluation_uri: str) -> MetricSettings | None:
 
 
 def _failures(
-    result: validation_result_pb2.ValidationResult, skill: SkillVerdict | None, settings: MetricSettings | None
+    result: validation_result_pb2.ValidationResult,
+    skill: SkillVerdict | None,
+    settings: MetricSettings | None,
+    confidence: Confidence,
 ) -> Iterator[str]:
     for name, failure in genuine_failures(result):
         if skill is not None and failure.metric_key.name == SKILL_BOUND:
@@ -228,11 +272,15 @@ def _failures(
         where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
         change = " (change against the champion)" if failure.metric_key.is_diff else ""
         bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
-        metric = find(settings.task, failure.metric_key.name) if settings is not None else None
-        value = _shown(failure, metric.why_nan() if metric is not None else NOT_A_NUMBER)
+        of = confidence.bounds.get(failure.metric_key.name)
+        metric_name = of or failure.metric_key.name
+        metric = find(settings.task, metric_name) if settings is not None else None
+        value = _shown(failure, metric.why_nan() if metric is not None else NOT_A_NUMBER) + change
+        if of is not None:
+            value, bounds = confidence.shown(name, failure), f"{bounds} (confident)"
         detail = metric.detail(settings) if metric is not None and settings is not None else ""
-        what = f"{failure.metric_key.name} ({detail})" if detail else failure.metric_key.name
-        yield f"{what}{where} is {value}{change}, expected {bounds}"
+        what = f"{metric_name} ({detail})" if detail else metric_name
+        yield f"{what}{where} is {value}, expected {bounds}"
     for missing in result.missing_slices:
         columns = ", ".join(missing.feature_keys)
         yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"

@@ -280,6 +280,7 @@ class _Checks:
         paths: dict[FieldPath, str | None] = {
             ("model", "family"): self._config.model.family,
             ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
+            **{("evaluate", "metrics", at): path for at, path in enumerate(self._config.evaluate.metrics)},
         }
         for field, path in paths.items():
             package, dot, _ = (path or "").partition(".")

@@ -1,7 +1,7 @@
 """What a valid configuration can still get wrong: places, dotted paths, the table's columns and their kinds.
 
-Answers at once: nothing here imports TensorFlow or the user's code, and of a table only headers and the first rows
-are read. What only the whole table can tell is found when a run reads it.
+Answers at once: nothing here imports TensorFlow or, metrics aside, the user's code, and of a table only headers and the
+first rows are read. What only the whole table can tell is found when a run reads it.
 """
 
 import os
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from components.evaluator.own_metric import tried
 from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS
 from components.example_gen.partitions import partitions
@@ -107,12 +108,17 @@ class _Checks:
 
     def dotted_paths(self) -> None:
         """Functions of the user's own."""
+        own = self._config.evaluate.metrics
         paths: dict[FieldPath, str | None] = {
             ("model", "family"): self._config.model.family,
             ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
         }
-        for field, path in paths.items():
+        metrics: dict[FieldPath, str] = {("evaluate", "metrics", at): path for at, path in enumerate(own)}
+        for field, path in (paths | metrics).items():
             reason = why_not_importable(path) if path is not None and "." in path else None
+            if reason is None and field in metrics:
+                # It needs no table and no TensorFlow, so it can be tried here instead of after the training.
+                self._tried(field, partial(tried, metrics[field], self._config.features.label.task))
             if reason is not None:
                 hint = "" if reason.installed else "install your package (pip install -e .) or set PYTHONPATH"
                 self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)

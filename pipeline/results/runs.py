@@ -65,6 +65,7 @@ class RunResult:
       gates: every verdict, in the order of the graph.
       metrics: the candidate's, on the test split.
       champion: the champion's, on the same rows; empty in a first run.
+      intervals: the ends of the confidence intervals of the candidate's metrics.
       seconds: wall-clock time of each component.
       states: `done`, `cached` or `skipped`, by component.
       pushed: the pushed version's folder.
@@ -77,6 +78,7 @@ class RunResult:
     gates: tuple[Gate, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     champion: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     pushed: str | None = None

@@ -66,6 +66,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         gates=tuple(gates),
         metrics=verdict.metrics if verdict else {},
         champion=verdict.champion if verdict else {},
+        intervals=verdict.intervals if verdict else {},
         seconds={result.name: round(result.seconds, 2) for result in results},
         states={result.name: result.state for result in results},
         pushed=pushed,

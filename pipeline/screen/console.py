@@ -257,6 +257,8 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
     )
     table.add_column("metric")
     table.add_column("candidate", justify="right")
+    if result.intervals:
+        table.add_column(f"{100 * config.evaluate.confidence.level:g} % interval", justify="right")
     if result.champion:
         table.add_column("champion", justify="right")
     table.add_column("threshold")
@@ -269,7 +271,9 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
         why = f" ({metric.why_nan() if metric is not None else NOT_A_NUMBER}?)" if math.isnan(value) else ""
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
         shown = f"{name} ({detail})" if detail else name
-        table.add_row(Text(printable(shown)), _number(value), *champion, expected.get(name, "") + why)
+        low, high = map(_number, result.intervals.get(name, (math.nan, math.nan)))
+        ends = [f"{low} to {high}" if name in result.intervals else ""] if result.intervals else []
+        table.add_row(Text(printable(shown)), _number(value), *ends, *champion, expected.get(name, "") + why)
     return table
 
 

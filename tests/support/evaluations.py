@@ -89,7 +89,7 @@ class Outcome:
     """What an evaluation left.
 
     Attributes:
-      metrics: by slice and key: values as their protos say them.
+      metrics: by slice and key: values and their intervals as their protos say them.
       plots: by slice.
       attributions: by slice.
       validation: the verdict, its lists sorted.
@@ -145,9 +145,14 @@ class Execution:
 def outcome(folder: Path, case: Case, engine: str) -> Outcome:
     """Evaluates in a folder that may have what an earlier evaluation of the same case put there."""
     todo = execution(folder, case, engine)
+    run(todo)
+    return _read(Path(todo.outputs["evaluation"][0].uri), todo.outputs["blessing"][0])
+
+
+def run(todo: Execution) -> None:
+    """Evaluates."""
     executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER]))
     executor.Do(todo.inputs, todo.outputs, todo.properties)
-    return _read(Path(todo.outputs["evaluation"][0].uri), todo.outputs["blessing"][0])
 
 
 def execution(folder: Path, case: Case, engine: str) -> Execution:
@@ -246,7 +251,9 @@ def _example(row: Row) -> bytes:
 def _read(folder: Path, blessing: Artifact) -> Outcome:
     metrics = {
         _text(record.slice_key): {
-            _text(each.key): json_format.MessageToDict(each.value) for each in record.metric_keys_and_values
+            _text(each.key): json_format.MessageToDict(each.value)
+            | {"interval": json_format.MessageToDict(each.confidence_interval)}
+            for each in record.metric_keys_and_values
         }
         for record in tfma.load_metrics(str(folder))
     }

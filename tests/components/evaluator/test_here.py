@@ -15,7 +15,7 @@ from support.evaluations import CLASSES, Case, Outcome, Row, assert_equal, outco
 from support.scikit import expected
 
 from components.evaluator import answers
-from components.evaluator.config import TreeConfig
+from components.evaluator.config import ConfidenceConfig, TreeConfig
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from preprocessing.config import Task
 
@@ -66,9 +66,17 @@ def table(task: Task, rows: int, seed: int) -> list[Row]:
 def evaluate(task: Task, **changes: Any) -> EvaluateConfig:
     thresholds = (
         Threshold(metric=METRIC[task], min=0.2, max=0.9, max_regression=0.05),
-        Threshold(metric=METRIC[task], min=0.1, max_regression=0.01, slice_by=("city",)),
+        Threshold(metric=METRIC[task], min=0.1, max_regression=0.01, slice_by=("city",), confident=True),
+        Threshold(metric="profit", min=-0.5, max_regression=0.3, confident=True),
     )
-    return EvaluateConfig(**({"thresholds": thresholds, "slices": SLICES, "min_slice_examples": 8} | changes))
+    usual = {
+        "thresholds": thresholds,
+        "slices": SLICES,
+        "min_slice_examples": 8,
+        "metrics": ("support.own_metrics.profit",),
+        "confidence": ConfidenceConfig(replicates=20),
+    }
+    return EvaluateConfig(**(usual | changes))
 
 
 def both(folder: Path, case: Case, caplog: pytest.LogCaptureFixture) -> Outcome:

@@ -1,0 +1,94 @@
+"""Confidence intervals in the Evaluator's output, and the words for a threshold that one of them does not keep."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
+
+from components.evaluator.confidence import Bound, Intervals
+from components.evaluator.failures import slice_in_words
+
+Ends = tuple[float, float]
+_ROWS = "example_count"
+
+
+class _Measured(NamedTuple):
+    value: float
+    ends: Ends | None
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The intervals of one model.
+
+    Attributes:
+      level: how sure they are.
+      bounds: names of metrics that are ends of intervals, each with the name of the metric that it is an end of.
+    """
+
+    level: float
+    bounds: Mapping[str, str]
+    _slices: Mapping[frozenset[tuple[str, str]], Mapping[tuple[str, bool], _Measured]]
+
+    def intervals(self) -> dict[str, Ends]:
+        """Those on all rows, by the metric's name."""
+        all_rows = self._slices.get(frozenset(), {})
+        return {name: each.ends for (name, is_diff), each in all_rows.items() if each.ends is not None and not is_diff}
+
+    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure) -> str:
+        """What a metric is whose interval does not keep a threshold.
+
+        Args:
+          where: the slice, column to value; empty for all rows.
+          failure: of an end of the interval.
+        """
+        measured = self._slices.get(frozenset(where.items()), {})
+        is_diff = failure.metric_key.is_diff
+        found = measured.get((self.bounds[failure.metric_key.name], is_diff))
+        change = " (change against the champion)" if is_diff else ""
+        if found is None:
+            return f"not known (too few test rows?){change}"
+        rows = f"{measured[_ROWS, False].value:,.0f} rows" if (_ROWS, False) in measured else "these rows"
+        if found.ends is None:
+            return f"{found.value:.4g}{change} without a confidence interval ({rows} are too few?)"
+        low, high = found.ends
+        worst = failure.metric_value.double_value.value
+        interval = f"{100 * self.level:g} % interval {low:.4g} to {high:.4g}, {rows}"
+        return f"{found.value:.4g}{change}, but may be {worst:.4g} ({interval})"
+
+
+def read_confidence(evaluation_uri: str, config: config_pb2.EvalConfig, model: str) -> Confidence:
+    """Reads them.
+
+    Args:
+      evaluation_uri: the ModelEvaluation's folder.
+      config: what the Evaluator was asked.
+      model: whose metrics are meant; one that was evaluated alone has no name in the results.
+    """
+    level, bounds = 0.0, {}
+    for metric in (each for spec in config.metrics_specs for each in spec.metrics):
+        if metric.class_name in (Bound.__name__, Intervals.__name__):
+            arguments = json.loads(f"{{{metric.config}}}")
+            if metric.class_name == Bound.__name__:
+                bounds[arguments["name"]] = arguments["metric"]
+            else:
+                level = arguments["confidence"]["level"]
+    slices = {}
+    for record in tfma.load_metrics(evaluation_uri):
+        where = frozenset(slice_in_words(record.slice_key).items())
+        slices[where] = {
+            (each.key.name, each.key.is_diff): _Measured(each.value.double_value.value, _ends(each))
+            for each in record.metric_keys_and_values
+            if (each.key.model_name or model) == model and each.value.HasField("double_value")
+        }
+    return Confidence(level, bounds, slices)
+
+
+def _ends(each: metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue) -> Ends | None:
+    interval = each.confidence_interval
+    if not (interval.HasField("lower_bound") and interval.HasField("upper_bound")):
+        return None
+    return interval.lower_bound.double_value.value, interval.upper_bound.double_value.value

@@ -1,0 +1,142 @@
+"""Thresholds that the confidence interval has to keep, and metrics of a user's own, through the executor."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from support.evaluations import Case, Row, execution, run
+
+from components.evaluator.own_metric import tried, value_of
+from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.failures import explain
+from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, read_slices, read_verdict
+from preprocessing.config import Task
+from preprocessing.errors import UserError
+
+ROWS = 60
+
+
+def table() -> list[Row]:
+    """Errors of about 1; the champion's are nearly the same."""
+    random = np.random.default_rng(5)
+    errors = random.normal(size=ROWS)
+    return [
+        {
+            "y": 9.0,
+            "w": 1.0,
+            "candidate": [9 + float(error)],
+            "baseline": [9 + float(error) * 0.98],
+            "city": "Ulm" if number < 4 else "Bonn",
+        }
+        for number, error in enumerate(errors)
+    ]
+
+
+def absolute(rows: list[Row], column: str, city: str = "") -> np.ndarray:
+    """The absolute errors, the answers being float32."""
+    return np.array([abs(np.float32(row[column][0]) - 9.0) for row in rows if city in ("", row["city"])], float)
+
+
+def verdict(folder: Path, rows: list[Row], engine: str = "auto", **settings: Any) -> EvaluatorVerdict:
+    case = Case("regression", rows, EvaluateConfig(**settings), weighted=False, skill=False)
+    todo = execution(folder, case, engine)
+    run(todo)
+    blessed = todo.outputs["blessing"][0].get_int_custom_property("blessed") == 1
+    return read_verdict(todo.outputs["evaluation"][0].uri, blessed)
+
+
+@pytest.mark.slow
+def test_the_end_of_the_interval_has_to_hold_and_the_message_says_where_it_is(tmp_path: Path) -> None:
+    rows = table()
+    errors, of_champion = absolute(rows, "candidate"), absolute(rows, "baseline")
+    mae, change = errors.mean(), errors - of_champion
+    wide = stats.t.ppf(0.975, ROWS - 1) * errors.std(ddof=1) / math.sqrt(ROWS) / mae
+    low, high = mae * math.exp(-wide), mae * math.exp(wide)
+    worst = stats.ttest_1samp(change, 0).confidence_interval(0.95).high
+    refused = verdict(
+        tmp_path / "refused",
+        rows,
+        slices=[["city"]],
+        metrics=["support.own_metrics.profit"],
+        thresholds=[
+            {"metric": "mae", "max": (mae + high) / 2, "max_regression": worst * 0.99, "confident": True},
+            {"metric": "rmse", "max": 9.0, "slice_by": ["city"], "confident": True},
+            {"metric": "profit", "min": 3.0, "confident": True},
+        ],
+    )
+    assert not refused.blessed
+    assert refused.intervals["mae"] == pytest.approx((low, high), rel=1e-3)
+    assert refused.failed == {"mae", "profit"}
+    assert not {"mae_upper", "mae_lower"} & refused.metrics.keys()
+    assert refused.metrics["profit"] == 2.0  # every row is positive, and taken
+    of_mae = f"mae is {mae:.4g}, but may be {high:.4g} (95 % interval {low:.4g} to {high:.4g}, {ROWS} rows)"
+    assert f"{of_mae}, expected at most {(mae + high) / 2:g} (confident)" in refused.failures
+    assert any(
+        line.startswith(f"mae is {change.mean():.4g} (change against the champion), but may be {worst:.3g}")
+        for line in refused.failures
+    )
+    [few] = [line for line in refused.failures if "Ulm" in line]
+    of_few = f"{np.sqrt((absolute(rows, 'candidate', 'Ulm') ** 2).mean()):.4g}"
+    assert few == (
+        f"rmse on city=Ulm is {of_few} without a confidence interval (4 rows are too few?), "
+        "expected at most 9 (confident)"
+    )
+    assert len(refused.failures) == 4
+
+
+@pytest.mark.slow
+def test_an_interval_that_keeps_the_threshold_and_a_change_judged_in_pairs(tmp_path: Path) -> None:
+    rows = table()
+    errors = absolute(rows, "candidate")
+    # Not in pairs the change would vary ten times as much as this.
+    allowed = 0.1 * stats.t.ppf(0.975, ROWS - 1) * errors.std() * math.sqrt(2 / ROWS) + 0.02 * errors.mean()
+    thresholds = [{"metric": "mae", "max": 2.0, "max_regression": allowed, "confident": True}]
+    held = verdict(tmp_path, rows, thresholds=thresholds, slices=[["city"]])
+    assert held.failures == ()
+    assert held.blessed
+    [*_, (_, numbers)] = read_slices(str(tmp_path / "auto/evaluation"), CANDIDATE)
+    assert "mae" in numbers
+    assert "mae_upper" not in numbers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["auto", "beam"])
+def test_a_metric_of_ones_own_that_fails_is_named(engine: str, tmp_path: Path) -> None:
+    thresholds = [{"metric": "mae", "max": 9.0}]
+    with pytest.raises(Exception, match="raises") as raised:
+        verdict(tmp_path, table(), engine, thresholds=thresholds, metrics=["support.own_metrics.raises"])
+    message = explain(raised.value)
+    assert message is not None
+    assert "support.own_metrics.raises raised ZeroDivisionError: nothing to divide by on 60 rows" in message
+    assert "next: return nan where" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("raises", "raised ZeroDivisionError"),
+        ("says", "returned 'a lot' on 4 rows, expected a float"),
+        ("per_row", "returned an array of shape [4] on 4 rows"),
+        ("NOT_A_FUNCTION", "expected a function"),
+        ("absent", "can't be imported: AttributeError"),
+    ],
+)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_what_is_no_metric_is_found_on_four_rows(name: str, words: str, task: Task) -> None:
+    with pytest.raises(UserError) as raised:
+        tried(f"support.own_metrics.{name}", task)
+    assert words in str(raised.value)
+    assert f"support.own_metrics.{name}" in str(raised.value)
+
+
+def test_a_metric_of_ones_own_can_not_change_the_rows() -> None:
+    rows = np.array([1.0, 3.0]), np.array([2.0, 2.0]), np.array([1.0, 3.0])
+    assert value_of("support.own_metrics.spoils", *rows) == 2.5
+    assert value_of("support.own_metrics.spoils", *rows) == 2.5
+
+
+def test_what_a_threshold_says_in_words() -> None:
+    assert Threshold(metric="mae", max=2, confident=True).in_words() == "at most 2 (confident)"
