@@ -20,9 +20,8 @@ _BELOW = -1e-6
 def of_group(table: Table, group: int) -> Table:
     """The part of a group, without scores that are not numbers."""
     start, end = np.searchsorted(table.group, [group, group + 1])
-    kept = slice(start, end)
-    finite = np.isfinite(table.score[kept])
-    return Table(table.group[kept][finite], table.score[kept][finite], table.sums[kept][finite])
+    kept = start + np.flatnonzero(np.isfinite(table.score[start:end]))
+    return Table(*(each[kept] for each in table))
 
 
 def at_thresholds(table: Table, also: tuple[float, ...] = ()) -> Thresholds:

@@ -12,8 +12,8 @@ from pipeline.report.facts import ErrorFacts, EvaluationFacts, ScoreFacts, Thres
 
 _SQUARE = 260
 """Pixels of a chart whose two axes are alike."""
-_POINTS_OF_MANY = 60
-"""So many points of each curve are drawn where there are more than two of them."""
+_POINTS_TOGETHER = 600
+"""So many points are drawn of all curves of a chart, about; of one or two curves all."""
 _BINS_OF_CALIBRATION = 10
 _SEPARATED = 6
 """So many classes have a chart of their scores."""
@@ -119,7 +119,7 @@ def _separation(scores: ScoreFacts) -> Chart:
 
 def _along(points: Sequence[ThresholdPoint], curves: int) -> list[ThresholdPoint]:
     """The points that are drawn: all of one or two curves, of more an even choice."""
-    step = -(-len(points) // _POINTS_OF_MANY) if curves > 2 else 1
+    step = -(-len(points) * curves // _POINTS_TOGETHER)
     return [each for i, each in enumerate(points) if i % step == 0 or i == len(points) - 1]
 
 

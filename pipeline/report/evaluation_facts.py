@@ -35,19 +35,13 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
             detail=_detail(name, settings),
             candidate=_finite(value),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
+            interval=_ends(verdict.intervals.get(name)),
             threshold=expected.get(name, ""),
             failed=name in verdict.failed,
         )
         for name, value in verdict.metrics.items()
     )
-    slices = [
-        SliceFact(
-            name=", ".join(f"{column} = {value}" for column, value in key.items()),
-            rows=int(numbers.get("example_count", 0)),
-            metrics={name: _finite(value) for name, value in numbers.items() if name not in _NOT_A_METRIC},
-        )
-        for key, numbers in read_slices(str(folder), CANDIDATE)
-    ]
+    slices = [_slice(key, numbers) for key, numbers in read_slices(str(folder), CANDIDATE)]
     slices.sort(key=lambda each: _strength(each, ranked_by, descending))
     drawn = curves(folder, _classes(nodes))
     return EvaluationFacts(
@@ -62,7 +56,16 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         classes=drawn.classes,
         errors=drawn.errors,
         label=config.features.label.column,
+        confidence=config.evaluate.confidence.level,
         small_tree=_tree(verdict.tree, verdict.skill.without if verdict.skill is not None else None),
+    )
+
+
+def _slice(key: Mapping[str, str], numbers: Mapping[str, float]) -> SliceFact:
+    return SliceFact(
+        name=", ".join(f"{column} = {value}" for column, value in key.items()),
+        rows=int(numbers.get("example_count", 0)),
+        metrics={name: _finite(value) for name, value in numbers.items() if name not in _NOT_A_METRIC},
     )
 
 
@@ -92,6 +95,10 @@ def _tree(tree: SmallTree | None, trivial: float | None) -> TreeFact | None:
         blocks=tree.refuses,
         columns=tree.columns,
     )
+
+
+def _ends(interval: tuple[float, float] | None) -> tuple[float | None, float | None] | None:
+    return None if interval is None else (_finite(interval[0]), _finite(interval[1]))
 
 
 def _finite(value: float) -> float | None:

@@ -159,6 +159,8 @@ class MetricFact(Fact):
     candidate: float | None
     """None where it is not a number."""
     champion: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    """The ends of the candidate's confidence interval; none where there is none of this metric."""
     threshold: str = ""
     failed: bool = False
 
@@ -330,6 +332,8 @@ class EvaluationFacts(Fact):
     """Of numbers: the candidate's, then the champion's."""
     label: str = ""
     """The label's column."""
+    confidence: float = 0.95
+    """Of the intervals of the metrics."""
     small_tree: TreeFact | None = None
 
 

@@ -66,8 +66,10 @@ def _tree(tree: TreeFact | None) -> Iterator[str]:
 
 
 def _metric(metric: MetricFact) -> str:
-    numbers = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
-    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {' | '.join(numbers)} | {metric.threshold} |"
+    candidate, champion = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
+    if metric.interval is not None and None not in metric.interval:
+        candidate += " ({:.4g} to {:.4g})".format(*metric.interval)
+    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {candidate} | {champion} | {metric.threshold} |"
 
 
 def _text(text: str) -> str:

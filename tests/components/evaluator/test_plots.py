@@ -11,7 +11,7 @@ from sklearn import calibration, metrics
 from components.artifacts.curves import BINS, POINTS, QUANTILES, Range
 from components.evaluator import plots, ranking
 from components.evaluator.columns import Columns
-from components.evaluator.tally import Cells, Table, Tally
+from components.evaluator.tally import EMPTY, Cells, Table, Tally
 
 Floats = NDArray[np.float64]
 
@@ -95,11 +95,10 @@ def test_scores_that_are_not_numbers_and_no_rows_are_left_out() -> None:
     columns = Columns(np.array([1.0, 0.0, 1.0]), np.array([0.7, math.nan, 0.2]), np.ones(3))
     part = plots.of_group(table_of(ranking.scores(columns)), 0)
     assert part.score == pytest.approx([0.2, 0.7])
-    nothing = plots.of_group(Table(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 2))), 0)
+    nothing = plots.of_group(EMPTY, 0)
     assert len(plots.at_thresholds(nothing).matrices) == 0
     assert sum(each.num_weighted_examples.value for each in plots.probabilities(nothing).buckets) == 0
-    empty = Table(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 1)))
-    assert len(plots.errors(empty).buckets) == len(plots.error_quantiles(empty).buckets) == 0
+    assert len(plots.errors(nothing).buckets) == len(plots.error_quantiles(nothing).buckets) == 0
 
 
 def test_errors_and_their_quantiles_are_those_of_numpy() -> None:
