@@ -10,6 +10,7 @@ They lie in TensorFlow Model Analysis's own file, in its own messages, of all te
 """
 
 import math
+from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
@@ -24,10 +25,18 @@ GRID = 40
 CLASSES = 30
 """Classes that are shown on their own, the largest ones."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-"""Of the errors."""
+"""Shares of the rows: where the quantiles of the errors lie."""
 
 AGAINST, ERRORS, ERROR_QUANTILES = "predicted_against_actual", "errors", "error_quantiles"
 """Names of plots. The curves of classes have TensorFlow Model Analysis's default ones, under which it shows them."""
+
+
+_SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "none": (float, float),
+    "log": (math.log, math.exp),
+    "log1p": (math.log1p, math.expm1),
+}
+"""From a label to the scale that the model learns on, and back."""
 
 
 class Range(BaseModel):
@@ -50,10 +59,6 @@ class Range(BaseModel):
 
     def edges(self) -> list[float]:
         """The `GRID` + 1 edges in the label's own units; the first and the last range also hold what lies beyond."""
-        there, back = {
-            "none": (float, float),
-            "log": (math.log, math.exp),
-            "log1p": (math.log1p, math.expm1),
-        }[self.transform]
+        there, back = _SCALES[self.transform]
         low, high = there(self.low), there(self.high)
         return [back(low + (high - low) * i / GRID) for i in range(GRID + 1)]

@@ -28,7 +28,7 @@ class SmallTree(BaseModel):
     """The model's mean loss on the test split (its square root where the loss is squared); None where it is not a
     number, like the next three."""
     tree_loss: float | None = None
-    """The tree's."""
+    """The mean loss of the tree on the same rows."""
     skill: float | None = None
     """The gain as a share of the tree's loss: 0 is as good as the tree, 1 is perfect."""
     bound: float | None = None
@@ -79,7 +79,7 @@ class SmallTree(BaseModel):
         return f"{self.finding()}; {self.next_step()}"
 
     def next_step(self) -> str:
-        """What to do about a model that is no better."""
+        """What to do about a model that has not proven to be better."""
         named = ", ".join(list(self.columns)[:_NAMED]) or "the table"
         return (
             f"next: see how features reads {named}, train longer or with another learning rate, or give the test split "

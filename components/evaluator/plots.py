@@ -1,5 +1,7 @@
 """From sums by score to plots in TensorFlow Model Analysis's messages: bounded, whatever the number of rows."""
 
+from typing import TypeAlias
+
 import numpy as np
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
@@ -7,9 +9,9 @@ from components.artifacts.curves import BINS, CLASSES, POINTS, QUANTILES
 from components.evaluator.columns import Columns, Floats
 from components.evaluator.tally import Cells, Table, Whole
 
-Thresholds = metrics_for_slice_pb2.ConfusionMatrixAtThresholds
-Buckets = metrics_for_slice_pb2.CalibrationHistogramBuckets
-Matrix = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds
+Thresholds: TypeAlias = metrics_for_slice_pb2.ConfusionMatrixAtThresholds
+Buckets: TypeAlias = metrics_for_slice_pb2.CalibrationHistogramBuckets
+Matrix: TypeAlias = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds
 
 _ROUND = np.arange(1, 20) / 20
 """Thresholds that every curve has."""

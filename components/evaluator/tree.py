@@ -3,7 +3,7 @@
 It knows nothing of `features`: a model that loses to it reads its columns badly, or learned too little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ from preprocessing.config import Task
 _SEED = 0
 """Decides between splits that are equally good."""
 _SMALLEST_POSITIVE = 1e-38
-_SCALES = {"none": np.asarray, "log": np.log, "log1p": np.log1p}
-_BACK = {"none": np.asarray, "log": np.exp, "log1p": np.expm1}
+_SCALES: dict[str, Callable[[Floats], Floats]] = {"none": np.asarray, "log": np.log, "log1p": np.log1p}
+_BACK: dict[str, Callable[[Floats], Floats]] = {"none": np.asarray, "log": np.exp, "log1p": np.expm1}
 _LOWEST = {"none": -np.inf, "log": _SMALLEST_POSITIVE, "log1p": 0.0}
 
 Raw = Mapping[str, Values]
@@ -210,8 +210,9 @@ def _column(
     if not len(often):
         return None
     of_rows = present[counts]
-    sums = np.stack([np.bincount(codes, (weight * each)[of_rows], len(texts)) for each in shown.T], axis=1)[often]
-    order = _order(sums, np.bincount(codes, weight[of_rows], len(texts))[often])
+    columns = [np.bincount(codes, (weight * each)[of_rows], len(texts)) for each in shown.T]
+    sums: Floats = np.stack(columns, axis=1)[often].astype(np.float64)
+    order = _order(sums, np.bincount(codes, weight[of_rows], len(texts))[often].astype(np.float64))
     return _Categories({texts[often[each]]: place for place, each in enumerate(order.tolist())})
 
 
