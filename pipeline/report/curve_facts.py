@@ -15,7 +15,7 @@ from components.evaluator.catalog import CONFUSION_MATRIX
 from components.evaluator.curves import CLASS
 from pipeline.nodes.evaluation import BASELINE, CANDIDATE
 from pipeline.nodes.skill import asked_config
-from pipeline.report.facts import (
+from pipeline.report.quality import (
     ClassFact,
     ConfusionCell,
     ErrorBin,

@@ -8,7 +8,8 @@ from components.artifacts.small_tree import SmallTree
 from components.evaluator.catalog import find, lower_is_better
 from components.evaluator.config import MetricSettings
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact, TreeFact
+from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact
+from pipeline.report.quality import TreeFact
 from pipeline.results.store import StoredNode
 
 _MOST_SLICES = 500

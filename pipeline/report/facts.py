@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
+from pipeline.report.quality import ClassFact, ConfusionCell, ErrorFacts, Fact, ScoreFacts, TreeFact
 from preprocessing.config import Task
 
 State = Literal["pushed", "refused", "stopped", "failed", "interrupted", "running"]
-
-
-class Fact(BaseModel):
-    """Frozen data; attributes are documented by docstrings below them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class NodeFact(Fact):
@@ -94,7 +89,7 @@ class FeatureFact(Fact):
     """The share of the rows without a value, by data set."""
     bins: tuple[Bin, ...] = ()
     """At most 50 ranges or 30 categories; none where no row has a value."""
-    mean: dict[str, float] = {}
+    mean: dict[str, float] = Field(default_factory=dict)
     """The mean of a number, by data set."""
     distance: float | None = None
     """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
@@ -146,7 +141,7 @@ class TrainingFacts(Fact):
     parameters: int | None = None
     """Numbers in the model's variables."""
     layers: tuple[LayerFact, ...] = ()
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """The `train:` and `model:` sections."""
 
 
@@ -171,142 +166,6 @@ class SliceFact(Fact):
     name: str
     rows: int
     metrics: dict[str, float | None]
-
-
-Model = Literal["candidate", "champion"]
-
-
-class ThresholdPoint(Fact):
-    """What a decision threshold gives: rows by weight."""
-
-    threshold: float
-    """A probability above it is an answer of yes."""
-    tp: float
-    fp: float
-    tn: float
-    fn: float
-
-    @property
-    def recall(self) -> float | None:
-        """Of the rows of the class, the share above; None without rows."""
-        return _share(self.tp, self.tp + self.fn)
-
-    @property
-    def false_alarms(self) -> float | None:
-        """Of the other rows, the share above; None without rows."""
-        return _share(self.fp, self.fp + self.tn)
-
-    @property
-    def precision(self) -> float | None:
-        """Of the rows above, the share that is of the class; None without rows."""
-        return _share(self.tp, self.tp + self.fp)
-
-    @property
-    def f1(self) -> float | None:
-        """The harmonic mean of precision and recall."""
-        return _share(2 * self.tp, 2 * self.tp + self.fp + self.fn)
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
-
-
-class ScoreBin(Fact):
-    """A range of probabilities: rows by weight."""
-
-    low: float
-    high: float
-    positive: float
-    """Of the class."""
-    negative: float
-    mean: float | None
-    """The mean probability; None without rows."""
-
-
-class ScoreFacts(Fact):
-    """What one model's probabilities of one class are worth."""
-
-    model: Model
-    of: str
-    """The class."""
-    points: tuple[ThresholdPoint, ...]
-    """At most 200, by threshold."""
-    bins: tuple[ScoreBin, ...]
-    """Of equal width."""
-
-
-class ConfusionCell(Fact):
-    """Rows of a class that got an answer, by weight."""
-
-    actual: str
-    predicted: str
-    rows: float
-    share: float | None
-    """Of the class's rows."""
-
-
-class ClassFact(Fact):
-    """How well one class is answered."""
-
-    name: str
-    rows: float
-    """By weight."""
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-
-class GridCell(Fact):
-    """A range of labels and one of predictions, with the share of the rows in both."""
-
-    actual: tuple[float, float]
-    predicted: tuple[float, float]
-    share: float
-
-
-class ErrorBin(Fact):
-    """A range of errors, prediction minus label, with the share of the rows."""
-
-    low: float
-    high: float
-    share: float
-
-
-class ErrorFacts(Fact):
-    """How far one model's numbers are off."""
-
-    model: Model
-    grid: tuple[GridCell, ...]
-    """The ranges that have rows; the outermost ones also hold what lies beyond."""
-    bins: tuple[ErrorBin, ...]
-    """Between the quantiles of 0.01 and 0.99."""
-    outside: tuple[float, float]
-    """The shares of the rows below and above the bins."""
-    quantiles: dict[str, float]
-    """By the share of the rows that are at or below."""
-
-
-class TreeFact(Fact):
-    """The candidate beside a small decision tree on the raw columns."""
-
-    measure: str
-    loss: float | None
-    tree_loss: float | None
-    trivial_loss: float | None
-    """That of the best answer without features; None where it was not looked at."""
-    skill: float | None
-    bound: float | None
-    confidence: float
-    tree: str
-    """In words."""
-    rows: int
-    """The training rows that it was made from."""
-    finding: str
-    """What is wrong with the model, or why nothing was compared; "" for nothing."""
-    next_step: str = ""
-    blocks: bool
-    columns: dict[str, float]
-    """The share of the tree's gain that each column has."""
 
 
 class EvaluationFacts(Fact):
@@ -411,7 +270,7 @@ class ReportFacts(Fact):
     evaluation: EvaluationFacts | None = None
     smoke_test: SmokeTestFacts | None = None
     reproduce: ReproduceFacts
-    absent: dict[str, str] = {}
+    absent: dict[str, str] = Field(default_factory=dict)
     """By section, why it is not there."""
     against: ComparisonFacts | None = None
     """Another run, where the page was asked to compare."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.report.facts import MetricFact, ReportFacts, TreeFact
+from pipeline.report.facts import MetricFact, ReportFacts
+from pipeline.report.quality import TreeFact
 from preprocessing.text import listed, one_line, printable
 
 _MOST_LINES = 60

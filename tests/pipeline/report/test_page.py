@@ -12,8 +12,9 @@ from support.report_facts import HOSTILE, facts
 
 from pipeline.report import markdown
 from pipeline.report import page as page_module
-from pipeline.report.facts import FeatureFact, ReportFacts, ThresholdPoint
+from pipeline.report.facts import FeatureFact, ReportFacts
 from pipeline.report.page import libraries, render
+from pipeline.report.quality import ThresholdPoint
 
 VENDOR = Path(page_module.__file__).with_name("vendor")
 
