@@ -84,7 +84,7 @@ class GoldenContract(BaseModel):
     classes: tuple[str, ...] | None
     """In output order; none for regression."""
     decision_threshold: Annotated[float, Field(gt=0, lt=1)] = DECISION_THRESHOLD
-    """Of a binary task: above this probability the second class is the `label`."""
+    """Above this probability the second class is the `label`, where the task is binary."""
     row_key: str
     """The output of `transform_features` that holds the fingerprint of the raw features."""
     label: str

@@ -69,17 +69,17 @@ class MetricParameters(Settings):
     """What some metrics ask for; docs/metrics.md says which."""
 
     precision: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Of `recall_at_precision`: the precision that is reached at least."""
+    """The precision that `recall_at_precision` asks for."""
     recall: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Of `precision_at_recall`: the recall that is reached at least."""
+    """The recall that `precision_at_recall` asks for."""
     calibration_bins: Annotated[int, Field(ge=2, le=1000)] = 10
-    """Of `expected_calibration_error`: how many bins of equal width probabilities are sorted into."""
+    """How many bins of equal width `expected_calibration_error` sorts probabilities into."""
     top_k: Annotated[int, Field(ge=1)] = 2
-    """Of `top_k_accuracy`: a label is right among so many of the most probable classes."""
+    """For `top_k_accuracy` a label is right among so many of the most probable classes."""
     quantiles: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.1, 0.5, 0.9)
     """Each has a metric: 0.9 has `quantile_loss_0.9`."""
     within_percent: Annotated[float, Field(gt=0)] = 10.0
-    """Of `within_percent`: an answer is right within so many percent of the label."""
+    """The metric `within_percent` takes an answer for right that is within so many percent of the label."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -102,5 +102,5 @@ class MetricSettings(Settings):
 
     task: Task
     decision_threshold: float = 0.5
-    """Of a binary label: above this probability the positive class is answered."""
+    """Above this probability the positive class is answered, where the label is binary."""
     parameters: MetricParameters = MetricParameters()

@@ -44,14 +44,14 @@ def weighted_f1(table: Table) -> float:
 
 
 def precision(of_class: int, table: Table) -> float:
-    """Of the rows answered as a class, the share that is; NaN without such rows, or with an answer of NaN."""
+    """The share of the rows answered as a class that is; NaN without such rows, or with an answer of NaN."""
     label, answered, weight = cells(table)
     chosen = answered == of_class
     return _share(table, weight[chosen & (label == of_class)].sum(), weight[chosen].sum())
 
 
 def recall(of_class: int, table: Table) -> float:
-    """Of a class's rows, the share answered so; NaN without such rows, or with an answer of NaN."""
+    """The share of a class's rows that is answered so; NaN without such rows, or with an answer of NaN."""
     label, answered, weight = cells(table)
     chosen = label == of_class
     return _share(table, weight[chosen & (answered == of_class)].sum(), weight[chosen].sum())

@@ -175,12 +175,12 @@ def r2(sums: Sums) -> float:
 
 
 def precision(sums: Sums) -> float:
-    """Of the rows answered positive, the share that is; NaN without such rows."""
+    """The share of the rows answered positive that is; NaN without such rows."""
     return _ratio(_cell(sums, "tp"), _cell(sums, "tp") + _cell(sums, "fp"))
 
 
 def recall(sums: Sums) -> float:
-    """Of the positive rows, the share answered so; NaN without such rows."""
+    """The share of the positive rows that is answered so; NaN without such rows."""
     return _ratio(_cell(sums, "tp"), _cell(sums, "tp") + _cell(sums, "fn"))
 
 

@@ -23,7 +23,7 @@ _WAITING = 2**18
 _BITS = 32
 _LOWEST, _INFINITE = 0x007FFFFF, 0xFF800000
 _MOST_FOLDED = 22
-"""Of the last bits as many may go: infinity and what is not a number are still told apart then."""
+"""As many of the last bits may go: infinity and what is not a number are still told apart then."""
 
 
 class Cells(NamedTuple):
@@ -98,7 +98,7 @@ class Tally:
         return other
 
     def add(self, cells: Cells, rows: Whole, slices: Whole) -> None:
-        """Adds rows.
+        """Adds rows to the slices that they are in.
 
         Args:
           cells: of some rows.

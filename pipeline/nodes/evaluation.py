@@ -42,9 +42,9 @@ def eval_config(evaluate: EvaluateConfig, features: FeaturesConfig) -> config_pb
         spec.metrics.add(class_name=metrics.MEASURED, module=metrics.__name__, config=config)
     if task == "multiclass":
         # The Evaluator adds those of the other classes, whose names the model has.
-        for metric, name in dict.fromkeys((each.metric, each.of_class) for each in evaluate.thresholds):
-            if name is not None:
-                metrics.add_of_class(spec, metric, name)
+        for metric, of_class in dict.fromkeys((each.metric, each.of_class) for each in evaluate.thresholds):
+            if of_class is not None:
+                metrics.add_of_class(spec, metric, of_class)
         spec.metrics.add(
             class_name=metrics.MATRIX_CLASS, module=metrics.__name__, config=f'"name": "{CONFUSION_MATRIX}"'
         )

@@ -22,7 +22,7 @@ _NEGATIVE = frozenset({"no", "n", "false", "f", "0", "negative", "neg", "absent"
 _POSITIVE = frozenset({"yes", "y", "true", "t", "1", "positive", "pos", "present", "malignant", "sick", "abnormal"})
 _SKEWED = 1.0
 _RARE = 0.2
-"""Of two classes one with a smaller share is rare; of more, one with a smaller part of twice an even share."""
+"""A smaller share makes one of two classes rare; with more classes, a smaller part of twice an even share."""
 _SLACK = 1.15
 """How much worse than the best constant answer a model may be and still pass, beside chance."""
 _LEAST_DEVIATION = 0.3

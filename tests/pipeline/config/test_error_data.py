@@ -91,7 +91,7 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "received": "val_mae", "allowed": ("val_loss", "val_accuracy", "val_auc")}),
     ("learning_rate: 0.1", "schedule: {final_fraction: 0.5, name: constant}", "train.schedule.final_fraction", {
         "received": 0.5, "hint": "remove it, or set schedule.name to cosine"}),
-    ("metric: auc", "metric: acc", "evaluate.thresholds.0.metric", {"received": "acc", "nearest": "auc"}),
+    ("metric: auc", "metric: auk", "evaluate.thresholds.0.metric", {"received": "auk", "nearest": "auc"}),
     ("min: 0.5", "min: 0.5\n      max: 0.25", "evaluate.thresholds.0.min", {
         "received": 0.5, "message": "is above max (0.25)"}),
     ("min: 0.5", "min: 0.5\n      slice_by: [g]", "evaluate.thresholds.0.slice_by", {

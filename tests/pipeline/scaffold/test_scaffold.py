@@ -155,7 +155,6 @@ class TestLabels:
         assert regression.metric == "rmse"
         assert 29.15 < regression.bound < 36
 
-
     @pytest.mark.parametrize(
         ("values", "task", "metric"),
         [

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.config.loader import load
+from pipeline.config.pipeline_config import Threshold
 from pipeline.results.runs import RunResult
 from pipeline.screen.console import Screen, _metrics_table
 from pipeline.screen.ticker import every
@@ -301,13 +302,26 @@ def test_a_ticker_acts_until_its_block_ends() -> None:
 
 
 def test_a_metric_without_a_value_says_why_and_the_skill_what_is_expected() -> None:
-    config = load(Path(__file__).parents[3] / "data/penguins/pipeline.yaml").config
+    config = load(Path(__file__).parents[3] / "data/flights/pipeline.yaml").config
     result = RunResult(state="refused", metrics={"precision": math.nan, "recall": 0.0, "skill_bound": -0.02})
     with Path(os.devnull).open("w") as nowhere:
         console = Console(file=nowhere, width=200, record=True)
         console.print(_metrics_table(result, config))
     table = console.export_text()
     [precision] = [line for line in table.splitlines() if "precision" in line]
-    assert precision.strip().split(maxsplit=2)[1:] == ["nan", "(no row was predicted positive?)"]
+    assert " ".join(precision.split()) == "precision (decision threshold 0.5) nan (no row was predicted positive?)"
     [skill] = [line for line in table.splitlines() if "skill_bound" in line]
     assert skill.strip().split(maxsplit=2)[1:] == ["-0.02", "above 0 (evaluate.skill)"]
+
+
+def test_a_metric_of_one_class_is_shown_where_it_has_a_threshold() -> None:
+    config = load(Path(__file__).parents[3] / "data/penguins/pipeline.yaml").config
+    threshold = Threshold(metric="recall", of_class="Gentoo", min=0.9)
+    evaluate = config.evaluate.model_copy(update={"thresholds": (threshold,)})
+    names = ("accuracy", "recall of Adelie", "recall of Gentoo")
+    result = RunResult(state="pushed", metrics=dict.fromkeys(names, 0.95))
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, width=200, record=True)
+        console.print(_metrics_table(result, config.model_copy(update={"evaluate": evaluate})))
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert [line for line in lines if "0.95" in line] == ["accuracy 0.95", "recall of Gentoo 0.95 at least 0.9"]
