@@ -16,7 +16,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.utils import math_util
 
-from components.evaluator.catalog import find
+from components.evaluator.catalog import Metric, find
 from components.evaluator.columns import Columns
 from components.evaluator.config import ConfidenceConfig, MetricSettings, name_of
 from components.evaluator.folds import HeldRows, ModelsRows
@@ -194,8 +194,7 @@ def _intervals(
         found: Metrics = {}
         for name in (*every, *map(name_of, asked.own)):
             key = keyed(name=name, model_name=models[0])
-            metric = find(asked.settings.task, name)
-            limits = Range.of(metric.range if metric is not None else "..")
+            limits = limits_of(find(asked.settings.task, name))
             places = {key: (limits, 1)} | ({key.make_diff_key(): (Range.of(".."), 2)} if name in paired else {})
             for place, (within, several) in places.items():
                 value = metrics.get(place, math.nan)
@@ -210,6 +209,15 @@ def _intervals(
     return [*map(_computation, combiners.values()), derived]
 
 
+def limits_of(metric: Metric | None) -> Range:
+    """The limits that the values of a metric can be near to; a metric of the user's own has none."""
+    if metric is None:
+        return Range(-math.inf, math.inf)
+    limits = Range.of(metric.range)
+    # The largest value of a loss is far away.
+    return limits._replace(high=math.inf) if metric.better == "lower" else limits
+
+
 class _Spreads:
     """How much the metrics of one slice vary."""
 
@@ -222,7 +230,7 @@ class _Spreads:
         self._redrawn = functools.cache(lambda source: Redrawn(tables(source), self._replicates))
 
     def of(self, name: str, models: int) -> Spread:
-        """Of the candidate's metric for one model, of its change against the champion for two."""
+        """The spread of the candidate's metric for one model, of its change against the champion for two."""
         rows: Sequence[Columns] | None = self._folded.get(HELD)
         if name in self._own:
             path = self._own[name]

@@ -28,7 +28,7 @@ class Fold(Protocol[State]):
         """What is made of a state when it is whole."""
 
 
-class ModelsRows(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
+class ModelsRows(beam.CombineFn):
     """Folds rows. An accumulator is a state, None before the first row, and rows that wait."""
 
     def __init__(self, key: metric_types.MetricKey, models: Sequence[str], fold: Fold[Any], eval_config: Any) -> None:

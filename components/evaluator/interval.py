@@ -10,6 +10,9 @@ from components.evaluator.gain import t_quantile
 
 LEAST_ROWS = 10
 """Fewer rows, of equal weight, say too little about how much a metric varies."""
+_SUPPOSED = 5.0
+"""The variance of a share is known from the rows that are exceptions to it, whose weights differ. As if there were so
+many more, of the usual weight."""
 
 
 class Interval(NamedTuple):
@@ -40,12 +43,14 @@ class Spread(NamedTuple):
       degrees: of freedom that the variance is known with.
       one_row: how much one more row of the usual weight can change it.
       bias: how much higher it is, on average, than it would be on all rows like these.
+      counted: whether it is made of counts of rows, by weight, alone.
     """
 
     variance: float
     degrees: float
     one_row: float = math.nan
     bias: float = 0.0
+    counted: bool = False
 
 
 def interval(point: float, spread: Spread, limits: Range, level: float) -> Interval | None:
@@ -71,7 +76,12 @@ def interval(point: float, spread: Spread, limits: Range, level: float) -> Inter
     unbiased = min(max(point - spread.bias, limits.low), limits.high)
     ends = [_about(value, spread, limits, level) for value in {point, unbiased}]
     known = [each for each in ends if each is not None]
-    return Interval(min(each.low for each in known), max(each.high for each in known)) if known else None
+    # The value itself is inside, whatever rounding does.
+    return (
+        Interval(min(point, *(each.low for each in known)), max(point, *(each.high for each in known)))
+        if known
+        else None
+    )
 
 
 def _about(point: float, spread: Spread, limits: Range, level: float) -> Interval | None:
@@ -96,11 +106,14 @@ def _of_share(point: float, spread: Spread, limits: Range, level: float) -> Inte
         # It jumps, such as the best recall of those thresholds that have some precision, which may be none.
         wide = t_quantile((1 + level) / 2, spread.degrees) * math.sqrt(spread.variance)
         return Interval(max(point - wide, limits.low), min(point + wide, limits.high))
-    # What one row of as many changes is one of them. At a limit nothing varies, and one row tells how many there are.
-    change = spread.variance / chance / width if spread.variance > 0 else spread.one_row
-    if not 0 < change < math.inf:
+    # The share that one more row is tells how many there are.
+    counted = width / spread.one_row - 1 if spread.one_row > 0 else math.nan
+    rows = chance * width**2 / spread.variance if spread.variance > 0 else counted
+    if spread.counted and spread.variance > 0:
+        exceptions = counted * min(share, 1 - share)
+        rows = (exceptions + _SUPPOSED) / (exceptions / rows + _SUPPOSED / counted)
+    if not 0 < rows < math.inf:
         return None
-    rows = width / change
     quantile = t_quantile((1 + level) / 2, max(min(spread.degrees, rows - 1), LEAST_ROWS - 1))
     square = quantile**2 / rows
     middle = (share + square / 2) / (1 + square)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.evaluator.columns import Columns, Floats, Summands, Sums
 from components.evaluator.interval import Spread
@@ -18,6 +19,7 @@ _WEIGHT, _ROW = (-1, "weight"), (-1, "row")
 """The sums of the rows' weights, and of 1 for each row that has a weight."""
 _STEP = 0.01
 """How far the tangent looks to each side, in standard deviations of a sum."""
+_PERCENT = 100.0
 
 Name = tuple[int, str]
 """A sum: the position of its model, and its name there."""
@@ -61,11 +63,19 @@ class Moments:
                 if of == model and 0 < step < math.inf:
                     above, below = (finish(own | {name: own[name] + way * step}) for way in (1, -1))
                     gradient[at] = sign * (above - below) / (2 * step)
-            # What one more row of the usual weight can change, should nothing else.
+            # What one more row of the usual weight can change.
             middle, usual = finish(own), squares[_WEIGHT] / values[_WEIGHT]
             changes += (abs(finish(own | {name: own[name] + usual}) - middle) for name in own)
         one_row = max(change for change in changes if not math.isnan(change))
-        return Spread(self._variance(gradient, values[_ROW]), values[_WEIGHT] ** 2 / squares[_WEIGHT] - 1, one_row)
+        rows = values[_WEIGHT] ** 2 / squares[_WEIGHT]
+        counted = self._are_counts(np.flatnonzero(gradient))
+        return Spread(self._variance(gradient, values[_ROW]), rows - 1, one_row, counted=counted)
+
+    def _are_counts(self, needed: NDArray[np.int64]) -> bool:
+        """Whether rows add nothing or their weight, or a hundred times that, to sums."""
+        squares = np.diag(self.products)[needed]
+        by_weight = self.products[needed, self.names.index(_WEIGHT)]
+        return any(np.allclose(squares, times * by_weight, rtol=1e-9, atol=0.0) for times in (1.0, _PERCENT))
 
     def _variance(self, gradient: Floats, count: float) -> float:
         # What is not a number, in sums that the metric isn't made of, stays out.

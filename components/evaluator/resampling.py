@@ -182,10 +182,12 @@ class _Regrouped:
     def influences(self) -> Floats:
         """How much each row changes the mean of the areas under the groups' ROC curves, float64 [rows]."""
         slopes = ranking.influences(self.whole)
-        return np.bincount(self._row, (slopes[self._at] * self._values).sum(axis=1))
+        changes: Floats = np.bincount(self._row, (slopes[self._at] * self._values).sum(axis=1)).astype(np.float64)
+        return changes
 
     def _table(self, values: Floats) -> Table:
-        sums = np.stack([np.bincount(self._at, column, len(self._group)) for column in values.T], axis=1)
+        columns = [np.bincount(self._at, column, len(self._group)).astype(np.float64) for column in values.T]
+        sums = np.stack(columns, axis=1)
         return Table(self._group, self._score, sums, sums)
 
 
@@ -243,12 +245,17 @@ def _with_one_row(table: Table, weight: float) -> Iterator[Table]:
         for group in confusion.mistaken(table):
             yield _added(table, group, weight)
         return
-    starts = np.flatnonzero(np.diff(table.group, prepend=-1))
-    for cell in (*starts.tolist(), *(starts[1:] - 1).tolist(), len(table.group) - 1):
-        for column in range(table.sums.shape[1]):
-            sums = table.sums.copy()
-            sums[cell, column] += weight
-            yield table._replace(sums=sums)
+    last = np.append(np.diff(table.group) != 0, True)
+    first = np.roll(last, 1)
+    for cells, behind, beyond in ((first, 0, -math.inf), (last, 1, math.inf)):
+        for cell in np.flatnonzero(cells).tolist():
+            score = np.insert(table.score, cell + behind, np.nextafter(table.score[cell], beyond))
+            groups: Whole = np.insert(table.group, cell + behind, table.group[cell])
+            for column in range(table.sums.shape[1]):
+                row = np.zeros(table.sums.shape[1])
+                row[column] = weight
+                sums = np.insert(table.sums, cell + behind, row, axis=0)
+                yield Table(groups, score, sums, sums)
 
 
 def _added(table: Table, group: int, weight: float) -> Table:

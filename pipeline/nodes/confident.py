@@ -61,7 +61,7 @@ class Confidence:
 
 
 def read_confidence(evaluation_uri: str, config: config_pb2.EvalConfig, model: str) -> Confidence:
-    """Reads them.
+    """Reads the intervals of one model from the Evaluator's output.
 
     Args:
       evaluation_uri: the ModelEvaluation's folder.

@@ -110,7 +110,7 @@ def _add_intervals(spec: config_pb2.MetricsSpec, evaluate: EvaluateConfig, setti
 
 
 def _lower_is_better(threshold: Threshold, task: Task) -> bool:
-    """Of a metric of the user's own, what is asked of it says so."""
+    """Whether a metric improves by going down: what is asked of one of the user's own says so."""
     name = threshold.result_name()
     return lower_is_better(task, name) if find(task, name) is not None else threshold.min is None
 

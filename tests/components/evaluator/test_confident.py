@@ -1,19 +1,22 @@
 """Thresholds that the confidence interval has to keep, and metrics of a user's own, through the executor."""
 
+import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 from support.evaluations import Case, Row, execution, run
 
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.failures import explain
-from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, read_slices, read_verdict
-from preprocessing.config import Task
+from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
+from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 from preprocessing.errors import UserError
 
 ROWS = 60
@@ -41,7 +44,8 @@ def absolute(rows: list[Row], column: str, city: str = "") -> np.ndarray:
 
 
 def verdict(folder: Path, rows: list[Row], engine: str = "auto", **settings: Any) -> EvaluatorVerdict:
-    case = Case("regression", rows, EvaluateConfig(**settings), weighted=False, skill=False)
+    config = EvaluateConfig.model_validate_json(json.dumps(settings))
+    case = Case("regression", rows, config, weighted=False, skill=False)
     todo = execution(folder, case, engine)
     run(todo)
     blessed = todo.outputs["blessing"][0].get_int_custom_property("blessed") == 1
@@ -74,10 +78,9 @@ def test_the_end_of_the_interval_has_to_hold_and_the_message_says_where_it_is(tm
     assert refused.metrics["profit"] == 2.0  # every row is positive, and taken
     of_mae = f"mae is {mae:.4g}, but may be {high:.4g} (95 % interval {low:.4g} to {high:.4g}, {ROWS} rows)"
     assert f"{of_mae}, expected at most {(mae + high) / 2:g} (confident)" in refused.failures
-    assert any(
-        line.startswith(f"mae is {change.mean():.4g} (change against the champion), but may be {worst:.3g}")
-        for line in refused.failures
-    )
+    [of_change] = [line for line in refused.failures if "change against the champion" in line]
+    value, end = map(float, re.findall(r"(?:mae is|may be) (\S+) ", of_change))
+    assert (value, end) == pytest.approx((change.mean(), worst), rel=2e-3)
     [few] = [line for line in refused.failures if "Ulm" in line]
     of_few = f"{np.sqrt((absolute(rows, 'candidate', 'Ulm') ** 2).mean()):.4g}"
     assert few == (
@@ -140,3 +143,24 @@ def test_a_metric_of_ones_own_can_not_change_the_rows() -> None:
 
 def test_what_a_threshold_says_in_words() -> None:
     assert Threshold(metric="mae", max=2, confident=True).in_words() == "at most 2 (confident)"
+
+
+def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:
+    threshold = Threshold(metric="profit", min=1, max=2, max_regression=1)
+    with pytest.raises(ValidationError, match="which direction of profit is worse"):
+        EvaluateConfig(thresholds=(threshold,), metrics=("support.own_metrics.profit",))
+
+
+@pytest.mark.parametrize(("bound", "end"), [({"min": 1}, "profit_lower"), ({"max": 1}, "profit_upper")])
+def test_what_is_asked_of_a_metric_of_ones_own_says_which_direction_is_worse(bound: dict[str, Any], end: str) -> None:
+    threshold = Threshold(metric="profit", max_regression=0.5, confident=True, **bound)
+    evaluate = EvaluateConfig(thresholds=(threshold,), metrics=("support.own_metrics.profit",))
+    features = FeaturesConfig(label=Label(column="y", task="regression"), numeric=(NumericFeature(columns=("x",)),))
+    [spec] = eval_config(evaluate, features).metrics_specs
+    [(name, judged)] = [
+        (json.loads(f"{{{metric.config}}}")["name"], metric.per_slice_thresholds[0].threshold)
+        for metric in spec.metrics
+        if metric.per_slice_thresholds
+    ]
+    assert name == end
+    assert judged.change_threshold.absolute.value == (0.5 if "max" in bound else -0.5)

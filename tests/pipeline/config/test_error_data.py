@@ -96,6 +96,11 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "received": 0.5, "message": "is above max (0.25)"}),
     ("min: 0.5", "min: 0.5\n      slice_by: [g]", "evaluate.thresholds.0.slice_by", {
         "received": ["g"], "hint": "add it there"}),
+    ("evaluate:", "evaluate:\n  metrics: [m.auc]", "evaluate.metrics.0", {
+        "received": "m.auc", "hint": "give the function another name"}),
+    ("evaluate:", "evaluate:\n  metrics: [m.profit, n.profit]", "evaluate.metrics.1", {"received": "n.profit"}),
+    ("evaluate:", "evaluate:\n  metrics: [profit]", "evaluate.metrics.0", {
+        "expected": "a dotted path such as my_package.my_module.build_model"}),
     ("name: demo", "name: Demo!", "name", {"expected": "at most 63 lower-case letters, digits and dashes"}),
     ("name: demo", "name: demo\nbeam_args: [runner]", "beam_args.0", {
         "expected": "one of Beam's options such as --max_num_workers=8"}),

@@ -400,6 +400,16 @@ def test_dotted_paths_in_a_configuration() -> None:
     assert family.hint == "install your package (pip install -e .) or set PYTHONPATH"
 
 
+def test_metrics_of_ones_own_are_tried() -> None:
+    config = edited(
+        "  slices:", "  metrics: [support.own_metrics.profit, support.own_metrics.raises, absent.m]\n  slices:"
+    )
+    raising, absent = found(config)
+    assert place(raising) == (16, "evaluate.metrics")
+    assert "support.own_metrics.raises raised ZeroDivisionError: nothing to divide by on 4 rows" in raising.message
+    assert place(absent) == (16, "evaluate.metrics.2")
+
+
 # speed
 
 
