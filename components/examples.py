@@ -41,7 +41,7 @@ _MEASURED = 64
 """The rows from whose size the number of rows in a batch follows."""
 _THREADS = 2
 _SEED = 0
-"""Draws rows."""
+"""Decides which rows are drawn."""
 _TENSORS = {"int64": tf.int64, "double": tf.float32, "string": tf.string}
 _ARROW = {"int64": pa.int64(), "double": pa.float32(), "string": pa.large_binary()}
 

@@ -57,7 +57,7 @@ class Tree:
     """
 
     def __init__(self, data: LearningRows, settings: TreeConfig, task: Task, trivial: TrivialAnswer) -> None:
-        """Learns.
+        """Learns from rows.
 
         Args:
           data: the training rows.

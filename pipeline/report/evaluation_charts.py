@@ -34,7 +34,7 @@ _PALETTE = (
 )
 """Each has a contrast of about 3 to 1 to the page's background in light and dark."""
 _LEGEND_COLUMNS, _LEGEND_LIMIT = 3, 90
-"""Of names in a row, and pixels of each."""
+"""How many names a row of a legend has, and how many pixels each."""
 _ROUND = [i / 20 for i in range(1, 20)]
 
 

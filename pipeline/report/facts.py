@@ -180,7 +180,7 @@ class EvaluationFacts(Fact):
     more_slices: int = 0
     """How many more there are."""
     scores: tuple[ScoreFacts, ...] = ()
-    """Of classes: the positive one of two, or the largest of several; first the candidate's, then the champion's."""
+    """The positive class of two, or the largest of several; first the candidate's, then the champion's."""
     decision_threshold: float | None = None
     """Above which the positive one of two classes is answered."""
     confusion: tuple[ConfusionCell, ...] = ()
@@ -188,11 +188,11 @@ class EvaluationFacts(Fact):
     classes: tuple[ClassFact, ...] = ()
     """Lowest F1 first."""
     errors: tuple[ErrorFacts, ...] = ()
-    """Of numbers: the candidate's, then the champion's."""
+    """A regression's: the candidate's, then the champion's."""
     label: str = ""
     """The label's column."""
     confidence: float = 0.95
-    """Of the intervals of the metrics."""
+    """The level of the metrics' intervals."""
     small_tree: TreeFact | None = None
 
 

@@ -28,17 +28,17 @@ class ThresholdPoint(Fact):
 
     @property
     def recall(self) -> float | None:
-        """Of the rows of the class, the share above; None without rows."""
+        """The share of the class's rows that are above; None without rows."""
         return _share(self.tp, self.tp + self.fn)
 
     @property
     def false_alarms(self) -> float | None:
-        """Of the other rows, the share above; None without rows."""
+        """The share of the other rows that are above; None without rows."""
         return _share(self.fp, self.fp + self.tn)
 
     @property
     def precision(self) -> float | None:
-        """Of the rows above, the share that is of the class; None without rows."""
+        """The share of the rows above that are of the class; None without rows."""
         return _share(self.tp, self.tp + self.fp)
 
     @property
@@ -57,7 +57,7 @@ class ScoreBin(Fact):
     low: float
     high: float
     positive: float
-    """Of the class."""
+    """Rows that are of the class."""
     negative: float
     mean: float | None
     """The mean probability; None without rows."""
@@ -68,11 +68,11 @@ class ScoreFacts(Fact):
 
     model: Model
     of: str
-    """The class."""
+    """The class's name."""
     points: tuple[ThresholdPoint, ...]
     """At most 200, by threshold."""
     bins: tuple[ScoreBin, ...]
-    """Of equal width."""
+    """Ranges of equal width."""
 
 
 class ConfusionCell(Fact):
@@ -82,7 +82,7 @@ class ConfusionCell(Fact):
     predicted: str
     rows: float
     share: float | None
-    """Of the class's rows."""
+    """The share of the class's rows."""
 
 
 class ClassFact(Fact):
@@ -90,7 +90,7 @@ class ClassFact(Fact):
 
     name: str
     rows: float
-    """By weight."""
+    """Counted by weight."""
     precision: float | None
     recall: float | None
     f1: float | None
@@ -138,7 +138,7 @@ class TreeFact(Fact):
     bound: float | None
     confidence: float
     tree: str
-    """In words."""
+    """What it is, in words."""
     rows: int
     """The training rows that it was made from."""
     finding: str
