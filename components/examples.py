@@ -40,6 +40,8 @@ _BATCH_BYTES = 8 << 20
 _MEASURED = 64
 """The rows from whose size the number of rows in a batch follows."""
 _THREADS = 2
+_SEED = 0
+"""Decides which rows are drawn."""
 _TENSORS = {"int64": tf.int64, "double": tf.float32, "string": tf.string}
 _ARROW = {"int64": pa.int64(), "double": pa.float32(), "string": pa.large_binary()}
 
@@ -153,6 +155,29 @@ def records(files: Sequence[str]) -> tf.data.Dataset:
     ]
     nothing = tf.data.TFRecordDataset(tf.constant([], tf.string))
     return functools.reduce(tf.data.Dataset.concatenate, parts, nothing)
+
+
+def serialized(split: SplitExamples, size: int, most: int | None = None) -> tf.data.Dataset:
+    """The serialized rows of a split in batches, string [`size` or, in the end or where rows are drawn, fewer].
+
+    Args:
+      split: the examples.
+      size: rows of a batch.
+      most: so many rows at most, drawn evenly and the same ones each time; None takes all.
+    """
+    batches = records(split.files).batch(size)
+    if most is None:
+        return batches
+    rows = split.rows
+    if rows is None:
+        counted = batches.reduce(np.int64(0), lambda count, batch: count + tf.size(batch, tf.int64))
+        rows = int(counted.numpy())
+    if rows <= most:
+        return batches
+    chosen = np.zeros(rows, np.bool_)
+    chosen[np.random.default_rng(_SEED).choice(rows, most, replace=False)] = True
+    choice = tf.data.Dataset.from_tensor_slices(chosen).batch(size)
+    return tf.data.Dataset.zip((batches, choice)).map(tf.boolean_mask)
 
 
 def decoded(serialized: Sequence[bytes], types: Types | None) -> pa.RecordBatch:

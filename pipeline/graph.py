@@ -130,6 +130,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         baseline_model=champion.outputs["model"],
         eval_config=eval_config(config.evaluate, config.features),
         skill=config.evaluate.skill,
+        small_tree=config.evaluate.small_tree,
         engine=config.step_engine(),
         example_splits=["test"],
         schema=data.schema,

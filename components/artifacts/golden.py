@@ -67,6 +67,13 @@ class TrivialAnswer(BaseModel):
     """The loss of a row: its log loss for classes; for a regression its squared error or, where it was trained with an
     absolute one, the absolute error."""
 
+    def measure(self) -> str:
+        """What the mean of the losses is called: `log_loss`, `rmse of log(label)`."""
+        if self.error == "log_loss":
+            return "log_loss (class weights included)" if self.class_weights is not None else "log_loss"
+        name = "rmse" if self.error == "squared" else "mae"
+        return name + {"none": "", "log": " of log(label)", "log1p": " of log(1 + label)"}[self.transform]
+
 
 class GoldenContract(BaseModel):
     """What the export promises; an older trainer wrote less, and what it left out has the default here."""

@@ -1,6 +1,6 @@
 """Models asked about the examples of a split, in large batches: each row is read once, whoever has to answer it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from components.evaluator import tfma_private
 from components.evaluator.asked import AskedModel, Question
 from components.evaluator.slices import Features, Values, columns_of
 from components.evaluator.totals import Answers
-from components.examples import records
+from components.evaluator.tree import LearningRows
+from components.examples import SplitExamples, serialized
 
 BATCH = 8192
 """Rows that are asked at a time; about four batches are in memory."""
@@ -41,42 +42,101 @@ class Batch:
     features: Features
 
 
-def batches(question: Question) -> Iterator[Batch]:
-    """Asks the models about all rows.
+def loaded(question: Question) -> tuple["Model", ...]:
+    """The models of a question, ready to be asked.
+
+    Raises:
+      NeedsBeamError: a model has a form that this doesn't know.
+    """
+    slicing = columns_of(question.config.slicing_specs)
+    return tuple(Model(each, slicing) for each in question.models)
+
+
+def batches(
+    question: Question, models: Sequence["Model"], also: Collection[str] = (), most: int | None = None
+) -> Iterator[Batch]:
+    """Asks the models about the rows.
+
+    Args:
+      question: what is asked.
+      models: those that `loaded` gives.
+      also: raw columns that are wanted besides those of slices.
+      most: so many rows of each split at most, as `serialized` draws them; None asks about all.
 
     Raises:
       NeedsBeamError: a model or the rows have a form that this doesn't know. Nothing has been written then.
     """
-    slicing = columns_of(question.config.slicing_specs)
-    models = [_Model(each, slicing) for each in question.models]
-    wanted = {name for model in models for name in model.from_raw} | slicing
-    parsing = _parsing(question.schema, wanted)
+    wanted = {name for model in models for name in model.from_raw} | columns_of(question.config.slicing_specs)
+    parsing = _parsing(question.schema, wanted | set(also))
 
     def ask(examples: tf.Tensor) -> Tensors:
-        parsed = tf.io.parse_example(examples, parsing) if parsing else {}
-        raw = {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
-        return {"rows": tf.size(examples), "raw": raw, "models": tuple(model.ask(examples) for model in models)}
+        return _raw(examples, parsing) | {"models": tuple(model.ask(examples) for model in models)}
 
-    files = [file for each in question.examples for file in each.files]
-    dataset = (
-        records(files)
-        .batch(BATCH)
-        .map(tf.autograph.experimental.do_not_convert(ask), num_parallel_calls=_THREADS, deterministic=True)
+    for split in question.examples:
+        for tensors in _tensors(split, ask, most):
+            yield _batch(tensors, models, question.schema, wanted)
+
+
+def learning_rows(
+    question: Question, model: "Model", split: SplitExamples, columns: Collection[str], most: int
+) -> LearningRows:
+    """Rows of a split with their labels and weights, as the model has them; it is not asked for its answers.
+
+    Args:
+      question: gives the schema.
+      model: the candidate.
+      split: the examples.
+      columns: the raw columns; those that the schema doesn't have are left out.
+      most: so many rows at most, as `serialized` draws them.
+
+    Raises:
+      NeedsBeamError: the model or the rows have a form that this doesn't know.
+    """
+    parsing = _parsing(question.schema, model.from_raw | set(columns))
+
+    def ask(examples: tf.Tensor) -> Tensors:
+        return _raw(examples, parsing) | {"features": model.targets(examples)}
+
+    labels, weights, parts = [], [], []
+    for tensors in _tensors(split, ask, most):
+        raw = {name: Values(flat, splits) for name, (flat, splits) in tensors["raw"].items()}
+        label, weight = model.targets_to_learn(tensors["features"], raw)
+        labels.append(label)
+        weights.append(np.ones(len(label)) if weight is None else weight)
+        parts.append({name: raw[name] for name in columns if name in raw})
+    names = parts[0] if parts else {}
+    return LearningRows(
+        {name: Values.joined([part[name] for part in parts]) for name in names},
+        np.concatenate([np.zeros(0), *labels]),
+        np.concatenate([np.zeros(0), *weights]),
+    )
+
+
+def _raw(examples: tf.Tensor, parsing: dict[str, tf.io.RaggedFeature]) -> Tensors:
+    """The raw columns of a batch, as a graph is made."""
+    parsed = tf.io.parse_example(examples, parsing) if parsing else {}
+    raw = {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
+    return {"rows": tf.size(examples), "raw": raw}
+
+
+def _tensors(split: SplitExamples, ask: Callable[[tf.Tensor], Tensors], most: int | None) -> Iterator[Tensors]:
+    """What is asked of the rows of a split, batch by batch."""
+    dataset = serialized(split, BATCH, most).map(
+        tf.autograph.experimental.do_not_convert(ask), num_parallel_calls=_THREADS, deterministic=True
     )
     options = tf.data.Options()
     options.threading.private_threadpool_size = _THREADS
     try:
-        for tensors in dataset.prefetch(1).with_options(options).as_numpy_iterator():
-            yield _batch(tensors, models, question.schema)
+        yield from dataset.prefetch(1).with_options(options).as_numpy_iterator()
     except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
         raise NeedsBeamError(f"a batch of rows can't be read or answered: {error.message.splitlines()[0]}") from error
 
 
-def _batch(tensors: Tensors, models: "list[_Model]", schema: schema_pb2.Schema) -> Batch:
+def _batch(tensors: Tensors, models: Sequence["Model"], schema: schema_pb2.Schema, wanted: set[str]) -> Batch:
     rows = int(tensors["rows"])
     raw = {name: Values(flat, splits) for name, (flat, splits) in tensors["raw"].items()}
     for feature in schema.feature:
-        if feature.name in raw and feature.HasField("shape"):
+        if feature.name in raw and feature.name in wanted and feature.HasField("shape"):
             size = np.prod([dim.size for dim in feature.shape.dim], dtype=np.int64)
             if (np.diff(raw[feature.name].splits) != size).any():
                 raise NeedsBeamError(f"rows have another number of values than the schema says: {feature.name!r}")
@@ -104,7 +164,7 @@ def _parsing(schema: schema_pb2.Schema, wanted: set[str]) -> dict[str, tf.io.Rag
     }
 
 
-class _Model:
+class Model:
     """One model that answers batches of rows.
 
     Attributes:
@@ -149,11 +209,12 @@ class _Model:
         Returns:
           `prediction`, and the `features` that are wanted.
         """
+        return {"prediction": self._chosen(self._predict(examples=examples)), "features": self.targets(examples)}
+
+    def targets(self, examples: tf.Tensor) -> Tensors:
+        """The transformed features that are wanted, label and weight among them; see `ask`."""
         transformed = {name: value for each in self._transforms for name, value in each(examples=examples).items()}
-        return {
-            "prediction": self._chosen(self._predict(examples=examples)),
-            "features": {name: transformed[name] for name in self._wanted},
-        }
+        return {name: transformed[name] for name in self._wanted}
 
     def _chosen(self, outputs: Tensors) -> tf.Tensor:
         [*several] = outputs.values()
@@ -178,14 +239,30 @@ class _Model:
             self._target(weight, tensors, raw, rows) if weight else None,
         )
 
+    def targets_to_learn(
+        self, features: Tensors, raw: Mapping[str, Values]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Label and, where rows have one, weight of a batch, float64 [rows] each; NaN where a row has no number.
+
+        Raises:
+          NeedsBeamError: they are not numbers, or no row has them.
+        """
+        weight = self._spec.example_weight_key
+        label, *weights = (
+            _first_numbers(self._values(name, features, raw)) for name in (self._spec.label_key, weight) if name
+        )
+        return label, weights[0] if weights else None
+
+    def _values(self, name: str, features: Tensors, raw: Mapping[str, Values]) -> Values:
+        if name in features:
+            return Values.of_dense(features[name])
+        if name not in raw:
+            raise NeedsBeamError(f"rows have no {name!r}")
+        return raw[name]
+
     def _target(self, name: str, tensors: Tensors, raw: Mapping[str, Values], rows: int) -> NDArray[np.float64]:
         """Label or weight, float64 [rows]."""
-        if name in tensors["features"]:
-            values = Values.of_dense(tensors["features"][name])
-        elif name in raw:
-            values = raw[name]
-        else:
-            raise NeedsBeamError(f"rows have no {name!r}")
+        values = self._values(name, tensors["features"], raw)
         if len(values.splits) != rows + 1 or (np.diff(values.splits) != 1).any():
             raise NeedsBeamError(f"rows don't have exactly one {name!r} each")
         return _number(values.flat, name)
@@ -214,6 +291,18 @@ def _signature(signatures: Mapping[str, Any], name: str) -> Any:
     if len(names) != 1 or not (examples and examples.dtype == tf.string and examples.shape.as_list() == [None]):
         raise NeedsBeamError(f"the signature {name!r} takes {names} instead of serialized {EXAMPLES_INPUT}")
     return signature
+
+
+def _first_numbers(values: Values) -> NDArray[np.float64]:
+    """The first number of each row, float64 [rows]; NaN where there is none.
+
+    Raises:
+      NeedsBeamError: they are not numbers.
+    """
+    found = np.full(len(values.splits) - 1, np.nan)
+    present = np.diff(values.splits) > 0
+    found[present] = _number(values.flat[values.splits[:-1][present]], "labels or weights")
+    return found
 
 
 def _number(values: NDArray[Any], name: str) -> NDArray[np.float64]:

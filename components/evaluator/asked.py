@@ -85,6 +85,27 @@ def question(inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> Q
     )
     for reason in _unknown_computations(computations):
         raise NeedsBeamError(reason)
+    return _question(config, computations, inputs, properties)
+
+
+def candidate_alone(inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> Question:
+    """The question that asks nothing but the candidate's answers: no metric, slice or champion.
+
+    Raises:
+      NeedsBeamError: the examples can't be read here.
+    """
+    alone = {key: each for key, each in inputs.items() if key != standard_component_specs.BASELINE_MODEL_KEY}
+    config = _config(alone, properties)
+    del config.slicing_specs[:]
+    return _question(config, tfma_private.MetricComputations([], [], [], []), alone, properties)
+
+
+def _question(
+    config: config_pb2.EvalConfig,
+    computations: tfma_private.MetricComputations,
+    inputs: dict[str, list[Artifact]],
+    properties: dict[str, Any],
+) -> Question:
     schema_uri = artifact_utils.get_single_uri(inputs[standard_component_specs.SCHEMA_KEY])
     return Question(
         config,

@@ -11,16 +11,17 @@ from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
 from components.engine import ENGINE_KEY, Engine
-from components.evaluator.config import SKILL_KEY, SkillConfig
+from components.evaluator.config import SKILL_KEY, TREE_KEY, SkillConfig, TreeConfig
 from components.evaluator.executor import Executor
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """The stock Evaluator's, the question of skill, the engine, and the fingerprint."""
+    """The stock Evaluator's, the questions of skill and of a small tree, the engine, and the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         SKILL_KEY: ExecutionParameter(type=str),
+        TREE_KEY: ExecutionParameter(type=str),
         ENGINE_KEY: ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -51,6 +52,7 @@ class Evaluator(BaseBeamComponent):
         schema: BaseChannel,
         eval_config: config_pb2.EvalConfig,
         skill: SkillConfig,
+        small_tree: TreeConfig,
         engine: Engine,
         example_splits: Sequence[str],
         code_fingerprint: str,
@@ -64,6 +66,7 @@ class Evaluator(BaseBeamComponent):
           schema: the raw Schema.
           eval_config: metrics, thresholds and slices.
           skill: whether the model must beat the answer that needs no features.
+          small_tree: whether it must beat a small tree, made from the training split.
           engine: `auto` evaluates on one machine without Beam where it can.
           example_splits: the splits that the metrics are computed on.
           code_fingerprint: a hash of this folder's code and the metrics', so that the cache sees edits.
@@ -77,6 +80,7 @@ class Evaluator(BaseBeamComponent):
                 eval_config=eval_config,
                 example_splits=json_utils.dumps(list(example_splits)),
                 skill=skill.to_json(),
+                small_tree=small_tree.to_json(),
                 engine=engine,
                 code_fingerprint=code_fingerprint,
                 evaluation=Channel(type=standard_artifacts.ModelEvaluation),

@@ -15,10 +15,12 @@ from tfx.utils import io_utils, proto_utils
 from components.engine import ENGINE_KEY, done_here
 from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
+from components.evaluator.curves import keep_whole, with_curves
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
 from components.evaluator.metrics import with_classes
 from components.evaluator.skill import with_skill
+from components.evaluator.tree_gate import TreeGate, judge_alone
 
 logger = logging.getLogger("lockgate")
 
@@ -30,37 +32,48 @@ Artifacts = dict[str, list[Artifact]]
 class Executor(stock.Executor):
     """Evaluates as TFX does, then blesses when the failures of too small slices are all that is left.
 
+    It also compares the model with a small tree, whose verdict refuses where `evaluate.small_tree` blocks.
+
     A champion that can't be judged on today's data counts as none: the candidate then has to reach the absolute
     thresholds, as in a first run.
     """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`).
+        """Evaluates like the stock executor, then blesses the model whose thresholds all hold (see `holds`).
 
         The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
         """
         inputs = _with_comparable_champion(input_dict)
-        properties = _with_classes(input_dict, _with_skill(input_dict, exec_properties))
-        if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties)):
+        properties = _with_curves(input_dict, _with_classes(input_dict, _with_skill(input_dict, exec_properties)))
+        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+        tree = TreeGate.asked(inputs, properties)
+        if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties, tree)):
             own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
             super().Do(inputs, output_dict, properties | own)
+            keep_whole(evaluation)
+            if tree is not None:
+                judge_alone(tree, inputs, properties)
+        refused = tree is not None and tree.write(evaluation).refuses
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
-        blessed = constants.ARTIFACT_PROPERTY_BLESSED_KEY
-        if blessing.get_int_custom_property(blessed) == constants.BLESSED_VALUE:
-            return
-        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        if not holds(tfma.load_validation_result(evaluation)):
-            return
-        fileio.remove(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME))
-        io_utils.write_string_file(posixpath.join(blessing.uri, constants.BLESSED_FILE_NAME), "")
-        blessing.set_int_custom_property(blessed, constants.BLESSED_VALUE)
+        _bless(blessing, holds(tfma.load_validation_result(evaluation)) and not refused)
 
 
-def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+def _bless(blessing: Artifact, blessed: bool) -> None:
+    """Corrects what TFX's executor, or ours in its place, said."""
+    key = constants.ARTIFACT_PROPERTY_BLESSED_KEY
+    if (blessing.get_int_custom_property(key) == constants.BLESSED_VALUE) == blessed:
+        return
+    names = constants.NOT_BLESSED_FILE_NAME, constants.BLESSED_FILE_NAME
+    fileio.remove(posixpath.join(blessing.uri, names[not blessed]))
+    io_utils.write_string_file(posixpath.join(blessing.uri, names[blessed]), "")
+    blessing.set_int_custom_property(key, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE)
+
+
+def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], tree: TreeGate | None) -> None:
     # Imported here: with another version of TensorFlow Model Analysis it raises NeedsBeamError.
     from components.evaluator.here import evaluate_here
 
-    evaluate_here(inputs, outputs, properties)
+    evaluate_here(inputs, outputs, properties, tree)
 
 
 def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +89,14 @@ def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str,
     config = proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig())
     changed = with_skill(config, settings, contract.task, contract.trivial)
     return exec_properties | {key: proto_utils.proto_to_json(changed)}
+
+
+def _with_curves(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with the plots that a report is drawn from."""
+    key = standard_component_specs.EVAL_CONFIG_KEY
+    contract = contract_of(artifact_utils.get_single_instance(inputs[standard_component_specs.MODEL_KEY]))
+    config = with_curves(proto_utils.json_to_proto(exec_properties[key], tfma.EvalConfig()), contract)
+    return exec_properties | {key: proto_utils.proto_to_json(config)}
 
 
 def _with_classes(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:

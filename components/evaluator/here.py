@@ -8,30 +8,32 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from components.evaluator.answers import batches
+from components.evaluator.answers import batches, loaded
 from components.evaluator.asked import Question, question
 from components.evaluator.results import results, write
 from components.evaluator.slices import Slicer
 from components.evaluator.totals import Totals
+from components.evaluator.tree_gate import TreeGate
 from components.examples import rows_of
 from components.progress import Progress
 
 Artifacts = dict[str, list[Artifact]]
 
 
-def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], tree: TreeGate | None) -> None:
     """Does what TFX's executor does.
 
     Args:
       inputs: of the executor.
       outputs: of the executor; the blessing gets its properties.
       properties: of the execution.
+      tree: judges the candidate in the same pass.
 
     Raises:
       NeedsBeamError: something of it is only known to the stock executor. Nothing has been written then.
     """
     asked = question(inputs, properties)
-    slicer, totals = _pass(asked)
+    slicer, totals = _pass(asked, inputs, tree)
     evaluation = artifact_utils.get_single_uri(outputs[standard_component_specs.EVALUATION_KEY])
     validation = write(asked, results(asked, slicer, totals), evaluation)
     if asked.validated:
@@ -39,11 +41,16 @@ def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, A
         _bless(blessing, validation.validation_ok, inputs, properties)
 
 
-def _pass(asked: Question) -> tuple[Slicer, Totals]:
+def _pass(asked: Question, inputs: Artifacts, tree: TreeGate | None) -> tuple[Slicer, Totals]:
+    models = loaded(asked)
+    if tree is not None:
+        tree.learn(asked, models[0], inputs)
     slicer, totals = Slicer(asked.config.slicing_specs), Totals(asked.computations.non_derived_computations)
     progress = Progress("Evaluator", "rows", rows_of(asked.examples))
-    for batch in batches(asked):
+    for batch in batches(asked, models, tree.columns if tree is not None else ()):
         totals.add(batch.answers, slicer.groups(batch.features))
+        if tree is not None:
+            tree.add(batch)
         progress.add(batch.features.rows)
     progress.say()
     return slicer, totals

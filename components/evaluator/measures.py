@@ -69,6 +69,8 @@ def class_measures(class_id: int, name: str) -> dict[str, Measure]:
 
 MATRIX = CellSource("matrix", confusion.matrix)
 """What the confusion matrix is made of."""
+SCORES, CLASS_SCORES = CellSource("scores", ranking.scores), CellSource("class_scores", ranking.class_scores)
+"""What is made of the order of scores, of two classes and of several."""
 
 
 def _rows(name: str, scores: Scoring) -> Callable[[Callable[[Sums], float]], Measure]:
@@ -76,8 +78,7 @@ def _rows(name: str, scores: Scoring) -> Callable[[Callable[[Sums], float]], Mea
     return lambda finish: Measure(source, finish)
 
 
-def _cells(name: str, cells: CellsOf) -> Callable[[Callable[[Table], float]], Measure]:
-    source = CellSource(name, cells)
+def _cells(source: CellSource) -> Callable[[Callable[[Table], float]], Measure]:
     return lambda finish: Measure(source, finish)
 
 
@@ -92,7 +93,7 @@ def _root_mean(score: str) -> Callable[[Sums], float]:
 def _binary(settings: MetricSettings) -> dict[str, Measure]:
     parameters = settings.parameters
     rows = _rows("binary_rows", functools.partial(scoring.more_binary_scores, settings.decision_threshold))
-    cells = _cells("scores", ranking.scores)
+    cells = _cells(SCORES)
     bins = parameters.calibration_bins
     return {
         "accuracy": rows(scoring.accuracy),
@@ -122,7 +123,7 @@ def _multiclass(settings: MetricSettings) -> dict[str, Measure]:
         "top_k_accuracy": rows(_mean("near")),
         "macro_f1": Measure(MATRIX, confusion.macro_f1),
         "weighted_f1": Measure(MATRIX, confusion.weighted_f1),
-        "macro_auc": _cells("class_scores", ranking.class_scores)(ranking.macro_auc),
+        "macro_auc": _cells(CLASS_SCORES)(ranking.macro_auc),
         "log_loss": rows(_mean("log_loss")),
     }
 
@@ -134,7 +135,7 @@ def _regression(settings: MetricSettings) -> dict[str, Measure]:
     return {
         "rmse": rows(_root_mean("squared")),
         "mae": rows(_mean("absolute")),
-        "median_absolute_error": _cells("errors", ranking.errors)(ranking.median),
+        "median_absolute_error": _cells(CellSource("errors", ranking.errors))(ranking.median),
         "r2": rows(scoring.r2),
         "mape": rows(_mean("percentage")),
         "rmsle": rows(_root_mean("squared_log")),

@@ -124,7 +124,7 @@ def _computations(measure: Measure) -> Callable[..., metric_types.MetricComputat
         def result(metrics: dict[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, Any]:
             return {key: measure.finish(metrics[sums_key])}
 
-        combiner = _combiner(measure.source, sums_key, eval_config)
+        combiner = combiner_of(measure.source, sums_key, eval_config)
         return [
             metric_types.MetricComputation(keys=[sums_key], preprocessors=None, combiner=combiner),
             metric_types.DerivedMetricComputation(keys=[key], result=result),
@@ -133,7 +133,8 @@ def _computations(measure: Measure) -> Callable[..., metric_types.MetricComputat
     return metric_util.merge_per_key_computations(computations)
 
 
-def _combiner(source: RowSource | CellSource, key: metric_types.MetricKey, eval_config: Any) -> RowSums | CellSums:
+def combiner_of(source: RowSource | CellSource, key: metric_types.MetricKey, eval_config: Any) -> RowSums | CellSums:
+    """What adds up a source on Beam; its sums stand under `key`."""
     if isinstance(source, RowSource):
         return RowSums(key, source.summands, eval_config)
     return CellSums(key, source.cells, eval_config)

@@ -29,13 +29,17 @@ def results(question: Question, slicer: Slicer, totals: Totals) -> Iterator[Slic
         if key and slicer.rows[position] < smallest:
             yield key, tfma_private.too_small(smallest)
         else:
-            yield key, _finished(question, totals.output(position))
+            yield key, _finished(question, totals.output(position), whole=not key)
 
 
-def _finished(question: Question, metrics: Metrics) -> Metrics:
-    """The combiners' outputs with what is derived from them, the changes against the champion, and the intervals."""
+def _finished(question: Question, metrics: Metrics, whole: bool) -> Metrics:
+    """The combiners' outputs with what is derived from them, the changes against the champion, and the intervals.
+
+    Plots are of all rows alone, see `curves.keep_whole`.
+    """
     for each in question.computations.derived_computations:
-        metrics.update(each.result(metrics))
+        if whole or not all(isinstance(key, metric_types.PlotKey) for key in each.keys):
+            metrics.update(each.result(metrics))
     baseline = next((spec.name for spec in question.config.model_specs if spec.is_baseline), None)
     if baseline is not None:
         metrics.update(_changes(metrics, baseline))
@@ -74,7 +78,9 @@ def write(question: Question, sliced: Iterable[SlicedMetrics], folder: str) -> v
     records: dict[str, list[Message]] = {
         f"{tfma.METRICS_KEY}{_SHARD}": [tfma_private.convert_slice_metrics_to_proto(each, []) for each in metrics],
         f"{tfma.PLOTS_KEY}{_SHARD}": [
-            tfma_private.convert_slice_plots_to_proto(_only(each, metric_types.PlotKey), []) for each in kept
+            tfma_private.convert_slice_plots_to_proto(_only(each, metric_types.PlotKey), [])
+            for each in kept
+            if not each[0]
         ],
         f"{tfma.ATTRIBUTIONS_KEY}{_SHARD}": [
             tfma_private.convert_slice_attributions_to_proto(_only(each, metric_types.AttributionsKey)) for each in kept

@@ -35,6 +35,13 @@ class Values:
         size = math.prod(values.shape[1:])
         return cls(values.reshape(-1), np.arange(rows + 1, dtype=np.int64) * size)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Values"]) -> "Values":
+        """The values of the rows of several parts, of which there is at least one."""
+        flat = np.concatenate([part.flat for part in parts])
+        lengths = np.concatenate([np.diff(part.splits) for part in parts])
+        return cls(flat, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
     def row(self, row: int) -> NDArray[Any]:
         """The values of one row."""
         return self.flat[self.splits[row] : self.splits[row + 1]]

@@ -9,10 +9,12 @@ from components.engine import Engine
 from components.evaluator.catalog import CATALOG, Metric, find, names, of_class
 from components.evaluator.config import (
     SKILL_BOUND,
+    TREE_SKILL_BOUND,
     ConfidenceConfig,
     MetricParameters,
     MetricSettings,
     SkillConfig,
+    TreeConfig,
     name_of,
 )
 from components.example_gen.config import DataConfig
@@ -92,6 +94,7 @@ class EvaluateConfig(Settings):
     metric_parameters: MetricParameters = MetricParameters()
     confidence: ConfidenceConfig = ConfidenceConfig()
     skill: SkillConfig = SkillConfig()
+    small_tree: TreeConfig = TreeConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -273,7 +276,10 @@ class PipelineConfig(Settings):
     def expected(self) -> dict[str, str]:
         """What each metric must reach on all rows, in words, where there is a threshold."""
         expected = {each.result_name(): each.in_words() for each in self.evaluate.thresholds if not each.slice_by}
-        return expected | {SKILL_BOUND: "above 0 (evaluate.skill)"}
+        return expected | {
+            SKILL_BOUND: "above 0 (evaluate.skill)",
+            TREE_SKILL_BOUND: f"above 0 (evaluate.small_tree, {self.evaluate.small_tree.severity})",
+        }
 
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, every default filled in: what a run stores."""

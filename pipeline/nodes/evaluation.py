@@ -2,17 +2,21 @@
 
 import json
 import math
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
+from tfx.dsl.io import fileio
 
+from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
+from components.artifacts.small_tree import SmallTree
 from components.evaluator import confidence as intervals
 from components.evaluator import metrics
 from components.evaluator.catalog import CONFUSION_MATRIX, NOT_A_NUMBER, find, lower_is_better, place
-from components.evaluator.config import SKILL_BOUND, MetricSettings
+from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND, MetricSettings
 from components.evaluator.failures import genuine_failures
 from components.evaluator.measures import measures
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold, metric_settings
@@ -146,6 +150,7 @@ class EvaluatorVerdict:
       champion: the champion's metrics on the same rows, when there is one.
       skill: what the candidate's skill was measured against; None where it was not.
       failed: the metrics whose thresholds on all rows don't hold.
+      tree: the candidate beside a small tree; None where that was not asked for.
       intervals: the ends of the confidence intervals of the candidate's metrics on the whole test split.
     """
 
@@ -155,6 +160,7 @@ class EvaluatorVerdict:
     champion: dict[str, float]
     skill: SkillVerdict | None = None
     failed: frozenset[str] = frozenset()
+    tree: SmallTree | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -163,18 +169,39 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     result = tfma.load_validation_result(evaluation_uri)
     settings = _settings(evaluation_uri)
     candidate, champion = (_overall(evaluation_uri, model, settings) for model in (CANDIDATE, BASELINE))
-    skill = skill_verdict(evaluation_uri, candidate)
+    skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
     confidence = read_confidence(evaluation_uri, asked_config(evaluation_uri), CANDIDATE)
     failed = (failure.metric_key.name for where, failure in genuine_failures(result) if not where)
+    refusals = (tree.refusal(),) if tree is not None and tree.refuses else ()
     return EvaluatorVerdict(
         blessed=blessed,
-        metrics=_reported(candidate, confidence),
-        failures=tuple(_failures(result, skill, settings, confidence)),
+        metrics=_reported(candidate, confidence) | _tree_metrics(tree),
+        failures=(*_failures(result, skill, settings, confidence), *refusals),
         champion=_reported(champion, confidence),
         skill=skill,
-        failed=frozenset(confidence.bounds.get(name, name) for name in failed),
+        failed=frozenset(confidence.bounds.get(name, name) for name in failed)
+        | ({TREE_SKILL_BOUND} if refusals else frozenset()),
+        tree=tree,
         intervals=confidence.intervals(),
     )
+
+
+def _small_tree(uri: str) -> SmallTree | None:
+    path = posixpath.join(uri, SMALL_TREE_FILE)
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "rb") as file:
+        return SmallTree.model_validate_json(file.read())
+
+
+def _tree_metrics(tree: SmallTree | None) -> dict[str, float]:
+    """Beside the metrics: they are of all rows alone, and so not in TensorFlow Model Analysis's file."""
+    if tree is None or tree.reason:
+        return {}
+    return {
+        name: math.nan if value is None else value
+        for name, value in ((TREE_SKILL, tree.skill), (TREE_SKILL_BOUND, tree.bound))
+    }
 
 
 def _reported(metrics: dict[str, float], confidence: Confidence) -> dict[str, float]:

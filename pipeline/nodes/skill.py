@@ -93,18 +93,9 @@ def skill_verdict(evaluation_uri: str, metrics: Mapping[str, float]) -> SkillVer
         confidence=arguments["confidence"],
         loss=metrics[LOSS],
         without=metrics[TRIVIAL_LOSS],
-        measure=_measure(answer),
+        measure=answer.measure(),
         trivial=_in_words(answer),
     )
-
-
-def _measure(answer: TrivialAnswer) -> str:
-    weighted = " (class weights included)" if answer.class_weights is not None else ""
-    if answer.error == "log_loss":
-        return f"log_loss{weighted}"
-    name = "rmse" if answer.error == "squared" else "mae"
-    scale = {"none": "", "log": " of log(label)", "log1p": " of log(1 + label)"}[answer.transform]
-    return name + scale
 
 
 def _in_words(answer: TrivialAnswer) -> str:

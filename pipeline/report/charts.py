@@ -26,8 +26,8 @@ COLORS = {"train": "#3b7dd8", "eval": "#c46f12", "test": "#2f9468", LAST_PUSH: "
 MOST_FEATURES = 100
 """So many features are drawn; the table has all."""
 _MOST_SLICES = 60
-_TABLE = "table"
-_HEIGHT, _ROW = 150, 18
+TABLE = "table"
+_HEIGHT, ROW = 150, 18
 """Pixels of a chart, and of a row of one that has names on its left."""
 _INK = "currentColor"
 _FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
@@ -52,7 +52,7 @@ class Chart:
     note: str = ""
 
 
-def _finished(chart: alt.Chart, height: int = _HEIGHT) -> dict[str, Any]:
+def finished(chart: alt.Chart | alt.LayerChart, height: int = _HEIGHT) -> dict[str, Any]:
     """The specification in the page's own look; text takes the color of the page.
 
     Args:
@@ -76,7 +76,7 @@ def _data_set_color(names: Sequence[str]) -> alt.Color:
     return alt.Color("data set:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
 
 
-def _number(value: float | None) -> float | None:
+def four_digits(value: float | None) -> float | None:
     """Four digits: more can't be seen."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
@@ -90,7 +90,7 @@ def feature_charts(data: DataFacts) -> Iterator[tuple[FeatureFact, Chart]]:
 
 def _ranges(feature: FeatureFact, names: Sequence[str]) -> Chart:
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .transform_fold(list(names), as_=["data set", "share"])
         .mark_line(interpolate="step-after", strokeWidth=1.5)
         .encode(
@@ -100,16 +100,16 @@ def _ranges(feature: FeatureFact, names: Sequence[str]) -> Chart:
         )
     )
     rows = tuple(
-        (_number(each.low), _number(each.high), *(_number(each.shares.get(name)) for name in names))
+        (four_digits(each.low), four_digits(each.high), *(four_digits(each.shares.get(name)) for name in names))
         for each in feature.bins
     )
     note = "The first and the last range also hold what lies beyond them."
-    return Chart(f"{feature.name}: distribution", ("from", "to", *names), rows, _finished(chart), note)
+    return Chart(f"{feature.name}: distribution", ("from", "to", *names), rows, finished(chart), note)
 
 
 def _categories(feature: FeatureFact, names: Sequence[str]) -> Chart:
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .transform_fold(list(names), as_=["data set", "share"])
         .mark_bar()
         .encode(
@@ -119,8 +119,8 @@ def _categories(feature: FeatureFact, names: Sequence[str]) -> Chart:
             color=_data_set_color(names),
         )
     )
-    rows = tuple((each.label, *(_number(each.shares.get(name)) for name in names)) for each in feature.bins)
-    return Chart(f"{feature.name}: distribution", ("value", *names), rows, _finished(chart))
+    rows = tuple((each.label, *(four_digits(each.shares.get(name)) for name in names)) for each in feature.bins)
+    return Chart(f"{feature.name}: distribution", ("value", *names), rows, finished(chart))
 
 
 def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Chart]:
@@ -130,7 +130,7 @@ def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Ch
         epochs = sorted({epoch for each in both.values() for epoch in each})
         splits = [split for split in COLORS if split in both]
         line = (
-            alt.Chart(alt.NamedData(_TABLE))
+            alt.Chart(alt.NamedData(TABLE))
             .transform_fold(splits, as_=["data set", "value"])
             .transform_filter("isValid(datum.value)")
             .mark_line(point=len(epochs) < 40, strokeWidth=1.5)
@@ -140,9 +140,9 @@ def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Ch
                 color=_data_set_color(splits),
             )
         )
-        rows = tuple((epoch, *(_number(both[split].get(epoch)) for split in splits)) for epoch in epochs)
+        rows = tuple((epoch, *(four_digits(both[split].get(epoch)) for split in splits)) for epoch in epochs)
         note = f"The weights of epoch {best_epoch} were kept." if best_epoch is not None and name == "loss" else ""
-        yield Chart(f"{name.replace('_', ' ')} by epoch", ("epoch", *splits), rows, _finished(line), note)
+        yield Chart(f"{name.replace('_', ' ')} by epoch", ("epoch", *splits), rows, finished(line), note)
 
 
 def timeline(facts: ReportFacts) -> Chart | None:
@@ -152,7 +152,7 @@ def timeline(facts: ReportFacts) -> Chart | None:
         return None
     names = [each.name for each in nodes]
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .mark_bar(height=9)
         .encode(
             x=alt.X("began:Q", title="seconds since the first component began"),
@@ -168,9 +168,10 @@ def timeline(facts: ReportFacts) -> Chart | None:
         )
     )
     rows = tuple(
-        (each.name, _number(each.began), _number((each.began or 0.0) + each.seconds), each.state) for each in nodes
+        (each.name, four_digits(each.began), four_digits((each.began or 0.0) + each.seconds), each.state)
+        for each in nodes
     )
-    return Chart("Time line", ("component", "began", "ended", "state"), rows, _finished(chart, _ROW * len(nodes)))
+    return Chart("Time line", ("component", "began", "ended", "state"), rows, finished(chart, ROW * len(nodes)))
 
 
 def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
@@ -181,7 +182,7 @@ def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
     if not known:
         return None
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .mark_circle(color=COLORS["train"], opacity=1)
         .encode(
             x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
@@ -189,8 +190,8 @@ def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
             size=alt.Size("rows:Q", title="rows", scale=alt.Scale(range=[30, 300]), legend=None),
         )
     )
-    spec = _finished(chart, _ROW * len(known))
-    rows = tuple((each.name, _number(each.metrics[metric]), each.rows) for each in known)
+    spec = finished(chart, ROW * len(known))
+    rows = tuple((each.name, four_digits(each.metrics[metric]), each.rows) for each in known)
     of_all = len(having) + evaluation.more_slices
     which = f"The weakest {len(known)} of {counted(of_all, 'slice')}. " if of_all > len(known) else ""
     note = f"{which}The size of a point is that of the slice."
@@ -202,7 +203,7 @@ def metric_over_runs(metric: str, runs: Sequence[tuple[str, RunLine]]) -> Chart:
     known = [(moment, each) for moment, each in runs if each.metrics.get(metric) is not None]
     states = ["pushed", "refused", "stopped"]
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .mark_point(filled=True, size=60, opacity=1)
         .encode(
             x=alt.X("moment:T", title="run, UTC", scale=alt.Scale(type="utc")),
@@ -215,8 +216,8 @@ def metric_over_runs(metric: str, runs: Sequence[tuple[str, RunLine]]) -> Chart:
             shape=alt.Shape("state:N", scale=alt.Scale(domain=states)),
         )
     )
-    rows = tuple((moment, _number(each.metrics[metric]), each.state) for moment, each in known)
-    return Chart(f"{metric} over the runs", ("moment", "value", "state"), rows, _finished(chart))
+    rows = tuple((moment, four_digits(each.metrics[metric]), each.state) for moment, each in known)
+    return Chart(f"{metric} over the runs", ("moment", "value", "state"), rows, finished(chart))
 
 
 def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:
@@ -230,14 +231,17 @@ def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:
     if not longest:
         return None
     chart = (
-        alt.Chart(alt.NamedData(_TABLE))
+        alt.Chart(alt.NamedData(TABLE))
         .mark_bar(color=COLORS["train"])
         .encode(
             x=alt.X("seconds:Q", title="seconds"),
             y=alt.Y("phase:N", sort=longest, title=None, axis=alt.Axis(labelLimit=130)),
         )
     )
-    spec = _finished(chart, _ROW * len(longest))
+    spec = finished(chart, ROW * len(longest))
     return Chart(
-        "Where the smoke test's time went", ("phase", "seconds"), tuple((n, _number(parts[n])) for n in longest), spec
+        "Where the smoke test's time went",
+        ("phase", "seconds"),
+        tuple((n, four_digits(parts[n])) for n in longest),
+        spec,
     )

@@ -14,7 +14,8 @@ from components.smoke_test.page import FAMILIES
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.data_facts import data_facts
 from pipeline.report.evaluation_facts import evaluation_facts
-from pipeline.report.facts import Fact, FamilyFact, ReportFacts, SmokeTestFacts
+from pipeline.report.facts import FamilyFact, ReportFacts, SmokeTestFacts
+from pipeline.report.quality import Fact
 from pipeline.report.run_facts import reproduce_facts, run_facts
 from pipeline.report.training_facts import training_facts
 from pipeline.results.runs import CONFIG_FILE

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Mapping
 
+from components.artifacts.golden import CONTRACT, GoldenContract
+from components.artifacts.small_tree import SmallTree
 from components.evaluator.catalog import find, lower_is_better
 from components.evaluator.config import MetricSettings
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact
+from pipeline.report.quality import TreeFact
 from pipeline.results.store import StoredNode
 
 _MOST_SLICES = 500
@@ -21,6 +24,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         return "Evaluator did not end" if evaluator is not None else "Evaluator did not run"
     # Seconds of TensorFlow and Beam, which a run that was refused before this step need not pay.
     from pipeline.nodes.evaluation import CANDIDATE, read_slices, read_verdict
+    from pipeline.report.curve_facts import curves
 
     verdict = read_verdict(str(folder), blessed=True)
     expected, settings = config.expected(), config.metric_settings()
@@ -32,27 +36,70 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
             detail=_detail(name, settings),
             candidate=_finite(value),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
+            interval=_ends(verdict.intervals.get(name)),
             threshold=expected.get(name, ""),
             failed=name in verdict.failed,
         )
         for name, value in verdict.metrics.items()
     )
-    slices = [
-        SliceFact(
-            name=", ".join(f"{column} = {value}" for column, value in key.items()),
-            rows=int(numbers.get("example_count", 0)),
-            metrics={name: _finite(value) for name, value in numbers.items() if name not in _NOT_A_METRIC},
-        )
-        for key, numbers in read_slices(str(folder), CANDIDATE)
-    ]
+    slices = [_slice(key, numbers) for key, numbers in read_slices(str(folder), CANDIDATE)]
     slices.sort(key=lambda each: _strength(each, ranked_by, descending))
+    drawn = curves(folder, _classes(nodes))
     return EvaluationFacts(
         metrics=metrics,
         failures=verdict.failures,
         ranked_by=ranked_by,
         slices=tuple(slices[:_MOST_SLICES]),
         more_slices=max(0, len(slices) - _MOST_SLICES),
+        scores=drawn.scores,
+        decision_threshold=drawn.decision_threshold,
+        confusion=drawn.confusion,
+        classes=drawn.classes,
+        errors=drawn.errors,
+        label=config.features.label.column,
+        confidence=config.evaluate.confidence.level,
+        small_tree=_tree(verdict.tree, verdict.skill.without if verdict.skill is not None else None),
     )
+
+
+def _slice(key: Mapping[str, str], numbers: Mapping[str, float]) -> SliceFact:
+    return SliceFact(
+        name=", ".join(f"{column} = {value}" for column, value in key.items()),
+        rows=int(numbers.get("example_count", 0)),
+        metrics={name: _finite(value) for name, value in numbers.items() if name not in _NOT_A_METRIC},
+    )
+
+
+def _classes(nodes: Mapping[str, StoredNode]) -> tuple[str, ...]:
+    """The model's classes in output order; none for a regression."""
+    model = nodes["Trainer"].output("model") if "Trainer" in nodes else None
+    if model is None or not (model / CONTRACT).is_file():
+        return ()
+    return GoldenContract.model_validate_json((model / CONTRACT).read_text(encoding="utf-8")).classes or ()
+
+
+def _tree(tree: SmallTree | None, trivial: float | None) -> TreeFact | None:
+    if tree is None:
+        return None
+    return TreeFact(
+        measure=tree.measure,
+        loss=tree.loss,
+        tree_loss=tree.tree_loss,
+        trivial_loss=None if trivial is None else _finite(trivial),
+        skill=tree.skill,
+        bound=tree.bound,
+        confidence=tree.confidence,
+        tree=tree.tree_in_words() if not tree.reason else "",
+        rows=tree.rows,
+        finding=tree.finding(),
+        next_step=tree.next_step() if not (tree.proven or tree.reason) else "",
+        blocks=tree.refuses,
+        columns=tree.columns,
+    )
+
+
+def _ends(interval: tuple[float, float] | None) -> tuple[float | None, float | None] | None:
+    return None if interval is None else (_finite(interval[0]), _finite(interval[1]))
 
 
 def _finite(value: float) -> float | None:

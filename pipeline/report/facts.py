@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
+from pipeline.report.quality import ClassFact, ConfusionCell, ErrorFacts, Fact, ScoreFacts, TreeFact
 from preprocessing.config import Task
 
 State = Literal["pushed", "refused", "stopped", "failed", "interrupted", "running"]
-
-
-class Fact(BaseModel):
-    """Frozen data; attributes are documented by docstrings below them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class NodeFact(Fact):
@@ -94,7 +89,7 @@ class FeatureFact(Fact):
     """The share of the rows without a value, by data set."""
     bins: tuple[Bin, ...] = ()
     """At most 50 ranges or 30 categories; none where no row has a value."""
-    mean: dict[str, float] = {}
+    mean: dict[str, float] = Field(default_factory=dict)
     """The mean of a number, by data set."""
     distance: float | None = None
     """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
@@ -146,7 +141,7 @@ class TrainingFacts(Fact):
     parameters: int | None = None
     """Numbers in the model's variables."""
     layers: tuple[LayerFact, ...] = ()
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """The `train:` and `model:` sections."""
 
 
@@ -159,6 +154,8 @@ class MetricFact(Fact):
     candidate: float | None
     """None where it is not a number."""
     champion: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    """The ends of the candidate's confidence interval; none where there is none of this metric."""
     threshold: str = ""
     failed: bool = False
 
@@ -182,6 +179,21 @@ class EvaluationFacts(Fact):
     """Those that are weakest by it first; at most 500."""
     more_slices: int = 0
     """How many more there are."""
+    scores: tuple[ScoreFacts, ...] = ()
+    """The positive class of two, or the largest of several; first the candidate's, then the champion's."""
+    decision_threshold: float | None = None
+    """Above which the positive one of two classes is answered."""
+    confusion: tuple[ConfusionCell, ...] = ()
+    """The candidate's answers to classes; with many of them the smaller ones are one, `others`."""
+    classes: tuple[ClassFact, ...] = ()
+    """Lowest F1 first."""
+    errors: tuple[ErrorFacts, ...] = ()
+    """A regression's: the candidate's, then the champion's."""
+    label: str = ""
+    """The label's column."""
+    confidence: float = 0.95
+    """The level of the metrics' intervals."""
+    small_tree: TreeFact | None = None
 
 
 class FamilyFact(Fact):
@@ -258,7 +270,7 @@ class ReportFacts(Fact):
     evaluation: EvaluationFacts | None = None
     smoke_test: SmokeTestFacts | None = None
     reproduce: ReproduceFacts
-    absent: dict[str, str] = {}
+    absent: dict[str, str] = Field(default_factory=dict)
     """By section, why it is not there."""
     against: ComparisonFacts | None = None
     """Another run, where the page was asked to compare."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.report.facts import MetricFact, ReportFacts
+from pipeline.report.quality import TreeFact
 from preprocessing.text import listed, one_line, printable
 
 _MOST_LINES = 60
@@ -34,6 +35,7 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield "| metric | candidate | champion | threshold |"
         yield "|---|---|---|---|"
         yield from (_metric(each) for each in facts.evaluation.metrics[:20])
+        yield from _tree(facts.evaluation.small_tree)
     yield ""
     for gate in run.gates:
         yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {_text(gate.reason)}"
@@ -53,9 +55,22 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
     yield f"Seconds: {', '.join(ran)}"
 
 
+def _tree(tree: TreeFact | None) -> Iterator[str]:
+    """The model beside a small tree, where it was compared."""
+    if tree is None:
+        return
+    yield ""
+    if tree.finding:
+        yield f"{_SIGNS[False if tree.blocks else None]} {_text(tree.finding)}"
+    else:
+        yield f"{_SIGNS[True]} {_text(tree.measure)} is {tree.loss:.4g}, and {tree.tree_loss:.4g} by {_text(tree.tree)}"
+
+
 def _metric(metric: MetricFact) -> str:
-    numbers = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
-    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {' | '.join(numbers)} | {metric.threshold} |"
+    candidate, champion = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
+    if metric.interval is not None and None not in metric.interval:
+        candidate += " ({:.4g} to {:.4g})".format(*metric.interval)
+    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {candidate} | {champion} | {metric.threshold} |"
 
 
 def _text(text: str) -> str:

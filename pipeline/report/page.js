@@ -10,7 +10,7 @@ function rowsOf(table) {
 async function draw() {
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
     const spec = JSON.parse(figure.querySelector("script").textContent);
-    spec.datasets = {table: rowsOf(figure.querySelector("table"))};
+    spec.datasets = {...spec.datasets, table: rowsOf(figure.querySelector("table"))};
     await vegaEmbed(figure.querySelector(".chart"), spec, {actions: false, renderer: "svg", tooltip: true});
   }
   document.documentElement.dataset.drawn = "yes";

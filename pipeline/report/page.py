@@ -20,6 +20,7 @@ from pipeline.report.charts import (
     smoke_seconds,
     timeline,
 )
+from pipeline.report.evaluation_charts import evaluation_charts
 from pipeline.report.facts import ReportFacts
 from pipeline.report.graph_svg import graph_svg
 from preprocessing.text import counted, printable
@@ -67,6 +68,7 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "features": list(feature_charts(data)) if data is not None else [],
         "most_features": MOST_FEATURES,
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
+        "evaluation": list(evaluation_charts(evaluation)) if evaluation is not None else [],
         "slices": slice_chart(evaluation) if evaluation is not None else None,
         "smoke_seconds": smoke_seconds(smoke_test) if smoke_test is not None else None,
         "failed": [check for check in checks if _weight(check) > 0],

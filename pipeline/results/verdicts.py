@@ -95,10 +95,12 @@ def _evaluator(verdict: EvaluatorVerdict) -> Gate:
         against = (
             " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"
         )
-        # Where `evaluate.skill` only warns.
-        skill = verdict.skill
-        warning = f"; warning: {skill.finding()}" if skill is not None and not skill.proven else ""
-        return Gate("Evaluator", True, f"every threshold holds{against}{warning}")
+        # Where `evaluate.skill` or `evaluate.small_tree` only warns.
+        skill, tree = verdict.skill, verdict.tree
+        found = [skill.finding()] if skill is not None and not skill.proven else []
+        found += [tree.finding()] if tree is not None and tree.finding() else []
+        warnings = "".join(f"; warning: {each}" for each in found)
+        return Gate("Evaluator", True, f"every threshold holds{against}{warnings}")
     return Gate(
         "Evaluator",
         False,

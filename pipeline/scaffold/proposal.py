@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.artifacts.schema import SCHEMA_FILE
-from components.evaluator.config import SkillConfig
+from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
 from components.example_gen.split_config import TimeSplit
 from pipeline.preflight.table_rules import nameless
@@ -169,6 +169,8 @@ class Proposal:
             yield f"    # - {mapping({'metric': suggested.metric, 'min': suggested.bound})}"
         yield comment("Whatever the thresholds say, a model must beat that answer beyond chance in the test split.", 2)
         yield f"  skill: {mapping(SkillConfig().model_dump())}"
+        yield comment("And it should beat a small decision tree on the raw columns: block refuses one that doesn't.", 2)
+        yield f"  small_tree: {mapping(TreeConfig().model_dump())}"
 
 
 def propose(data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None) -> Proposal:

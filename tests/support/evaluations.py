@@ -16,8 +16,9 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import json_utils, proto_utils
 
-from components.artifacts.golden import CONTRACT, GoldenContract, TrivialAnswer
-from components.evaluator.config import SkillConfig
+from components.artifacts.golden import CONTRACT, ContractInput, Dtype, GoldenContract, TrivialAnswer
+from components.artifacts.small_tree import FILE as SMALL_TREE
+from components.evaluator.config import SkillConfig, TreeConfig
 from components.evaluator.executor import Executor
 from pipeline.config.pipeline_config import EvaluateConfig
 from pipeline.nodes.evaluation import eval_config
@@ -43,11 +44,15 @@ TRIVIAL = {
     "regression": TrivialAnswer(answer=(5.0,), transform="log1p", error="squared"),
 }
 _PLOTS = {
-    "CalibrationPlot": '"num_buckets": 10',
-    "ConfusionMatrixPlot": '"num_thresholds": 5',
+    # Under the default names the Evaluator has plots of ours.
+    "CalibrationPlot": '"name": "stock_calibration", "num_buckets": 10',
+    "ConfusionMatrixPlot": '"name": "stock_matrices", "num_thresholds": 5',
     "ConfusionMatrixAtThresholds": '"thresholds": [0.25, 0.6]',
     "SpecificityAtSensitivity": '"sensitivity": 0.7, "num_thresholds": 50',
 }
+_NO_TREE = TreeConfig(severity="off")
+INPUTS: dict[str, Dtype] = {"city": "string", "hour": "int64", "size": "float32"}
+"""The columns that the models claim to read."""
 Row = Mapping[str, Any]
 """Values by column: one, several, or None for a cell that is empty."""
 
@@ -63,7 +68,9 @@ class Case:
       weighted: whether `w` weighs the rows.
       champion: whether there is one.
       skill: whether the model has to beat no features.
-      plots: whether plots are asked for, and metrics at other thresholds.
+      plots: whether TensorFlow Model Analysis's own plots are asked for, and metrics at other thresholds.
+      tree: what a small tree is to be like; it is off where none is given.
+      training: the training split, of which the tree is made.
     """
 
     task: Task
@@ -73,6 +80,8 @@ class Case:
     champion: bool = True
     skill: bool = True
     plots: bool = False
+    tree: TreeConfig = _NO_TREE
+    training: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,7 @@ class Outcome:
       config: `eval_config.json`.
       blessing: the properties of the blessing, and the files in its folder.
       files: the names of the files of the evaluation.
+      tree: the comparison with a small tree; empty where there is none.
     """
 
     metrics: dict[str, dict[str, Any]]
@@ -96,6 +106,7 @@ class Outcome:
     config: dict[str, Any]
     blessing: dict[str, Any]
     files: tuple[str, ...]
+    tree: dict[str, Any]
 
 
 class _Copying(tf.Module):
@@ -164,6 +175,7 @@ def execution(folder: Path, case: Case, engine: str) -> Execution:
         "eval_config": proto_utils.proto_to_json(config),
         "example_splits": json_utils.dumps(["test"]),
         "skill": SkillConfig(severity="block" if case.skill else "off").to_json(),
+        "small_tree": case.tree.to_json(),
         "engine": engine,
         "current_component_id": "Evaluator",
     }
@@ -173,11 +185,12 @@ def execution(folder: Path, case: Case, engine: str) -> Execution:
 def _inputs(folder: Path, case: Case) -> dict[str, list[Artifact]]:
     examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
     examples.uri, schema.uri = str(folder / "examples"), str(folder / "schema")
-    examples.split_names = artifact_utils.encode_split_names(["test"])
+    examples.split_names = artifact_utils.encode_split_names(["train", "test"])
     if not Path(schema.uri).exists():
         Path(schema.uri).mkdir(parents=True)
         Path(schema.uri, "schema.pbtxt").write_text(SCHEMA)
         write_examples(folder / "examples/Split-test", case.rows)
+        write_examples(folder / "examples/Split-train", case.training)
     inputs: dict[str, list[Artifact]] = {"examples": [examples], "schema": [schema]}
     for key, column in (("model", "candidate"), ("baseline_model", "baseline"))[: 1 + case.champion]:
         model = standard_artifacts.Model()
@@ -204,8 +217,9 @@ def write_model(folder: Path, task: Task, column: str, weighted: bool) -> None:
         row_key="row_key_xf",
         label="y",
         weight="w" if weighted else None,
+        range=(0.0, 9.0) if task == "regression" else None,
         trivial=TRIVIAL[task],
-        inputs={},
+        inputs={name: ContractInput(argument=name, dtype=dtype) for name, dtype in INPUTS.items()},
         columns={"y": "float32"},
     )
     (folder / CONTRACT).parent.mkdir()
@@ -260,6 +274,7 @@ def _read(folder: Path, blessing: Artifact) -> Outcome:
         config=json_utils.json.loads((folder / "eval_config.json").read_text()),
         blessing={"files": markers} | properties,
         files=files,
+        tree=json_utils.json.loads((folder / SMALL_TREE).read_text()) if SMALL_TREE in files else {},
     )
 
 

@@ -23,8 +23,54 @@ from pipeline.report.facts import (
     SmokeTestFacts,
     TrainingFacts,
 )
+from pipeline.report.quality import (
+    ClassFact,
+    ConfusionCell,
+    ErrorBin,
+    ErrorFacts,
+    GridCell,
+    Model,
+    ScoreBin,
+    ScoreFacts,
+    ThresholdPoint,
+    TreeFact,
+)
 
 HOSTILE = "</script><script>alert(1)</script><b>|`x`"
+
+
+MODELS: tuple[Model, ...] = ("candidate", "champion")
+
+
+def scores(model: Model) -> ScoreFacts:
+    """Ten rows, two of the class."""
+    return ScoreFacts(
+        model=model,
+        of=HOSTILE,
+        points=(
+            ThresholdPoint(threshold=-1e-6, tp=2.0, fp=8.0, tn=0.0, fn=0.0),
+            ThresholdPoint(threshold=0.5, tp=2.0, fp=2.0, tn=6.0, fn=0.0),
+            ThresholdPoint(threshold=0.9, tp=0.0, fp=0.0, tn=8.0, fn=2.0),
+        ),
+        bins=(
+            ScoreBin(low=0.0, high=0.5, positive=0.0, negative=6.0, mean=0.25),
+            ScoreBin(low=0.5, high=1.0, positive=2.0, negative=2.0, mean=0.75),
+        ),
+    )
+
+
+def errors(model: Model) -> ErrorFacts:
+    """Rows of which a quarter are too high."""
+    return ErrorFacts(
+        model=model,
+        grid=(
+            GridCell(actual=(1.0, 10.0), predicted=(1.0, 10.0), share=0.75),
+            GridCell(actual=(1.0, 10.0), predicted=(10.0, 100.0), share=0.25),
+        ),
+        bins=(ErrorBin(low=-1.0, high=0.0, share=0.74), ErrorBin(low=0.0, high=1.0, share=0.24)),
+        outside=(0.01, 0.01),
+        quantiles={"0.01": -1.0, "0.5": -0.25, "0.99": 1.0},
+    )
 
 
 def facts(**changed: Any) -> ReportFacts:
@@ -103,12 +149,47 @@ def facts(**changed: Any) -> ReportFacts:
         ),
         "evaluation": EvaluationFacts(
             metrics=(
-                MetricFact(name="auc", candidate=0.6, champion=0.7, threshold="at least 0.65", failed=True),
+                MetricFact(
+                    name="auc",
+                    candidate=0.6,
+                    champion=0.7,
+                    interval=(0.55, 0.66),
+                    threshold="at least 0.65",
+                    failed=True,
+                ),
                 MetricFact(name="precision", candidate=None),
             ),
             failures=(f"auc on {HOSTILE} is 0.6, expected at least 0.65",),
             slices=(SliceFact(name=HOSTILE, rows=4, metrics={"auc": 0.6, "precision": None}),),
             ranked_by="auc",
+            scores=tuple(scores(model) for model in MODELS),
+            decision_threshold=0.5,
+            confusion=(
+                ConfusionCell(actual="no", predicted="no", rows=6.0, share=0.75),
+                ConfusionCell(actual="no", predicted=HOSTILE, rows=2.0, share=0.25),
+                ConfusionCell(actual=HOSTILE, predicted=HOSTILE, rows=2.0, share=1.0),
+            ),
+            classes=(
+                ClassFact(name=HOSTILE, rows=2.0, precision=0.5, recall=1.0, f1=2 / 3),
+                ClassFact(name="no", rows=8.0, precision=1.0, recall=0.75, f1=6 / 7),
+            ),
+            errors=tuple(errors(model) for model in MODELS),
+            label=HOSTILE,
+            small_tree=TreeFact(
+                measure="log_loss",
+                loss=0.52,
+                tree_loss=0.5,
+                trivial_loss=0.69,
+                skill=-0.04,
+                bound=-0.06,
+                confidence=0.95,
+                tree=f"a decision tree of depth 5 with 20 leaves by {HOSTILE}",
+                rows=80,
+                finding=f"worse than a small tree: log_loss is 0.52, and 0.5 by a decision tree by {HOSTILE}",
+                next_step="next: train longer",
+                blocks=False,
+                columns={HOSTILE: 0.75, "age": 0.25},
+            ),
         ),
         "smoke_test": SmokeTestFacts(
             blessed=True,

@@ -15,7 +15,7 @@ from support.evaluations import CLASSES, Case, Outcome, Row, assert_equal, outco
 from support.scikit import expected
 
 from components.evaluator import answers
-from components.evaluator.config import ConfidenceConfig
+from components.evaluator.config import ConfidenceConfig, TreeConfig
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from preprocessing.config import Task
 
@@ -122,9 +122,17 @@ def _of(results: Outcome, city: str | None, model: str) -> list[tuple[dict[str, 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_with_a_champion_slices_and_weights(task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    case = Case(task, table(task, 120, 3), evaluate(task))
+    tree = TreeConfig(depth=3, leaf=4, rows=120)
+    case = Case(task, table(task, 120, 3), evaluate(task), tree=tree, training=table(task, 130, 9))
     results = both(tmp_path, case, caplog)
     assert_scikit(results, case)
+    assert results.tree["skill"] is not None
+    # Plots are those of all rows, of both models.
+    [shown] = results.plots.values()
+    keys = [each["key"] for each in shown["plotKeysAndValues"]]
+    of_numbers = {"errors", "error_quantiles", "predicted_against_actual"}
+    assert {each.get("name", "") for each in keys} == (of_numbers if task == "regression" else {""})
+    assert {each["modelName"] for each in keys} == {"candidate", "baseline"}
     if task == "multiclass":
         [(_, value)] = [each for each in _of(results, None, "candidate") if each[0]["name"] == "confusion_matrix"]
         [matrix] = value["multiClassConfusionMatrixAtThresholds"]["matrices"]

@@ -29,7 +29,7 @@ CASE = Case("binary", [ROW, ROW | {"y": 0.0}], EVALUATE, champion=False, skill=F
 def refusal(todo: Execution) -> str:
     """Why the fast path refuses; it has written nothing."""
     with pytest.raises(NeedsBeamError) as refused:
-        evaluate_here(todo.inputs, todo.outputs, todo.properties)
+        evaluate_here(todo.inputs, todo.outputs, todo.properties, None)
     assert not [path for [artifact] in todo.outputs.values() for path in Path(artifact.uri).iterdir()]
     assert not todo.outputs["blessing"][0].mlmd_artifact.custom_properties
     return str(refused.value)

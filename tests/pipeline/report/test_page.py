@@ -8,11 +8,13 @@ from typing import Any
 import altair
 import lxml.html
 import pytest
-from support.report_facts import facts
+from support.report_facts import HOSTILE, facts
 
+from pipeline.report import markdown
 from pipeline.report import page as page_module
 from pipeline.report.facts import FeatureFact, ReportFacts
 from pipeline.report.page import libraries, render
+from pipeline.report.quality import ThresholdPoint
 
 VENDOR = Path(page_module.__file__).with_name("vendor")
 
@@ -66,6 +68,60 @@ def test_a_chart_has_its_numbers_below_it(tree: Any) -> None:
         ["2", "0.5", "0.65"],
     ]
     assert "The weights of epoch 1 were kept." in words(curve)
+
+
+def test_curves_confusion_and_errors_stand_below_their_charts(tree: Any) -> None:
+    figures = {words(each.find("figcaption")): each for each in tree.iter("figure")}
+
+    def cells(title: str) -> list[list[str | None]]:
+        return [[cell.text for cell in row.iter("td")] for row in figures[title].find(".//tbody")]
+
+    roc = [[row[1], *row[3:]] for row in cells("ROC curve")]
+    assert roc[:3] == [["candidate", "1.0", "1.0"], ["candidate", "0.25", "1.0"], ["candidate", "0.0", "0.0"]]
+    assert len(roc) == 6
+    # Above the highest probability there are no rows, and so no precision.
+    assert [row[3:] for row in cells("Precision-recall curve")[:2]] == [["1.0", "0.2"], ["1.0", "0.5"]]
+    assert len(cells("Precision-recall curve")) == 4
+    assert cells("Calibration")[:2] == [
+        [HOSTILE, "candidate", "0.25", "0.0", "6.0"],
+        [HOSTILE, "candidate", "0.75", "0.5", "4.0"],
+    ]
+    [separated] = [title for title in figures if title.startswith("Separation")]
+    assert cells(separated) == [["0.0", "0.5", "0.0", "0.75"], ["0.5", "1.0", "1.0", "0.25"]]
+    assert ["0.5", "0.4", "0.5", "1.0", "0.6667", "0.25"] in cells("What a threshold gives")
+    assert cells("Confusion matrix at 0.5")[1] == ["no", HOSTILE, "2.0", "0.25"]
+    assert cells("Quality by class")[0] == [HOSTILE, "2.0", "0.5", "1.0", "0.6667"]
+    assert cells("Predicted against actual, candidate")[1] == ["1.0", "10.0", "10.0", "100.0", "0.25"]
+    assert cells("Errors, champion") == [["-1.0", "0.0", "0.74"], ["0.0", "1.0", "0.24"]]
+    assert cells("Quantiles of the errors, candidate")[1] == ["50 %", "-0.25"]
+
+
+def test_the_small_tree_and_the_intervals_are_told(tree: Any, refused: ReportFacts) -> None:
+    assert "Warnings, which stop nothing" in words(tree.find(".//section"))
+    assert "worse than a small tree: log_loss is 0.52" in words(tree.find(".//section"))
+    shown = words(tree.get_element_by_id("evaluation").getparent())
+    assert "The model 0.52 a decision tree of depth 5" in shown
+    assert "The best answer without features 0.69" in shown
+    assert "95.0 % interval" in words(tree.find(".//main"))
+    assert "0.55 to 0.66" in words(tree.find(".//main"))
+    told = markdown.render(refused)
+    assert "| ❌ auc | 0.6 (0.55 to 0.66) | 0.7 | at least 0.65 |" in told
+    assert "⚠️ worse than a small tree: log_loss" in told
+
+
+def test_a_page_with_every_curve_of_many_classes_stays_small() -> None:
+    base = facts().evaluation
+    assert base is not None
+    points = tuple(ThresholdPoint(threshold=i / 200, tp=i / 3, fp=i / 7, tn=i / 11, fn=i / 13) for i in range(200))
+    curves = tuple(
+        each.model_copy(update={"of": f"class number {i}", "points": points, "bins": each.bins * 25})
+        for each in base.scores
+        for i in range(10)
+    )
+    without, page = (
+        len(render(facts(evaluation=base.model_copy(update={"scores": each}))).encode()) for each in ((), curves)
+    )
+    assert page - without < 400_000
 
 
 def test_what_did_not_hold_what_warns_and_what_was_not_checked(tree: Any) -> None:

@@ -1,0 +1,99 @@
+"""The charts of a regression's errors; see `charts` for how they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import altair as alt
+
+from pipeline.report.charts import COLORS, ROW, TABLE, Chart, finished, four_digits
+from pipeline.report.facts import EvaluationFacts
+from pipeline.report.quality import ErrorFacts
+
+_SQUARE = 320
+"""Pixels of a chart whose two axes are alike."""
+
+
+def error_charts(errors: ErrorFacts, facts: EvaluationFacts) -> Iterator[Chart]:
+    """Predicted against actual, the distribution of one model's errors, and their quantiles."""
+    of = f", {errors.model}" if len(facts.errors) > 1 else ""
+    if errors.grid:
+        yield _against(errors, facts.label, of)
+    yield _distribution(errors, facts.label, of)
+    if errors.quantiles:
+        yield _quantiles(errors.quantiles, facts.label, of)
+
+
+def _against(errors: ErrorFacts, label: str, of: str) -> Chart:
+    """Where predictions lie by label."""
+    low = min(each.actual[0] for each in errors.grid)
+    widths = [each.actual[1] - each.actual[0] for each in errors.grid]
+    # Ranges that grow are those of a label that is learned as its logarithm.
+    growing = max(widths) > 2 * min(widths) and low > 0
+    scale = alt.Scale(type="log", nice=False) if growing else alt.Scale(zero=False, nice=False)
+    rect = (
+        alt.Chart(alt.NamedData(TABLE))
+        .mark_rect()
+        .encode(
+            x=alt.X("label from:Q", title=label, scale=scale),
+            x2="label to:Q",
+            y=alt.Y("prediction from:Q", title=f"prediction of {label}", scale=scale),
+            y2="prediction to:Q",
+            color=alt.Color(
+                "share of rows:Q",
+                scale=alt.Scale(type="log", scheme="blues"),
+                legend=alt.Legend(title=None, format="%"),
+            ),
+        )
+    )
+    ends = [min(each.actual[0] for each in errors.grid), max(each.actual[1] for each in errors.grid)]
+    diagonal = (
+        alt.Chart(alt.InlineData(values=[{"x": each, "y": each} for each in ends]))
+        .mark_line(strokeDash=[4, 4], strokeWidth=1.5, color="#c46f12")
+        .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
+    )
+    rows = tuple(
+        tuple(four_digits(value) for value in (*each.actual, *each.predicted, each.share)) for each in errors.grid
+    )
+    columns = ("label from", "label to", "prediction from", "prediction to", "share of rows")
+    note = (
+        "On the dashed line predictions are right. The darker, the more rows; the outermost ranges also hold what lies "
+        "beyond the labels of the training split."
+    )
+    return Chart(f"Predicted against actual{of}", columns, rows, finished(rect + diagonal, _SQUARE), note)
+
+
+def _distribution(errors: ErrorFacts, label: str, of: str) -> Chart:
+    bars = (
+        alt.Chart(alt.NamedData(TABLE))
+        .mark_rect(color=COLORS["train"])
+        .encode(
+            x=alt.X("from:Q", title=f"prediction minus {label}", scale=alt.Scale(zero=False, nice=False)),
+            x2="to:Q",
+            y2=alt.datum(0),
+            y=alt.Y("share:Q", title="share of rows", axis=alt.Axis(format="%", tickCount=4)),
+        )
+    )
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"error": 0}]))
+        .mark_rule(strokeDash=[4, 4], color="#8a8f98")
+        .encode(x="error:Q")
+    )
+    rows = tuple(tuple(four_digits(value) for value in (each.low, each.high, each.share)) for each in errors.bins)
+    below, above = (f"{100 * share:.2g} %" for share in errors.outside)
+    note = f"{below} of the rows lie below, {above} above. Right of the dashed line the model says too much."
+    return Chart(f"Errors{of}", ("from", "to", "share"), rows, finished(bars + zero), note)
+
+
+def _quantiles(quantiles: Mapping[str, float], label: str, of: str) -> Chart:
+    rows = tuple((f"{100 * float(share):g} %", four_digits(value)) for share, value in quantiles.items())
+    chart = (
+        alt.Chart(alt.NamedData(TABLE))
+        .mark_point(filled=True, size=60, color=COLORS["train"], opacity=1)
+        .encode(
+            x=alt.X("error:Q", title=f"prediction minus {label}"),
+            y=alt.Y("rows:N", title="rows at or below", sort=[str(name) for name, _ in rows]),
+        )
+    )
+    note = f"The median error is {quantiles['0.5']:.4g}." if "0.5" in quantiles else ""
+    return Chart(f"Quantiles of the errors{of}", ("rows", "error"), rows, finished(chart, ROW * len(rows)), note)
