@@ -17,6 +17,7 @@ from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
+from components.evaluator.folds import CONFIG_KEY, judge_folds
 from components.evaluator.skill import with_skill
 
 logger = logging.getLogger("lockgate")
@@ -37,7 +38,13 @@ class Executor(stock.Executor):
         """Evaluates like the stock executor, then blesses a refused model whose thresholds all hold (see `holds`).
 
         The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
+        After a cross-validation its thresholds have to hold too.
         """
+        self._evaluate(input_dict, output_dict, exec_properties)
+        if exec_properties.get(CONFIG_KEY):
+            judge_folds(input_dict, output_dict, exec_properties)
+
+    def _evaluate(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         inputs, properties = _with_comparable_champion(input_dict), _with_skill(input_dict, exec_properties)
         if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties)):
             own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}

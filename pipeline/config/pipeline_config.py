@@ -148,6 +148,7 @@ class PipelineConfig(Settings):
                     allowed=METRICS[task],
                 )
         self._check_training(task)
+        self._check_folds(task)
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
@@ -183,6 +184,17 @@ class PipelineConfig(Settings):
                     f"reads {column!r} as numbers, and it is an input of another kind",
                     field=("data", "columns", column),
                     hint="declare it under features.numeric, or remove decimal, thousands, units and multipliers",
+                )
+
+    def _check_folds(self, task: Task) -> None:
+        asked = self.train.cross_validation
+        for position, threshold in enumerate(asked.thresholds if asked is not None else ()):
+            if threshold.metric not in METRICS[task]:
+                raise broken_rule(
+                    f"a {task} task has no such metric",
+                    field=("train", "cross_validation", "thresholds", position, "metric"),
+                    received=threshold.metric,
+                    allowed=METRICS[task],
                 )
 
     def _check_training(self, task: Task) -> None:

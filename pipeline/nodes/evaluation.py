@@ -1,13 +1,17 @@
 """Thresholds and slices as the Evaluator understands them, and its verdict as a person does."""
 
 import math
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
+from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.evaluator.config import SKILL_BOUND
 from components.evaluator.failures import genuine_failures
 from pipeline.config.pipeline_config import LOWER_IS_BETTER, METRICS, WHY_NAN, EvaluateConfig, Threshold
@@ -117,6 +121,7 @@ class EvaluatorVerdict:
       champion: the champion's metrics on the same rows, when there is one.
       skill: what the candidate's skill was measured against; None where it was not.
       failed: the metrics whose thresholds on all rows don't hold.
+      folds: the metrics over the folds of a cross-validation; None without one.
     """
 
     blessed: bool
@@ -125,6 +130,7 @@ class EvaluatorVerdict:
     champion: dict[str, float]
     skill: SkillVerdict | None = None
     failed: frozenset[str] = frozenset()
+    folds: Spread | None = None
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
@@ -132,14 +138,22 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     result = tfma.load_validation_result(evaluation_uri)
     candidate, champion = _overall(evaluation_uri, CANDIDATE), _overall(evaluation_uri, BASELINE)
     skill = skill_verdict(evaluation_uri, candidate)
+    folds = read_spread(evaluation_uri)
     return EvaluatorVerdict(
         blessed=blessed,
         metrics=_reported(candidate),
-        failures=tuple(_failures(result, skill)),
+        failures=(*_failures(result, skill), *(folds.failures if folds is not None else ())),
         champion=_reported(champion),
         skill=skill,
         failed=frozenset(failure.metric_key.name for where, failure in genuine_failures(result) if not where),
+        folds=folds,
     )
+
+
+def read_spread(evaluation_uri: str) -> Spread | None:
+    """What the Evaluator says of the folds of a cross-validation; None where there was none."""
+    file = posixpath.join(evaluation_uri, SPREAD_FILE)
+    return Spread.model_validate_json(io_utils.read_string_file(file)) if fileio.exists(file) else None
 
 
 def _reported(metrics: dict[str, float]) -> dict[str, float]:
