@@ -18,7 +18,7 @@ from components.evaluator.folds import CONFIG_KEY, FOLDS_KEY
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """The stock Evaluator's, the folds of a cross-validation, the question of skill, the engine, and the fingerprint."""
+    """The stock Evaluator's, the folds of a cross-validation, the question of skill, the engine, the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.EvaluatorSpec.PARAMETERS,

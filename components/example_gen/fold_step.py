@@ -103,7 +103,7 @@ def folds_rule(split: SplitSection | None, label: str | None, folds: int, seed: 
 
 
 class Executor(BaseExecutor):
-    """Reads train and eval twice: to decide, and to write. Never more than a batch is in memory, and numbers per row."""
+    """Reads train and eval twice: to decide, and to write. In memory are a batch at most, and numbers for each row."""
 
     def Do(  # noqa: N802
         self,
