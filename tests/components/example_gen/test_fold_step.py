@@ -1,6 +1,7 @@
 """Raw examples into folds: which rows, under which rule, and that the test split is out of sight."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_keys_stay_together_times_are_apart_and_classes_are_spread(table, tmp_pa
     assert sum(map(len, customers)) == len(set().union(*customers))
     by_time = folds_of(divided(tmp_path / "time", RULES["time"], table)[0])
     days = [[row["day"] for row in by_time[f"fold-{number}"]] for number in range(5)]
-    assert all(max(older) < min(newer) for older, newer in zip(days, days[1:], strict=False))
+    assert all(max(older) < min(newer) for older, newer in pairwise(days))
     assert all(20 <= len(each) <= 28 for each in days)
     by_class = folds_of(divided(tmp_path / "classes", RULES["classes"], table)[0])
     for kind in "abc":
