@@ -55,8 +55,8 @@ class CrossValidationConfig(Settings):
     """Trains on folds of train and eval together; the model that is exported has learned from all of these rows."""
 
     folds: Annotated[int, Field(ge=2, le=MAX_FOLDS)] = 5
-    """Every row of train and eval is held out once. The folds keep `data.split`'s rule: rows with the same keys stay
-    in one fold, classes are spread evenly, and by time each fold is newer than all rows that it is judged by."""
+    """Each is held out once. They keep the rule of `data.split`: rows with the same keys stay in one fold, classes are
+    spread evenly, and by time each fold is newer than all rows that it is trained on."""
     export: Literal["refit", "ensemble"] = "refit"
     """`refit` trains once more, on all of these rows, for as many epochs as the folds found best (their median).
     `ensemble` exports the models of all folds as one that averages their answers."""

@@ -10,6 +10,7 @@ from preprocessing.config import Task
 from preprocessing.input_pipeline import TransformedData
 
 Scale = tuple[float, float]
+_DTYPES = {"dense": "float32", "categorical": "int64"}
 
 
 def average(
@@ -30,27 +31,35 @@ def average(
     Returns:
       A model with the members' inputs and outputs of their shape: logits of the mean probabilities, or mean numbers.
     """
-    inputs = {
-        each.name: keras.Input(
-            (each.size if each.kind == "dense" else 1,),
-            name=each.name,
-            dtype="float32" if each.kind == "dense" else "int64",
-        )
-        for each in schema.inputs
-    }
-    outputs = [member(inputs) for member in members]
-    if task == "regression":
-        layer: keras.layers.Layer = _MeanNumber(scales, scale)
-    else:
-        layer = _MeanProbability(task == "binary")
-    return keras.Model(inputs, layer(outputs))
+    mean = _MeanNumber(scales, scale) if task == "regression" else _MeanProbability(task == "binary")
+    model = _Average(members, mean)
+    # Called once: only then its weights can be saved.
+    model(
+        {
+            each.name: ops.zeros((1, each.size if each.kind == "dense" else 1), _DTYPES[each.kind])
+            for each in schema.inputs
+        }
+    )
+    return model
+
+
+class _Average(keras.Model):
+    """Not a functional model: in such a one the members, which have one name, could not stand side by side."""
+
+    def __init__(self, members: Sequence[keras.Model], mean: keras.layers.Layer) -> None:
+        super().__init__(name="average")
+        self.members, self.mean = list(members), mean
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """The batch as the members take it; gives what each of them would, float32 [batch, units]."""
+        return self.mean([member(inputs, training=training) for member in self.members])
 
 
 class _MeanProbability(keras.layers.Layer):
     """Logits of each member to those of the mean of their probabilities, without leaving logarithms."""
 
     def __init__(self, binary: bool) -> None:
-        super().__init__(dtype="float32")
+        super().__init__(name="mean_probability", dtype="float32")
         self._binary = binary
 
     def call(self, logits: list[Any]) -> Any:
@@ -65,7 +74,7 @@ class _MeanNumber(keras.layers.Layer):
     """Each member's output in units of its own labels, to the mean in units of other ones."""
 
     def __init__(self, scales: Sequence[Scale], scale: Scale) -> None:
-        super().__init__(dtype="float32")
+        super().__init__(name="mean_number", dtype="float32")
         self._scales, self._scale = list(scales), scale
 
     def call(self, outputs: list[Any]) -> Any:

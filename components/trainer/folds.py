@@ -4,6 +4,7 @@ They are the Trainer's own training, with other rows: nothing here fits or expor
 """
 
 import posixpath
+from typing import Any
 
 import keras
 import numpy as np
@@ -84,7 +85,7 @@ def export_together(task: TrainingTask, data: TrainingData) -> None:
     export(model, data, task, members=len(members))
 
 
-def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dict[str, np.ndarray]:
+def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dict[str, np.ndarray[Any, Any]]:
     """See `components.artifacts.cross_validation.HELD_OUT`."""
     label = task.job.features.label
     name = prediction_name(label.task)

@@ -26,6 +26,8 @@ from components.trainer.task import TrainingTask
 from preprocessing.features import LABEL, WEIGHT, ModelInput
 from preprocessing.input_pipeline import TransformedData, dataset
 
+pytestmark = pytest.mark.slow
+
 FOLDS = 2
 EPOCHS = 4
 
@@ -161,9 +163,7 @@ def test_the_refit_learns_from_all_rows_as_long_as_the_folds_found_best(
 ) -> None:
     best = max(folds.report(number).best_epoch for number in (1, 2))  # the upper median of two
     run_fn(folds.final("refit", "refit"))
-    assert [epoch["epoch"] for epoch in epochs_logged] == [float(number) for number in range(1, best + 1)] or len(
-        epochs_logged
-    ) == best
+    assert len(epochs_logged) == best
     assert all(not name.startswith("val_") for epoch in epochs_logged for name in epoch)
     artifact = folds.artifact("refit")
     assert (artifact / "Format-Serving/saved_model.pb").is_file()
