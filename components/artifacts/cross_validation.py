@@ -11,14 +11,15 @@ from preprocessing.settings import Settings
 
 MAX_FOLDS = 20
 FOLD_FILE = "fold.json"
-"""The `FoldReport`, in the folder `training/` of a fold's Model artifact, beside the weights of its best epoch."""
+"""The `FoldReport`, in the folder of a fold's Model artifact where others have their SavedModel, beside the weights of
+its best epoch."""
 HELD_OUT_FILE = "held_out.npz"
 """There too: the arrays of `HELD_OUT`, of the rows that the fold was not trained on."""
 HELD_OUT = ("label", "prediction", "weight")
 """float64 [rows] of class ids, or of the label in its own units; the prediction as served, float32 [rows] or [rows,
 classes]; float64 [rows], 1 where rows have no weights."""
 FOLDS_FILE = "folds.json"
-"""The `FoldReports` of all folds, in the Model artifact that the node CrossValidation gathers them in."""
+"""The `FoldReports` of all folds, in the folder `training/` of the Model artifact that CrossValidation gathers."""
 SPREAD_FILE = "cross_validation.json"
 """The `Spread`, beside the Evaluator's results."""
 

@@ -19,8 +19,7 @@ from components.artifacts.cross_validation import (
     member_file,
 )
 from components.artifacts.golden import prediction_name
-from components.artifacts.model import TRAINING_FOLDER
-from components.trainer import warm_start
+from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.trainer.average import average
 from components.trainer.build import build
 from components.trainer.checkpoint import Checkpoint, TrainingState
@@ -46,14 +45,16 @@ def train(task: TrainingTask, data: TrainingData) -> None:
     """
     model = build(task, data)
     state = fit(model, data, task)
-    warm_start.save(model, task.artifact_dir, warm_start.architecture(task.job.model, data.schema))
-    folder = task.artifact_dir / TRAINING_FOLDER
+    # TFX's Trainer looks for the folder of a model that is served; nothing else looks there for one that is not.
+    folder = task.serving_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_weights(folder / WEIGHTS_FILE)
     with (folder / HELD_OUT_FILE).open("wb") as file:
         np.savez(file, **_held_out(model, task, data))
     (folder / FOLD_FILE).write_text(_report(task, data, state).model_dump_json(indent=1), encoding="utf-8")
     if task.remote is not None:
         upload(task.log_dir, task.remote.logs)
-        upload(task.artifact_dir, task.remote.model, last=posixpath.join(TRAINING_FOLDER, FOLD_FILE))
+        upload(task.artifact_dir, task.remote.model, last=posixpath.join(folder.name, FOLD_FILE))
     Checkpoint(task.checkpoint_dir, task.checkpoint_mirror).remove()
 
 

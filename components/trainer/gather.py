@@ -11,7 +11,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
 from components.artifacts.cross_validation import (
     FOLD_FILE,
@@ -45,11 +45,12 @@ class Executor(BaseExecutor):
           exec_properties: `ensemble`, 1 or 0.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        folds = [_folder(input_dict[key]) for key in FOLD_KEYS if input_dict.get(key)]
-        target = _folder(output_dict["model"])
+        given = [artifact_utils.get_single_uri(input_dict[key]) for key in FOLD_KEYS if input_dict.get(key)]
+        [artifact] = output_dict["model"]
+        target = posixpath.join(artifact.uri, TRAINING_FOLDER)
         fileio.makedirs(target)
         reports = []
-        for folder in folds:
+        for folder in map(path_utils.serving_model_dir, given):
             report = FoldReport.model_validate_json(io_utils.read_string_file(posixpath.join(folder, FOLD_FILE)))
             copied = {HELD_OUT_FILE: held_out_file(report.fold)}
             if exec_properties["ensemble"]:
@@ -59,13 +60,8 @@ class Executor(BaseExecutor):
             reports.append(report)
         gathered = FoldReports(folds=tuple(reports))
         io_utils.write_string_file(posixpath.join(target, FOLDS_FILE), gathered.model_dump_json(indent=1))
-        [artifact] = output_dict["model"]
         artifact.set_int_custom_property("folds", len(reports))
         artifact.set_int_custom_property("epochs", gathered.epochs())
-
-
-def _folder(artifacts: list[Artifact]) -> str:
-    return posixpath.join(artifact_utils.get_single_uri(artifacts), TRAINING_FOLDER)
 
 
 FOLD_KEYS = tuple(f"fold_{number}" for number in range(1, MAX_FOLDS + 1))

@@ -89,7 +89,7 @@ class Folds:
         return self.folder / run / "model" / "1"
 
     def report(self, number: int) -> FoldReport:
-        return FoldReport.model_validate_json((self.artifact(f"Fold{number}") / "training/fold.json").read_text())
+        return FoldReport.model_validate_json((self.artifact(f"Fold{number}") / "Format-Serving/fold.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def member(folds: Folds, number: int, scratch: Path) -> tuple[keras.Model, Train
     """A fold's model, from its weights."""
     task = TrainingTask.parse(folds.fold(number), scratch)
     model = build(task, load_data(task))
-    model.load_weights(folds.artifact(f"Fold{number}") / "training/model.weights.h5")
+    model.load_weights(folds.artifact(f"Fold{number}") / "Format-Serving/model.weights.h5")
     return model, task
 
 
@@ -134,7 +134,7 @@ def test_a_fold_leaves_its_predictions_of_the_rows_it_has_not_seen(folds: Folds,
     held_out = records(folds.examples / f"Split-fold-{number}")
     parsed = tf.io.parse_example(held_out, data.schema.spec)
     known = parsed[LABEL].numpy()[:, 0] >= 0
-    left = np.load(folds.artifact(f"Fold{number}") / "training/held_out.npz")
+    left = np.load(folds.artifact(f"Fold{number}") / "Format-Serving/held_out.npz")
     assert left["label"].tolist() == parsed[LABEL].numpy()[known, 0].tolist()
     assert left["weight"].tolist() == parsed[WEIGHT].numpy()[known, 0].tolist()
     [(inputs, _)] = dataset(task.files["eval"], data.schema, batch_size=1000)
@@ -144,8 +144,9 @@ def test_a_fold_leaves_its_predictions_of_the_rows_it_has_not_seen(folds: Folds,
     assert (report.fold, report.held_out_rows, report.monitor) == (number, known.sum(), "val_loss")
     assert report.train_rows == 167 - known.sum()  # 170 rows of train and eval, three of them without a label
     assert 1 <= report.best_epoch <= report.epochs == EPOCHS
-    # Nothing of it can be served, and nothing of an unfinished training is left.
-    assert {each.name for each in folds.artifact(f"Fold{number}").iterdir()} == {"training"}
+    # Nothing of it can be served (the folder is TFX's wish), and nothing of an unfinished training is left.
+    files = {"fold.json", "held_out.npz", "model.weights.h5"}
+    assert {each.name for each in folds.artifact(f"Fold{number}").rglob("*.*")} == files
     assert not list(folds.folder.rglob(".checkpoints*/*"))
 
 
@@ -153,7 +154,7 @@ def test_what_the_folds_came_to_is_gathered(folds: Folds) -> None:
     found = FoldReports.model_validate_json((folds.gathered / "training/folds.json").read_text())
     assert found.folds == (folds.report(1), folds.report(2))
     for number in (1, 2):
-        source = folds.artifact(f"Fold{number}") / "training"
+        source = folds.artifact(f"Fold{number}") / "Format-Serving"
         for name, copy in (("held_out.npz", f"fold-{number}.npz"), ("model.weights.h5", f"fold-{number}.weights.h5")):
             assert (folds.gathered / "training" / copy).read_bytes() == (source / name).read_bytes()
 
