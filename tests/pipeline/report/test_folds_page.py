@@ -24,15 +24,17 @@ def with_folds() -> ReportFacts:
     return made.model_copy(update={"training": made.training.model_copy(update={"folds": folds})})
 
 
-def test_each_fold_has_a_row_and_mean_and_deviation_stand_below() -> None:
+def test_each_fold_has_a_column_and_mean_and_deviation_stand_beside_them() -> None:
     tree = lxml.html.fromstring(render(with_folds()))
     [table] = tree.xpath("//table[@class='folds']")
-    rows = [[cell.text_content() for cell in row] for row in table.xpath("./tbody/tr | ./tfoot/tr")]
+    rows = [[cell.text_content() for cell in row] for row in table.iter("tr")]
     assert rows == [
-        ["1", "1,090", "10", "9", "4", "0.5"],
-        ["2", "1,091", "9", "7", "2", "-"],
-        ["Mean", "0.625"],
-        ["± deviation", "-"],
+        ["", "Fold 1", "Fold 2", "Mean", "± deviation"],
+        ["rows trained on", "1,090", "1,091", "", ""],
+        ["rows held out", "10", "9", "", ""],
+        ["epochs", "9", "7", "", ""],
+        ["best epoch", "4", "2", "", ""],
+        ["auc", "0.5", "-", "0.625", "-"],
     ]
     assert "auc is 0.5 over 2 folds" in tree.text_content()
     assert not lxml.html.fromstring(render(facts())).xpath("//table[@class='folds']")
