@@ -91,15 +91,15 @@ def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dic
     label = task.job.features.label
     name = prediction_name(label.task)
 
-    @tf.function(reduce_retracing=True)
     def predict(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         return serving_outputs(model(inputs, training=False), label, data.schema.classes, data.train)[name]
 
+    traced = tf.function(predict, reduce_retracing=True)
     labels, predictions, weights = [], [], []
     for inputs, targets in dataset(data.eval_rows, data.schema, batch_size=_BATCH):
         raw = tf.cast(targets[LABEL][:, 0], tf.float64)
         labels.append((inverse(label)(raw) if label.task == "regression" else raw).numpy())
-        predictions.append(predict(inputs).numpy())
+        predictions.append(traced(inputs).numpy())
         weights.append(targets[WEIGHT][:, 0].numpy() if WEIGHT in targets else np.ones(len(raw)))
     return {
         "label": np.concatenate(labels),
