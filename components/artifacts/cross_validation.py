@@ -109,7 +109,7 @@ class FoldReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     fold: int
-    """From 1."""
+    """Its number, from 1."""
     train_rows: int
     held_out_rows: int
     """Those with a label, as of `train_rows`."""
@@ -120,8 +120,8 @@ class FoldReport(BaseModel):
     best: FiniteFloat
     """What `monitor` came to in that epoch."""
     mean: FiniteFloat = 0.0
-    """Of a regression's training labels, on the scale that the model learns on, as `std`: its outputs are in units of
-    these. 0 and 1 for classes."""
+    """The mean of a regression's training labels on the scale that the model learns on; its outputs are in units of this
+    and `std`. 0 and 1 for classes."""
     std: FiniteFloat = 1.0
 
 
@@ -157,7 +157,7 @@ class Spread(BaseModel):
     export: Literal["refit", "ensemble"]
     folds: tuple[FoldReport, ...]
     epochs: int
-    """Of the refit."""
+    """How many the refit has."""
     metrics: dict[str, MetricSpread]
     failures: tuple[str, ...] = ()
     """One line for each threshold that doesn't hold."""

@@ -53,7 +53,7 @@ class FoldsRule(Settings):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """All folds."""
+        """The splits of all folds."""
         return fold_splits(self.folds, by_time=self.by_time is not None)
 
     def looked_at(self, batch: pa.RecordBatch) -> tuple[Keys, Keys]:

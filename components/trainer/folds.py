@@ -87,7 +87,7 @@ def export_together(task: TrainingTask, data: TrainingData) -> None:
 
 
 def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dict[str, np.ndarray[Any, Any]]:
-    """See `components.artifacts.cross_validation.HELD_OUT`."""
+    """The arrays of `components.artifacts.cross_validation.HELD_OUT`."""
     label = task.job.features.label
     name = prediction_name(label.task)
 
