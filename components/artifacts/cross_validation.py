@@ -120,8 +120,8 @@ class FoldReport(BaseModel):
     best: FiniteFloat
     """What `monitor` came to in that epoch."""
     mean: FiniteFloat = 0.0
-    """The mean of a regression's training labels on the scale that the model learns on; its outputs are in units of this
-    and `std`. 0 and 1 for classes."""
+    """The mean of a regression's training labels, on the scale that the model learns on; its outputs are in units of it
+    and of `std`. 0 and 1 for classes."""
     std: FiniteFloat = 1.0
 
 
