@@ -22,6 +22,7 @@ from pipeline.config.targets import Cluster
 from pipeline.nodes.cluster import ClusterWiring
 from pipeline.nodes.data_stage import DataStage, Places, data_stage
 from pipeline.nodes.evaluation import eval_config
+from pipeline.nodes.folds import divide_folds, rule_of, trainings
 from pipeline.nodes.infra_validator import infra_validator_node
 from pipeline.nodes.local import LocalWiring
 from pipeline.nodes.wiring import Wiring
@@ -72,17 +73,22 @@ class _TrainingStage:
     nodes: list[BaseNode]
     transform_graph: BaseChannel
     model: BaseChannel
+    folds: BaseChannel | None = None
 
 
 def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring) -> _TrainingStage:
     """The nodes of preprocessing and training."""
     own_fn = config.features.preprocessing_fn
+    asked, golden = config.train.cross_validation, config.smoke_test.split
+    rule = None if asked is None else rule_of(config, asked)
+    # Their own splits stand beside the one that is learned from and the one that the smoke test sends.
+    divide = None if rule is None else divide_folds(data.examples, rule, ["train", golden])
     transform = Transform(
-        examples=data.examples,
+        examples=data.examples if divide is None else divide.outputs["folds"],
         schema=data.schema,
         preprocessing_fn=_TRANSFORM_FN,
         analyzed=["train"],
-        transformed=SPLITS,
+        transformed=SPLITS if rule is None else [*rule.splits, golden],
         custom_config={
             FEATURES_KEY: config.features.to_json(),
             MISSING_KEY: missing.to_json(),
@@ -91,28 +97,31 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         engine=config.step_engine(),
     )
     # Its verdict goes into nothing, but nothing may be spent on data that it refuses.
-    transform.add_upstream_node(data.gate)
+    (divide or transform).add_upstream_node(data.gate)
     job = TrainerJob(
         features=config.features,
         model=config.model,
         train=config.train,
         seed=config.seed,
         deterministic=config.deterministic,
-        golden_split=config.smoke_test.split,
+        golden_split=golden,
         missing=missing,
     )
     own_model = config.model.family if "." in config.model.family else None
+    code, graph = _code_behind(_RUN_FN, own_model), transform.outputs["transform_graph"]
+    common = {"run_fn": _RUN_FN, "examples": transform.outputs["transformed_examples"], "transform_graph": graph}
+    if asked is not None and rule is not None and divide is not None:
+        trained = trainings(job, asked, rule, wiring, code=code, **common)
+        return _TrainingStage([divide, transform, *trained.nodes], graph, trained.model, trained.folds)
     trainer = wiring.trainer(
-        run_fn=_RUN_FN,
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
+        **common,
         base_model=wiring.champion.outputs["model"] if config.train.warm_start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # The smoke test's rows are the trainer's too, for their predictions only: see components.trainer.export.
-        eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", config.smoke_test.split} - {"train"})),
-        custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model)},
+        eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", golden} - {"train"})),
+        custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: code},
     )
-    return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
+    return _TrainingStage([transform, trainer], graph, trainer.outputs["model"])
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,8 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         small_tree=config.evaluate.small_tree,
         engine=config.step_engine(),
         example_splits=["test"],
+        folds=training.folds,
+        cross_validation=config.train.cross_validation,
         schema=data.schema,
         code_fingerprint=fingerprint([*Evaluator.CODE, *(path.rpartition(".")[0] for path in config.evaluate.metrics)]),
     )

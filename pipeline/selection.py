@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from components.artifacts.cross_validation import fold_node
 from pipeline.config.pipeline_config import PipelineConfig
 from preprocessing.nearest import nearest
 
@@ -13,6 +14,8 @@ BASELINE = "Baseline"
 """In the graph unless `data_gate.drift.baseline` is `none`."""
 INFRA_VALIDATOR = "InfraValidator"
 """In the graph when `smoke_test.infra_validator` is set."""
+FOLDS, CROSS_VALIDATION = "Folds", "CrossValidation"
+"""In the graph when `train.cross_validation` is set, with a node for each fold between Transform and the second."""
 COMPONENTS = (
     "ExampleGen",
     "StatisticsGen",
@@ -29,7 +32,7 @@ COMPONENTS = (
     "SmokeTest",
     "Pusher",
 )
-"""The ids in `pipeline.graph`; none depends on a later one."""
+"""The ids in `pipeline.graph`, but for those of a cross-validation; none depends on a later one."""
 
 
 def components(config: PipelineConfig) -> tuple[str, ...]:
@@ -39,7 +42,12 @@ def components(config: PipelineConfig) -> tuple[str, ...]:
         absent.add(BASELINE)
     if config.smoke_test.infra_validator is None:
         absent.add(INFRA_VALIDATOR)
-    return tuple(name for name in COMPONENTS if name not in absent)
+    names = [name for name in COMPONENTS if name not in absent]
+    if (asked := config.train.cross_validation) is not None:
+        at = names.index("Transform")
+        folds = [fold_node(number) for number in range(1, asked.folds + 1)]
+        names[at : at + 1] = [FOLDS, "Transform", *folds, CROSS_VALIDATION]
+    return tuple(names)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tfx.utils import io_utils, proto_utils
 from components.engine import ENGINE_KEY, done_here
 from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
+from components.evaluator.cross_validation import CONFIG_KEY, judge_folds
 from components.evaluator.curves import keep_whole, with_curves
 from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
@@ -42,9 +43,15 @@ class Executor(stock.Executor):
         """Evaluates like the stock executor, then blesses the model whose thresholds all hold (see `holds`).
 
         The metrics come from this machine where the execution property `engine` lets it and it can, else from Beam.
+        After a cross-validation its thresholds have to hold too.
         """
         inputs = _with_comparable_champion(input_dict)
-        properties = _with_curves(input_dict, _with_classes(input_dict, _with_skill(input_dict, exec_properties)))
+        properties = _with_classes(input_dict, exec_properties)
+        self._evaluate(inputs, output_dict, _with_curves(inputs, _with_skill(inputs, properties)))
+        if exec_properties.get(CONFIG_KEY):
+            judge_folds(input_dict, output_dict, properties)
+
+    def _evaluate(self, inputs: Artifacts, output_dict: Artifacts, properties: dict[str, Any]) -> None:
         evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
         tree = TreeGate.asked(inputs, properties)
         if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties, tree)):

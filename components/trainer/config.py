@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.artifacts.cross_validation import CrossValidationConfig
 from components.artifacts.splits import Split
 from models.config import ModelConfig
 from preprocessing.config import FeaturesConfig
@@ -72,6 +73,9 @@ class TrainConfig(Settings):
     """Starts from the champion's weights, when its architecture is the same."""
     tensorboard: bool = True
     """Writes TensorBoard logs beside the model."""
+    cross_validation: CrossValidationConfig | None = None
+    """For small tables: how far the metrics spread over folds of train and eval, and a model of all their rows. None
+    trains once, on train."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -82,6 +86,13 @@ class TrainConfig(Settings):
                 received=self.schedule.final_fraction,
                 hint="remove it, or set schedule.name to cosine",
             )
+        if self.cross_validation is not None and self.warm_start:
+            raise broken_rule(
+                "the champion has learned from rows that a fold holds out",
+                field=("warm_start",),
+                received=True,
+                hint="set it to false, or remove cross_validation",
+            )
         if self.xla == "always" and self.distribution == "mirrored":
             raise broken_rule(
                 "compiles for one device, not for copies of the model on several",
@@ -90,6 +101,19 @@ class TrainConfig(Settings):
                 hint="set it to auto or never, or distribution to none",
             )
         return self
+
+
+class FoldsJob(Settings):
+    """What a Trainer does in a cross-validation."""
+
+    work: Literal["fold", "refit", "ensemble"]
+    """Trains one fold; or one model on all rows; or makes one model of those of all folds."""
+    fold: Annotated[int, Field(ge=0)] = 0
+    """Its number, from 1; 0 for the others."""
+    train: tuple[str, ...]
+    """The splits that are trained on."""
+    held_out: tuple[str, ...] = ()
+    """The splits that decide when to stop, and that a fold predicts."""
 
 
 class TrainerJob(Settings):
@@ -104,6 +128,8 @@ class TrainerJob(Settings):
     """The split whose rows the smoke test sends; the trainer stores its own predictions for them."""
     missing: MissingWords = MissingWords()
     """What the graph was told of words that mean missing: a part of what the export promises."""
+    folds: FoldsJob | None = None
+    """None trains on the split `train` and stops by `eval`."""
 
 
 JOB_KEY = "job"

@@ -1,6 +1,7 @@
 """The transformed splits as the training loop wants them."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,53 +38,64 @@ class TrainingData:
       transform: Transform's output, for the export.
       schema: the model inputs and classes.
       train_rows: the training split, in memory where it fits.
-      train, eval: label summaries of the two splits.
+      eval_rows: the eval split likewise; none where all rows are trained on.
+      train: label summary of the training split.
       batches_per_pass: batches that one pass over the training split makes.
-      eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`.
+      eval_labelled: rows of the eval split that have a label.
+      eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`; None where there is none.
     """
 
     transform: tft.TFTransformOutput
     schema: TransformedData
     train_rows: Rows
+    eval_rows: Rows
     train: LabelSummary
-    eval: LabelSummary
     batches_per_pass: int
-    eval_batches: tf.data.Dataset
+    eval_labelled: int
+    eval_batches: tf.data.Dataset | None
 
 
 def load_data(task: TrainingTask) -> TrainingData:
     """Reads the label summaries and prepares the eval split.
 
     Raises:
-      UserError: the train, eval or golden split is empty, or holds one class only.
+      UserError: a split that is trained on, stops the training, or is predicted is empty, or holds one class only.
     """
     transform = tft.TFTransformOutput(task.transform_graph)
     schema = TransformedData.read(transform, task.job.features)
     label, train_config = task.job.features.label, task.job.train
+    # Without a held-out split all rows are trained on.
+    used = ("train", "eval") if task.stops_early else ("train",)
     rows: dict[str, Rows] = {
-        split: in_memory(task.files[split], schema, train_config.memory_mb) or task.files[split]
-        for split in ("train", "eval")
+        split: in_memory(task.files[split], schema, train_config.memory_mb) or task.files[split] for split in used
     }
     summaries = {split: summarize_labels(each, schema) for split, each in rows.items()}
-    golden = task.job.golden_split
-    if golden not in summaries:
-        summaries[golden] = summarize_labels(task.files[golden], schema)
-    for split, summary in summaries.items():
-        _check_split(split, summary, schema, label)
-    eval_rows = max(train_config.batch_size, 1024)
-    batches = dataset(rows["eval"], schema, batch_size=eval_rows)
-    # Keras warns that the "input ran out of data" when it is not told how many batches there are.
-    read = summaries["eval"].labelled if isinstance(rows["eval"], Matrices) else summaries["eval"].rows
-    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-read // eval_rows)))
+    named = {task.named(split): summary for split, summary in summaries.items()}
+    if task.exports and task.golden not in [task.files[split] for split in used]:
+        named[task.job.golden_split] = summarize_labels(task.golden, schema)
+    for name, summary in named.items():
+        _check_split(name, summary, schema, label)
     return TrainingData(
         transform=transform,
         schema=schema,
         train_rows=rows["train"],
+        eval_rows=rows.get("eval", ()),
         train=summaries["train"],
-        eval=summaries["eval"],
         batches_per_pass=-(-summaries["train"].labelled // train_config.batch_size),
-        eval_batches=keras_batches(batches, schema, summaries["train"], label),
+        eval_labelled=summaries["eval"].labelled if "eval" in summaries else 0,
+        eval_batches=_eval_batches(rows["eval"], summaries, schema, task) if "eval" in rows else None,
     )
+
+
+def _eval_batches(
+    rows: Rows, summaries: Mapping[str, LabelSummary], schema: TransformedData, task: TrainingTask
+) -> tf.data.Dataset:
+    at_once = max(task.job.train.batch_size, 1024)
+    batches = dataset(rows, schema, batch_size=at_once)
+    # Keras warns that the "input ran out of data" when it is not told how many batches there are.
+    read = summaries["eval"].labelled if isinstance(rows, Matrices) else summaries["eval"].rows
+    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-read // at_once)))
+    return keras_batches(batches, schema, summaries["train"], task.job.features.label)
 
 
 def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -> tf.data.Dataset:

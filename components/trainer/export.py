@@ -18,12 +18,18 @@ from components.trainer.task import Remote, TrainingTask
 logger = logging.getLogger("lockgate")
 
 
-def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
+def export(model: keras.Model, data: TrainingData, task: TrainingTask, members: int = 1) -> None:
     """Writes everything that outlives the training into the Model artifact.
 
     `Format-Serving/` is the SavedModel; `golden/` holds the trainer's own predictions and the contract, for the
     smoke test; `training/` the weights. The SavedModel is written under a temporary name and renamed. Where the
     artifact is a URL, all of it and TensorBoard's logs are copied there, and `saved_model.pb` is the last file.
+
+    Args:
+      model: the trained model.
+      data: what it was trained on.
+      task: the training.
+      members: how many models it averages.
 
     Raises:
       OSError: the disk is full, or the folder can't be written.
@@ -31,7 +37,7 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     """
     module = ServingModule(model, data.transform, task.job.features, data.schema, data.train)
     golden.write(task.artifact_dir / GOLDEN_FOLDER, model, module, data, task)
-    warm_start.save(model, task.artifact_dir, warm_start.architecture(task.job.model, data.schema))
+    warm_start.save(model, task.artifact_dir, warm_start.architecture(task.job.model, data.schema, members))
     temporary = task.serving_dir.with_name(f".{task.serving_dir.name}-writing")
     shutil.rmtree(temporary, ignore_errors=True)
     tf.saved_model.save(module, str(temporary), signatures=module.signatures())

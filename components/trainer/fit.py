@@ -18,25 +18,41 @@ from preprocessing.errors import UserError
 
 logger = logging.getLogger("lockgate")
 
+_UNJUDGED = "loss"
+"""What there is to watch where no rows are held out. It says nothing about which epoch is the best."""
 
-def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
+
+def fit(model: keras.Model, data: TrainingData, task: TrainingTask, epochs: int | None = None) -> TrainingState:
     """Trains until the last epoch or until the eval split gets no better; leaves the best weights in `model`.
 
     After every epoch the state of the training is written; a training that was killed goes on with the next epoch
     and ends with the same weights as one that was not.
 
+    Args:
+      model: compiled.
+      data: what it is trained on.
+      task: the training.
+      epochs: how many there are where no rows are held out: then the last weights stay. The learning rate follows the
+        schedule of `train.epochs` all the same, which it followed where this number was found.
+
+    Returns:
+      Where the training has come to.
+
     Raises:
       UserError: the loss is no longer a number.
     """
     config = task.job.train
+    if epochs is not None:
+        config = config.model_copy(update={"epochs": epochs, "early_stopping": None})
+    monitor = _monitor(config) if epochs is None else _UNJUDGED
     steps = steps_per_epoch(config, data)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
     if state.epoch:
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
-    progress = Progress("Trainer", "steps", config.epochs * steps, begun=state.epoch * steps)
+    progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
     if not state.finished(config):
-        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint, progress)]
+        callbacks: list[keras.callbacks.Callback] = [_Loop(config, monitor, state, checkpoint, progress)]
         if config.tensorboard:
             callbacks.append(_EpochScalars(task.log_dir))
         model.fit(
@@ -50,7 +66,8 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
             verbose=0,
         )
     checkpoint.load_best(model)
-    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({_monitor(config)} {state.best:.5g})")
+    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({monitor} {state.best:.5g})")
+    return state
 
 
 def _monitor(config: TrainConfig) -> str:
@@ -62,10 +79,12 @@ class _Loop(keras.callbacks.Callback):
 
     _SECONDS_BETWEEN_REPORTS = 0.5
 
-    def __init__(self, config: TrainConfig, state: TrainingState, checkpoint: Checkpoint, progress: Progress) -> None:
+    def __init__(
+        self, config: TrainConfig, monitor: str, state: TrainingState, checkpoint: Checkpoint, progress: Progress
+    ) -> None:
         super().__init__()
         self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
-        self._monitor = _monitor(config)
+        self._monitor = monitor
         self._higher_is_better = self._monitor in ("val_accuracy", "val_auc")
         self._epoch = state.epoch
         self._reported = 0.0
@@ -94,7 +113,7 @@ class _Loop(keras.callbacks.Callback):
         stopping = self._config.early_stopping
         margin = stopping.min_delta if stopping else 0.0
         gain = (value - self._state.best) if self._higher_is_better else (self._state.best - value)
-        improved = self._state.best_epoch == 0 or gain > margin
+        improved = self._state.best_epoch == 0 or gain > margin or self._monitor == _UNJUDGED
         self._state.record(epoch + 1, value, improved)
         if stopping is not None and self._state.waited >= stopping.patience:
             self._state.stopped = True

@@ -51,7 +51,7 @@ def write(folder: Path, model: keras.Model, module: ServingModule, data: Trainin
     keys, answers, rows = [], [], 0
     # The inputs come from Transform's output, the answers of the export from raw examples: when both agree, the
     # exported preprocessing is the one that the model was trained on.
-    for inputs, targets in dataset(task.files[task.job.golden_split], data.schema, batch_size=_BATCH):
+    for inputs, targets in dataset(task.golden, data.schema, batch_size=_BATCH):
         answers.append(predictor(inputs))
         keys.append(targets[ROW_KEY].numpy()[:, 0])
         sample.add({name: tensor.numpy() for name, tensor in inputs.items()})

@@ -9,6 +9,7 @@ from typing import Self
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.artifacts.cross_validation import fold_node, fold_split
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
@@ -37,11 +38,14 @@ class TrainingTask:
     Attributes:
       job: what the configuration asks for.
       transform_graph: the folder of Transform's graph.
-      files: the transformed examples of each split.
+      files: the transformed examples of each split; of a cross-validation `train` has those of all folds that are
+        trained on, `eval` those that are held out.
+      golden: the transformed examples whose predictions an export stores.
       serving_dir: where the SavedModel goes, on this machine.
       log_dir: where TensorBoard logs go, on this machine.
       remote: where both are copied in the end; None where they are at home here.
       champion_dir: the Model artifact to start from, a path or a URL; None starts afresh.
+      folds_dir: the Model artifact with what the folds came to, a path or a URL; None where there is nothing of them.
       code: the fingerprint of the training code.
       checkpoints: a folder or URL that outlives this machine, for the state of unfinished trainings; None where the
         outputs are at a URL, which has it beside them, or at home here.
@@ -50,10 +54,12 @@ class TrainingTask:
     job: TrainerJob
     transform_graph: str
     files: dict[str, tuple[str, ...]]
+    golden: tuple[str, ...]
     serving_dir: Path
     log_dir: Path
     remote: Remote | None
     champion_dir: str | None
+    folds_dir: str | None
     code: str
     checkpoints: str | None
 
@@ -72,17 +78,52 @@ class TrainingTask:
             remote = Remote(posixpath.dirname(fn_args.serving_model_dir), fn_args.model_run_dir)
             step = scratch / "Trainer"
             serving_dir, log_dir = step / "model" / serving_dir.name, step / "model_run"
+        job = TrainerJob.from_json(fn_args.custom_config[JOB_KEY])
+        base = posixpath.dirname(fn_args.base_model) if fn_args.base_model else None
+        files = {split: _split_files(patterns, [split]) for split in SPLITS}
+        golden = files[job.golden_split]
+        if job.folds is not None:
+            files |= {
+                "train": _split_files(patterns, job.folds.train),
+                "eval": _split_files(patterns, job.folds.held_out),
+            }
         return cls(
-            job=TrainerJob.from_json(fn_args.custom_config[JOB_KEY]),
+            job=job,
             transform_graph=fn_args.transform_graph_path,
-            files={split: _split_files(patterns, split) for split in SPLITS},
+            files=files,
+            golden=golden,
             serving_dir=serving_dir,
             log_dir=log_dir,
             remote=remote,
-            champion_dir=posixpath.dirname(fn_args.base_model) if fn_args.base_model else None,
+            champion_dir=base if job.folds is None else None,
+            folds_dir=base if job.folds is not None else None,
             code=fn_args.custom_config[FINGERPRINT_KEY],
             checkpoints=fn_args.custom_config.get(CHECKPOINTS_KEY),
         )
+
+    @property
+    def step(self) -> str:
+        """The name of the node that this runs in."""
+        return "Trainer" if self.exports or self.job.folds is None else fold_node(self.job.folds.fold)
+
+    @property
+    def exports(self) -> bool:
+        """Whether a model comes of it that is served; a fold's is only looked at, or becomes a part of one."""
+        return self.job.folds is None or self.job.folds.work != "fold"
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether some rows are held out to decide when to stop."""
+        return self.job.folds is None or bool(self.job.folds.held_out)
+
+    def named(self, split: str) -> str:
+        """What a person calls the rows of `train` or `eval`."""
+        folds = self.job.folds
+        if folds is None:
+            return split
+        if not folds.held_out:
+            return "train and eval"
+        return fold_split(folds.fold) if split == "eval" else f"all but {fold_split(folds.fold)}"
 
     @property
     def artifact_dir(self) -> Path:
@@ -93,7 +134,7 @@ class TrainingTask:
     def checkpoint_dir(self) -> Path:
         """Where this very training keeps its state: same job, code and data, same folder after a restart."""
         # Beside the Model artifacts of this component, whose folders are new in every run.
-        return self.artifact_dir.parent.parent / _CHECKPOINTS / self._identity
+        return self.artifact_dir.parent.parent / self._checkpoints / self._identity
 
     @property
     def checkpoint_mirror(self) -> str | None:
@@ -104,7 +145,12 @@ class TrainingTask:
         if self.remote is None:
             return None
         beside = posixpath.dirname(posixpath.dirname(self.remote.model))
-        return posixpath.join(beside, _CHECKPOINTS, self._identity)
+        return posixpath.join(beside, self._checkpoints, self._identity)
+
+    @property
+    def _checkpoints(self) -> str:
+        # All of it goes when this training ends, and at a URL the folds of a run, which run side by side, lie together.
+        return _CHECKPOINTS if self.step == "Trainer" else f"{_CHECKPOINTS}-{self.step}"
 
     @property
     def _identity(self) -> str:
@@ -112,6 +158,7 @@ class TrainingTask:
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
 
 
-def _split_files(patterns: Sequence[str], split: str) -> tuple[str, ...]:
+def _split_files(patterns: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:
     # The folder alone: the root may have such a name too.
-    return tuple(expand([pattern for pattern in patterns if Path(pattern).parent.name == split_folder(split)]))
+    folders = {split_folder(split) for split in splits}
+    return tuple(expand([pattern for pattern in patterns if Path(pattern).parent.name in folders]))

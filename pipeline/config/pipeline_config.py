@@ -176,6 +176,7 @@ class PipelineConfig(Settings):
         for position, threshold in enumerate(self.evaluate.thresholds):
             self._check_metric(task, threshold, ("evaluate", "thresholds", position))
         self._check_training(task)
+        self._check_folds(task)
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
@@ -233,6 +234,18 @@ class PipelineConfig(Settings):
                     f"reads {column!r} as numbers, and it is an input of another kind",
                     field=("data", "columns", column),
                     hint="declare it under features.numeric, or remove decimal, thousands, units and multipliers",
+                )
+
+    def _check_folds(self, task: Task) -> None:
+        asked = self.train.cross_validation
+        allowed = names(task, self.evaluate.metric_parameters)
+        for position, threshold in enumerate(asked.thresholds if asked is not None else ()):
+            if threshold.metric not in allowed:
+                raise broken_rule(
+                    f"a {task} task has no such metric",
+                    field=("train", "cross_validation", "thresholds", position, "metric"),
+                    received=threshold.metric,
+                    allowed=allowed,
                 )
 
     def _check_training(self, task: Task) -> None:

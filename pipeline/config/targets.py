@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.artifacts.cross_validation import is_fold_node
 from components.example_gen.config import SplitInputs
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import EnvironmentVariable, Settings
@@ -22,13 +23,16 @@ ComponentName = Literal[
     "ExampleValidator",
     "DataGate",
     "DataStop",
+    "Folds",
     "Transform",
+    "CrossValidation",
     "Trainer",
     "Evaluator",
     "SmokeTest",
     "Pusher",
 ]
-"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen."""
+"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen; single folds run in
+what the Trainer runs in."""
 
 
 def _number_as_text(value: object) -> object:
@@ -188,7 +192,7 @@ class SecretEnvironment(Settings):
 
     def is_for(self, component: str) -> bool:
         """Whether a component's pod gets it."""
-        return not self.components or component in self.components
+        return not self.components or _configured(component) in self.components
 
 
 class Volume(Settings):
@@ -332,8 +336,14 @@ REGISTRY_ENTRY = re.compile(r"registry:[^@/]+@[^@/]+")
 """How `champion` names an entry of the Model Registry."""
 
 
+def _configured(component: str) -> str:
+    """The component whose settings a step has: a fold of a cross-validation is trained as the Trainer trains."""
+    return "Trainer" if is_fold_node(component) else component
+
+
 def _stated(components: Mapping[ComponentName, Step], component: str, defaults: Step) -> dict[str, object]:
     """What the configuration says of one component; of its retries each number that it says."""
+    component = _configured(component)
     step = next((step for name, step in components.items() if name == component), None)
     if step is None:
         return {}

@@ -10,7 +10,9 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
+from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
 from components.artifacts.small_tree import SmallTree
 from components.evaluator import confidence as intervals
@@ -152,6 +154,7 @@ class EvaluatorVerdict:
       failed: the metrics whose thresholds on all rows don't hold.
       tree: the candidate beside a small tree; None where that was not asked for.
       intervals: the ends of the confidence intervals of the candidate's metrics on the whole test split.
+      folds: the metrics over the folds of a cross-validation; None without one.
     """
 
     blessed: bool
@@ -162,6 +165,7 @@ class EvaluatorVerdict:
     failed: frozenset[str] = frozenset()
     tree: SmallTree | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    folds: Spread | None = None
 
 
 def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
@@ -169,6 +173,7 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     result = tfma.load_validation_result(evaluation_uri)
     settings = _settings(evaluation_uri)
     candidate, champion = (_overall(evaluation_uri, model, settings) for model in (CANDIDATE, BASELINE))
+    folds = read_spread(evaluation_uri)
     skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
     confidence = read_confidence(evaluation_uri, asked_config(evaluation_uri), CANDIDATE)
     failed = (failure.metric_key.name for where, failure in genuine_failures(result) if not where)
@@ -176,14 +181,25 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     return EvaluatorVerdict(
         blessed=blessed,
         metrics=_reported(candidate, confidence) | _tree_metrics(tree),
-        failures=(*_failures(result, skill, settings, confidence), *refusals),
+        failures=(
+            *_failures(result, skill, settings, confidence),
+            *refusals,
+            *(folds.failures if folds is not None else ()),
+        ),
         champion=_reported(champion, confidence),
         skill=skill,
         failed=frozenset(confidence.bounds.get(name, name) for name in failed)
         | ({TREE_SKILL_BOUND} if refusals else frozenset()),
         tree=tree,
         intervals=confidence.intervals(),
+        folds=folds,
     )
+
+
+def read_spread(evaluation_uri: str) -> Spread | None:
+    """What the Evaluator says of the folds of a cross-validation; None where there was none."""
+    file = posixpath.join(evaluation_uri, SPREAD_FILE)
+    return Spread.model_validate_json(io_utils.read_string_file(file)) if fileio.exists(file) else None
 
 
 def _small_tree(uri: str) -> SmallTree | None:

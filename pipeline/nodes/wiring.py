@@ -48,7 +48,7 @@ class Wiring(Protocol):
         """The node that the training waits for, so that a refusal of the data gate ends the run."""
 
     def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
-        """Makes the node "Trainer".
+        """Makes the node "Trainer", or, under another id, one that trains a fold of a cross-validation.
 
         Args:
           custom_config: what `run_fn` gets.

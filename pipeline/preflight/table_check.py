@@ -10,6 +10,7 @@ from components.data_gate.columns import Columns
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import RESERVED, Role, resolve_types, schema_types, why_reserved
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.preflight import folds
 from pipeline.preflight import table_rules as rules
 from pipeline.preflight.column_roles import roles, uses, watch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, table_files, table_format, table_partitions
@@ -88,6 +89,7 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
             *rules.nameless((profile.file, profile.names) for profile in table.files),
             *suspect,
             *rules.rare_classes(table, label),
+            *folds.rare_in_folds(table, config),
             *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
@@ -104,6 +106,7 @@ def _check(
     stated = {name: used.get(name, "unused") for name in table.names if name in used or name in declared}
     rules.check_kinds(table, stated, declared)
     rules.check_split_columns(table, config.data.split_columns().values())
+    folds.check_folds(table, config)
     return tuple(check_values(table, Columns.of(features), config.data_gate))
 
 

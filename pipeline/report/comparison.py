@@ -51,7 +51,11 @@ def _rows(facts: ReportFacts) -> dict[str, float | None]:
 
 
 def _metrics(facts: ReportFacts) -> dict[str, float | None]:
-    return {} if facts.evaluation is None else {each.name: each.candidate for each in facts.evaluation.metrics}
+    found = {} if facts.evaluation is None else {each.name: each.candidate for each in facts.evaluation.metrics}
+    folds = facts.training.folds if facts.training is not None else None
+    if folds is None:
+        return found
+    return found | {f"{name} over {len(folds.folds)} folds": mean for name, mean in folds.mean.items()}
 
 
 def _slices(facts: ReportFacts) -> dict[str, float | None]:

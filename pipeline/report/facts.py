@@ -130,6 +130,32 @@ class LayerFact(Fact):
     """The shapes of its variables."""
 
 
+class FoldFact(Fact):
+    """One fold of a cross-validation."""
+
+    number: int
+    train_rows: int
+    held_out_rows: int
+    epochs: int
+    best_epoch: int
+    metrics: dict[str, float | None]
+    """On the held-out rows."""
+
+
+class FoldsFacts(Fact):
+    """A cross-validation on train and eval together."""
+
+    folds: tuple[FoldFact, ...]
+    mean: dict[str, float | None]
+    """By metric, over the folds."""
+    deviation: dict[str, float | None]
+    """The sample's standard deviation."""
+    line: str
+    """All of it in one line, with what was exported."""
+    failures: tuple[str, ...] = ()
+    """The thresholds on the folds that don't hold."""
+
+
 class TrainingFacts(Fact):
     """What the training did."""
 
@@ -143,6 +169,7 @@ class TrainingFacts(Fact):
     layers: tuple[LayerFact, ...] = ()
     settings: dict[str, str] = Field(default_factory=dict)
     """The `train:` and `model:` sections."""
+    folds: FoldsFacts | None = None
 
 
 class MetricFact(Fact):

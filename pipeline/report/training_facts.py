@@ -9,14 +9,14 @@ from typing import Any, Literal
 import h5py
 from tensorboard.compat.proto import event_pb2
 
-from components.artifacts.model import TRAINING_FOLDER
+from components.artifacts.cross_validation import SPREAD_FILE, Spread
+from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.example_gen.formats.tfrecord import read_records
 from components.trainer.config import TrainConfig
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import Curve, LayerFact, TrainingFacts
+from pipeline.report.facts import Curve, FoldFact, FoldsFacts, LayerFact, TrainingFacts
 from pipeline.results.store import StoredNode
 
-_WEIGHTS = "model.weights.h5"
 _FOLDERS: dict[str, Literal["train", "eval"]] = {"train": "train", "validation": "eval"}
 _TAG = "epoch_"
 _POINTS = 200
@@ -25,13 +25,15 @@ _POINTS = 200
 def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> TrainingFacts | str:
     """What is known of the training, or why nothing is."""
     trainer = nodes.get("Trainer")
+    evaluator = nodes.get("Evaluator")
+    evaluation = evaluator.output("evaluation") if evaluator is not None else None
     model = trainer.output("model") if trainer is not None else None
     if trainer is None or model is None:
         return "Trainer did not end" if trainer is not None else "Trainer did not run"
     log = trainer.output("model_run")
     curves = list(_curves(log)) if log is not None else []
     monitor = config.train.early_stopping.monitor if config.train.early_stopping else "val_loss"
-    layers, parameters = _layers(model / TRAINING_FOLDER / _WEIGHTS)
+    layers, parameters = _layers(model / TRAINING_FOLDER / WEIGHTS_FILE)
     return TrainingFacts(
         curves=tuple(curves),
         monitor=monitor,
@@ -39,6 +41,7 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         family=config.model.family,
         parameters=parameters,
         layers=layers,
+        folds=_folds(evaluation) if evaluation is not None else None,
         settings=dict(
             _flat({"model": config.model.model_dump(mode="json"), "train": config.train.model_dump(mode="json")})
         ),
@@ -61,6 +64,31 @@ def _curves(log: Path) -> Iterator[Curve]:
             step = -(-len(epochs) // _POINTS)
             chosen = epochs[::step] if epochs[-1] in epochs[::step] else [*epochs[::step], epochs[-1]]
             yield Curve(name=name, split=split, epochs=tuple(chosen), values=tuple(by_epoch[each] for each in chosen))
+
+
+def _folds(evaluation: Path) -> FoldsFacts | None:
+    """The cross-validation, as the Evaluator leaves it."""
+    file = evaluation / SPREAD_FILE
+    if not file.is_file():
+        return None
+    spread = Spread.model_validate_json(file.read_text(encoding="utf-8"))
+    return FoldsFacts(
+        folds=tuple(
+            FoldFact(
+                number=fold.fold,
+                train_rows=fold.train_rows,
+                held_out_rows=fold.held_out_rows,
+                epochs=fold.epochs,
+                best_epoch=fold.best_epoch,
+                metrics={name: each.folds[position] for name, each in spread.metrics.items()},
+            )
+            for position, fold in enumerate(spread.folds)
+        ),
+        mean={name: each.mean for name, each in spread.metrics.items()},
+        deviation={name: each.deviation for name, each in spread.metrics.items()},
+        line=spread.line(),
+        failures=spread.failures,
+    )
 
 
 def _number(tensor: Any) -> float | None:

@@ -66,6 +66,7 @@ class RunResult:
       metrics: the candidate's, on the test split.
       champion: the champion's, on the same rows; empty in a first run.
       intervals: the ends of the confidence intervals of the candidate's metrics.
+      cross_validation: `mean` and `deviation` of each metric over folds of train and eval; empty without folds.
       seconds: wall-clock time of each component.
       states: `done`, `cached` or `skipped`, by component.
       pushed: the pushed version's folder.
@@ -79,6 +80,7 @@ class RunResult:
     metrics: dict[str, float] = field(default_factory=dict)
     champion: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    cross_validation: dict[str, dict[str, float | None]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     pushed: str | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types.artifact import Artifact
 
+from components.artifacts.cross_validation import Spread
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, FOLDER_PREFIX, split_folder
@@ -15,6 +16,7 @@ from components.smoke_test import report as smoke_report
 from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.runners.local import NodeResult
+from pipeline.selection import CROSS_VALIDATION
 from preprocessing.text import sentences
 
 _DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
@@ -49,6 +51,9 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     if outputs := by_name["Evaluator"].outputs:
         verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
         gates.append(_evaluator(verdict))
+        if verdict.folds is not None:
+            # Its thresholds are the Evaluator's: what else is known of the folds stops nothing.
+            gates.append(Gate(CROSS_VALIDATION, None, verdict.folds.line()))
     if outputs := by_name["SmokeTest"].outputs:
         uri = outputs["report"][0].uri
         _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
@@ -67,6 +72,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         metrics=verdict.metrics if verdict else {},
         champion=verdict.champion if verdict else {},
         intervals=verdict.intervals if verdict else {},
+        cross_validation=_spreads(verdict.folds) if verdict and verdict.folds else {},
         seconds={result.name: round(result.seconds, 2) for result in results},
         states={result.name: result.state for result in results},
         pushed=pushed,
@@ -74,6 +80,10 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         smoke_test=report,
         run_dir=str(run_dir),
     )
+
+
+def _spreads(folds: Spread) -> dict[str, dict[str, float | None]]:
+    return {name: {"mean": each.mean, "deviation": each.deviation} for name, each in folds.metrics.items()}
 
 
 def _kept(verdict: Path, names: Sequence[str], folder: Path) -> None:

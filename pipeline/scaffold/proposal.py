@@ -29,7 +29,7 @@ from pipeline.scaffold.render import (
 )
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.time_split import time_split
-from pipeline.scaffold.training import Training, is_wide, propose_training
+from pipeline.scaffold.training import SMALL_TABLE, Training, is_wide, propose_training
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
@@ -152,6 +152,13 @@ class Proposal:
         yield comment(training.train_reason[0].upper() + training.train_reason[1:] + ".", 2)
         for key, value in training.train.items():
             yield f"  {key}: {mapping(value) if isinstance(value, Mapping) else scalar(value)}"
+        if self.survey.rows < SMALL_TABLE:
+            yield comment(
+                "So few test rows tell little. This trains on five folds of train and eval as well, says how far the "
+                "metrics spread, and exports a model of all these rows:",
+                2,
+            )
+            yield "  # cross_validation: {folds: 5}"
         yield ""
         yield "evaluate:"
         yield "  thresholds:"

@@ -5,6 +5,7 @@ Here the container's own command runs for each step; the cluster is emulated, no
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -148,16 +149,27 @@ def test_the_next_run_finds_the_champion_and_compares_with_it(on_kubeflow, steps
 
 
 def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path):
-    """One epoch instead of thirty, a parameter of the run, of steps too small to learn by. The champion stays."""
+    """One epoch instead of thirty, a parameter of the run, of steps too small to learn by, and folds. The champion
+    stays."""
     earlier, folder = on_kubeflow
     before = _versions(folder)
-    cached = dict.fromkeys((*DATA, "Champion", "DataGate", "DataStop", "Transform"), earlier)
-    slow = ["train.learning_rate=0.00001"]
+    cached = dict.fromkeys((*DATA, "Champion", "DataGate", "DataStop"), earlier)
+    folds = {"folds": 2, "export": "ensemble", "thresholds": [{"metric": "accuracy", "min": 0.9, "deviations": 1}]}
+    slow = ["train.learning_rate=0.00001", f"train.cross_validation={json.dumps(folds)}"]
     ran = _kubeflow(tmp_path, steps, cached, slow, push_directory=str(folder / "serving"), epochs=1).run()
     assert _all_succeeded(ran)
     assert ran.outputs["Evaluator"]["blessing"]["metadata"]["blessed"] == 0
     assert ran.outputs["SmokeTest"]["blessing"]["metadata"]["blessed"] == 1
     assert ran.states["Pusher"] == "SKIPPED"
+    spread = json.loads((ran.local("Evaluator", "evaluation") / "cross_validation.json").read_text())
+    assert [(fold["fold"], fold["epochs"], fold["train_rows"]) for fold in spread["folds"]] == [
+        (1, 1, 135),
+        (2, 1, 135),
+    ]
+    [failure] = spread["failures"]
+    assert re.fullmatch(
+        r"accuracy is \S+ over 2 folds .*: mean \S+ less 1 x deviation .*, expected at least 0.9", failure
+    )
     assert _versions(folder) == before
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.artifacts.cross_validation import fold_node
 from components.example_gen.job import JOB_KEY
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
@@ -66,7 +67,9 @@ def declared(config: PipelineConfig, *, champion_follows: bool, serving: str | N
         ]
     if data.placeholders():
         found.append(Parameter(SPAN, "STRING", ("ExampleGen",), ""))
-    found.append(Parameter(EPOCHS, "NUMBER_INTEGER", ("Trainer",), config.train.epochs))
+    asked = config.train.cross_validation
+    trainers = (*(fold_node(number) for number in range(1, asked.folds + 1)), "Trainer") if asked else ("Trainer",)
+    found.append(Parameter(EPOCHS, "NUMBER_INTEGER", trainers, config.train.epochs))
     if serving is not None:
         steps = ("Champion", "Pusher") if champion_follows else ("Pusher",)
         found.append(Parameter(PUSH_DIRECTORY, "STRING", steps, serving))

@@ -16,6 +16,10 @@ def test_a_split_is_the_folder_of_the_pattern_and_no_folder_above_it(tmp_path: P
         (folder / "rows-00000.gz").touch()
         patterns.append(str(folder / "*"))
     for split in ("train", "eval"):
-        [name] = _split_files(patterns, split)
+        [name] = _split_files(patterns, [split])
         assert Path(name).parent.name == f"Split-{split}"
-    assert _split_files(patterns, "test") == ()
+    assert _split_files(patterns, ["test"]) == ()
+    assert [Path(name).parent.name for name in _split_files(patterns, ["eval", "train"])] == [
+        "Split-eval",
+        "Split-train",
+    ]

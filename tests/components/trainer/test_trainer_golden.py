@@ -25,7 +25,7 @@ DECLARED = ["size (cm)", "count", "fixed", "colour", "flag", "day"]
 def written(prepared: Any, folder: Path, split: str = "test") -> dict[str, Any]:
     """Writes the golden files of a split; returns the contract."""
     task, data = prepared.task, prepared.data
-    task = dataclasses.replace(task, job=task.job.model_copy(update={"golden_split": split}))
+    task = dataclasses.replace(task, golden=task.files[split])
     module = ServingModule(prepared.model, data.transform, task.job.features, data.schema, data.train)
     golden.write(folder, prepared.model, module, data, task)
     return contract(folder)
