@@ -13,6 +13,8 @@ BASELINE = "Baseline"
 """In the graph unless `data_gate.drift.baseline` is `none`."""
 INFRA_VALIDATOR = "InfraValidator"
 """In the graph when `smoke_test.infra_validator` is set."""
+TUNER = "Tuner"
+"""In the graph when `tune` is set."""
 COMPONENTS = (
     "ExampleGen",
     "StatisticsGen",
@@ -23,6 +25,7 @@ COMPONENTS = (
     "DataGate",
     "Champion",
     "Transform",
+    TUNER,
     "Trainer",
     "Evaluator",
     INFRA_VALIDATOR,
@@ -39,6 +42,8 @@ def components(config: PipelineConfig) -> tuple[str, ...]:
         absent.add(BASELINE)
     if config.smoke_test.infra_validator is None:
         absent.add(INFRA_VALIDATOR)
+    if config.tune is None:
+        absent.add(TUNER)
     return tuple(name for name in COMPONENTS if name not in absent)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,25 @@ from preprocessing.errors import UserError
 logger = logging.getLogger("lockgate")
 
 
-def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
+Watch = Callable[[int, float], bool]
+"""Told an epoch, counted from 1, and its monitored value; whether the training is to end after it."""
+
+
+def fit(model: keras.Model, data: TrainingData, task: TrainingTask, watch: Watch | None = None) -> TrainingState:
     """Trains until the last epoch or until the eval split gets no better; leaves the best weights in `model`.
 
     After every epoch the state of the training is written; a training that was killed goes on with the next epoch
     and ends with the same weights as one that was not.
+
+    Args:
+      model: built and compiled; it is changed.
+      data: what it is trained on.
+      task: the training.
+      watch: may end the training for now: its state stays, and the next call goes on after that epoch. It is told the
+        epochs of an earlier process too.
+
+    Returns:
+      Where the training stands.
 
     Raises:
       UserError: the loss is no longer a number.
@@ -35,8 +50,9 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
     if state.epoch:
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     progress = Progress("Trainer", "steps", config.epochs * steps, begun=state.epoch * steps)
-    if not state.finished(config):
-        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint, progress)]
+    seen = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
+    if not seen and not state.finished(config):
+        callbacks: list[keras.callbacks.Callback] = [_Loop(config, state, checkpoint, progress, watch)]
         if config.tensorboard:
             callbacks.append(_EpochScalars(task.log_dir))
         model.fit(
@@ -50,11 +66,8 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask) -> None:
             verbose=0,
         )
     checkpoint.load_best(model)
-    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({_monitor(config)} {state.best:.5g})")
-
-
-def _monitor(config: TrainConfig) -> str:
-    return config.early_stopping.monitor if config.early_stopping else "val_loss"
+    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({config.judged_by()[0]} {state.best:.5g})")
+    return state
 
 
 class _Loop(keras.callbacks.Callback):
@@ -62,11 +75,18 @@ class _Loop(keras.callbacks.Callback):
 
     _SECONDS_BETWEEN_REPORTS = 0.5
 
-    def __init__(self, config: TrainConfig, state: TrainingState, checkpoint: Checkpoint, progress: Progress) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        state: TrainingState,
+        checkpoint: Checkpoint,
+        progress: Progress,
+        watch: Watch | None,
+    ) -> None:
         super().__init__()
+        self._watch = watch
         self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
-        self._monitor = _monitor(config)
-        self._higher_is_better = self._monitor in ("val_accuracy", "val_auc")
+        self._monitor, self._higher_is_better = config.judged_by()
         self._epoch = state.epoch
         self._reported = 0.0
 
@@ -100,6 +120,8 @@ class _Loop(keras.callbacks.Callback):
             self._state.stopped = True
             self.model.stop_training = True
         self._checkpoint.save(self.model, self._state, improved)
+        if self._watch is not None and self._watch(epoch + 1, value):
+            self.model.stop_training = True
 
     def _report(self, step: int | None, logs: dict[str, Any]) -> None:
         """Says what a step came to, or None for a whole epoch."""

@@ -1,17 +1,19 @@
 """TFX's arguments as one typed object: the door of the trainer."""
 
 import hashlib
+import json
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
+from components.trainer.tuning.values import Sections
 from preprocessing.input_pipeline import expand
 
 _CHECKPOINTS = ".checkpoints"
@@ -73,7 +75,7 @@ class TrainingTask:
             step = scratch / "Trainer"
             serving_dir, log_dir = step / "model" / serving_dir.name, step / "model_run"
         return cls(
-            job=TrainerJob.from_json(fn_args.custom_config[JOB_KEY]),
+            job=_tuned(TrainerJob.from_json(fn_args.custom_config[JOB_KEY]), fn_args.hyperparameters),
             transform_graph=fn_args.transform_graph_path,
             files={split: _split_files(patterns, split) for split in SPLITS},
             serving_dir=serving_dir,
@@ -110,6 +112,14 @@ class TrainingTask:
     def _identity(self) -> str:
         identity = [self.job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
+
+
+def _tuned(job: TrainerJob, found: dict[str, Any] | None) -> TrainerJob:
+    """The job with what a search before it found best."""
+    if found is None:
+        return job
+    best = Sections.from_json(json.dumps({name: found[name] for name in Sections.model_fields}))
+    return job.model_copy(update={"train": best.train, "model": best.model})
 
 
 def _split_files(patterns: Sequence[str], split: str) -> tuple[str, ...]:
