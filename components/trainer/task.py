@@ -13,7 +13,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
-from components.trainer.tuning.values import Sections
+from components.trainer.tuning.values import best_sections
 from preprocessing.input_pipeline import expand
 
 _CHECKPOINTS = ".checkpoints"
@@ -118,7 +118,7 @@ def _tuned(job: TrainerJob, found: dict[str, Any] | None) -> TrainerJob:
     """The job with what a search before it found best."""
     if found is None:
         return job
-    best = Sections.from_json(json.dumps({name: found[name] for name in Sections.model_fields}))
+    best = best_sections(json.dumps(found))
     return job.model_copy(update={"train": best.train, "model": best.model})
 
 

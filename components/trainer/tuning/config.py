@@ -1,23 +1,18 @@
 """The `tune:` section: which settings are tried, how they are chosen, and when it ends."""
 
 import json
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from preprocessing.rules import broken_rule, check_named_once, matching
+from preprocessing.rules import broken_rule, check_named_once
 from preprocessing.settings import Settings
 
 MOST_PARALLEL = 16
 """Trials at the same time: the step that reads the results of parallel steps has so many inputs."""
 
-FieldName = Annotated[
-    str,
-    matching(
-        r"^(train|model\.params)(\.[A-Za-z_]\w*)+$|^model\.family$",
-        "a field of train, model.family or a field of model.params, such as train.learning_rate",
-    ),
-]
+_FIELD = re.compile(r"(train|model\.params)(\.[A-Za-z_]\w*)+|model\.family")
 Bounds = tuple[float, float]
 WholeBounds = tuple[int, int]
 
@@ -90,7 +85,7 @@ class TuneConfig(Settings):
     without early stopping). The test split is not read.
     """
 
-    space: Annotated[dict[FieldName, Dimension], Field(min_length=1)]
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
     """The values to try, by field: any of `train`, `model.params` and `model.family`. A field of `model.params` that
     a family does not have is left out of that family's trials."""
     search: Literal["random", "tpe", "hyperband"] = "tpe"
@@ -115,6 +110,12 @@ class TuneConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for name in self.space:
+            if not _FIELD.fullmatch(name):
+                message = "must be a field of train, model.family or a field of model.params"
+                raise broken_rule(
+                    message, field=("space", name), hint="such as train.learning_rate: {log: [1e-4, 1e-2]}"
+                )
         if self.search == "hyperband" and "train.epochs" in self.space:
             message = "hyperband gives trials their epochs itself"
             raise broken_rule(message, field=("space", "train.epochs"), hint="use tpe, or take it out of the space")

@@ -50,6 +50,12 @@ class Sections(Settings):
     model: ModelConfig
 
 
+def best_sections(text: str) -> Sections:
+    """The sections that a search found best, from its file, see `components.trainer.tuning.report.VALUES_FILE`."""
+    found = json.loads(text)
+    return Sections.from_json(json.dumps({name: found[name] for name in Sections.model_fields}))
+
+
 def stated_params(model: ModelConfig) -> Values:
     """What goes with every family: the fields of `model.params` that differ from their defaults."""
     if isinstance(model.params, dict):
