@@ -77,8 +77,8 @@ def write_tuned(report: TuningReport, loaded: LoadedConfig, run_dir: Path) -> Pa
     Raises:
       OSError: the folder can't be written.
     """
-    extends = os.path.relpath(loaded.path, run_dir)
+    extends, root = (os.path.relpath(each, run_dir) for each in (loaded.path, loaded.root()))
     given = [f"the run was given --set {each}; give it again" for each in loaded.overrides]
     file = run_dir / TUNED_FILE
-    write_whole(file, as_yaml(report, extends=extends, notes=given))
+    write_whole(file, as_yaml(report, extends=extends, root=root, notes=given))
     return file

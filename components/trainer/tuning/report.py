@@ -127,15 +127,18 @@ def best_in(curve: Sequence[float], *, higher: bool, margin: float) -> float | N
     return best
 
 
-def as_yaml(report: TuningReport, *, extends: str, notes: Iterable[str] = ()) -> str:
+def as_yaml(report: TuningReport, *, extends: str, root: str | None = None, notes: Iterable[str] = ()) -> str:
     """The best values as a configuration that extends the one they were found for.
 
     Args:
       report: of the search.
       extends: that configuration's path, from the folder where the text will be.
+      root: the pipeline's root, likewise; None leaves it to that configuration.
       notes: more lines of comment.
     """
     content: dict[str, Any] = {"extends": extends}
+    if root is not None:
+        content["root"] = root
     best = report.best_trial
     if best.number:
         for name, value in best.values.items():

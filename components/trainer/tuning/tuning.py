@@ -90,6 +90,7 @@ class Tuning:
         deadline = None if self._minutes is None else self._began + 60 * self._minutes
         total = self._tune.trials + 1
         progress = Progress("Tuner", "trials", total, begun=len(self.records))
+        progress.reach(len(self.records), f"{self._tune.parallel} processes start")
         with Workers(self._tune.parallel if closed is None else 1) as workers:
             while works := self.search.next(self.records, closed or 0):
                 self._run(works[share], workers, deadline, progress)
