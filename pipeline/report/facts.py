@@ -144,7 +144,7 @@ class TrialFact(Fact):
     """What differs from the configuration, as `field: value`."""
     state: str
     value: float | None
-    """Of its best epoch, on the eval split."""
+    """The value of its best epoch, on the eval split."""
     epochs: int
     seconds: float
     reason: str = ""

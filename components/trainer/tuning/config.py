@@ -106,7 +106,7 @@ class TuneConfig(Settings):
     """`median`: ends a trial whose best value so far is worse than the median of what finished trials of earlier rounds
     had after as many epochs, once there are five. `hyperband` has its own rule."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    """Of the values that are drawn. None takes the pipeline's."""
+    """Seeds the values that are drawn. None takes the pipeline's."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

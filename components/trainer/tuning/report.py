@@ -32,7 +32,7 @@ class TrialRecord(BaseModel):
     curve: tuple[float, ...] = ()
     """The number that trials are compared by, on the eval split, after each epoch."""
     value: float | None = None
-    """Of the best epoch; None of a failed trial."""
+    """The value of the best epoch; None of a failed trial."""
     seconds: float = 0.0
     """That its training took; where the trial went on after a kill, the part after it."""
     at: float = 0.0
@@ -82,7 +82,7 @@ class TuningReport(BaseModel):
 
     @property
     def training_seconds(self) -> float:
-        """Of all trials together."""
+        """The training time of all trials together."""
         return sum(each.seconds for each in self.trials)
 
     def in_words(self) -> str:

@@ -62,7 +62,7 @@ class Search:
 
     @property
     def first(self) -> Work:
-        """Trial 0."""
+        """The trial with the configuration's own values."""
         return Work(0, own_values(self.tune.space, self.own))
 
     def next(self, records: Records, closed: int = 0) -> Sequence[Work]:
