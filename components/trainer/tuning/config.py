@@ -135,7 +135,7 @@ class TunerJob(Settings):
 
     tune: TuneConfig
     stated_params: dict[str, JsonValue]
-    """See `components.trainer.tuning.values.stated_params`."""
+    """What goes with every family, see `components.trainer.tuning.values.stated_params`."""
 
 
 TUNE_KEY = "tune"

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 _KEPT = 3
-"""Of so many trials one goes on, for so many times as many epochs."""
+"""One of so many trials goes on, for so many times as many epochs."""
 
 
 @dataclass(frozen=True)
