@@ -1,6 +1,7 @@
 """The `lockgate` command: parse, delegate, print. Heavy imports happen in the command that needs them."""
 
 import contextlib
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -165,14 +166,15 @@ def schema() -> None:
 @click.option(
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
 )
+@click.option("--tune", is_flag=True, help="Also proposes a search for better settings before the training.")
 @table_options
 @explains_failures
-def init(name: str, data: Path, label: str, task: "Task | None", **table: Any) -> None:
+def init(name: str, data: Path, label: str, task: "Task | None", tune: bool, **table: Any) -> None:
     """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
     from pipeline.commands.init_options import proposed
     from pipeline.scaffold import write
 
-    proposal = proposed(data, label, name=name, task=task, **table)
+    proposal = dataclasses.replace(proposed(data, label, name=name, task=task, **table), tune=tune)
     path = write(proposal, Path(name))
     for note in proposal.notes:
         say(f"  {note}")

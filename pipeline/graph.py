@@ -3,6 +3,7 @@
 Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the runner's business.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -15,6 +16,9 @@ from components.evaluator.component import Evaluator
 from components.example_gen.sources import source_format
 from components.smoke_test.component import SmokeTest
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
+from components.trainer.tuning.component import Tuner
+from components.trainer.tuning.config import TUNE_KEY, TunerJob
+from components.trainer.tuning.values import stated_params
 from components.transform.component import Transform
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
@@ -92,7 +96,7 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         custom_config={
             FEATURES_KEY: config.features.to_json(),
             MISSING_KEY: missing.to_json(),
-            FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn, *Transform.CODE),
+            FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn, modules=Transform.CODE),
         },
         engine=config.step_engine(),
     )
@@ -107,21 +111,44 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         golden_split=golden,
         missing=missing,
     )
-    own_model = config.model.family if "." in config.model.family else None
-    code, graph = _code_behind(_RUN_FN, own_model), transform.outputs["transform_graph"]
+    own_models = [family for family in config.families() if "." in family]
+    code, graph = _code_behind(_RUN_FN, *own_models), transform.outputs["transform_graph"]
     common = {"run_fn": _RUN_FN, "examples": transform.outputs["transformed_examples"], "transform_graph": graph}
     if asked is not None and rule is not None and divide is not None:
         trained = trainings(job, asked, rule, wiring, code=code, **common)
         return _TrainingStage([divide, transform, *trained.nodes], graph, trained.model, trained.folds)
+    tuning = _tuning_nodes(config, job, transform, code, wiring)
     trainer = wiring.trainer(
         **common,
         base_model=wiring.champion.outputs["model"] if config.train.warm_start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # The smoke test's rows are the trainer's too, for their predictions only: see components.trainer.export.
         eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", golden} - {"train"})),
+        hyperparameters=tuning[-1].outputs["best_hyperparameters"] if tuning else None,
         custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: code},
     )
-    return _TrainingStage([transform, trainer], graph, trainer.outputs["model"])
+    return _TrainingStage([transform, *tuning, trainer], graph, trainer.outputs["model"])
+
+
+def _tuning_nodes(
+    config: PipelineConfig, job: TrainerJob, transform: BaseNode, code: str, wiring: Wiring
+) -> list[BaseNode]:
+    """The nodes of the search, the last of which has its result; none without one."""
+    if config.tune is None:
+        return []
+    # What the smoke test sends is not the search's business: another choice of it changes no trial.
+    trial = job.model_copy(update={"golden_split": "eval"})
+    tuner = TunerJob(tune=config.tune, stated_params=stated_params(config.model))
+    return wiring.tuner(
+        config.tune,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        custom_config={
+            JOB_KEY: trial.to_json(),
+            TUNE_KEY: tuner.to_json(),
+            FINGERPRINT_KEY: f"{code}-{fingerprint(Tuner.CODE)}",
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -165,6 +192,6 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
     return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
 
 
-def _code_behind(ours: str, own: str | None, *modules: str) -> str:
-    """The fingerprint of a function of ours, of the user's if there is one, and of modules that call them."""
-    return fingerprint([*(path.rpartition(".")[0] for path in (ours, own) if path), *modules])
+def _code_behind(ours: str, *own: str | None, modules: Sequence[str] = ()) -> str:
+    """The fingerprint of a function of ours, of the user's where there are any, and of modules that call them."""
+    return fingerprint([*(path.rpartition(".")[0] for path in (ours, *own) if path), *modules])

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Literal
 from components.smoke_test.sandbox.warm import kept_warm
 from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
-from pipeline.config.problems import ConfigError
+from pipeline.config.problems import ConfigError, shown
 from pipeline.failures import RunError, explain
 from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.report.written import write_report
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
+from pipeline.results.tuned import read_tuning, write_tuned
 from pipeline.runners.beside import Beside
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
-from pipeline.selection import Selection
+from pipeline.selection import TUNER, Selection
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -174,6 +175,13 @@ class _Run:
         for warning in ingest_warnings(Path(examples.uri), data, looked_at=looked_at):
             self._screen.say(f" ! {printable(warning)}", "yellow")
 
+    def _tuned(self, results: Path) -> None:
+        """Says what tuning gained and cost, from the cache too, and keeps the best values as a configuration."""
+        report = read_tuning(results)
+        file = write_tuned(report, self._loaded, self._record.folder)
+        self._screen.say(f"   {printable(report.in_words())}")
+        self._screen.say(f"   best values: {printable(shown(file))}", "dim")
+
     def graph(self, selection: Selection) -> RunResult:
         """Looks at the table, builds the graph and runs it."""
         config = self._loaded.config
@@ -246,5 +254,7 @@ class _Run:
             self._screen.step(node.name, node.state, node.seconds)
             if node.name == "ExampleGen" and node.outputs:
                 self._read(node.outputs["examples"][0], looked_at=looked_at)
+            if node.name == TUNER and node.outputs:
+                self._tuned(Path(node.outputs["tuner_results"][0].uri))
 
         return listen

@@ -16,6 +16,8 @@ INFRA_VALIDATOR = "InfraValidator"
 """In the graph when `smoke_test.infra_validator` is set."""
 FOLDS, CROSS_VALIDATION = "Folds", "CrossValidation"
 """In the graph when `train.cross_validation` is set, with a node for each fold between Transform and the second."""
+TUNER = "Tuner"
+"""In the graph when `tune` is set."""
 COMPONENTS = (
     "ExampleGen",
     "StatisticsGen",
@@ -26,6 +28,7 @@ COMPONENTS = (
     "DataGate",
     "Champion",
     "Transform",
+    TUNER,
     "Trainer",
     "Evaluator",
     INFRA_VALIDATOR,
@@ -42,6 +45,8 @@ def components(config: PipelineConfig) -> tuple[str, ...]:
         absent.add(BASELINE)
     if config.smoke_test.infra_validator is None:
         absent.add(INFRA_VALIDATOR)
+    if config.tune is None:
+        absent.add(TUNER)
     names = [name for name in COMPONENTS if name not in absent]
     if (asked := config.train.cross_validation) is not None:
         at = names.index("Transform")

@@ -4,7 +4,7 @@ import json
 import os
 import posixpath
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
@@ -20,6 +20,7 @@ class TrainingState:
 
     Attributes:
       epoch: finished epochs.
+      values: the monitored value of each.
       best: the best monitored value, and the epoch (from 1) that reached it.
       waited: epochs since then.
       stopped: early stopping has ended it.
@@ -30,10 +31,12 @@ class TrainingState:
     best_epoch: int = 0
     waited: int = 0
     stopped: bool = False
+    values: list[float] = field(default_factory=list)
 
     def record(self, epoch: int, value: float, improved: bool) -> None:
         """Takes note of a finished epoch."""
         self.epoch = epoch
+        self.values.append(value)
         self.waited = 0 if improved else self.waited + 1
         if improved:
             self.best, self.best_epoch = value, epoch

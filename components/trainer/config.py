@@ -77,6 +77,11 @@ class TrainConfig(Settings):
     """For small tables: how far the metrics spread over folds of train and eval, and a model of all their rows. None
     trains once, on train."""
 
+    def judged_by(self) -> tuple[str, bool]:
+        """The number by which epochs, and trainings of one table, are compared; and whether more of it is better."""
+        monitor = self.early_stopping.monitor if self.early_stopping else "val_loss"
+        return monitor, monitor in ("val_accuracy", "val_auc")
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.schedule.name == "constant" and self.schedule.final_fraction:

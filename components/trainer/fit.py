@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,31 @@ logger = logging.getLogger("lockgate")
 _UNJUDGED = "loss"
 """What there is to watch where no rows are held out. It says nothing about which epoch is the best."""
 
+Watch = Callable[[int, float], bool]
+"""Told an epoch, counted from 1, and its monitored value; whether the training is to end after it."""
 
-def fit(model: keras.Model, data: TrainingData, task: TrainingTask, epochs: int | None = None) -> TrainingState:
+
+def fit(
+    model: keras.Model,
+    data: TrainingData,
+    task: TrainingTask,
+    *,
+    epochs: int | None = None,
+    watch: Watch | None = None,
+) -> TrainingState:
     """Trains until the last epoch or until the eval split gets no better; leaves the best weights in `model`.
 
     After every epoch the state of the training is written; a training that was killed goes on with the next epoch
     and ends with the same weights as one that was not.
 
     Args:
-      model: compiled.
+      model: built and compiled; it is changed.
       data: what it is trained on.
       task: the training.
       epochs: how many there are where no rows are held out: then the last weights stay. The learning rate follows the
         schedule of `train.epochs` all the same, which it followed where this number was found.
+      watch: may end the training for now: its state stays, and the next call goes on after that epoch. It is told the
+        epochs of an earlier process too.
 
     Returns:
       Where the training has come to.
@@ -44,15 +57,16 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask, epochs: int 
     config = task.job.train
     if epochs is not None:
         config = config.model_copy(update={"epochs": epochs, "early_stopping": None})
-    monitor = _monitor(config) if epochs is None else _UNJUDGED
+    judged = config.judged_by() if epochs is None else (_UNJUDGED, False)
     steps = steps_per_epoch(config, data)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
     if state.epoch:
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
-    if not state.finished(config):
-        callbacks: list[keras.callbacks.Callback] = [_Loop(config, monitor, state, checkpoint, progress)]
+    seen = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
+    if not seen and not state.finished(config):
+        callbacks: list[keras.callbacks.Callback] = [_Loop(config, judged, state, checkpoint, progress, watch)]
         if config.tensorboard:
             callbacks.append(_EpochScalars(task.log_dir))
         model.fit(
@@ -66,12 +80,8 @@ def fit(model: keras.Model, data: TrainingData, task: TrainingTask, epochs: int 
             verbose=0,
         )
     checkpoint.load_best(model)
-    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({monitor} {state.best:.5g})")
+    progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({judged[0]} {state.best:.5g})")
     return state
-
-
-def _monitor(config: TrainConfig) -> str:
-    return config.early_stopping.monitor if config.early_stopping else "val_loss"
 
 
 class _Loop(keras.callbacks.Callback):
@@ -80,12 +90,18 @@ class _Loop(keras.callbacks.Callback):
     _SECONDS_BETWEEN_REPORTS = 0.5
 
     def __init__(
-        self, config: TrainConfig, monitor: str, state: TrainingState, checkpoint: Checkpoint, progress: Progress
+        self,
+        config: TrainConfig,
+        judged: tuple[str, bool],
+        state: TrainingState,
+        checkpoint: Checkpoint,
+        progress: Progress,
+        watch: Watch | None,
     ) -> None:
         super().__init__()
+        self._watch = watch
         self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
-        self._monitor = monitor
-        self._higher_is_better = self._monitor in ("val_accuracy", "val_auc")
+        self._monitor, self._higher_is_better = judged
         self._epoch = state.epoch
         self._reported = 0.0
 
@@ -119,6 +135,8 @@ class _Loop(keras.callbacks.Callback):
             self._state.stopped = True
             self.model.stop_training = True
         self._checkpoint.save(self.model, self._state, improved)
+        if self._watch is not None and self._watch(epoch + 1, value):
+            self.model.stop_training = True
 
     def _report(self, step: int | None, logs: dict[str, Any]) -> None:
         """Says what a step came to, or None for a whole epoch."""

@@ -1,11 +1,12 @@
 """TFX's arguments as one typed object: the door of the trainer."""
 
 import hashlib
+import json
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -13,6 +14,7 @@ from components.artifacts.cross_validation import fold_node, fold_split
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
+from components.trainer.tuning.values import best_sections
 from preprocessing.input_pipeline import expand
 
 _CHECKPOINTS = ".checkpoints"
@@ -78,7 +80,7 @@ class TrainingTask:
             remote = Remote(posixpath.dirname(fn_args.serving_model_dir), fn_args.model_run_dir)
             step = scratch / "Trainer"
             serving_dir, log_dir = step / "model" / serving_dir.name, step / "model_run"
-        job = TrainerJob.from_json(fn_args.custom_config[JOB_KEY])
+        job = _tuned(TrainerJob.from_json(fn_args.custom_config[JOB_KEY]), fn_args.hyperparameters)
         base = posixpath.dirname(fn_args.base_model) if fn_args.base_model else None
         files = {split: _split_files(patterns, [split]) for split in SPLITS}
         golden = files[job.golden_split]
@@ -156,6 +158,14 @@ class TrainingTask:
     def _identity(self) -> str:
         identity = [self.job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
+
+
+def _tuned(job: TrainerJob, found: dict[str, Any] | None) -> TrainerJob:
+    """The job with what a search before it found best."""
+    if found is None:
+        return job
+    best = best_sections(json.dumps(found))
+    return job.model_copy(update={"train": best.train, "model": best.model})
 
 
 def _split_files(patterns: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:

@@ -40,12 +40,14 @@ class LoadedConfig:
       path: the YAML file that was given.
       base: that file's folder.
       tree: every stated field with its file and line.
+      overrides: those that were laid over the files, as they were given.
     """
 
     config: PipelineConfig
     path: Path
     base: Path
     tree: Node
+    overrides: tuple[str, ...] = ()
 
     def resolve(self, p: str) -> Path:
         """The absolute path behind a path field of `config`."""
@@ -84,7 +86,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         config = PipelineConfig.model_validate_json(json.dumps(tree.plain()))
     except ValidationError as error:
         raise ConfigError(explain(error, tree)) from None
-    return LoadedConfig(config, path.absolute(), base, tree)
+    return LoadedConfig(config, path.absolute(), base, tree, tuple(overrides))
 
 
 def _read(path: Path, extended_by: tuple[Path, ...]) -> Node:

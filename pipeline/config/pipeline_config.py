@@ -21,6 +21,8 @@ from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
 from components.trainer.config import TrainConfig
+from components.trainer.tuning.config import TuneConfig
+from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
@@ -159,6 +161,8 @@ class PipelineConfig(Settings):
     features: FeaturesConfig
     model: ModelConfig = Field(default=MlpModel())
     train: TrainConfig = TrainConfig()
+    tune: TuneConfig | None = None
+    """Tries other settings of `train` and `model` before the training; none trains with those above."""
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
@@ -175,8 +179,11 @@ class PipelineConfig(Settings):
         task = self.features.label.task
         for position, threshold in enumerate(self.evaluate.thresholds):
             self._check_metric(task, threshold, ("evaluate", "thresholds", position))
-        self._check_training(task)
+        self._check_training(task, self.train)
         self._check_folds(task)
+        if self.tune is not None:
+            own = Sections(train=self.train, model=self.model)
+            check_space(self.tune, own, stated_params(self.model), lambda each: self._check_training(task, each.train))
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
@@ -238,8 +245,17 @@ class PipelineConfig(Settings):
 
     def _check_folds(self, task: Task) -> None:
         asked = self.train.cross_validation
-        allowed = names(task, self.evaluate.metric_parameters)
-        for position, threshold in enumerate(asked.thresholds if asked is not None else ()):
+        if asked is None:
+            return
+        if self.tune is not None:
+            raise broken_rule(
+                "can't be together with tune: trials are judged on the eval split, which folds mix with train",
+                field=("train", "cross_validation"),
+                hint="tune first, then cross-validate the file with the best values, which extends this one",
+            )
+        metrics = ((name, find(task, name)) for name in names(task, self.evaluate.metric_parameters))
+        allowed = tuple(name for name, metric in metrics if metric is None or not metric.of_class or task == "binary")
+        for position, threshold in enumerate(asked.thresholds):
             if threshold.metric not in allowed:
                 raise broken_rule(
                     f"a {task} task has no such metric",
@@ -248,8 +264,9 @@ class PipelineConfig(Settings):
                     allowed=allowed,
                 )
 
-    def _check_training(self, task: Task) -> None:
-        stopping = self.train.early_stopping
+    def _check_training(self, task: Task, train: TrainConfig) -> None:
+        """What of the training settings depends on the task."""
+        stopping = train.early_stopping
         allowed = {
             "binary": ("val_loss", "val_accuracy", "val_auc"),
             "multiclass": ("val_loss", "val_accuracy"),
@@ -263,19 +280,29 @@ class PipelineConfig(Settings):
                 allowed=allowed,
             )
         if task == "regression":
-            if self.train.class_weights != "none":
+            if train.class_weights != "none":
                 raise broken_rule(
                     "a regression label has no classes",
                     field=("train", "class_weights"),
-                    received=self.train.class_weights,
+                    received=train.class_weights,
                     hint="use none",
                 )
-            if self.train.label_smoothing:
-                smoothing, field = self.train.label_smoothing, ("train", "label_smoothing")
+            if train.label_smoothing:
+                smoothing, field = train.label_smoothing, ("train", "label_smoothing")
                 raise broken_rule("for classes only", field=field, received=smoothing, hint="use 0")
-        elif self.train.loss != "auto":
+        elif train.loss != "auto":
             message = f"is for regression, the label is {task}"
-            raise broken_rule(message, field=("train", "loss"), received=self.train.loss, hint="use auto")
+            raise broken_rule(message, field=("train", "loss"), received=train.loss, hint="use auto")
+
+    def families(self) -> tuple[str, ...]:
+        """The model families that may be trained: the configuration's, and those of its search."""
+        return tuple(dict.fromkeys(family for _, family in self.family_fields()))
+
+    def family_fields(self) -> list[tuple[FieldPath, str]]:
+        """The families with the field that names each."""
+        tried = self.tune.space.get(FAMILY) if self.tune is not None else None
+        more = [((*SPACE, FAMILY), str(family)) for family in (tried.ends() if tried is not None else ())]
+        return [(("model", "family"), self.model.family), *more]
 
     def step_engine(self) -> Engine:
         """The engine of the steps that have both: `beam` too where Beam's options name another runner than ours."""

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from components.artifacts.cross_validation import is_fold_node
 from components.example_gen.config import SplitInputs
+from components.trainer.tuning.config import TuneConfig
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import EnvironmentVariable, Settings
 
@@ -26,13 +27,15 @@ ComponentName = Literal[
     "Folds",
     "Transform",
     "CrossValidation",
+    "Trials",
+    "Tuner",
     "Trainer",
     "Evaluator",
     "SmokeTest",
     "Pusher",
 ]
-"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen; single folds run in
-what the Trainer runs in."""
+"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen; Trials are all steps that
+run trials of a search; single folds run in what the Trainer runs in."""
 
 
 def _number_as_text(value: object) -> object:
@@ -192,7 +195,7 @@ class SecretEnvironment(Settings):
 
     def is_for(self, component: str) -> bool:
         """Whether a component's pod gets it."""
-        return not self.components or _configured(component) in self.components
+        return not self.components or named(component) in self.components
 
 
 class Volume(Settings):
@@ -336,15 +339,27 @@ REGISTRY_ENTRY = re.compile(r"registry:[^@/]+@[^@/]+")
 """How `champion` names an entry of the Model Registry."""
 
 
-def _configured(component: str) -> str:
-    """The component whose settings a step has: a fold of a cross-validation is trained as the Trainer trains."""
-    return "Trainer" if is_fold_node(component) else component
+def trials_steps(tune: TuneConfig) -> list[list[str]]:
+    """The nodes that run the trials of a search: of each round as many as run at the same time."""
+    found = []
+    for round_ in range(tune.rounds()):
+        # Trial 0 runs beside the first round.
+        size = min(tune.round_size(), tune.trials - round_ * tune.round_size()) + (round_ == 0)
+        found.append([f"Trials-{round_ + 1}-{worker + 1}" for worker in range(min(tune.parallel, size))])
+    return found
+
+
+def named(node: str) -> str:
+    """The name by which the configuration knows a node of the graph: `Trials` for `Trials-1-2`.
+
+    A fold of a cross-validation is trained as the Trainer trains, and has its settings.
+    """
+    return "Trainer" if is_fold_node(node) else node.partition("-")[0]
 
 
 def _stated(components: Mapping[ComponentName, Step], component: str, defaults: Step) -> dict[str, object]:
     """What the configuration says of one component; of its retries each number that it says."""
-    component = _configured(component)
-    step = next((step for name, step in components.items() if name == component), None)
+    step = next((step for name, step in components.items() if name == named(component)), None)
     if step is None:
         return {}
     stated: dict[str, object] = {field: getattr(step, field) for field in step.model_fields_set}

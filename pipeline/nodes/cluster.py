@@ -15,8 +15,11 @@ from components.champion.component import ChampionLookup
 from components.data_gate.stop import DataStop
 from components.pusher.component import Pusher
 from components.trainer.config import CHECKPOINTS_KEY
+from components.trainer.tuning.component import Trials, Tuner
+from components.trainer.tuning.config import TuneConfig
+from components.trainer.tuning.executor import TRIALS_KEY
 from pipeline.code.fingerprint import fingerprint
-from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget
+from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget, trials_steps
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
 
 
@@ -50,6 +53,19 @@ class ClusterWiring:
     def data_stop(self, gate: BaseNode) -> BaseNode:
         """A node that fails: the cluster's runners know failed and done only."""
         return DataStop(gate.outputs["verdict"])
+
+    def tuner(self, tune: TuneConfig, **arguments: Any) -> list[BaseNode]:
+        """A step for each worker of each round, and one that picks the best."""
+        trials: list[BaseNode] = []
+        before: list[BaseChannel] = []
+        for round_, names in enumerate(trials_steps(tune)):
+            steps = [
+                Trials(**arguments, earlier=before, round_=round_, worker=worker, workers=len(names)).with_id(name)
+                for worker, name in enumerate(names)
+            ]
+            trials += steps
+            before = [step.outputs[TRIALS_KEY] for step in steps]
+        return [*trials, Tuner(**arguments, earlier=before)]
 
     def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
         """TFX's Trainer in its own step, or as a custom job of Vertex."""

@@ -15,6 +15,8 @@ from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
 
 from components.pusher import executor as pusher_executor
+from components.trainer.tuning.component import Tuner
+from components.trainer.tuning.config import TuneConfig
 from pipeline.nodes.baseline import baseline
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
@@ -51,6 +53,10 @@ class LocalWiring:
     def data_stop(self, gate: BaseNode) -> BaseNode:
         """The gate itself: the runner reads its verdict."""
         return gate
+
+    def tuner(self, tune: TuneConfig, **arguments: Any) -> list[BaseNode]:  # noqa: ARG002 - the search reads it
+        """One node, whose trials run in processes of its own."""
+        return [Tuner(**arguments)]
 
     def trainer(self, **arguments: Any) -> BaseNode:
         """TFX's Trainer, as it is."""

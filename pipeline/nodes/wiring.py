@@ -7,6 +7,8 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.channel import BaseChannel
 
+from components.trainer.tuning.config import TuneConfig
+
 BASELINE_KEY = "baseline_statistics"
 """The output that holds them, of whichever node finds them."""
 BaselineKind = Literal["last_push", "previous_span", "none"]
@@ -46,6 +48,14 @@ class Wiring(Protocol):
 
     def data_stop(self, gate: BaseNode) -> BaseNode:
         """The node that the training waits for, so that a refusal of the data gate ends the run."""
+
+    def tuner(self, tune: TuneConfig, **arguments: Any) -> list[BaseNode]:
+        """Makes the node "Tuner", whose output `best_hyperparameters` the training takes, after those that it needs.
+
+        Args:
+          tune: the section.
+          arguments: what every node of the search takes, see `components.trainer.tuning.component.Tuner`.
+        """
 
     def trainer(self, *, custom_config: dict[str, Any], **arguments: Any) -> BaseNode:
         """Makes the node "Trainer", or, under another id, one that trains a fold of a cross-validation.

@@ -19,6 +19,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight.target_values import TargetFields, value_problems
+from pipeline.preflight.tuning_check import on_cluster
 from pipeline.preflight.validate import problems
 from pipeline.selection import CURATED_SCHEMA, INFERRED_SCHEMA
 from preprocessing.errors import FieldPath, UserError
@@ -90,7 +91,7 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
         if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",)
     ]
     fields = TargetFields(loaded, name, target)
-    return [*here, *_Checks(fields).found(), *value_problems(fields)]
+    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *value_problems(fields)]
 
 
 class _Checks:
@@ -277,12 +278,12 @@ class _Checks:
             yield from self._readable(self._at("checkpoint_directory"), self._target.checkpoint_directory)
 
     def _functions(self) -> Iterator[Problem]:
-        paths: dict[FieldPath, str | None] = {
-            ("model", "family"): self._config.model.family,
-            ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
-            **{("evaluate", "metrics", at): path for at, path in enumerate(self._config.evaluate.metrics)},
-        }
-        for field, path in paths.items():
+        paths: list[tuple[FieldPath, str | None]] = [
+            *self._config.family_fields(),
+            (("features", "preprocessing_fn"), self._config.features.preprocessing_fn),
+            *((("evaluate", "metrics", at), path) for at, path in enumerate(self._config.evaluate.metrics)),
+        ]
+        for field, path in paths:
             package, dot, _ = (path or "").partition(".")
             known = {*OUR_PACKAGES, *self._target.packages}
             # One that isn't there at all is a problem of its own already.

@@ -25,6 +25,7 @@ from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_files, table_format
 from pipeline.preflight.table_rules import nameless
+from pipeline.preflight.tuning_check import left_behind
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
 from preprocessing.nearest import nearest
@@ -50,6 +51,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.places()
     checks.names()
     checks.dotted_paths()
+    checks.tuning()
     checks.schema()
     checks.serving_sample()
     checks.table()
@@ -108,13 +110,15 @@ class _Checks:
 
     def dotted_paths(self) -> None:
         """Functions of the user's own."""
-        own = self._config.evaluate.metrics
-        paths: dict[FieldPath, str | None] = {
-            ("model", "family"): self._config.model.family,
-            ("features", "preprocessing_fn"): self._config.features.preprocessing_fn,
+        metrics: dict[FieldPath, str] = {
+            ("evaluate", "metrics", at): path for at, path in enumerate(self._config.evaluate.metrics)
         }
-        metrics: dict[FieldPath, str] = {("evaluate", "metrics", at): path for at, path in enumerate(own)}
-        for field, path in (paths | metrics).items():
+        paths: list[tuple[FieldPath, str | None]] = [
+            *self._config.family_fields(),
+            (("features", "preprocessing_fn"), self._config.features.preprocessing_fn),
+            *metrics.items(),
+        ]
+        for field, path in paths:
             reason = why_not_importable(path) if path is not None and "." in path else None
             if reason is None and field in metrics:
                 # It needs no table and no TensorFlow, so it can be tried here instead of after the training.
@@ -122,6 +126,10 @@ class _Checks:
             if reason is not None:
                 hint = "" if reason.installed else "install your package (pip install -e .) or set PYTHONPATH"
                 self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
+
+    def tuning(self) -> None:
+        """Whether the best values of a search could extend the file."""
+        self.found += left_behind(self._loaded)
 
     def serving_sample(self) -> None:
         """The rows that the data gate compares the training data with."""

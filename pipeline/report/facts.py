@@ -156,6 +156,34 @@ class FoldsFacts(Fact):
     """The thresholds on the folds that don't hold."""
 
 
+class TrialFact(Fact):
+    """One trial of a search."""
+
+    number: int
+    """Trial 0 has the configuration's own values."""
+    values: str
+    """What differs from the configuration, as `field: value`."""
+    state: str
+    value: float | None
+    """The value of its best epoch, on the eval split."""
+    epochs: int
+    seconds: float
+    reason: str = ""
+    """Why it failed, or which trial had the same values."""
+
+
+class TuningFacts(Fact):
+    """What a search before the training did."""
+
+    line: str
+    """What it gained and cost."""
+    monitor: str
+    best: int
+    """The number of the best trial."""
+    trials: tuple[TrialFact, ...]
+    """The best first; at most 200."""
+
+
 class TrainingFacts(Fact):
     """What the training did."""
 
@@ -168,8 +196,9 @@ class TrainingFacts(Fact):
     """Numbers in the model's variables."""
     layers: tuple[LayerFact, ...] = ()
     settings: dict[str, str] = Field(default_factory=dict)
-    """The `train:` and `model:` sections."""
+    """The `train:` and `model:` sections, with the best values of a search in them."""
     folds: FoldsFacts | None = None
+    tuning: TuningFacts | None = None
 
 
 class MetricFact(Fact):

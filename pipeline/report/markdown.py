@@ -30,6 +30,9 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield f"**Next:** {_text(run.next_step)}"
         yield ""
     yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
+    if facts.training is not None and facts.training.tuning is not None:
+        yield ""
+        yield f"Tuning: {_text(facts.training.tuning.line)}"
     if facts.evaluation is not None:
         yield ""
         yield "| metric | candidate | champion | threshold |"

@@ -1,5 +1,6 @@
 """The training of a run: curves from TensorBoard's event files, the model's size from its stored weights."""
 
+import json
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,13 +14,18 @@ from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.example_gen.formats.tfrecord import read_records
 from components.trainer.config import TrainConfig
+from components.trainer.tuning.report import VALUES_FILE, TuningReport
+from components.trainer.tuning.values import best_sections
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import Curve, FoldFact, FoldsFacts, LayerFact, TrainingFacts
+from pipeline.report.facts import Curve, FoldFact, FoldsFacts, LayerFact, TrainingFacts, TrialFact, TuningFacts
 from pipeline.results.store import StoredNode
+from pipeline.results.tuned import read_tuning
+from pipeline.selection import TUNER
 
 _FOLDERS: dict[str, Literal["train", "eval"]] = {"train": "train", "validation": "eval"}
 _TAG = "epoch_"
 _POINTS = 200
+_TRIALS = 200
 
 
 def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> TrainingFacts | str:
@@ -30,9 +36,10 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
     model = trainer.output("model") if trainer is not None else None
     if trainer is None or model is None:
         return "Trainer did not end" if trainer is not None else "Trainer did not run"
+    config, tuning = _searched(nodes, config)
     log = trainer.output("model_run")
     curves = list(_curves(log)) if log is not None else []
-    monitor = config.train.early_stopping.monitor if config.train.early_stopping else "val_loss"
+    monitor, _ = config.train.judged_by()
     layers, parameters = _layers(model / TRAINING_FOLDER / WEIGHTS_FILE)
     return TrainingFacts(
         curves=tuple(curves),
@@ -44,6 +51,42 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         folds=_folds(evaluation) if evaluation is not None else None,
         settings=dict(
             _flat({"model": config.model.model_dump(mode="json"), "train": config.train.model_dump(mode="json")})
+        ),
+        tuning=tuning,
+    )
+
+
+def _searched(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> tuple[PipelineConfig, TuningFacts | None]:
+    """The configuration with the best values of a search, and the search; as it is where there was none."""
+    tuner = nodes.get(TUNER)
+    results = tuner.output("tuner_results") if tuner is not None else None
+    values = tuner.output("best_hyperparameters") if tuner is not None else None
+    if results is None or values is None:
+        return config, None
+    best = best_sections((values / VALUES_FILE).read_text(encoding="utf-8"))
+    tuned = config.model_copy(update={"train": best.train, "model": best.model})
+    return tuned, _tuning_facts(read_tuning(results))
+
+
+def _tuning_facts(report: TuningReport) -> TuningFacts:
+    """The search, its best trials first."""
+    sign = -1 if report.higher_is_better else 1
+    trials = sorted(report.trials, key=lambda each: (each.value is None, sign * (each.value or 0.0), each.number))
+    return TuningFacts(
+        line=report.in_words(),
+        monitor=report.monitor,
+        best=report.best,
+        trials=tuple(
+            TrialFact(
+                number=each.number,
+                values=", ".join(f"{name}: {json.dumps(value)}" for name, value in each.values.items()),
+                state=each.state,
+                value=each.value,
+                epochs=len(each.curve),
+                seconds=each.seconds,
+                reason=each.reason,
+            )
+            for each in trials[:_TRIALS]
         ),
     )
 

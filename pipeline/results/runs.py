@@ -22,6 +22,7 @@ import yaml
 from components.data_gate.report import Verdict
 from components.smoke_test.report import Report
 from pipeline.config.loader import LoadedConfig
+from pipeline.results.tuned import Tuned
 from preprocessing.errors import UserError
 
 _KEY_PACKAGES = (
@@ -72,6 +73,7 @@ class RunResult:
       pushed: the pushed version's folder.
       data_gate: everything that the data gate found; None where it did not run.
       smoke_test: everything that the smoke test found; None where it did not run.
+      tuning: what tuning gained and cost; None where there was none.
       run_dir: the folder of this run's records.
     """
 
@@ -86,6 +88,7 @@ class RunResult:
     pushed: str | None = None
     data_gate: Verdict | None = None
     smoke_test: Report | None = None
+    tuning: Tuned | None = None
     run_dir: str = ""
 
     def to_json(self) -> str:

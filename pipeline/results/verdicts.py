@@ -15,8 +15,9 @@ from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
 from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
+from pipeline.results.tuned import read_tuning, tuned
 from pipeline.runners.local import NodeResult
-from pipeline.selection import CROSS_VALIDATION
+from pipeline.selection import CROSS_VALIDATION, TUNER
 from preprocessing.text import sentences
 
 _DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
@@ -59,6 +60,9 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
         report = smoke_report.read(uri)
         gates.append(Gate("SmokeTest", report.blessed, report.reason()))
+    tuning = None
+    if TUNER in by_name and (outputs := by_name[TUNER].outputs):
+        tuning = tuned(read_tuning(Path(outputs["tuner_results"][0].uri)), run_dir)
     pushed = None
     if outputs := by_name["Pusher"].outputs:
         model = outputs["pushed_model"][0]
@@ -78,6 +82,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         pushed=pushed,
         data_gate=data,
         smoke_test=report,
+        tuning=tuning,
         run_dir=str(run_dir),
     )
 

@@ -31,6 +31,7 @@ from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.time_split import time_split
 from pipeline.scaffold.training import SMALL_TABLE, Training, is_wide, propose_training
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
+from pipeline.scaffold.tuning import tune_lines
 from pipeline.whole_file import write_whole
 from preprocessing.config import Task
 from preprocessing.errors import UserError
@@ -55,6 +56,7 @@ class Proposal:
       decisions: what becomes of every other column.
       training: model and training settings.
       time_split: a split by time that works, for the user to choose; None where there is none.
+      tune: whether other settings are tried before the training.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Proposal:
     decisions: tuple[Decision, ...]
     training: Training
     time_split: TimeSplit | None = None
+    tune: bool = False
 
     def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
         """The text of pipeline.yaml.
@@ -160,6 +163,9 @@ class Proposal:
             )
             yield "  # cross_validation: {folds: 5}"
         yield ""
+        if self.tune:
+            yield from tune_lines(training)
+            yield ""
         yield "evaluate:"
         yield "  thresholds:"
         yield comment(

@@ -204,3 +204,28 @@ def test_a_mistake_in_the_data_is_one_message_in_the_steps_log(steps, tmp_path):
     assert "penguins.csv" in log
     assert "Traceback" not in log.partition("error: ")[2]
     assert ran.states["Pusher"] == "NOT_TRIGGERED"
+
+
+TUNE = """tune={trials: 3, parallel: 2, round: 2, space: {
+  train.learning_rate: {log: [0.001, 0.1]}, model.params.hidden: {choice: [[8], [16, 8]]}}}"""
+
+
+def test_a_search_runs_as_parallel_steps_whose_best_values_the_trainer_takes(on_kubeflow, steps, tmp_path):
+    earlier, _ = on_kubeflow
+    cached = {name: earlier for name in earlier.states if name != "Trainer"}
+    ran = _kubeflow(tmp_path, steps, cached, (TUNE,), epochs=3).run()
+    assert _all_succeeded(ran)
+    # Two rounds of two proposals, of three in all; trial 0 runs beside the first round.
+    trials = {
+        name: json.loads((ran.local(name, "trials") / "trials.json").read_text()) for name in ran.states if "-" in name
+    }
+    numbers = {name: [each["number"] for each in listed] for name, listed in trials.items()}
+    assert numbers == {"Trials-1-1": [0, 2], "Trials-1-2": [1], "Trials-2-1": [0, 1, 2, 3]}
+    report = json.loads((ran.local("Tuner", "tuner_results") / "tuning.json").read_text())
+    assert [each["number"] for each in report["trials"]] == [0, 1, 2, 3]
+    # The run's parameter reached the trials.
+    assert {len(each["curve"]) for each in report["trials"] if each["state"] == "complete"} == {3}
+    best = json.loads((ran.local("Tuner", "best_hyperparameters") / "best_hyperparameters.txt").read_text())
+    assert best["values"] == report["trials"][report["best"]]["values"]
+    stored = json.loads((ran.local("Trainer", "model") / "training/architecture.json").read_text())
+    assert stored["model"]["params"]["hidden"] == best["values"]["model.params.hidden"]

@@ -213,3 +213,25 @@ def test_an_edit_of_a_metric_of_ones_own_makes_the_evaluator_run_again(build, ed
     edited_module("support.own_metrics")
     after = build(own)
     assert {name for name in before if before[name].parameters != after[name].parameters} == {"Evaluator"}
+
+
+TUNE = {"tune": {"space": {"train.batch_size": {"choice": [8, 16]}}}}
+
+
+def test_a_search_comes_before_the_trainer_which_takes_its_result(build):
+    assert "Tuner" not in build()
+    nodes = build(TUNE)
+    assert list(nodes["Trainer"].upstream_nodes).count("Tuner") == 1
+    [channel] = nodes["Trainer"].inputs.inputs["hyperparameters"].channels
+    assert (channel.producer_node_query.id, channel.output_key) == ("Tuner", "best_hyperparameters")
+    assert not {"Evaluator", "SmokeTest", "DataGate"} & set(nodes["Tuner"].upstream_nodes)
+
+
+def test_a_search_is_made_anew_for_what_changes_its_trials_only(build, edited_module):
+    before = str(build(TUNE)["Tuner"].parameters)
+    thresholds = {"evaluate": {"thresholds": [{"metric": "auc", "min": 0.9}]}}
+    assert str(build(TUNE | thresholds | {"smoke_test": {"split": "eval"}})["Tuner"].parameters) == before
+    assert str(build(TUNE | {"train": {"epochs": 3}})["Tuner"].parameters) != before
+    assert str(build(TUNE | {"seed": 7})["Tuner"].parameters) != before
+    edited_module("components.trainer.tuning.search")
+    assert str(build(TUNE)["Tuner"].parameters) != before

@@ -10,6 +10,7 @@ from pipeline.selection import (
     CURATED_SCHEMA,
     INFERRED_SCHEMA,
     INFRA_VALIDATOR,
+    TUNER,
     Selection,
     components,
 )
@@ -23,6 +24,8 @@ def config(schema=None, baseline="last_push", validator=None):
         "smoke_test": {"infra_validator": validator},
         "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
         "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
+        # One of the three has a search.
+        "tune": {"space": {"train.batch_size": {"choice": [8, 16]}}} if baseline == "none" else None,
     }
     return PipelineConfig.model_validate_json(json.dumps(content))
 
@@ -31,8 +34,8 @@ def config(schema=None, baseline="last_push", validator=None):
 @pytest.mark.parametrize(
     ("schema", "baseline", "validator", "absent"),
     [
-        (None, "last_push", None, {CURATED_SCHEMA, INFRA_VALIDATOR}),
-        ("schema.pbtxt", "previous_span", None, {INFERRED_SCHEMA, INFRA_VALIDATOR}),
+        (None, "last_push", None, {CURATED_SCHEMA, INFRA_VALIDATOR, TUNER}),
+        ("schema.pbtxt", "previous_span", None, {INFERRED_SCHEMA, INFRA_VALIDATOR, TUNER}),
         (None, "none", {"platform": "docker"}, {CURATED_SCHEMA, BASELINE}),
     ],
 )

@@ -22,6 +22,8 @@ from pipeline.report.facts import (
     SliceFact,
     SmokeTestFacts,
     TrainingFacts,
+    TrialFact,
+    TuningFacts,
 )
 from pipeline.report.quality import (
     ClassFact,
@@ -146,6 +148,15 @@ def facts(**changed: Any) -> ReportFacts:
             parameters=1027,
             layers=(LayerFact(name="dense", shapes="6 x 32, 32"),),
             settings={"train.epochs": "30"},
+            tuning=TuningFacts(
+                line="tuning gained 0.1 of val_loss on eval",
+                monitor="val_loss",
+                best=1,
+                trials=(
+                    TrialFact(number=1, values=HOSTILE, state="complete", value=0.4, epochs=2, seconds=1.5),
+                    TrialFact(number=0, values="", state="failed", value=None, epochs=0, seconds=0.0, reason=HOSTILE),
+                ),
+            ),
         ),
         "evaluation": EvaluationFacts(
             metrics=(

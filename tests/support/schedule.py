@@ -17,6 +17,7 @@ LONGEST = (
     "tests/pipeline/nodes/test_evaluation.py",
     "tests/components/data_gate/test_data_gate_kubeflow.py",
     "tests/e2e/test_init.py",
+    "tests/components/trainer/tuning/test_tuning_trials.py",
     "tests/components/trainer/test_trainer_golden.py",
     "tests/components/trainer/test_trainer_fit.py",
     "tests/components/example_gen/test_executor.py",

@@ -58,7 +58,7 @@ def compile_pipeline(loaded: LoadedConfig, target_name: TargetName) -> Compiled:
     places = Places(target.root, loaded.base, loaded.resolve(schema) if schema else None, serving)
     pushed = serving if pushes_to_folder(target) else None
     parameters = declared(config, champion_follows=pushed is not None and target.champion is None, serving=pushed)
-    own = (config.features.preprocessing_fn, config.model.family, *config.evaluate.metrics)
+    own = (config.features.preprocessing_fn, *config.families(), *config.evaluate.metrics)
     functions = [path for path in own if path and "." in path]
     return compile_graph(
         build_pipeline(config, places, target), target, parameters, seed=config.seed, functions=functions

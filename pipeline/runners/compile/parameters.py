@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.artifacts.cross_validation import fold_node
 from components.example_gen.job import JOB_KEY
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.config.targets import TargetName
+from pipeline.config.targets import TargetName, trials_steps
+from pipeline.selection import TUNER
 from preprocessing.errors import UserError
 
 Value = str | int
@@ -67,13 +67,20 @@ def declared(config: PipelineConfig, *, champion_follows: bool, serving: str | N
         ]
     if data.placeholders():
         found.append(Parameter(SPAN, "STRING", ("ExampleGen",), ""))
-    asked = config.train.cross_validation
-    trainers = (*(fold_node(number) for number in range(1, asked.folds + 1)), "Trainer") if asked else ("Trainer",)
-    found.append(Parameter(EPOCHS, "NUMBER_INTEGER", trainers, config.train.epochs))
+    found.append(Parameter(EPOCHS, "NUMBER_INTEGER", _training_steps(config), config.train.epochs))
     if serving is not None:
         steps = ("Champion", "Pusher") if champion_follows else ("Pusher",)
         found.append(Parameter(PUSH_DIRECTORY, "STRING", steps, serving))
     return tuple(found)
+
+
+def _training_steps(config: PipelineConfig) -> tuple[str, ...]:
+    """The steps that are told how to train."""
+    if (asked := config.train.cross_validation) is not None:
+        return (*(fold_node(number) for number in range(1, asked.folds + 1)), "Trainer")
+    if config.tune is None:
+        return ("Trainer",)
+    return (*(name for names in trials_steps(config.tune) for name in names), TUNER, "Trainer")
 
 
 def as_overrides(values: Mapping[str, Value], target_name: TargetName) -> list[str]:

@@ -220,6 +220,7 @@ def make_fn_args(
     seed: int = 1,
     base_model: Path | None = None,
     examples: Path | None = None,
+    hyperparameters: dict[str, Any] | None = None,
 ) -> FnArgs:
     """What TFX would hand to `run_fn` in execution 1 of a pipeline whose root is `run`.
 
@@ -242,6 +243,7 @@ def make_fn_args(
         serving_model_dir=str(run / "Trainer" / "model" / "1" / "Format-Serving"),
         model_run_dir=str(run / "Trainer" / "model_run" / "1"),
         base_model=str(base_model / "Format-Serving") if base_model else None,
+        hyperparameters=hyperparameters,
         custom_config={JOB_KEY: TrainerJob.from_json(json.dumps(job)).to_json(), FINGERPRINT_KEY: "code"},
     )
 

@@ -15,7 +15,7 @@ def test_a_state_counts_epochs_since_the_best() -> None:
     state = TrainingState()
     for epoch, (value, improved) in enumerate([(3.0, True), (2.0, True), (2.5, False), (2.1, False)], start=1):
         state.record(epoch, value, improved)
-    assert state == TrainingState(epoch=4, best=2.0, best_epoch=2, waited=2, stopped=False)
+    assert state == TrainingState(epoch=4, best=2.0, best_epoch=2, waited=2, stopped=False, values=[3.0, 2.0, 2.5, 2.1])
     state.record(5, 1.0, True)
     assert (state.best_epoch, state.waited) == (5, 0)
 

@@ -458,3 +458,25 @@ def test_inputs_that_no_command_line_can_hold_are_refused(tmp_path):
 def test_the_infra_validator_is_left_out_where_tfx_can_not_compile_it():
     pipeline = compiled("penguins", "kubeflow", "smoke_test.infra_validator={platform: kubernetes}")
     assert set(pipeline.tasks) == STEPS
+
+
+TUNE = "tune={trials: 6, parallel: 3, round: 3, space: {train.batch_size: {choice: [8, 16]}}}"
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_trials_are_parallel_steps_of_each_round(target):
+    made = compiled("penguins", target, TUNE, f"targets.{target}.components={{Trials: {{memory: 3G}}}}")
+    tasks = made.tasks
+    trials = {name: set(task["dependentTasks"]) for name, task in tasks.items() if name.startswith("Trials")}
+    first, second = ({f"Trials-{number}-{worker}" for worker in (1, 2, 3)} for number in (1, 2))
+    assert set(trials) == first | second
+    assert all(not trials[name] & (first | second) for name in first)
+    assert all(first <= trials[name] for name in second)
+    assert second <= set(tasks["Tuner"]["dependentTasks"])
+    assert "Tuner" in tasks["Trainer"]["dependentTasks"]
+    for name in (*trials, "Tuner", "Trainer"):
+        assert tasks[name]["inputs"]["parameters"]["epochs"] == {"componentInputParameter": "epochs"}
+    executors = made.spec["deploymentSpec"]["executors"]
+    for name in trials:
+        resources = executors[made.spec["components"][name]["executorLabel"]]["container"]["resources"]
+        assert {"3G", 3.0} & {resources.get("resourceMemoryLimit"), resources.get("memoryLimit")}

@@ -1,0 +1,49 @@
+"""The `tune:` section that `init --tune` proposes for the model and the training that it chose."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.scaffold.render import comment, mapping
+from pipeline.scaffold.training import Training
+
+_TRIALS = 20
+
+
+def propose_space(training: Training) -> dict[str, dict[str, list[Any]]]:
+    """The values to try, by field: around what was chosen, and what its family has of its own.
+
+    Args:
+      training: the proposed sections.
+    """
+    rate, batch = float(training.train["learning_rate"]), int(training.train["batch_size"])
+    hidden = [int(width) for width in training.model["params"]["hidden"]]
+    space: dict[str, dict[str, list[Any]]] = {
+        "train.learning_rate": {"log": [round(rate / 10, 6), round(rate * 10, 6)]},
+        "train.batch_size": {"choice": [max(8, batch // 2), batch, batch * 2]},
+        "model.params.dropout": {"uniform": [0.0, 0.5]},
+    }
+    if training.model["family"] == "dcn":
+        space["model.params.cross_layers"] = {"integer": [1, 4]}
+    sizes = [[max(4, width // 2) for width in hidden], hidden, [2 * width for width in hidden]]
+    return {**space, "model.params.hidden": {"choice": sizes}}
+
+
+def tune_lines(training: Training) -> Iterator[str]:
+    """The section as lines of YAML.
+
+    Args:
+      training: the proposed sections.
+    """
+    yield "tune:"
+    yield comment(
+        f"{_TRIALS} trainings with other values before the one that counts, judged on the eval split; the best values "
+        "are written beside the run's records as tuned.yaml.",
+        2,
+    )
+    yield "  search: tpe"
+    yield f"  trials: {_TRIALS}"
+    yield comment("So many at once, each in a process of its own: as many as there are processors to spare.", 2)
+    yield "  parallel: 2"
+    yield "  space:"
+    for name, dimension in propose_space(training).items():
+        yield f"    {name}: {mapping(dimension)}"
