@@ -109,14 +109,13 @@ def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dic
 
 
 def _report(task: TrainingTask, data: TrainingData, state: TrainingState) -> FoldReport:
-    stopping = task.job.train.early_stopping
     return FoldReport(
         fold=task.job.folds.fold if task.job.folds is not None else 0,
         train_rows=data.train.labelled,
         held_out_rows=data.eval_labelled,
         epochs=state.epoch,
         best_epoch=state.best_epoch,
-        monitor=stopping.monitor if stopping else "val_loss",
+        monitor=task.job.train.judged_by()[0],
         best=state.best,
         mean=data.train.mean,
         std=data.train.std,

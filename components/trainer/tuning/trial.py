@@ -47,15 +47,17 @@ def _trained(order: Order, watch: "_Watch") -> tuple[TrialState, float | None]:
         job=order.job,
         transform_graph=order.transform_graph,
         files={"test": (), **order.files},
+        golden=(),
         serving_dir=serving,
         log_dir=serving.parent,
         remote=None,
         champion_dir=None,
+        folds_dir=None,
         code=order.code,
         checkpoints=None,
     )
     data = load_data(task)
-    reached = fit(build(task, data), data, task, watch)
+    reached = fit(build(task, data), data, task, watch=watch)
     if reached.finished(order.job.train):
         return "complete", reached.best
     return ("pruned" if watch.worse else "paused"), reached.best

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.artifacts.cross_validation import fold_node
 from components.example_gen.job import JOB_KEY
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY

@@ -23,7 +23,7 @@ UNREADABLE = (OSError, ValueError, LookupError, TypeError, EOFError, MemoryError
 _TEXT = "text"
 """In the header instead of a NumPy type: two runs of bytes follow, int64 ends and the texts themselves."""
 _KINDS = "biufcV"
-"""Of NumPy types whose bytes are their value; bfloat16 and its kin are V."""
+"""The kinds of NumPy types whose bytes are their value; bfloat16 and its kin are V."""
 _LENGTH_BYTES = 8
 _ALIGNED = 64
 
