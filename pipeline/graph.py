@@ -51,17 +51,33 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
     data = data_stage(config, places, wiring)
     training = _training_stage(config, config.data.missing(source_format(config.data, str(places.base))), data, wiring)
     gates = _gate_stage(config, data, training, wiring.champion)
+    nodes = [*data.nodes, wiring.champion, *training.nodes, *gates.nodes]
+    report = wiring.report(
+        config,
+        nodes,
+        {
+            "statistics": data.statistics,
+            "verdict": data.verdict,
+            "baseline_statistics": data.before,
+            "model": training.model,
+            "model_run": training.model_run,
+            "evaluation": gates.evaluation,
+            "model_blessing": gates.model_blessing,
+            "smoke_report": gates.smoke_report,
+        },
+    )
     pusher = wiring.pusher(
         model=training.model,
         model_blessing=gates.model_blessing,
         infra_blessing=gates.infra_blessing,
         statistics=data.statistics,
+        page=None if report is None else report.outputs["page"],
     )
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(places.root),
         metadata_connection_config=wiring.metadata,
-        components=[*data.nodes, wiring.champion, *training.nodes, *gates.nodes, pusher],
+        components=[*nodes, *([] if report is None else [report]), pusher],
         enable_cache=True,
         beam_pipeline_args=list(config.beam_args),
     )
@@ -72,6 +88,7 @@ class _TrainingStage:
     nodes: list[BaseNode]
     transform_graph: BaseChannel
     model: BaseChannel
+    model_run: BaseChannel
 
 
 def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring) -> _TrainingStage:
@@ -112,12 +129,19 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         eval_args=trainer_pb2.EvalArgs(splits=sorted({"eval", config.smoke_test.split} - {"train"})),
         custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: _code_behind(_RUN_FN, own_model)},
     )
-    return _TrainingStage([transform, trainer], transform.outputs["transform_graph"], trainer.outputs["model"])
+    return _TrainingStage(
+        nodes=[transform, trainer],
+        transform_graph=transform.outputs["transform_graph"],
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+    )
 
 
 @dataclass(frozen=True)
 class _GateStage:
     nodes: list[BaseNode]
+    evaluation: BaseChannel
+    smoke_report: BaseChannel
     model_blessing: BaseChannel
     infra_blessing: BaseChannel
 
@@ -150,7 +174,13 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         code_fingerprint=fingerprint(SmokeTest.CODE, SmokeTest.CODE_FILES),
     )
     nodes = [evaluator, *([infra_validator] if infra_validator else []), smoke_test]
-    return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
+    return _GateStage(
+        nodes=nodes,
+        evaluation=evaluator.outputs["evaluation"],
+        smoke_report=smoke_test.outputs["report"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=smoke_test.outputs["blessing"],
+    )
 
 
 def _code_behind(ours: str, own: str | None, *modules: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import altair as alt
 
+from components.smoke_test.plot import Plot
 from pipeline.report.data_facts import LAST_PUSH
 from pipeline.report.facts import (
     Curve,
@@ -168,7 +169,8 @@ def timeline(facts: ReportFacts) -> Chart | None:
         )
     )
     rows = tuple(
-        (each.name, _number(each.began), _number((each.began or 0.0) + each.seconds), each.state) for each in nodes
+        (each.name, _number(each.began), _number((each.began or 0.0) + (each.seconds or 0.0)), each.state)
+        for each in nodes
     )
     return Chart("Time line", ("component", "began", "ended", "state"), rows, _finished(chart, _ROW * len(nodes)))
 
@@ -217,6 +219,29 @@ def metric_over_runs(metric: str, runs: Sequence[tuple[str, RunLine]]) -> Chart:
     )
     rows = tuple((moment, _number(each.metrics[metric]), each.state) for moment, each in known)
     return Chart(f"{metric} over the runs", ("moment", "value", "state"), rows, _finished(chart))
+
+
+def measured_chart(plot: Plot) -> Chart:
+    """A latency or the memory that the smoke test measured, with the champion's beside it."""
+    sides = ("this model", "champion") if plot.champion else ("this model",)
+    # Vega-Lite takes a dot in a field's name for a path.
+    across = plot.across.replace(".", "")
+    chart = (
+        alt.Chart(alt.NamedData(_TABLE))
+        .transform_fold(list(sides), as_=["model", "value"])
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=alt.X(f"{across}:Q", title=across, scale=alt.Scale(zero=False, nice=False)),
+            y=alt.Y("value:Q", title=plot.upwards, scale=alt.Scale(zero=True)),
+            color=alt.Color(
+                "model:N",
+                scale=alt.Scale(domain=list(sides), range=[COLORS["train"], COLORS["eval"]][: len(sides)]),
+                legend=alt.Legend(title=None, orient="top") if plot.champion else None,
+            ),
+        )
+    )
+    rows = tuple((place, ours, *((theirs,) if plot.champion else ())) for place, ours, theirs in plot.rows())
+    return Chart(plot.title, (across, *sides), rows, _finished(chart))
 
 
 def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:

@@ -14,7 +14,7 @@ from components.smoke_test.page import FAMILIES
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.data_facts import data_facts
 from pipeline.report.evaluation_facts import evaluation_facts
-from pipeline.report.facts import Fact, FamilyFact, ReportFacts, SmokeTestFacts
+from pipeline.report.facts import Fact, FamilyFact, ReportFacts, ReproduceFacts, RunFacts, SmokeTestFacts
 from pipeline.report.run_facts import reproduce_facts, run_facts
 from pipeline.report.training_facts import training_facts
 from pipeline.results.runs import CONFIG_FILE
@@ -35,6 +35,20 @@ def collect_facts(folder: Path) -> ReportFacts:
     """
     config = _config(folder)
     nodes = stored_run(folder.parent.parent, folder.name)
+    return sections(nodes, config, run_facts(folder, nodes, config), reproduce_facts(folder, nodes))
+
+
+def sections(
+    nodes: Mapping[str, StoredNode], config: PipelineConfig, run: RunFacts, reproduce: ReproduceFacts
+) -> ReportFacts:
+    """All facts of a run whose artifacts are on this machine.
+
+    Args:
+      nodes: of the run, with their artifacts.
+      config: of the run.
+      run: how it went.
+      reproduce: what makes it again.
+    """
     absent: dict[str, str] = {}
 
     def there(name: str, found: Section | str) -> Section | None:
@@ -44,12 +58,12 @@ def collect_facts(folder: Path) -> ReportFacts:
         return found
 
     return ReportFacts(
-        run=run_facts(folder, nodes, config),
-        data=there("data", data_facts(nodes, config, _importance(nodes))),
+        run=run,
+        data=there("data", data_facts(nodes, config.features, _importance(nodes))),
         training=there("training", training_facts(nodes, config)),
         evaluation=there("evaluation", evaluation_facts(nodes, config)),
         smoke_test=there("smoke_test", _smoke_test_facts(nodes)),
-        reproduce=reproduce_facts(folder, nodes),
+        reproduce=reproduce,
         absent=absent,
     )
 

@@ -11,9 +11,9 @@ from components.artifacts.reports import DIFF_FILE
 from components.artifacts.splits import SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate import report as data_report
 from components.data_gate.summary import Column, Summary, from_statistics
-from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import Bin, DataFacts, FeatureFact
 from pipeline.results.store import StoredNode
+from preprocessing.config import FeaturesConfig
 
 LAST_PUSH = "last push"
 _BINS, _FEWEST_BINS = 50, 8
@@ -24,13 +24,13 @@ _TAIL = 0.005
 
 
 def data_facts(
-    nodes: Mapping[str, StoredNode], config: PipelineConfig, importance: Mapping[str, float]
+    nodes: Mapping[str, StoredNode], features: FeaturesConfig, importance: Mapping[str, float]
 ) -> DataFacts | str:
     """What is known of the data, or why nothing is.
 
     Args:
       nodes: of the run.
-      config: of the run.
+      features: of the run's configuration.
       importance: by column, from the trainer.
     """
     statistics = next((node.output("statistics") for node in nodes.values() if "statistics" in node.outputs), None)
@@ -49,18 +49,18 @@ def data_facts(
     for finding in findings:
         if finding.feature:
             told.setdefault(finding.feature, []).append(finding.line())
-    uses = _uses(config)
+    uses = _uses(features)
     summaries = {name: from_statistics(each) for name, each in known.items()}
     means = {name: _means(each) for name, each in known.items()}
     names = sorted({name for each in summaries.values() for name in each.columns})
-    features = [
+    columns = [
         _feature(name, summaries, means, uses.get(name, "unused"), importance.get(name), told.get(name, ()))
         for name in names
     ]
     diff = folder / DIFF_FILE if folder is not None else None
     return DataFacts(
         rows={name: each.rows for name, each in summaries.items()},
-        features=tuple(sorted(features, key=_order)),
+        features=tuple(sorted(columns, key=_order)),
         findings=findings,
         checks=verdict.checks if verdict is not None else (),
         schema_diff=diff.read_text(encoding="utf-8") if diff is not None and diff.is_file() else "",
@@ -91,9 +91,8 @@ def _read(file: Path) -> statistics_pb2.DatasetFeatureStatisticsList | None:
     return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
 
 
-def _uses(config: PipelineConfig) -> dict[str, str]:
+def _uses(features: FeaturesConfig) -> dict[str, str]:
     """What the configuration makes of each column, in words."""
-    features = config.features
     uses = dict.fromkeys(features.columns(), "own preprocessing")
     uses |= {column: "number" for each in features.numeric for column in each.columns}
     uses |= {column: "category" for each in features.categorical for column in each.columns}

@@ -10,7 +10,8 @@ from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
 from preprocessing.config import Task
 
-State = Literal["pushed", "refused", "stopped", "failed", "interrupted", "running"]
+State = Literal["pushed", "accepted", "refused", "stopped", "failed", "interrupted", "running"]
+"""`accepted`: by every gate; the push comes after the page, as on a cluster."""
 
 
 class Fact(BaseModel):
@@ -23,8 +24,10 @@ class NodeFact(Fact):
     """One node of the graph."""
 
     name: str
-    state: Literal["done", "cached", "failed", "running", "skipped"]
-    seconds: float
+    state: Literal["done", "cached", "failed", "running", "skipped", "waiting"]
+    """`waiting`: it comes after the page was written."""
+    seconds: float | None = None
+    """None where they are not known."""
     began: float | None = None
     """Seconds after the run's first node began; none for a node that did not run."""
     needs: tuple[str, ...] = ()
@@ -56,13 +59,15 @@ class RunFacts(Fact):
     next_step: str = ""
     """What to do, where something has to be done."""
     began: str
-    """In UTC, ISO 8601."""
+    """In UTC, ISO 8601; "" where it is not known."""
     gates: tuple[GateFact, ...] = ()
     nodes: tuple[NodeFact, ...] = ()
     before: str | None = None
     """The run before this one in the same root."""
     changed: tuple[ChangeFact, ...] = ()
     """What differs from it."""
+    unknown: tuple[str, ...] = ()
+    """What can't be known of the run where the page was written."""
 
 
 class ChangeFact(Fact):
@@ -204,10 +209,12 @@ class ReproduceFacts(Fact):
     command: str
     config: str
     """The configuration with every default, as YAML."""
-    seed: int
+    seed: int | None
     commit: str | None
     dirty: bool | None
     """Whether files under version control were changed."""
+    image: str = ""
+    """The container image, on a cluster."""
     packages: dict[str, str]
     python: str
     platform: str

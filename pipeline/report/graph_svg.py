@@ -7,7 +7,7 @@ from markupsafe import Markup
 from pipeline.report.facts import NodeFact
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 148, 44, 34, 12
-_SIGNS = {"done": "✓", "cached": "=", "failed": "✗", "running": "…", "skipped": "○"}
+_SIGNS = {"done": "✓", "cached": "=", "failed": "✗", "running": "…", "skipped": "○", "waiting": "…"}
 
 
 def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
@@ -21,7 +21,7 @@ def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
         rows[layer] = rows.get(layer, 0) + 1
     width = max((x for x, _ in place.values()), default=0) + _WIDTH + 4
     height = max(rows.values(), default=1) * (_HEIGHT + _GAP_Y)
-    described = "; ".join(f"{each.name} {each.state}, {each.seconds:g} s" for each in nodes)
+    described = "; ".join(f"{each.name} {_words(each)}" for each in nodes)
     parts = [
         Markup('<svg class="graph" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">').format(
             f"The graph: {described}", width, height, width, height
@@ -43,7 +43,7 @@ def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
 
 
 def _words(node: NodeFact) -> str:
-    return node.state if node.state == "skipped" else f"{node.state}, {node.seconds:.1f} s"
+    return node.state if node.state == "skipped" or node.seconds is None else f"{node.state}, {node.seconds:.1f} s"
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> Markup:

@@ -22,7 +22,7 @@ def render(facts: ReportFacts) -> str:
 
 def _lines(facts: ReportFacts) -> Iterator[str]:
     run = facts.run
-    sign = {"pushed": "✅", "stopped": "⏸"}.get(run.state, "❌")
+    sign = {"pushed": "✅", "accepted": "✅", "stopped": "⏸"}.get(run.state, "❌")
     yield f"## {sign} {_text(run.pipeline)}: {_text(run.line)}"
     yield ""
     if run.next_step:
@@ -48,9 +48,14 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield ""
         names = listed([f"`{each.what}` {_text(each.old)} → {_text(each.new)}" for each in run.changed], _NAMED)
         yield f"Changed against the run before: {names}"
-    ran = [f"{each.name} {each.seconds:.1f} s{' (cached)' if each.state == 'cached' else ''}" for each in run.nodes]
-    yield ""
-    yield f"Seconds: {', '.join(ran)}"
+    ran = [
+        f"{each.name} {each.seconds:.1f} s{' (cached)' if each.state == 'cached' else ''}"
+        for each in run.nodes
+        if each.seconds is not None
+    ]
+    if ran:
+        yield ""
+        yield f"Seconds: {', '.join(ran)}"
 
 
 def _metric(metric: MetricFact) -> str:

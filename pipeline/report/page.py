@@ -10,12 +10,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from components.smoke_test.page import families
+from components.smoke_test.plot import plots
 from components.smoke_test.report import CheckResult
 from pipeline.report.charts import (
     MOST_FEATURES,
     Chart,
     curve_charts,
     feature_charts,
+    measured_chart,
     slice_chart,
     smoke_seconds,
     timeline,
@@ -68,7 +71,9 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "most_features": MOST_FEATURES,
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
         "slices": slice_chart(evaluation) if evaluation is not None else None,
+        "smoke_families": list(families(checks)),
         "smoke_seconds": smoke_seconds(smoke_test) if smoke_test is not None else None,
+        "measured": [measured_chart(each) for each in plots(checks)],
         "failed": [check for check in checks if _weight(check) > 0],
     }
 
