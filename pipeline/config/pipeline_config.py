@@ -12,6 +12,7 @@ from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
 from components.trainer.config import TrainConfig
 from models.config import MlpModel, ModelConfig
+from pipeline.config.card import CardConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.features import check_looked_up
@@ -128,6 +129,7 @@ class PipelineConfig(Settings):
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
+    card: CardConfig = CardConfig()
     engine: Engine = "auto"
     """Who computes StatisticsGen, Transform and Evaluator. `auto`: our executors, which read the examples in big
     batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not know goes to

@@ -12,10 +12,11 @@ from components.artifacts.golden import CONTRACT, GoldenContract
 from components.smoke_test import report as smoke_report
 from components.smoke_test.page import FAMILIES
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.card import card_facts
 from pipeline.report.data_facts import data_facts
 from pipeline.report.evaluation_facts import evaluation_facts
 from pipeline.report.facts import Fact, FamilyFact, ReportFacts, ReproduceFacts, RunFacts, SmokeTestFacts
-from pipeline.report.run_facts import reproduce_facts, run_facts
+from pipeline.report.run_facts import data_changes, reproduce_facts, run_facts
 from pipeline.report.training_facts import training_facts
 from pipeline.results.runs import CONFIG_FILE
 from pipeline.results.store import StoredNode, stored_run
@@ -35,7 +36,9 @@ def collect_facts(folder: Path) -> ReportFacts:
     """
     config = _config(folder)
     nodes = stored_run(folder.parent.parent, folder.name)
-    return sections(nodes, config, run_facts(folder, nodes, config), reproduce_facts(folder, nodes))
+    facts = sections(nodes, config, run_facts(folder, nodes, config), reproduce_facts(folder, nodes))
+    changed = (*facts.run.changed, *data_changes(facts, folder))
+    return facts.model_copy(update={"run": facts.run.model_copy(update={"changed": changed})})
 
 
 def sections(
@@ -57,11 +60,15 @@ def sections(
             return None
         return found
 
+    data = there("data", data_facts(nodes, config.features, config.data_gate, _importance(nodes)))
+    training = there("training", training_facts(nodes, config))
+    evaluation = there("evaluation", evaluation_facts(nodes, config))
     return ReportFacts(
         run=run,
-        data=there("data", data_facts(nodes, config.features, _importance(nodes))),
-        training=there("training", training_facts(nodes, config)),
-        evaluation=there("evaluation", evaluation_facts(nodes, config)),
+        data=data,
+        training=training,
+        evaluation=evaluation,
+        card=card_facts(run, {} if data is None else data.rows, training, evaluation, config.card),
         smoke_test=there("smoke_test", _smoke_test_facts(nodes)),
         reproduce=reproduce,
         absent=absent,

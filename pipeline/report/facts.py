@@ -102,8 +102,10 @@ class FeatureFact(Fact):
     mean: dict[str, float] = {}
     """The mean of a number, by data set."""
     distance: float | None = None
-    """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
-    differences of the shares of the bins, 0 to 1."""
+    """How far the training data lie from those of the last push, or else test from train, as the data gate measures
+    it: 0 (the same) to 1."""
+    limit: float | None = None
+    """The data gate's; none for a column that it does not compare."""
     importance: float | None = None
     """How far shuffling it moves the predictions, as the trainer measured it."""
     findings: tuple[str, ...] = ()
@@ -147,6 +149,8 @@ class TrainingFacts(Fact):
     monitor: str
     """What early stopping looks at."""
     best_epoch: int | None = None
+    epoch_seconds: float | None = None
+    """The median; None of a single epoch."""
     family: str
     parameters: int | None = None
     """Numbers in the model's variables."""
@@ -252,6 +256,28 @@ class ComparisonFacts(Fact):
     """The seconds by component."""
 
 
+class CardFacts(Fact):
+    """The model card: what people state in `card:`, beside what was measured."""
+
+    model: str
+    version: str
+    """The pushed version's folder; "" where none was pushed."""
+    verdict: str
+    task: Task
+    family: str
+    parameters: int | None
+    rows: dict[str, int]
+    """By split."""
+    metrics: tuple[MetricFact, ...]
+    """On the test split."""
+    weakest: tuple[SliceFact, ...]
+    """At most five slices, the weakest by `ranked_by` first."""
+    ranked_by: str
+    gates: tuple[GateFact, ...]
+    stated: dict[str, str]
+    """Owners, license, intended use, limitations, ethics; "" for what nobody has stated."""
+
+
 class ReportFacts(Fact):
     """Everything; a section is None where its component did not run, with the reason in `absent`."""
 
@@ -265,6 +291,8 @@ class ReportFacts(Fact):
     reproduce: ReproduceFacts
     absent: dict[str, str] = {}
     """By section, why it is not there."""
+    card: CardFacts | None = None
+    """None where no model was evaluated."""
     against: ComparisonFacts | None = None
     """Another run, where the page was asked to compare."""
 

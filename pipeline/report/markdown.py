@@ -23,30 +23,30 @@ def render(facts: ReportFacts) -> str:
 def _lines(facts: ReportFacts) -> Iterator[str]:
     run = facts.run
     sign = {"pushed": "✅", "accepted": "✅", "stopped": "⏸"}.get(run.state, "❌")
-    yield f"## {sign} {_text(run.pipeline)}: {_text(run.line)}"
+    yield f"## {sign} {plain(run.pipeline)}: {plain(run.line)}"
     yield ""
     if run.next_step:
-        yield f"**Next:** {_text(run.next_step)}"
+        yield f"**Next:** {plain(run.next_step)}"
         yield ""
     yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
     if facts.evaluation is not None:
         yield ""
         yield "| metric | candidate | champion | threshold |"
         yield "|---|---|---|---|"
-        yield from (_metric(each) for each in facts.evaluation.metrics[:20])
+        yield from (metric_row(each) for each in facts.evaluation.metrics[:20])
     yield ""
     for gate in run.gates:
-        yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {_text(gate.reason)}"
+        yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {plain(gate.reason)}"
     if facts.data is not None:
         for finding in facts.data.findings[:_NAMED]:
-            yield f"- {finding.severity}: {_text(finding.line())}"
+            yield f"- {finding.severity}: {plain(finding.line())}"
     if facts.smoke_test is not None:
         failed = [check for each in facts.smoke_test.families for check in each.checks if check.status == "failed"]
         for check in failed[:_NAMED]:
-            yield f"- {check.severity}: {_text(check.line())}"
+            yield f"- {check.severity}: {plain(check.line())}"
     if run.changed:
         yield ""
-        names = listed([f"`{each.what}` {_text(each.old)} → {_text(each.new)}" for each in run.changed], _NAMED)
+        names = listed([f"`{each.what}` {plain(each.old)} → {plain(each.new)}" for each in run.changed], _NAMED)
         yield f"Changed against the run before: {names}"
     ran = [
         f"{each.name} {each.seconds:.1f} s{' (cached)' if each.state == 'cached' else ''}"
@@ -58,12 +58,13 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield f"Seconds: {', '.join(ran)}"
 
 
-def _metric(metric: MetricFact) -> str:
+def metric_row(metric: MetricFact) -> str:
+    """A metric as a row of a table: name, candidate, champion, threshold."""
     numbers = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
     return f"| {'❌ ' if metric.failed else ''}{metric.name} | {' | '.join(numbers)} | {metric.threshold} |"
 
 
-def _text(text: str) -> str:
-    """One line that Markdown takes for text."""
-    shown = printable(one_line(text, _LONGEST))
+def plain(text: str, longest: int = _LONGEST) -> str:
+    """One line that Markdown takes for text, cut to so many characters."""
+    shown = printable(one_line(text, longest))
     return "".join(f"\\{each}" if each in "|<>*`[]" else each for each in shown)

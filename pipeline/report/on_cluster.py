@@ -25,6 +25,7 @@ from tfx.utils import io_utils
 from components.artifacts.golden import CONTRACT
 from components.artifacts.model import TRAINING_FOLDER
 from components.data_gate import report as data_report
+from components.data_gate.config import DataGateConfig
 from components.smoke_test import report as smoke_report
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report import page
@@ -104,7 +105,8 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     reproduce = _reproduce(given)
     if whole:
         return sections(nodes, PipelineConfig.model_validate_json(json.dumps(stated)), run, reproduce)
-    data = data_facts(nodes, features, {})
+    gate = DataGateConfig.model_validate_json(json.dumps(stated["data_gate"]))
+    data = data_facts(nodes, features, gate, {})
     later = "the data gate wrote this page, and it comes after"
     names = ("training", "evaluation", "smoke_test")
     return ReportFacts(

@@ -6,6 +6,7 @@ import json
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -56,6 +57,7 @@ def environment() -> Environment:
         "number": _number,
         "percent": _percent,
         "script": _script,
+        "beside": _beside,
     }
     return made
 
@@ -92,6 +94,11 @@ def _script(chart: Chart) -> Markup:
     """A specification inside a script element: what could end the element is escaped."""
     text = json.dumps(chart.spec, ensure_ascii=True, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def _beside(uri: str) -> str:
+    """An artifact's folder, `<root>/<node>/<output>/<number>`, from the folder of a run, `<root>/runs/<id>`."""
+    return quote("/".join(["..", "..", *uri.rstrip("/").split("/")[-3:], ""]))
 
 
 def _number(value: float | None) -> str:

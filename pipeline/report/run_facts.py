@@ -8,11 +8,14 @@ from typing import Any
 
 import yaml
 
+from components.artifacts.reports import REPORT_FILE
+from components.artifacts.splits import SPLITS
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReproduceFacts, RunFacts, State
+from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
 from pipeline.results.listing import read_json, run_folders
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
+from preprocessing.errors import UserError
 
 _RUNNING: dict[str, Any] = {"state": "running", "error": "the run has not ended, or was killed"}
 
@@ -116,6 +119,27 @@ def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
         for name in dict.fromkeys([*old, *new]):
             if old.get(name) != new.get(name):
                 yield ChangeFact(what=prefix + name, old=old.get(name, "not there"), new=new.get(name, "not there"))
+
+
+def data_changes(facts: ReportFacts, folder: Path) -> Iterator[ChangeFact]:
+    """What differs in the data from the run before, as that one's report.json has it: rows by split, and columns."""
+    if facts.run.before is None or facts.data is None:
+        return
+    try:
+        earlier = read_json(folder.parent / facts.run.before / REPORT_FILE).get("data") or {}
+    except UserError as error:
+        yield ChangeFact(what="data", old=f"not known: {error.message}", new="")
+        return
+    if not earlier:
+        return
+    for split in SPLITS:
+        old, new = earlier.get("rows", {}).get(split), facts.data.rows.get(split)
+        if old != new:
+            yield ChangeFact(what=f"rows in {split}", old=str(old or 0), new=str(new or 0))
+    had, has = ({each["name"] for each in earlier["features"]}, {each.name for each in facts.data.features})
+    for name in sorted(had ^ has):
+        old, new = ("there", "gone") if name in had else ("not there", "new")
+        yield ChangeFact(what=f"column {name}", old=old, new=new)
 
 
 def _any(file: Path) -> Any:
