@@ -1,7 +1,8 @@
 """The node "Report" of a cluster: a step between the gates and the push that writes the page of the run.
 
-Before the push, so that the pushed version holds the page; and a step of its own, as Kubeflow and Vertex give a step
-that runs after a failure no artifacts of the steps before it.
+Before the push, so that the pushed version holds the page. A step after a failure would be no place for it: Kubeflow
+makes an exit hook of such a step, and its driver fails over the artifact of a step that did not run. What fails before
+this node leaves the page of the data gate's step.
 """
 
 from typing import Any

@@ -1,0 +1,58 @@
+"""The pictures of pages in docs/images, from a run of penguins: `python docs/site/screenshots.py RUN`.
+
+RUN is the folder of a run that pushed. The refused model is a copy of that run's, with two lines of a vocabulary
+swapped after the export. Chromium has to be installed.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+IMAGES = Path(__file__).parents[1] / "images"
+WIDTH = 1100
+
+
+def refused_model(run: Path, folder: Path) -> Path:
+    """The page of the smoke test of a model whose vocabulary was reordered."""
+    model = max((run.parent.parent / "Trainer" / "model").iterdir(), key=lambda each: int(each.name))
+    shutil.copytree(model, folder / "penguins")
+    for vocabulary in (folder / "penguins" / "Format-Serving" / "assets").iterdir():
+        lines = vocabulary.read_text(encoding="utf-8").splitlines()
+        vocabulary.write_text("\n".join([*lines[1::-1], *lines[2:]]) + "\n", encoding="utf-8")
+    report = folder / "report.html"
+    command = ["lockgate", "smoke-test", str(folder / "penguins"), "--examples", "data/penguins/penguins.csv"]
+    subprocess.run([*command, "--html", str(report)], check=False)  # noqa: S603 - refused: exit code 3
+    return report
+
+
+def picture(page: Page, file: Path, name: str, *, height: int, section: str = "") -> None:
+    """Takes one picture of a page, from its top or from a section."""
+    page.goto(file.resolve().as_uri())
+    if page.locator("script").count():
+        page.wait_for_selector("html[data-drawn]", state="attached")
+    top = page.locator(section).bounding_box()["y"] - 12 if section else 0
+    clip = {"x": 0, "y": top, "width": WIDTH, "height": height}
+    page.screenshot(path=IMAGES / name, clip=clip, full_page=True)
+    print(f"wrote {IMAGES / name}")
+
+
+def main(run: Path) -> None:
+    """Takes all of them."""
+    if json.loads((run / "result.json").read_text(encoding="utf-8"))["state"] != "pushed":
+        sys.exit(f"{run}: expected a run that pushed")
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light")
+        picture(page, run / "report.html", "report.png", height=760)
+        picture(page, run / "report.html", "report-data.png", height=900, section="#data")
+        picture(page, refused_model(run, Path(temporary)), "smoke-test.png", height=525)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
