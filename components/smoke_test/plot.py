@@ -1,5 +1,6 @@
 """Plots of what the smoke test measured, as SVG inside its page, which may hold no script."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,9 +62,15 @@ def plots(checks: Sequence[CheckResult]) -> list[Plot]:
     return found
 
 
+def _round_above(value: float) -> float:
+    """The end of an axis: 1, 2, 4, 6 or 10 of a power of ten, so that its half is round too."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * step for step in (1, 2, 4, 6, 10) if power * step >= value)
+
+
 def svg(plot: Plot) -> Markup:
     """The plot; colors are those of the page, by class."""
-    top = max(*plot.ours, *plot.champion, 1e-9)
+    top = _round_above(max(*plot.ours, *plot.champion, 1e-9))
     right = 100.0 if plot.percent else float(len(plot.ours))
     left = 0.0 if plot.percent else 1.0
     wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
@@ -79,14 +86,19 @@ def svg(plot: Plot) -> Markup:
         Markup('<svg class="plot" role="img" aria-label="{}" viewBox="0 0 {} {}">').format(described, _WIDTH, _HEIGHT)
     ]
     for share in (0.0, 0.5, 1.0):
-        y, x = upwards(top * share), across(left + (right - left) * share)
+        place = left + (right - left) * share
+        y, x = upwards(top * share), across(place)
         parts += [
             Markup('<path class="grid" d="M{} {}H{}"/>').format(_LEFT, y, _WIDTH - _RIGHT),
             Markup('<text text-anchor="end" x="{}" y="{}">{:.3g}</text>').format(_LEFT - 6, y + 4, top * share),
-            Markup('<text text-anchor="{}" x="{}" y="{}">{:.3g}</text>').format(
-                "end" if share == 1 else "middle", x, _HEIGHT - _BOTTOM + 16, left + (right - left) * share
-            ),
         ]
+        # There is no half of a part.
+        if place.is_integer():
+            parts.append(
+                Markup('<text text-anchor="{}" x="{}" y="{}">{:.3g}</text>').format(
+                    "end" if share == 1 else "middle", x, _HEIGHT - _BOTTOM + 16, place
+                )
+            )
     middle = _TOP + high / 2
     parts += [
         Markup('<text text-anchor="middle" x="{}" y="{}">{}</text>').format(_LEFT + wide / 2, _HEIGHT - 6, plot.across),

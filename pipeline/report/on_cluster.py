@@ -184,7 +184,8 @@ def _verdict(gates: Sequence[GateFact], *, whole: bool) -> dict[str, Any]:
 
 def _shown(nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], *, refused: bool) -> Iterator[NodeFact]:
     """The nodes before this step, which are done, and those after it."""
-    for name, needs in (graph | ({} if "DataGate" in graph else {"DataGate": tuple(graph)})).items():
+    gate = {} if "DataGate" in graph else {"DataGate": tuple(graph)}
+    for name, needs in {**graph, **gate}.items():
         made = nodes.get(name)
         later = name == "Pusher"
         yield NodeFact(

@@ -117,7 +117,8 @@ def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
     for file, prefix in ((CONFIG_FILE, ""), (ENVIRONMENT_FILE, "environment: ")):
         old, new = (dict(flat(_any(each / file))) for each in (before, now))
         for name in dict.fromkeys([*old, *new]):
-            if old.get(name) != new.get(name):
+            # What the command line changed is in the configuration.
+            if old.get(name) != new.get(name) and (file, name) != (ENVIRONMENT_FILE, "command"):
                 yield ChangeFact(what=prefix + name, old=old.get(name, "not there"), new=new.get(name, "not there"))
 
 
@@ -133,9 +134,9 @@ def data_changes(facts: ReportFacts, folder: Path) -> Iterator[ChangeFact]:
     if not earlier:
         return
     for split in SPLITS:
-        old, new = earlier.get("rows", {}).get(split), facts.data.rows.get(split)
-        if old != new:
-            yield ChangeFact(what=f"rows in {split}", old=str(old or 0), new=str(new or 0))
+        rows = earlier.get("rows", {}).get(split, 0), facts.data.rows.get(split, 0)
+        if rows[0] != rows[1]:
+            yield ChangeFact(what=f"rows in {split}", old=str(rows[0]), new=str(rows[1]))
     had, has = ({each["name"] for each in earlier["features"]}, {each.name for each in facts.data.features})
     for name in sorted(had ^ has):
         old, new = ("there", "gone") if name in had else ("not there", "new")

@@ -226,7 +226,7 @@ def test_an_edit_of_the_training_leaves_the_data_gate_in_the_cache(target):
         return json.dumps(inputs, sort_keys=True)
 
     assert told("train.epochs=3", "seed=7") == told()
-    assert told("data_gate.balance.severity=warn") != told()
+    assert told("data_gate.duplicates.severity=warn") != told()
 
 
 def test_the_driver_goes_before_the_step_on_vertex_and_into_it_on_kubeflow():
