@@ -20,7 +20,8 @@ class RunPage(Artifact):
 
 def page_job(function: str, given: Mapping[str, Any]) -> str:
     """What a step is told: the dotted path of `function(inputs, uri, given)`, and plain data for it, as JSON."""
-    return json.dumps({"function": function, "given": given}, sort_keys=True)
+    # In the order that is given: it is that of the graph and of the configuration.
+    return json.dumps({"function": function, "given": given})
 
 
 def write_page(job: str, inputs: Mapping[str, list[Artifact]], page: Artifact, run: str = "") -> None:

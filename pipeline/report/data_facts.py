@@ -18,6 +18,8 @@ from pipeline.results.store import StoredNode
 from preprocessing.config import FeaturesConfig
 
 LAST_PUSH = "last push"
+BASELINE = "baseline_statistics"
+"""The input of the data gate that has the statistics of the last push."""
 _BINS, _FEWEST_BINS = 50, 8
 _CATEGORIES = 30
 _MOST_NAMED = 200
@@ -43,14 +45,11 @@ def data_facts(
         return "StatisticsGen did not run"
     sets = {split: _read(statistics / split_folder(split) / STATISTICS_FILE) for split in SPLITS}
     gate = nodes.get("DataGate")
-    before = gate.input("baseline_statistics") if gate is not None else None
+    before = gate.input(BASELINE) if gate is not None else None
     folder = gate.output("verdict") if gate is not None else None
     verdict = _verdict(folder)
-    if (
-        before is None
-        and verdict is not None
-        and any(each.name == "drift" and each.state == "ran" for each in verdict.checks)
-    ):
+    compared = verdict is not None and any(each.name == "drift" and each.state == "ran" for each in verdict.checks)
+    if compared and gate is not None and BASELINE not in gate.inputs:
         # The store notes an artifact once for each node: these are the statistics of the last push themselves.
         before = statistics
     if before is not None:
@@ -69,13 +68,13 @@ def data_facts(
     for name in names:
         use = uses.get(name, "unused")
         distance, limit = _drift(name, summaries, use, gate_config)
-        known = {
+        more = {
             "distance": distance,
             "limit": limit,
             "importance": importance.get(name),
             "findings": tuple(told.get(name, ())),
         }
-        columns.append(_feature(name, summaries, means, use).model_copy(update=known))
+        columns.append(_feature(name, summaries, means, use).model_copy(update=more))
     diff = folder / DIFF_FILE if folder is not None else None
     return DataFacts(
         rows={name: each.rows for name, each in summaries.items()},

@@ -30,7 +30,7 @@ from components.smoke_test import report as smoke_report
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report import page
 from pipeline.report.collect import sections
-from pipeline.report.data_facts import data_facts
+from pipeline.report.data_facts import BASELINE, data_facts
 from pipeline.report.facts import GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
 from pipeline.results.runs import KEY_PACKAGES, Gate, RunResult
 from pipeline.results.store import StoredArtifact, StoredNode
@@ -49,10 +49,10 @@ _MAKERS = {
     "smoke_report": ("SmokeTest", "report"),
 }
 """The node and the output of it that each input of a step is."""
-_BASELINE = "baseline_statistics"
 _UNKNOWN = (
     "how long each step took and what came from the cache: the cluster's own page of the run shows it",
     "what differs from the run before: a step sees no other run",
+    "what was set at submission (`--parameter`): the configuration below is that of the compiled file",
 )
 _SCHEMES = {"gcs": "gs", "s3": "s3", "minio": "minio"}
 
@@ -107,7 +107,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
         return sections(nodes, PipelineConfig.model_validate_json(json.dumps(stated)), run, reproduce)
     gate = DataGateConfig.model_validate_json(json.dumps(stated["data_gate"]))
     data = data_facts(nodes, features, gate, {})
-    later = "the data gate wrote this page, and it comes after"
+    later = "it comes after the data gate, which wrote this page"
     names = ("training", "evaluation", "smoke_test")
     return ReportFacts(
         run=run,
@@ -125,9 +125,9 @@ def _nodes(given: Mapping[str, Artifact], folder: Path) -> dict[str, StoredNode]
             uri = _local(given[name].uri, folder / name, of_model=name == "model")
             outputs.setdefault(node, {})[key] = (StoredArtifact(number, given[name].type_name, uri),)
     read: dict[str, tuple[StoredArtifact, ...]] = {}
-    if _BASELINE in given:
-        uri = _local(given[_BASELINE].uri, folder / _BASELINE, of_model=False)
-        read = {_BASELINE: (StoredArtifact(len(_MAKERS), given[_BASELINE].type_name, uri),)}
+    if BASELINE in given:
+        uri = _local(given[BASELINE].uri, folder / BASELINE, of_model=False)
+        read = {BASELINE: (StoredArtifact(len(_MAKERS), given[BASELINE].type_name, uri),)}
     return {
         name: StoredNode(name, "done", 0.0, 0.0, inputs=read if name == "DataGate" else {}, outputs=made)
         for name, made in outputs.items()

@@ -145,7 +145,7 @@ def test_a_run_leaves_its_page_as_an_artifact_and_in_the_pushed_version(on_kubef
         [version] = _versions(folder)
         assert (version / "assets.extra/champion/report.html").read_bytes() == page.read_bytes()
     # Before the training: the page of the data gate.
-    assert "✗ Not ended" in _page(on_kubeflow[0].local("DataGate", "page"))
+    assert "… Not ended" in _page(on_kubeflow[0].local("DataGate", "page"))
 
 
 def test_the_exit_handler_says_how_the_run_ended(on_vertex):

@@ -51,7 +51,7 @@ def test_a_refusal_is_told_with_the_finding_and_what_the_step_knows(tmp_path: Pa
     )
     assert all(each.seconds is None for each in facts.run.nodes)
     assert facts.absent["data"] == "StatisticsGen did not run"
-    assert facts.absent["training"] == "the data gate wrote this page, and it comes after"
+    assert facts.absent["training"] == "it comes after the data gate, which wrote this page"
     assert facts.reproduce.image == "registry.example.com/lockgate:1"
 
 
