@@ -24,14 +24,13 @@ from tfx.utils import io_utils
 
 from components.artifacts.golden import CONTRACT
 from components.artifacts.model import TRAINING_FOLDER
-from components.data_gate import report as data_report
 from components.data_gate.config import DataGateConfig
-from components.smoke_test import report as smoke_report
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report import page
 from pipeline.report.collect import sections
 from pipeline.report.data_facts import BASELINE, data_facts
 from pipeline.report.facts import GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
+from pipeline.report.gates import stored_gates
 from pipeline.results.runs import KEY_PACKAGES, Gate, RunResult
 from pipeline.results.store import StoredArtifact, StoredNode
 from pipeline.runners.container_entrypoint import MOUNTS_VARIABLE
@@ -89,7 +88,9 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     nodes = _nodes({name: listed[0] for name, listed in inputs.items() if listed}, folder)
     stated = given["config"]
     features = FeaturesConfig.model_validate_json(json.dumps(stated["features"]))
-    gates = tuple(_gates(nodes, inputs))
+    blessings = inputs.get("model_blessing", ())
+    blessed = all(each.get_int_custom_property("blessed") == 1 for each in blessings) if blessings else None
+    gates = tuple(stored_gates(nodes, blessed=blessed))
     refused = any(each.passed is False for each in gates)
     whole = "train" in stated
     run = RunFacts(
@@ -143,23 +144,6 @@ def _local(uri: str, copy: Path, *, of_model: bool) -> str:
         if fileio.exists(source):
             io_utils.copy_dir(source, str(copy / part))
     return str(copy)
-
-
-def _gates(nodes: Mapping[str, StoredNode], inputs: Inputs) -> Iterator[GateFact]:
-    if "DataGate" in nodes and (verdict := nodes["DataGate"].output("verdict")) is not None:
-        said = data_report.read(str(verdict))
-        yield GateFact(name="DataGate", passed=said.blessed, reason=said.reason())
-    if "Evaluator" in nodes and (evaluation := nodes["Evaluator"].output("evaluation")) is not None:
-        # Seconds of TensorFlow and Beam that the data gate's page need not pay.
-        from pipeline.nodes.evaluation import read_verdict
-        from pipeline.results.verdicts import evaluator_gate
-
-        blessed = any(each.get_int_custom_property("blessed") == 1 for each in inputs.get("model_blessing", ()))
-        gate = evaluator_gate(read_verdict(str(evaluation), blessed))
-        yield GateFact(name=gate.name, passed=gate.passed, reason=gate.reason)
-    if "SmokeTest" in nodes and (tested := nodes["SmokeTest"].output("report")) is not None:
-        report = smoke_report.read(str(tested))
-        yield GateFact(name="SmokeTest", passed=report.blessed, reason=report.reason())
 
 
 def _verdict(gates: Sequence[GateFact], *, whole: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from components.artifacts.reports import REPORT_FILE
 from components.artifacts.splits import SPLITS
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
+from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json, run_folders
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
@@ -30,6 +31,9 @@ def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineCon
     """
     result = read_json(folder / RESULT_FILE) or _RUNNING
     gates = tuple(GateFact.model_validate(each) for each in result.get("gates", ()))
+    if "gates" not in result:
+        # The run did not reach its end, and its result says nothing of them.
+        gates = tuple(stored_gates(nodes))
     before = _before(folder)
     return RunFacts(
         id=folder.name,
@@ -77,7 +81,7 @@ def _next_step(result: Mapping[str, Any], folder: Path) -> str:
     if result["state"] == "refused":
         return "the metrics below say which threshold does not hold: improve the model, or change evaluate.thresholds"
     if result["state"] in ("failed", "interrupted", "running"):
-        return "run the pipeline again: what is done comes from the cache"
+        return "read the message below, and run the pipeline again: what is done comes from the cache"
     return ""
 
 
