@@ -83,12 +83,24 @@ def numbers(column: tf.Tensor) -> tf.Tensor:
 
 
 def strings(column: tf.Tensor) -> tf.Tensor:
-    """A [batch] column as strings; numbers in decimal; missing, NaN and infinite values are ""."""
+    """A column of any shape as strings; numbers in decimal; missing, NaN and infinite values are ""."""
     if column.dtype == tf.string:
         return column
     if column.dtype.is_floating:
         return tf.where(tf.math.is_finite(column), tf.strings.as_string(column, shortest=True), "")
     return tf.where(tf.equal(column, MISSING_INTEGER), "", tf.strings.as_string(column))
+
+
+def all_strings(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """`strings` for several [batch] columns: those of one dtype are written side by side."""
+    kinds: dict[tf.DType, dict[str, tf.Tensor]] = {}
+    for name, column in columns.items():
+        kinds.setdefault(column.dtype, {})[name] = column
+    found = dict(columns)
+    for dtype, kind in kinds.items():
+        if dtype != tf.string:
+            found |= zip(kind, tf.unstack(strings(tf.stack(list(kind.values()), axis=1)), axis=1), strict=True)
+    return found
 
 
 def is_missing(texts: tf.Tensor, words: Sequence[str]) -> tf.Tensor:

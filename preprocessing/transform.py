@@ -67,9 +67,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     for give in learning:
         outputs |= give()
     categories: dict[str, tf.Tensor] = {}
-    for categorical in features.categorical:
-        for column in categorical.columns:
-            outputs |= _categorical(columns[column], column, categorical, categories)
+    outputs |= _categorical_inputs(columns, features, categories)
     for boolean in features.boolean:
         for column in boolean.columns:
             outputs |= _boolean(columns[column], column, boolean, categories)
@@ -110,33 +108,45 @@ def _category(column: str, categories: Mapping[str, tf.Tensor], outputs: Outputs
     )
 
 
-def _categorical(
-    values: tf.Tensor, column: str, feature: CategoricalFeature, categories: dict[str, tf.Tensor]
+def _categorical_inputs(
+    columns: Mapping[str, tf.Tensor], features: FeaturesConfig, categories: dict[str, tf.Tensor]
 ) -> Outputs:
-    raw = raw_columns.strings(values)
-    missing = tf.equal(raw, "")
+    """The ids of all categorical columns, [batch, 1] each; what is the same for all of them is done side by side."""
+    settings = {column: feature for feature in features.categorical for column in feature.columns}
+    if not settings:
+        return {}
+    texts = raw_columns.all_strings({column: columns[column] for column in settings})
+    missing = tf.equal(tf.stack(list(texts.values()), axis=1), "")
     outputs: Outputs = {}
-    if feature.indicator:
-        outputs[transformed(column, "missing")] = _as_float(missing)
-    filled = raw if feature.fill is None else tf.where(missing, tf.constant(feature.fill), raw)
-    categories[column] = filled
-    if feature.hash_buckets is not None:
-        ids = tf.strings.to_hash_bucket_fast(filled, feature.hash_buckets)
-    else:
-        lines = as_lines(filled) if values.dtype == tf.string else filled
-        # TFT leaves out empty strings itself.
-        vocabulary = tft.vocabulary(
-            lines,
-            top_k=feature.top_k,
-            frequency_threshold=feature.min_frequency,
-            vocab_filename=vocabulary_name(column),
-        )
-        ids = tft.apply_vocabulary(lines, vocabulary, num_oov_buckets=feature.oov_buckets)
+    ids = []
+    for place, (column, feature) in enumerate(settings.items()):
+        if feature.indicator:
+            outputs[transformed(column, "missing")] = _as_float(missing[:, place])
+        filled = texts[column]
+        if feature.fill is not None:
+            filled = tf.where(missing[:, place], tf.constant(feature.fill), filled)
+        categories[column] = filled
+        ids.append(_category_ids(filled, columns[column].dtype, column, feature))
     # Id 0 is the category of missing values, where they aren't filled.
-    outputs[transformed(column, "id")] = (
-        ids + 1 if feature.fill else tf.where(missing, tf.constant(0, tf.int64), ids + 1)
+    absent = missing & tf.constant([not feature.fill for feature in settings.values()])
+    matrix = tf.where(absent, tf.constant(0, tf.int64), tf.stack(ids, axis=1) + 1)
+    names = [transformed(column, "id") for column in settings]
+    return outputs | dict(zip(names, tf.split(matrix, len(names), axis=1), strict=True))
+
+
+def _category_ids(filled: tf.Tensor, dtype: tf.DType, column: str, feature: CategoricalFeature) -> tf.Tensor:
+    """Ids from 0 on, int64 [batch]; any id for the empty text."""
+    if feature.hash_buckets is not None:
+        return tf.strings.to_hash_bucket_fast(filled, feature.hash_buckets)
+    lines = as_lines(filled) if dtype == tf.string else filled
+    # TFT leaves out empty strings itself.
+    vocabulary = tft.vocabulary(
+        lines,
+        top_k=feature.top_k,
+        frequency_threshold=feature.min_frequency,
+        vocab_filename=vocabulary_name(column),
     )
-    return outputs
+    return tft.apply_vocabulary(lines, vocabulary, num_oov_buckets=feature.oov_buckets)
 
 
 def _boolean(values: tf.Tensor, column: str, feature: BooleanFeature, categories: dict[str, tf.Tensor]) -> Outputs:

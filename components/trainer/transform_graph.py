@@ -117,13 +117,14 @@ class _FromEntrances(tf.Module):
 
     def of_columns(self, values: Mapping[str, tf.Tensor], wanted: Collection[str]) -> dict[str, tf.Tensor]:
         fed = {f"{self._names[column]}:0": value for column, value in values.items()}
+        sizes = {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items()}
         outputs = {name: self._function.outputs[name] for name in wanted}
+        fed |= sizes
         nodes = self._needed([each.op for each in outputs.values()], fed)
         captured = {name: _inside(tensor) for name, tensor in self._function.captures.items() if _node(name) in nodes}
-        fed |= {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items() if name in nodes}
         part = tf.compat.v1.GraphDef(versions=self._graph_def.versions, library=self._graph_def.library)
         part.node.extend(node for node in self._graph_def.node if node.name in nodes - set(map(_node, captured)))
-        # A column that none of the outputs needs is no input of this part.
+        # What none of the outputs needs is no input of this part.
         used = {_node(each) for node in part.node for each in node.input}
         fed = {name: value for name, value in fed.items() if _node(name) in used}
         got = tf.graph_util.import_graph_def(

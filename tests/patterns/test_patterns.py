@@ -74,7 +74,7 @@ def test_models_know_nothing_of_training() -> None:
 
 def test_batches_are_made_in_one_place() -> None:
     datasets = ("Dataset", "from_tensor_slices", "from_tensors", "from_generator", "data.Dataset.range")
-    # The smoke test reads raw examples one by one, to ask them, and a model's stored requests; the one reader of records
+    # The smoke test reads raw examples one by one, to ask them, and a model's stored requests; the reader of records
     # serves the components that need columns or whole records, no training batches.
     others = {
         "components/smoke_test/bench/split.py",

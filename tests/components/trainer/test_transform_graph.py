@@ -107,5 +107,8 @@ def test_only_what_an_answer_needs_is_exported(world: Callable[[str], World]) ->
     # One table: neither the label's, nor those of other columns.
     assert sum(each.dtype == tf.resource for each in concrete.captured_inputs) == 1
     assert 2 * len(concrete.graph.get_operations()) < len(whole.get_concrete_function(values).graph.get_operations())
+    kinds = {each.type for each in whole.get_concrete_function(values).graph.get_operations()}
+    assert "LookupTableFindV2" in kinds
+    assert not {"LookupTableSizeV2", "SparseToDense", "SparseSlice"} & kinds
     # The most frequent colour of the table, see conftest.py, and none.
     assert one(values | {"colour": tf.constant(["colour", ""])})["colour_id_xf"].numpy().tolist() == [[1], [0]]

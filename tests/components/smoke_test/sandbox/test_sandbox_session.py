@@ -54,7 +54,7 @@ class Model(tf.Module):
 
         def prints(x: tf.Tensor) -> dict[str, tf.Tensor]:
             with tf.control_dependencies([tf.raw_ops.PrintV2(input="hello", end="", output_stream="stdout")]):
-                return {"file": x, "a!ends": x + 1, "../b/c": x + 2}  # names that an npz file could trip over
+                return {"file": x, "a!ends": x + 1, "../b/c": x + 2}  # names that a file format could trip over
 
         def hoards(x: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"z": tf.reduce_sum(tf.fill([tf.cast(x[0], tf.int32), 1024, 1024], 1.0))[tf.newaxis]}
