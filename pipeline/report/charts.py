@@ -188,7 +188,7 @@ def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
         alt.Chart(alt.NamedData(_TABLE))
         .mark_circle(color=COLORS["train"], opacity=1)
         .encode(
-            x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False), axis=alt.Axis(format="~g")),
+            x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False), axis=alt.Axis(format="~g", tickCount=10)),
             y=alt.Y("slice:N", title=None, sort=[each.name for each in known], axis=alt.Axis(labelLimit=180)),
             size=alt.Size("rows:Q", title="rows", scale=alt.Scale(range=[30, 300]), legend=None),
         )
