@@ -87,8 +87,8 @@ class Measured(BaseModel):
 
     unit: Literal["ms", "MiB"]
     values: tuple[float, ...]
-    """Of a latency its quantiles, at equal distances up to the slowest request; of memory what is held after each part
-    of the requests."""
+    """A latency's quantiles, at equal distances up to the slowest request; or what is held after each part of the
+    requests."""
     champion: tuple[float, ...] = ()
     """The same of the champion."""
 

@@ -19,7 +19,8 @@ WIDTH = 1100
 
 def refused_model(run: Path, folder: Path) -> Path:
     """The page of the smoke test of a model whose vocabulary was reordered."""
-    model = max((run.parent.parent / "Trainer" / "model").iterdir(), key=lambda each: int(each.name))
+    nodes = json.loads((run / "report.json").read_text(encoding="utf-8"))["run"]["nodes"]
+    [model] = [uri for node in nodes for uri in node["artifacts"] if "/Trainer/model/" in uri]
     shutil.copytree(model, folder / "penguins")
     for vocabulary in (folder / "penguins" / "Format-Serving" / "assets").iterdir():
         lines = vocabulary.read_text(encoding="utf-8").splitlines()
@@ -30,11 +31,18 @@ def refused_model(run: Path, folder: Path) -> Path:
     return report
 
 
-def picture(page: Page, file: Path, name: str, *, height: int, section: str = "") -> None:
-    """Takes one picture of a page, from its top or from a section."""
+_SHORTEN = """(place) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(place, "output");
+}"""
+
+
+def picture(page: Page, file: Path, name: str, *, place: Path, height: int, section: str = "") -> None:
+    """Takes one picture of a page, from its top or from a section; `place`, a folder of this machine, is not on it."""
     page.goto(file.resolve().as_uri())
     if page.locator("script").count():
         page.wait_for_selector("html[data-drawn]", state="attached")
+    page.evaluate(_SHORTEN, str(place.resolve()))
     top = page.locator(section).bounding_box()["y"] - 12 if section else 0
     clip = {"x": 0, "y": top, "width": WIDTH, "height": height}
     page.screenshot(path=IMAGES / name, clip=clip, full_page=True)
@@ -48,9 +56,10 @@ def main(run: Path) -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light")
-        picture(page, run / "report.html", "report.png", height=760)
-        picture(page, run / "report.html", "report-data.png", height=900, section="#data")
-        picture(page, refused_model(run, Path(temporary)), "smoke-test.png", height=525)
+        root, broken = run.parent.parent, Path(temporary)
+        picture(page, run / "report.html", "report.png", place=root, height=760)
+        picture(page, run / "report.html", "report-data.png", place=root, height=900, section="#data")
+        picture(page, refused_model(run, broken), "smoke-test.png", place=broken, height=525)
         browser.close()
 
 

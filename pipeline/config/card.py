@@ -15,7 +15,7 @@ class CardConfig(Settings):
     owners: tuple[Words, ...] = ()
     """Who answers for the model: people or teams, with a way to reach them."""
     license: Words | None = None
-    """Of the model, or of the data that it is made from."""
+    """The license of the model, or of the data that it is made from."""
     intended_use: Words | None = None
     """What it is for, and for whom."""
     limitations: Words | None = None

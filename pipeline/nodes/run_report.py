@@ -29,7 +29,7 @@ class Executor(BaseExecutor):
     """Has the page written."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes `page`.
+        """Writes the file of the output `page`.
 
         Args:
           input_dict: what the page shows; `baseline_statistics` may be absent.

@@ -267,7 +267,7 @@ class CardFacts(Fact):
     family: str
     parameters: int | None
     rows: dict[str, int]
-    """By split."""
+    """Rows by data set."""
     metrics: tuple[MetricFact, ...]
     """On the test split."""
     weakest: tuple[SliceFact, ...]
