@@ -13,6 +13,7 @@ from components.trainer.config import TrainConfig
 from components.trainer.data import TrainingData
 from components.trainer.schedule import WarmupDecay
 from components.trainer.task import TrainingTask
+from models.config import FAMILIES
 from models.heads import Head
 from models.registry import build_model
 from preprocessing.config import Label
@@ -21,6 +22,8 @@ logger = logging.getLogger("lockgate")
 
 _MOST_STEPS_AT_ONCE = 50
 """More saves nothing, and nothing is reported meanwhile."""
+_STEPS_WORTH_COMPILING = 3_000
+"""XLA takes about as long to compile the step of a small model, and its evaluation, as it saves on so many steps."""
 _OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -57,7 +60,7 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
             optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),
             loss=_loss(job.train, label),
             weighted_metrics=_metrics(label),
-            jit_compile=False,
+            jit_compile=by_xla(job.train, steps_per_epoch(job.train, data), own=job.model.family not in FAMILIES),
             steps_per_execution=steps_per_execution(steps_per_epoch(job.train, data)),
         )
         # Now, under the distribution: a checkpoint is loaded into variables that are there.
@@ -76,6 +79,19 @@ def steps_per_execution(steps: int) -> int:
     A divisor: what is left over at the end of an epoch would be filled up with steps of the next one.
     """
     return next(each for each in range(min(steps, _MOST_STEPS_AT_ONCE), 0, -1) if steps % each == 0)
+
+
+def by_xla(config: TrainConfig, steps: int, *, own: bool) -> bool:
+    """Whether XLA compiles the training step.
+
+    Args:
+      config: the loop's policy.
+      steps: in one epoch.
+      own: whether the architecture is the user's own: it may have operations that XLA doesn't know.
+    """
+    if config.xla == "auto":
+        return config.distribution == "none" and not own and config.epochs * steps >= _STEPS_WORTH_COMPILING
+    return config.xla == "always"
 
 
 @contextlib.contextmanager

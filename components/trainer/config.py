@@ -63,6 +63,9 @@ class TrainConfig(Settings):
     shuffle_buffer: PositiveInt = 100_000
     """Rows of a split in files that are held for shuffling."""
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
+    xla: Literal["auto", "always", "never"] = "auto"
+    """Whether XLA compiles the training step: a few seconds once, then a step of a small model takes a third. `auto`
+    does for families of `models/` on one device, where the epochs have at least 3,000 steps together."""
     distribution: Literal["none", "mirrored"] = "none"
     """`mirrored` copies the model to every visible GPU."""
     warm_start: bool = False
@@ -78,6 +81,13 @@ class TrainConfig(Settings):
                 field=("schedule", "final_fraction"),
                 received=self.schedule.final_fraction,
                 hint="remove it, or set schedule.name to cosine",
+            )
+        if self.xla == "always" and self.distribution == "mirrored":
+            raise broken_rule(
+                "compiles for one device, not for copies of the model on several",
+                field=("xla",),
+                received=self.xla,
+                hint="set it to auto or never, or distribution to none",
             )
         return self
 

@@ -42,8 +42,9 @@ def differ(one: list[Any], other: list[Any]) -> bool:
         (FUNCTIONAL, {"optimizer": "sgd", "steps_per_epoch": 3, "schedule": {"name": "cosine", "warmup_steps": 2}}),
         (SUBCLASSED, {"optimizer": "adamw", "mixed_precision": "float16", "weight_decay": 0.1}),
         (SEQUENTIAL, {"memory_mb": 0, "steps_per_epoch": 4}),
+        (FUNCTIONAL, {"xla": "always"}),
     ],
-    ids=["sequential", "functional", "subclassed", "from-files"],
+    ids=["sequential", "functional", "subclassed", "from-files", "by-xla"],
 )
 def test_a_killed_training_ends_with_the_same_weights(
     prepare: Prepare, model: dict[str, Any], train: dict[str, Any]
@@ -70,6 +71,20 @@ def test_steps_at_a_time_are_no_more_than_asked_for(prepare: Prepare) -> None:
     checkpoint = Checkpoint(prepared.task.checkpoint_dir)
     assert checkpoint.restore(prepared.model).epoch == 2
     assert int(prepared.model.optimizer.iterations) == 220
+
+
+def test_xla_compiles_the_same_training(prepare: Prepare) -> None:
+    def trained(xla: str) -> Any:
+        # Without dropout, whose numbers XLA draws in another way.
+        model = {"family": "dcn", "params": {"hidden": [8], "batch_norm": True, "l2": 0.01}}
+        return prepare(run=xla, model=model, train={"xla": xla, "epochs": 3, "learning_rate": 0.01}).fit()
+
+    by_xla, without = trained("always"), trained("never")
+    assert (by_xla.model.jit_compile, without.model.jit_compile) == (True, False)
+    start = prepare(run="start", model={"family": "dcn", "params": {"hidden": [8], "batch_norm": True}}).model
+    assert differ([np.round(each, 2) for each in without.weights], [np.round(w, 2) for w in start.get_weights()])
+    for a, b in zip(by_xla.weights, without.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
 
 
 def test_a_training_that_was_killed_after_its_end_is_not_repeated(

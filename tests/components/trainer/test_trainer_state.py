@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from components.trainer.build import by_xla
 from components.trainer.checkpoint import TrainingState
 from components.trainer.config import TrainConfig
 
@@ -44,9 +45,25 @@ def test_when_nothing_is_left_to_train(epoch: int, stopped: bool, finished: bool
         {"early_stopping": {"monitor": "loss"}},
         {"mixed_precision": "float64"},
         {"distribution": "tpu"},
+        {"distribution": "mirrored", "xla": "always"},
         {"learning_rat": 0.1},
     ],
 )
 def test_options_that_are_refused(section: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TrainConfig.model_validate_json(json.dumps(section))
+
+
+@pytest.mark.parametrize(
+    ("train", "steps", "own", "expected"),
+    [
+        ({"epochs": 10}, 300, False, True),
+        ({"epochs": 10}, 299, False, False),
+        ({"epochs": 1}, 10**6, True, False),
+        ({"epochs": 10, "distribution": "mirrored"}, 10**6, False, False),
+        ({"epochs": 1, "xla": "always"}, 1, True, True),
+        ({"epochs": 10, "xla": "never"}, 10**6, False, False),
+    ],
+)
+def test_xla_compiles_what_is_worth_it(train: dict[str, Any], steps: int, own: bool, expected: bool) -> None:
+    assert by_xla(TrainConfig(**train), steps, own=own) is expected
