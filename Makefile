@@ -18,7 +18,7 @@ SOURCE ?=
 # make bench: what is measured, as for tests/benchmarks/whole_run.py.
 BENCH ?= --rows 15000 --wide --repeats 3
 
-.PHONY: run check test bench setup setup-dev data image lock lint clean
+.PHONY: run check test bench docs setup setup-dev data image lock lint clean
 
 run: setup ## Runs the penguins pipeline to a pushed model.
 	@$(BIN)/lockgate run data/penguins/pipeline.yaml
@@ -43,6 +43,9 @@ endef
 bench: setup-dev data ## Whole runs beside stock TFX, an hour or two: make bench BENCH="--rows 300000 --repeats 3".
 	$(BIN)/python tests/benchmarks/whole_run.py $(BENCH)
 	@$(BIN)/python tests/benchmarks/whole_run.py --page
+
+docs: setup-dev ## The documents as a site: build/site/index.html.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 setup: $(VENV)/.installed ## Installs Lockgate into .venv.
 

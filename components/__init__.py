@@ -5,6 +5,7 @@ from typing import Any
 
 _ARTIFACTS = {
     "DataVerdict": "components.data_gate.component",
+    "RunPage": "components.run_page",
     "SmokeTestReport": "components.smoke_test.component",
 }
 """Where each artifact type of ours is: Kubeflow's container imports it as `components.<Class>`."""

@@ -56,17 +56,33 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
     data = data_stage(config, places, wiring)
     training = _training_stage(config, config.data.missing(source_format(config.data, str(places.base))), data, wiring)
     gates = _gate_stage(config, data, training, wiring.champion)
+    nodes = [*data.nodes, wiring.champion, *training.nodes, *gates.nodes]
+    report = wiring.report(
+        config,
+        nodes,
+        {
+            "statistics": data.statistics,
+            "verdict": data.verdict,
+            "baseline_statistics": data.before,
+            "model": training.model,
+            "model_run": training.model_run,
+            "evaluation": gates.evaluation,
+            "model_blessing": gates.model_blessing,
+            "smoke_report": gates.smoke_report,
+        },
+    )
     pusher = wiring.pusher(
         model=training.model,
         model_blessing=gates.model_blessing,
         infra_blessing=gates.infra_blessing,
         statistics=data.statistics,
+        page=None if report is None else report.outputs["page"],
     )
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(places.root),
         metadata_connection_config=wiring.metadata,
-        components=[*data.nodes, wiring.champion, *training.nodes, *gates.nodes, pusher],
+        components=[*nodes, *([] if report is None else [report]), pusher],
         enable_cache=True,
         beam_pipeline_args=list(config.beam_args),
     )
@@ -77,6 +93,7 @@ class _TrainingStage:
     nodes: list[BaseNode]
     transform_graph: BaseChannel
     model: BaseChannel
+    model_run: BaseChannel
     folds: BaseChannel | None = None
 
 
@@ -127,7 +144,8 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         hyperparameters=tuning[-1].outputs["best_hyperparameters"] if tuning else None,
         custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: code},
     )
-    return _TrainingStage([transform, *tuning, trainer], graph, trainer.outputs["model"])
+    model, logs = trainer.outputs["model"], trainer.outputs["model_run"]
+    return _TrainingStage([transform, *tuning, trainer], graph, model, logs)
 
 
 def _tuning_nodes(
@@ -154,6 +172,8 @@ def _tuning_nodes(
 @dataclass(frozen=True)
 class _GateStage:
     nodes: list[BaseNode]
+    evaluation: BaseChannel
+    smoke_report: BaseChannel
     model_blessing: BaseChannel
     infra_blessing: BaseChannel
 
@@ -189,7 +209,13 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         code_fingerprint=fingerprint(SmokeTest.CODE, SmokeTest.CODE_FILES),
     )
     nodes = [evaluator, *([infra_validator] if infra_validator else []), smoke_test]
-    return _GateStage(nodes, evaluator.outputs["blessing"], smoke_test.outputs["blessing"])
+    return _GateStage(
+        nodes=nodes,
+        evaluation=evaluator.outputs["evaluation"],
+        smoke_report=smoke_test.outputs["report"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=smoke_test.outputs["blessing"],
+    )
 
 
 def _code_behind(ours: str, *own: str | None, modules: Sequence[str] = ()) -> str:

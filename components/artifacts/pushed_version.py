@@ -7,7 +7,7 @@ see of the last push is the version itself. `assets.extra` is the place that Sav
 import posixpath
 from typing import NamedTuple
 
-from components.artifacts import golden, model, splits
+from components.artifacts import golden, model, reports, splits
 
 ABSENT = "absent"
 """The int custom property, 1, of an output for which nothing was found: its readers get no artifact."""
@@ -36,6 +36,9 @@ STATISTICS = Place(
     posixpath.join(splits.split_folder("train"), splits.STATISTICS_FILE),
 )
 """The ExampleStatistics artifact: what drift is measured against."""
+
+PAGE = posixpath.join(FOLDER, reports.PAGE_FILE)
+"""The page of the run that pushed, in a version's folder."""
 
 
 def is_part_of_model(name: str) -> bool:

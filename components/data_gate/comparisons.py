@@ -78,12 +78,13 @@ def compare(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> 
         if measured is None:
             continue
         distance, measure_name = measured
-        limit = own if own is not None else limits.categorical if measure_name == _CATEGORIES else limits.numeric
+        limit = own if own is not None else limits.categorical if measure_name == CATEGORIES else limits.numeric
         if distance.exceeds(limit):
             yield _finding(pair, name, distance, limit, measure_name, severity)
 
 
-_CATEGORIES = "shares of the values (L-infinity)"
+CATEGORIES = "shares of the values (L-infinity)"
+"""The measure that has a limit of its own."""
 _NUMBERS = "distribution (Jensen-Shannon)"
 
 
@@ -121,12 +122,12 @@ def measure(before: Column, after: Column, *, as_category: bool, chance: float) 
     sizes = before.present, after.present
     as_shares = as_category or before.cdf is None
     if as_shares and before.shares is not None and after.shares is not None:
-        return l_infinity(before.shares, after.shares, sizes, chance), _CATEGORIES
+        return l_infinity(before.shares, after.shares, sizes, chance), CATEGORIES
     if before.cdf is None or after.cdf is None:
         return None
     whole = before.type == after.type == "INT"
     if as_category and whole:
-        return l_infinity_of_codes(before.cdf, after.cdf, sizes, chance), _CATEGORIES
+        return l_infinity_of_codes(before.cdf, after.cdf, sizes, chance), CATEGORIES
     return jensen_shannon(before.cdf, after.cdf, sizes, chance, whole=whole), _NUMBERS
 
 

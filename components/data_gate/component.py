@@ -13,6 +13,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.executor import Executor
+from components.run_page import RunPage
 from preprocessing.config import FeaturesConfig
 from preprocessing.missing import USUAL_WORDS, MissingWords
 
@@ -40,6 +41,7 @@ class DataGateSpec(ComponentSpec):
         "missing": ExecutionParameter(type=str),
         "on_refusal": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
+        "page_job": ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
@@ -50,6 +52,7 @@ class DataGateSpec(ComponentSpec):
     }
     OUTPUTS = {  # noqa: RUF012
         "verdict": ChannelParameter(type=DataVerdict),
+        "page": ChannelParameter(type=RunPage, optional=True),
     }
 
 
@@ -81,6 +84,7 @@ class DataGate(BaseComponent):
         missing: MissingWords = _IN_CSV,
         on_refusal: Literal["record", "fail"] = "fail",
         code_fingerprint: str,
+        page_job: str = "",
     ) -> None:
         """Wires DataGate into a pipeline.
 
@@ -101,7 +105,10 @@ class DataGate(BaseComponent):
             runner that only knows failed and done (Kubeflow, Vertex). `record` publishes `blessed` = 0, for a
             runner that reads it.
           code_fingerprint: a hash of this folder's code, so that the cache sees edits.
+          page_job: writes the run's page as far as it has come, the output `page`, see `components.run_page`; empty
+            where the runner writes it.
         """
+        page = {"page_job": page_job, "page": Channel(type=RunPage)} if page_job else {}
         super().__init__(
             spec=DataGateSpec(
                 statistics=statistics,
@@ -117,5 +124,6 @@ class DataGate(BaseComponent):
                 on_refusal=on_refusal,
                 code_fingerprint=code_fingerprint,
                 verdict=Channel(type=DataVerdict),
+                **page,
             )
         )

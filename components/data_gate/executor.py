@@ -28,6 +28,7 @@ from components.data_gate.summary import Summary, from_statistics
 from components.data_gate.tables import columns_of, serving_summary
 from components.examples import SplitExamples, ingest_report
 from components.progress import Progress
+from components.run_page import write_page
 from preprocessing.errors import UserError
 from preprocessing.missing import MissingWords
 
@@ -49,9 +50,10 @@ class Executor(BaseExecutor):
           input_dict: `statistics` (ExampleStatistics), `schema` (Schema), `anomalies` (ExampleAnomalies), `examples`
             (Examples), and `baseline_statistics` (ExampleStatistics), which may be missing or empty.
           output_dict: `verdict` (DataVerdict) gets the custom property `blessed` (1 or 0) and report.json; with a
-            proposal also schema.pbtxt and schema.diff.
+            proposal also schema.pbtxt and schema.diff. `page` (RunPage) gets the run's page, where there is such an
+            output.
           exec_properties: `config` (DataGateConfig as JSON), `columns` (Columns as JSON), `serving_sample` (a path,
-            or empty), `missing` (the MissingWords of CSV as JSON) and `on_refusal` (`fail` or `record`).
+            or empty), `missing` (the MissingWords of CSV as JSON), `on_refusal` (`fail` or `record`) and `page_job`.
 
         Raises:
           UserError: the data is refused and `on_refusal` is `fail` (the report is written all the same); the serving
@@ -66,6 +68,8 @@ class Executor(BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["verdict"])
         _write(verdict, proposal, evidence.schema_text, artifact.uri)
         artifact.set_int_custom_property("blessed", int(verdict.blessed))
+        if pages := output_dict.get("page"):
+            write_page(exec_properties["page_job"], {**input_dict, "verdict": [artifact]}, pages[0])
         recorded = exec_properties.get("on_refusal") == "record"
         # A runner that reads the report shows the findings itself; elsewhere the log is all that a person sees.
         level = logging.INFO if recorded else logging.WARNING

@@ -7,7 +7,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 
-from components.artifacts.pushed_version import CONTRACT, STATISTICS, TRAINING
+from components.artifacts.pushed_version import CONTRACT, PAGE, STATISTICS, TRAINING
 
 _log = logging.getLogger("lockgate")
 
@@ -28,6 +28,8 @@ def champion_files(input_dict: dict[str, list[Artifact]]) -> dict[str, str]:
     if not fileio.exists(statistics):
         _log.warning("push: there are no %s; the next run measures no drift against this model", statistics)
     files = {CONTRACT.version: posixpath.join(model, CONTRACT.artifact), STATISTICS.version: statistics}
+    if input_dict.get("page"):
+        files[PAGE] = artifact_utils.get_single_uri(input_dict["page"])
     training = posixpath.join(model, TRAINING.artifact)
     if fileio.exists(training):
         files |= {posixpath.join(TRAINING.version, n): posixpath.join(training, n) for n in fileio.listdir(training)}

@@ -8,10 +8,11 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.pusher.executor import Executor
+from components.run_page import RunPage
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock Pusher's, with the statistics, the registry and the fingerprint."""
+    """The stock Pusher's, with the statistics, the page, the registry and the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.PusherSpec.PARAMETERS,
@@ -21,6 +22,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.PusherSpec.INPUTS,
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "page": ChannelParameter(type=RunPage, optional=True),
     }
 
 
@@ -42,6 +44,7 @@ class Pusher(BaseComponent):
         model_blessing: BaseChannel | None = None,
         infra_blessing: BaseChannel | None = None,
         statistics: BaseChannel | None = None,
+        page: BaseChannel | None = None,
         push_destination: pusher_pb2.PushDestination,
         registry: str = "",
         code_fingerprint: str,
@@ -54,6 +57,7 @@ class Pusher(BaseComponent):
           infra_blessing: the smoke test's.
           statistics: of the examples that the model was trained on; the version then holds them, the contract and the
             weights, for `components.champion` to find.
+          page: of the run, which the version then holds too.
           push_destination: the serving folder.
           registry: a RegistryUpload as JSON; empty registers nothing.
           code_fingerprint: a hash of this folder's code, so that the cache sees edits.
@@ -64,6 +68,7 @@ class Pusher(BaseComponent):
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 statistics=statistics,
+                page=page,
                 push_destination=push_destination,
                 registry=registry,
                 code_fingerprint=code_fingerprint,

@@ -37,7 +37,7 @@ class Executor(stock.Executor):
 
         Args:
           input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them; with `statistics`
-            the version also holds contract, weights and statistics: see `components.artifacts.pushed_version`.
+            the version also holds contract, weights, statistics and `page`: see `components.artifacts.pushed_version`.
           output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
             `pushed_destination` and `pushed_version`.
           exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`; `registry`, a

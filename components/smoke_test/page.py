@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from components.smoke_test.names import CheckName
+from components.smoke_test.plot import plots, svg
 from components.smoke_test.report import CheckResult, Report
 from preprocessing.text import counted, printable
 
@@ -32,10 +33,52 @@ FAMILIES: dict[str, tuple[CheckName, ...]] = {
 
 
 @dataclass(frozen=True)
-class _Family:
+class Seen:
+    """What a check saw, of the signatures of which it saw the same.
+
+    Attributes:
+      what: signatures and row; "" for the model as a whole.
+      check: the first of these results.
+    """
+
+    what: str
+    check: CheckResult
+
+
+@dataclass(frozen=True)
+class Line:
+    """The results of one check that expect the same, of all signatures.
+
+    Attributes:
+      name: the check with its case.
+      status, severity, expected: as of each of the results.
+      seen: what came of it.
+      seconds: of all of them.
+    """
+
     name: str
-    checks: tuple[CheckResult, ...]
+    status: str
+    severity: str
+    expected: str
+    seen: tuple[Seen, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Family:
+    """The results under one heading.
+
+    Attributes:
+      name: the heading.
+      lines: those that failed first.
+      summary: how many ended how, in words.
+      failed: whether one did.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
     summary: str
+    failed: bool
 
 
 def render(report: Report, *, title: str) -> str:
@@ -46,7 +89,7 @@ def render(report: Report, *, title: str) -> str:
       title: which model it was, for example the artifact's URI.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted}
+    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted, "svg": svg}
     environment.filters |= {"number": _number, "seconds": _seconds}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
@@ -54,14 +97,40 @@ def render(report: Report, *, title: str) -> str:
         counts=_counts(report.checks),
         failures=report.failures(),
         warnings=report.warnings(),
-        families=tuple(_families(report.checks)),
+        families=tuple(families(report.checks)),
+        plots=plots(report.checks),
     )
 
 
-def _families(checks: Collection[CheckResult]) -> Iterator[_Family]:
+def families(checks: Collection[CheckResult]) -> Iterator[Family]:
+    """The results by heading, those of one check in one line."""
     for name, members in FAMILIES.items():
-        if own := tuple(check for check in checks if check.check in members):
-            yield _Family(name, own, _counts(own))
+        if own := [check for check in checks if check.check in members]:
+            lines = sorted(_lines(own), key=lambda each: each.status != "failed")
+            yield Family(name, tuple(lines), _counts(own), any(each.status == "failed" for each in own))
+
+
+def _lines(checks: Collection[CheckResult]) -> Iterator[Line]:
+    groups: dict[tuple[str, ...], list[CheckResult]] = {}
+    for check in checks:
+        groups.setdefault((check.name(), check.status, check.severity, check.expected), []).append(check)
+    for (name, status, severity, expected), own in groups.items():
+        seen: dict[str, list[CheckResult]] = {}
+        for check in own:
+            seen.setdefault(check.received, []).append(check)
+        yield Line(
+            name=name,
+            status=status,
+            severity=severity,
+            expected=expected,
+            seen=tuple(Seen(", ".join(filter(None, map(_place, each))), each[0]) for each in seen.values()),
+            seconds=sum(each.seconds for each in own),
+        )
+
+
+def _place(check: CheckResult) -> str:
+    """The signature and the row."""
+    return " ".join(part for part in (check.signature, None if check.row is None else f"row {check.row}") if part)
 
 
 def _counts(checks: Collection[CheckResult]) -> str:

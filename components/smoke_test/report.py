@@ -80,6 +80,19 @@ class Smallest(BaseModel):
         return one_line(f"{self.request()}: expected {self.expected}, received {self.received}")
 
 
+class Measured(BaseModel):
+    """The numbers behind a result, for a plot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    unit: Literal["ms", "MiB"]
+    values: tuple[float, ...]
+    """A latency's quantiles, at equal distances up to the slowest request; or what is held after each part of the
+    requests."""
+    champion: tuple[float, ...] = ()
+    """The same of the champion."""
+
+
 class CheckResult(Finding):
     """One check, on one signature or on the model as a whole, whether it found something or not."""
 
@@ -105,6 +118,8 @@ class CheckResult(Finding):
     """What to do next, for a check that failed."""
     smallest: Smallest | None = None
     """The smallest request that fails in this way, where it was searched for and found."""
+    measured: Measured | None = None
+    """What a plot shows of a latency (the case `p50`) or of `endurance`, where it was measured."""
     follows: CheckName | None = None
     """The check whose failure probably explains this one."""
     seconds: float = 0.0

@@ -32,6 +32,7 @@ ComponentName = Literal[
     "Trainer",
     "Evaluator",
     "SmokeTest",
+    "Report",
     "Pusher",
 ]
 """The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen; Trials are all steps that
@@ -96,9 +97,9 @@ class Step(Settings):
     """Another image than the target's, for example the GPU variant."""
     cache: bool | None = None
     """Whether an earlier result is used again. None: yes, except for the components that depend on something that the
-    cache can't see (Champion, DataStop, Pusher). On Kubeflow ExampleGen is one of them, because no driver looks at its
-    files first, and the steps after it find nothing in the cache either: set `true` there where the files at a path
-    never change."""
+    cache can't see (Champion, DataStop, Report, Pusher). On Kubeflow ExampleGen is one of them, because no driver looks
+    at its files first, and the steps after it find nothing in the cache either: set `true` there where the files at a
+    path never change."""
     retries: Retries | None = None
     timeout_seconds: Annotated[int, Field(ge=1)] | None = None
     cpu: Cpu | None = None

@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,17 +11,24 @@ from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
+from tfx.types.channel_utils import get_individual_channels
 
 from components.champion.component import ChampionLookup
 from components.data_gate.stop import DataStop
 from components.pusher.component import Pusher
+from components.run_page import page_job
 from components.trainer.config import CHECKPOINTS_KEY
 from components.trainer.tuning.component import Trials, Tuner
 from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.executor import TRIALS_KEY
 from pipeline.code.fingerprint import fingerprint
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget, trials_steps
+from pipeline.nodes.run_report import RunReport
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
+
+_PAGE_FUNCTION = "pipeline.report.on_cluster.write"
+"""By its path, as it reads what lies above this layer."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class ClusterWiring:
         model_blessing: BaseChannel,
         infra_blessing: BaseChannel,
         statistics: BaseChannel,
+        page: BaseChannel | None,
     ) -> BaseNode:
         """Pushes into the serving folder with all that the next lookup of the champion needs, or to an endpoint."""
         target = self.target
@@ -100,12 +109,42 @@ class ClusterWiring:
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             statistics=statistics,
+            page=page,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.serving)
             ),
             registry=registry,
             code_fingerprint=fingerprint(Pusher.CODE),
         )
+
+    def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:
+        """Only what the gate's own results depend on: an edit of anything else leaves them in the cache."""
+        stated = {name: config.resolved()[name] for name in ("name", "data", "features", "data_gate")}
+        return page_job(_PAGE_FUNCTION, self._told(stated, before))
+
+    def report(
+        self, config: PipelineConfig, before: Sequence[BaseNode], inputs: Mapping[str, BaseChannel | None]
+    ) -> RunReport:
+        """A step of its own before the push."""
+        told = self._told(config.resolved(), before)
+        told["graph"]["Pusher"] = ["Trainer", "Evaluator", "SmokeTest"]
+        return RunReport(job=page_job(_PAGE_FUNCTION, told), **inputs).with_id("Report")
+
+    def _told(self, stated: dict[str, Any], before: Sequence[BaseNode]) -> dict[str, Any]:
+        """What the page shows of the run that is in no artifact."""
+        name = "kubeflow" if isinstance(self.target, KubeflowTarget) else "vertex"
+        return {"target": name, "image": self.target.image, "config": stated, "graph": _edges(before)}
+
+
+def _edges(nodes: Sequence[BaseNode]) -> dict[str, list[str]]:
+    """Each node with those that it waits for."""
+    names = {node.id for node in nodes}
+    found = {}
+    for node in nodes:
+        channels = [each for channel in node.inputs.values() for each in get_individual_channels(channel)]
+        needs = {each.producer_component_id for each in channels} | {each.id for each in node.upstream_nodes}
+        found[node.id] = sorted(name for name in needs if name in names)
+    return found
 
 
 def _champion_lookup(target: Cluster, serving: str) -> ChampionLookup:

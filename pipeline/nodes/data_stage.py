@@ -66,6 +66,8 @@ class DataStage:
       examples: the raw Examples.
       statistics: of every split of them.
       schema: the raw Schema.
+      verdict: the data gate's.
+      before: the statistics that drift is measured against; None where it is not.
       gate: what training has to wait for.
     """
 
@@ -73,6 +75,8 @@ class DataStage:
     examples: BaseChannel
     statistics: BaseChannel
     schema: BaseChannel
+    verdict: BaseChannel
+    before: BaseChannel | None
     gate: BaseNode
 
 
@@ -115,10 +119,19 @@ def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataSt
         missing=config.data.missing("csv"),
         on_refusal="record",
         code_fingerprint=fingerprint(DataGate.CODE),
+        page_job=wiring.page_job(config, [example_gen, statistics_gen, schema_gen, validator]),
     )
     nodes = [example_gen, statistics_gen, schema_gen, validator, *before.nodes, gate]
     stop = wiring.data_stop(gate)
-    return DataStage([*nodes, *([] if stop is gate else [stop])], examples, statistics, schema, stop)
+    return DataStage(
+        nodes=[*nodes, *([] if stop is gate else [stop])],
+        examples=examples,
+        statistics=statistics,
+        schema=schema,
+        verdict=gate.outputs["verdict"],
+        before=before.statistics,
+        gate=stop,
+    )
 
 
 def _example_gen(config: PipelineConfig, places: Places) -> BaseComponent:

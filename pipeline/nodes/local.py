@@ -1,5 +1,6 @@
 """The nodes of the graph as they are on this machine, where resolvers ask a metadata store."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from tfx.types.channel import BaseChannel
 from components.pusher import executor as pusher_executor
 from components.trainer.tuning.component import Tuner
 from components.trainer.tuning.config import TuneConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.baseline import baseline
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
@@ -69,6 +71,7 @@ class LocalWiring:
         model_blessing: BaseChannel,
         infra_blessing: BaseChannel,
         statistics: BaseChannel,  # noqa: ARG002 - the metadata store knows them
+        page: BaseChannel | None,  # noqa: ARG002 - there is none
     ) -> BaseNode:
         """TFX's Pusher with our executor."""
         return Pusher(
@@ -80,3 +83,15 @@ class LocalWiring:
             ),
             custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
         )
+
+    def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:  # noqa: ARG002 - see below
+        """None: the page is written after the run, however that ended."""
+        return ""
+
+    def report(
+        self,
+        config: PipelineConfig,
+        before: Sequence[BaseNode],
+        inputs: Mapping[str, BaseChannel | None],
+    ) -> None:
+        """None, for the same reason."""

@@ -1,5 +1,6 @@
 """What of the graph is one thing on this machine and another on a cluster: chosen once, in `pipeline.graph`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -8,6 +9,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.channel import BaseChannel
 
 from components.trainer.tuning.config import TuneConfig
+from pipeline.config.pipeline_config import PipelineConfig
 
 BASELINE_KEY = "baseline_statistics"
 """The output that holds them, of whichever node finds them."""
@@ -72,6 +74,7 @@ class Wiring(Protocol):
         model_blessing: BaseChannel,
         infra_blessing: BaseChannel,
         statistics: BaseChannel,
+        page: BaseChannel | None,
     ) -> BaseNode:
         """Makes the node "Pusher".
 
@@ -80,4 +83,24 @@ class Wiring(Protocol):
           model_blessing: the Evaluator's.
           infra_blessing: the smoke test's.
           statistics: of the examples that the candidate was trained on.
+          page: of the run, where a step writes it.
+        """
+
+    def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:
+        """What the data gate is told about the run's page, see `components.run_page`; "" where the runner writes it.
+
+        Args:
+          config: of the pipeline.
+          before: the nodes before the gate.
+        """
+
+    def report(
+        self, config: PipelineConfig, before: Sequence[BaseNode], inputs: Mapping[str, BaseChannel | None]
+    ) -> BaseNode | None:
+        """Makes the node "Report" with an output `page`; None where the runner writes the page.
+
+        Args:
+          config: of the pipeline.
+          before: the nodes before it.
+          inputs: those of `pipeline.nodes.run_report.RunReportSpec`.
         """

@@ -9,6 +9,7 @@ from typing import Any
 
 import altair as alt
 
+from components.smoke_test.plot import Plot
 from pipeline.report.data_facts import LAST_PUSH
 from pipeline.report.facts import (
     Curve,
@@ -23,6 +24,7 @@ from preprocessing.text import counted
 
 COLORS = {"train": "#3b7dd8", "eval": "#c46f12", "test": "#2f9468", LAST_PUSH: "#9b6fd4"}
 """By data set; each has a contrast of 3 to 1 to the page's background in light and dark."""
+_STATES = {"done": "#3b7dd8", "cached": "#8a8f98", "failed": "#d24b4b", "running": "#c46f12"}
 MOST_FEATURES = 100
 """So many features are drawn; the table has all."""
 _MOST_SLICES = 60
@@ -136,7 +138,9 @@ def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Ch
             .mark_line(point=len(epochs) < 40, strokeWidth=1.5)
             .encode(
                 x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1)),
-                y=alt.Y("value:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False)),
+                y=alt.Y(
+                    "value:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False), axis=alt.Axis(format="~g")
+                ),
                 color=_data_set_color(splits),
             )
         )
@@ -151,24 +155,23 @@ def timeline(facts: ReportFacts) -> Chart | None:
     if not nodes:
         return None
     names = [each.name for each in nodes]
+    states = [each for each in _STATES if any(node.state == each for node in nodes)]
     chart = (
         alt.Chart(alt.NamedData(TABLE))
         .mark_bar(height=9)
         .encode(
-            x=alt.X("began:Q", title="seconds since the first component began"),
+            x=alt.X("began:Q", title="seconds since the first component began", axis=alt.Axis(tickCount=12)),
             x2="ended:Q",
             y=alt.Y("component:N", sort=names, title=None, axis=alt.Axis(labelLimit=130)),
             color=alt.Color(
                 "state:N",
-                scale=alt.Scale(
-                    domain=["done", "cached", "failed", "running"], range=["#3b7dd8", "#8a8f98", "#d24b4b", "#c46f12"]
-                ),
+                scale=alt.Scale(domain=states, range=[_STATES[each] for each in states]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
         )
     )
     rows = tuple(
-        (each.name, four_digits(each.began), four_digits((each.began or 0.0) + each.seconds), each.state)
+        (each.name, four_digits(each.began), four_digits((each.began or 0.0) + (each.seconds or 0.0)), each.state)
         for each in nodes
     )
     return Chart("Time line", ("component", "began", "ended", "state"), rows, finished(chart, ROW * len(nodes)))
@@ -185,7 +188,7 @@ def slice_chart(evaluation: EvaluationFacts) -> Chart | None:
         alt.Chart(alt.NamedData(TABLE))
         .mark_circle(color=COLORS["train"], opacity=1)
         .encode(
-            x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
+            x=alt.X("value:Q", title=metric, scale=alt.Scale(zero=False), axis=alt.Axis(format="~g", tickCount=10)),
             y=alt.Y("slice:N", title=None, sort=[each.name for each in known], axis=alt.Axis(labelLimit=180)),
             size=alt.Size("rows:Q", title="rows", scale=alt.Scale(range=[30, 300]), legend=None),
         )
@@ -220,6 +223,29 @@ def metric_over_runs(metric: str, runs: Sequence[tuple[str, RunLine]]) -> Chart:
     return Chart(f"{metric} over the runs", ("moment", "value", "state"), rows, finished(chart))
 
 
+def measured_chart(plot: Plot) -> Chart:
+    """A latency or the memory that the smoke test measured, with the champion's beside it."""
+    sides = ("this model", "champion") if plot.champion else ("this model",)
+    # Vega-Lite takes a dot in a field's name for a path.
+    across = plot.across.replace(".", "")
+    chart = (
+        alt.Chart(alt.NamedData(TABLE))
+        .transform_fold(list(sides), as_=["model", "value"])
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=alt.X(f"{across}:Q", title=across, scale=alt.Scale(zero=False, nice=False)),
+            y=alt.Y("value:Q", title=plot.upwards, scale=alt.Scale(zero=True)),
+            color=alt.Color(
+                "model:N",
+                scale=alt.Scale(domain=list(sides), range=[COLORS["train"], COLORS["eval"]][: len(sides)]),
+                legend=alt.Legend(title=None, orient="top") if plot.champion else None,
+            ),
+        )
+    )
+    rows = tuple((place, ours, *((theirs,) if plot.champion else ())) for place, ours, theirs in plot.rows())
+    return Chart(plot.title, (across, *sides), rows, finished(chart))
+
+
 def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:
     """What the smoke test's time went into."""
     parts: dict[str, float] = {}
@@ -234,7 +260,7 @@ def smoke_seconds(smoke_test: SmokeTestFacts) -> Chart | None:
         alt.Chart(alt.NamedData(TABLE))
         .mark_bar(color=COLORS["train"])
         .encode(
-            x=alt.X("seconds:Q", title="seconds"),
+            x=alt.X("seconds:Q", title="seconds", axis=alt.Axis(tickCount=12)),
             y=alt.Y("phase:N", sort=longest, title=None, axis=alt.Axis(labelLimit=130)),
         )
     )

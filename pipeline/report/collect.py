@@ -12,11 +12,12 @@ from components.artifacts.golden import CONTRACT, GoldenContract
 from components.smoke_test import report as smoke_report
 from components.smoke_test.page import FAMILIES
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.card import card_facts
 from pipeline.report.data_facts import data_facts
 from pipeline.report.evaluation_facts import evaluation_facts
-from pipeline.report.facts import FamilyFact, ReportFacts, SmokeTestFacts
+from pipeline.report.facts import FamilyFact, ReportFacts, ReproduceFacts, RunFacts, SmokeTestFacts
 from pipeline.report.quality import Fact
-from pipeline.report.run_facts import reproduce_facts, run_facts
+from pipeline.report.run_facts import data_changes, reproduce_facts, run_facts
 from pipeline.report.training_facts import training_facts
 from pipeline.results.runs import CONFIG_FILE
 from pipeline.results.store import StoredNode, stored_run
@@ -36,6 +37,22 @@ def collect_facts(folder: Path) -> ReportFacts:
     """
     config = _config(folder)
     nodes = stored_run(folder.parent.parent, folder.name)
+    facts = sections(nodes, config, run_facts(folder, nodes, config), reproduce_facts(folder, nodes))
+    changed = (*facts.run.changed, *data_changes(facts, folder))
+    return facts.model_copy(update={"run": facts.run.model_copy(update={"changed": changed})})
+
+
+def sections(
+    nodes: Mapping[str, StoredNode], config: PipelineConfig, run: RunFacts, reproduce: ReproduceFacts
+) -> ReportFacts:
+    """All facts of a run whose artifacts are on this machine.
+
+    Args:
+      nodes: of the run, with their artifacts.
+      config: of the run.
+      run: how it went.
+      reproduce: what makes it again.
+    """
     absent: dict[str, str] = {}
 
     def there(name: str, found: Section | str) -> Section | None:
@@ -44,13 +61,17 @@ def collect_facts(folder: Path) -> ReportFacts:
             return None
         return found
 
+    data = there("data", data_facts(nodes, config.features, config.data_gate, _importance(nodes)))
+    training = there("training", training_facts(nodes, config))
+    evaluation = there("evaluation", evaluation_facts(nodes, config))
     return ReportFacts(
-        run=run_facts(folder, nodes, config),
-        data=there("data", data_facts(nodes, config, _importance(nodes))),
-        training=there("training", training_facts(nodes, config)),
-        evaluation=there("evaluation", evaluation_facts(nodes, config)),
+        run=run,
+        data=data,
+        training=training,
+        evaluation=evaluation,
+        card=card_facts(run, {} if data is None else data.rows, training, evaluation, config.card),
         smoke_test=there("smoke_test", _smoke_test_facts(nodes)),
-        reproduce=reproduce_facts(folder, nodes),
+        reproduce=reproduce,
         absent=absent,
     )
 

@@ -1,6 +1,6 @@
 """The data of a run: distributions by data set from TFDV's statistics, with the data gate's findings beside them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,16 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.artifacts.reports import DIFF_FILE
 from components.artifacts.splits import SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate import report as data_report
+from components.data_gate.comparisons import CATEGORIES, measure
+from components.data_gate.config import DataGateConfig
 from components.data_gate.summary import Column, Summary, from_statistics
-from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import Bin, DataFacts, FeatureFact
 from pipeline.results.store import StoredNode
+from preprocessing.config import FeaturesConfig
 
 LAST_PUSH = "last push"
+BASELINE = "baseline_statistics"
+"""The input of the data gate that has the statistics of the last push."""
 _BINS, _FEWEST_BINS = 50, 8
 _CATEGORIES = 30
 _MOST_NAMED = 200
@@ -24,13 +28,16 @@ _TAIL = 0.005
 
 
 def data_facts(
-    nodes: Mapping[str, StoredNode], config: PipelineConfig, importance: Mapping[str, float]
+    nodes: Mapping[str, StoredNode],
+    features: FeaturesConfig,
+    gate_config: DataGateConfig,
+    importance: Mapping[str, float],
 ) -> DataFacts | str:
     """What is known of the data, or why nothing is.
 
     Args:
       nodes: of the run.
-      config: of the run.
+      features, gate_config: sections of the run's configuration.
       importance: by column, from the trainer.
     """
     statistics = next((node.output("statistics") for node in nodes.values() if "statistics" in node.outputs), None)
@@ -38,29 +45,40 @@ def data_facts(
         return "StatisticsGen did not run"
     sets = {split: _read(statistics / split_folder(split) / STATISTICS_FILE) for split in SPLITS}
     gate = nodes.get("DataGate")
-    before = gate.input("baseline_statistics") if gate is not None else None
+    before = gate.input(BASELINE) if gate is not None else None
+    folder = gate.output("verdict") if gate is not None else None
+    verdict = _verdict(folder)
+    compared = verdict is not None and any(each.name == "drift" and each.state == "ran" for each in verdict.checks)
+    if compared and gate is not None and BASELINE not in gate.inputs:
+        # The store notes an artifact once for each node: these are the statistics of the last push themselves.
+        before = statistics
     if before is not None:
         sets[LAST_PUSH] = _read(before / split_folder("train") / STATISTICS_FILE)
     known = {name: each for name, each in sets.items() if each is not None}
-    folder = gate.output("verdict") if gate is not None else None
-    verdict = _verdict(folder)
     findings = verdict.findings if verdict is not None else ()
     told: dict[str, list[str]] = {}
     for finding in findings:
         if finding.feature:
             told.setdefault(finding.feature, []).append(finding.line())
-    uses = _uses(config)
+    uses = _uses(features)
     summaries = {name: from_statistics(each) for name, each in known.items()}
     means = {name: _means(each) for name, each in known.items()}
     names = sorted({name for each in summaries.values() for name in each.columns})
-    features = [
-        _feature(name, summaries, means, uses.get(name, "unused"), importance.get(name), told.get(name, ()))
-        for name in names
-    ]
+    columns = []
+    for name in names:
+        use = uses.get(name, "unused")
+        distance, limit = _drift(name, summaries, use, gate_config)
+        more = {
+            "distance": distance,
+            "limit": limit,
+            "importance": importance.get(name),
+            "findings": tuple(told.get(name, ())),
+        }
+        columns.append(_feature(name, summaries, means, use).model_copy(update=more))
     diff = folder / DIFF_FILE if folder is not None else None
     return DataFacts(
         rows={name: each.rows for name, each in summaries.items()},
-        features=tuple(sorted(features, key=_order)),
+        features=tuple(sorted(columns, key=_order)),
         findings=findings,
         checks=verdict.checks if verdict is not None else (),
         schema_diff=diff.read_text(encoding="utf-8") if diff is not None and diff.is_file() else "",
@@ -91,9 +109,8 @@ def _read(file: Path) -> statistics_pb2.DatasetFeatureStatisticsList | None:
     return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
 
 
-def _uses(config: PipelineConfig) -> dict[str, str]:
+def _uses(features: FeaturesConfig) -> dict[str, str]:
     """What the configuration makes of each column, in words."""
-    features = config.features
     uses = dict.fromkeys(features.columns(), "own preprocessing")
     uses |= {column: "number" for each in features.numeric for column in each.columns}
     uses |= {column: "category" for each in features.categorical for column in each.columns}
@@ -119,8 +136,6 @@ def _feature(
     sets: Mapping[str, Summary],
     means: Mapping[str, Mapping[str, float]],
     use: str,
-    importance: float | None,
-    findings: Sequence[str],
 ) -> FeatureFact:
     columns = {key: each.columns[name] for key, each in sets.items() if name in each.columns}
     numeric = any(each.cdf is not None for each in columns.values())
@@ -134,9 +149,6 @@ def _feature(
         missing=missing,
         bins=bins,
         mean={key: each[name] for key, each in means.items() if name in each and np.isfinite(each[name])},
-        distance=_distance(bins, missing),
-        importance=importance,
-        findings=tuple(findings),
     )
 
 
@@ -187,13 +199,24 @@ def _ranges(columns: Mapping[str, Column]) -> Iterator[Bin]:
         )
 
 
-def _distance(bins: Sequence[Bin], missing: Mapping[str, float]) -> float | None:
-    """The total variation distance between two data sets, missing values counted as a value of their own."""
-    one, other = ("train", LAST_PUSH) if LAST_PUSH in missing else ("test", "train")
-    if one not in missing or other not in missing:
-        return None
-    parts = [
-        abs(each.shares.get(one, 0.0) * (1 - missing[one]) - each.shares.get(other, 0.0) * (1 - missing[other]))
-        for each in bins
-    ]
-    return (sum(parts) + abs(missing[one] - missing[other])) / 2
+def _drift(name: str, sets: Mapping[str, Summary], use: str, gate: DataGateConfig) -> tuple[float | None, float | None]:
+    """The data gate's own distance and its limit: of train from the last push, or else of test from train.
+
+    Returns:
+      None where there is nothing to compare, and no limit where the gate compares nothing.
+    """
+    before, after, limits = ("train", "test", gate.split_skew)
+    if LAST_PUSH in sets:
+        before, after, limits = LAST_PUSH, "train", gate.drift
+    columns = [sets[each].columns.get(name) if each in sets else None for each in (before, after)]
+    if columns[0] is None or columns[1] is None:
+        return None, None
+    measured = measure(columns[0], columns[1], as_category=use in ("category", "boolean"), chance=gate.chance)
+    if measured is None:
+        return None, None
+    own = limits.features.get(name)
+    if use in ("unused", "weight", "label") or ((own and own.severity) or limits.severity) == "off":
+        return measured[0].value, None
+    if own is not None and own.limit is not None:
+        return measured[0].value, own.limit
+    return measured[0].value, limits.categorical if measured[1] == CATEGORIES else limits.numeric

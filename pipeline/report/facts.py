@@ -11,15 +11,18 @@ from components.smoke_test.report import CheckResult
 from pipeline.report.quality import ClassFact, ConfusionCell, ErrorFacts, Fact, ScoreFacts, TreeFact
 from preprocessing.config import Task
 
-State = Literal["pushed", "refused", "stopped", "failed", "interrupted", "running"]
+State = Literal["pushed", "accepted", "refused", "stopped", "failed", "interrupted", "running"]
+"""`accepted`: by every gate; the push comes after the page, as on a cluster."""
 
 
 class NodeFact(Fact):
     """One node of the graph."""
 
     name: str
-    state: Literal["done", "cached", "failed", "running", "skipped"]
-    seconds: float
+    state: Literal["done", "cached", "failed", "running", "skipped", "waiting"]
+    """`waiting`: it comes after the page was written."""
+    seconds: float | None = None
+    """None where they are not known."""
     began: float | None = None
     """Seconds after the run's first node began; none for a node that did not run."""
     needs: tuple[str, ...] = ()
@@ -51,13 +54,15 @@ class RunFacts(Fact):
     next_step: str = ""
     """What to do, where something has to be done."""
     began: str
-    """In UTC, ISO 8601."""
+    """In UTC, ISO 8601; "" where it is not known."""
     gates: tuple[GateFact, ...] = ()
     nodes: tuple[NodeFact, ...] = ()
     before: str | None = None
     """The run before this one in the same root."""
     changed: tuple[ChangeFact, ...] = ()
     """What differs from it."""
+    unknown: tuple[str, ...] = ()
+    """What can't be known of the run where the page was written."""
 
 
 class ChangeFact(Fact):
@@ -92,8 +97,10 @@ class FeatureFact(Fact):
     mean: dict[str, float] = Field(default_factory=dict)
     """The mean of a number, by data set."""
     distance: float | None = None
-    """How far the training data lie from those of the last push, or else test from train: half the sum of the absolute
-    differences of the shares of the bins, 0 to 1."""
+    """How far the training data lie from those of the last push, or else test from train, as the data gate measures
+    it: 0 (the same) to 1."""
+    limit: float | None = None
+    """The data gate's; none for a column that it does not compare."""
     importance: float | None = None
     """How far shuffling it moves the predictions, as the trainer measured it."""
     findings: tuple[str, ...] = ()
@@ -191,6 +198,8 @@ class TrainingFacts(Fact):
     monitor: str
     """What early stopping looks at."""
     best_epoch: int | None = None
+    epoch_seconds: float | None = None
+    """The median; None of a single epoch."""
     family: str
     parameters: int | None = None
     """Numbers in the model's variables."""
@@ -274,10 +283,12 @@ class ReproduceFacts(Fact):
     command: str
     config: str
     """The configuration with every default, as YAML."""
-    seed: int
+    seed: int | None
     commit: str | None
     dirty: bool | None
     """Whether files under version control were changed."""
+    image: str = ""
+    """The container image, on a cluster."""
     packages: dict[str, str]
     python: str
     platform: str
@@ -315,6 +326,28 @@ class ComparisonFacts(Fact):
     """The seconds by component."""
 
 
+class CardFacts(Fact):
+    """The model card: what people state in `card:`, beside what was measured."""
+
+    model: str
+    version: str
+    """The pushed version's folder; "" where none was pushed."""
+    verdict: str
+    task: Task
+    family: str
+    parameters: int | None
+    rows: dict[str, int]
+    """Rows by data set."""
+    metrics: tuple[MetricFact, ...]
+    """On the test split."""
+    weakest: tuple[SliceFact, ...]
+    """At most five slices, the weakest by `ranked_by` first."""
+    ranked_by: str
+    gates: tuple[GateFact, ...]
+    stated: dict[str, str]
+    """Owners, license, intended use, limitations, ethics; "" for what nobody has stated."""
+
+
 class ReportFacts(Fact):
     """Everything; a section is None where its component did not run, with the reason in `absent`."""
 
@@ -328,6 +361,8 @@ class ReportFacts(Fact):
     reproduce: ReproduceFacts
     absent: dict[str, str] = Field(default_factory=dict)
     """By section, why it is not there."""
+    card: CardFacts | None = None
+    """None where no model was evaluated."""
     against: ComparisonFacts | None = None
     """Another run, where the page was asked to compare."""
 

@@ -23,39 +23,44 @@ def render(facts: ReportFacts) -> str:
 
 def _lines(facts: ReportFacts) -> Iterator[str]:
     run = facts.run
-    sign = {"pushed": "✅", "stopped": "⏸"}.get(run.state, "❌")
-    yield f"## {sign} {_text(run.pipeline)}: {_text(run.line)}"
+    sign = {"pushed": "✅", "accepted": "✅", "stopped": "⏸"}.get(run.state, "❌")
+    yield f"## {sign} {plain(run.pipeline)}: {plain(run.line)}"
     yield ""
     if run.next_step:
-        yield f"**Next:** {_text(run.next_step)}"
+        yield f"**Next:** {plain(run.next_step)}"
         yield ""
     yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
     if facts.training is not None and facts.training.tuning is not None:
         yield ""
-        yield f"Tuning: {_text(facts.training.tuning.line)}"
+        yield f"Tuning: {plain(facts.training.tuning.line)}"
     if facts.evaluation is not None:
         yield ""
         yield "| metric | candidate | champion | threshold |"
         yield "|---|---|---|---|"
-        yield from (_metric(each) for each in facts.evaluation.metrics[:20])
+        yield from (metric_row(each) for each in facts.evaluation.metrics[:20])
         yield from _tree(facts.evaluation.small_tree)
     yield ""
     for gate in run.gates:
-        yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {_text(gate.reason)}"
+        yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {plain(gate.reason)}"
     if facts.data is not None:
         for finding in facts.data.findings[:_NAMED]:
-            yield f"- {finding.severity}: {_text(finding.line())}"
+            yield f"- {finding.severity}: {plain(finding.line())}"
     if facts.smoke_test is not None:
         failed = [check for each in facts.smoke_test.families for check in each.checks if check.status == "failed"]
         for check in failed[:_NAMED]:
-            yield f"- {check.severity}: {_text(check.line())}"
+            yield f"- {check.severity}: {plain(check.line())}"
     if run.changed:
         yield ""
-        names = listed([f"`{each.what}` {_text(each.old)} → {_text(each.new)}" for each in run.changed], _NAMED)
+        names = listed([f"`{each.what}` {plain(each.old)} → {plain(each.new)}" for each in run.changed], _NAMED)
         yield f"Changed against the run before: {names}"
-    ran = [f"{each.name} {each.seconds:.1f} s{' (cached)' if each.state == 'cached' else ''}" for each in run.nodes]
-    yield ""
-    yield f"Seconds: {', '.join(ran)}"
+    ran = [
+        f"{each.name} {each.seconds:.1f} s{' (cached)' if each.state == 'cached' else ''}"
+        for each in run.nodes
+        if each.seconds is not None
+    ]
+    if ran:
+        yield ""
+        yield f"Seconds: {', '.join(ran)}"
 
 
 def _tree(tree: TreeFact | None) -> Iterator[str]:
@@ -64,19 +69,20 @@ def _tree(tree: TreeFact | None) -> Iterator[str]:
         return
     yield ""
     if tree.finding:
-        yield f"{_SIGNS[False if tree.blocks else None]} {_text(tree.finding)}"
+        yield f"{_SIGNS[False if tree.blocks else None]} {plain(tree.finding)}"
     else:
-        yield f"{_SIGNS[True]} {_text(tree.measure)} is {tree.loss:.4g}, and {tree.tree_loss:.4g} by {_text(tree.tree)}"
+        yield f"{_SIGNS[True]} {plain(tree.measure)} is {tree.loss:.4g}, and {tree.tree_loss:.4g} by {plain(tree.tree)}"
 
 
-def _metric(metric: MetricFact) -> str:
+def metric_row(metric: MetricFact) -> str:
+    """A metric as a row of a table: name, candidate, champion, threshold."""
     candidate, champion = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
     if metric.interval is not None and None not in metric.interval:
         candidate += " ({:.4g} to {:.4g})".format(*metric.interval)
-    return f"| {'❌ ' if metric.failed else ''}{_text(metric.name)} | {candidate} | {champion} | {metric.threshold} |"
+    return f"| {'❌ ' if metric.failed else ''}{plain(metric.name)} | {candidate} | {champion} | {metric.threshold} |"
 
 
-def _text(text: str) -> str:
-    """One line that Markdown takes for text."""
-    shown = printable(one_line(text, _LONGEST))
+def plain(text: str, longest: int = _LONGEST) -> str:
+    """One line that Markdown takes for text, cut to so many characters."""
+    shown = printable(one_line(text, longest))
     return "".join(f"\\{each}" if each in "|<>*`[]" else each for each in shown)

@@ -6,16 +6,20 @@ import json
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from components.smoke_test.page import families
+from components.smoke_test.plot import plots
 from components.smoke_test.report import CheckResult
 from pipeline.report.charts import (
     MOST_FEATURES,
     Chart,
     curve_charts,
     feature_charts,
+    measured_chart,
     slice_chart,
     smoke_seconds,
     timeline,
@@ -54,6 +58,7 @@ def environment() -> Environment:
         "number": _number,
         "percent": _percent,
         "script": _script,
+        "beside": _beside,
     }
     return made
 
@@ -70,7 +75,9 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
         "evaluation": list(evaluation_charts(evaluation)) if evaluation is not None else [],
         "slices": slice_chart(evaluation) if evaluation is not None else None,
+        "smoke_families": list(families(checks)),
         "smoke_seconds": smoke_seconds(smoke_test) if smoke_test is not None else None,
+        "measured": [measured_chart(each) for each in plots(checks)],
         "failed": [check for check in checks if _weight(check) > 0],
     }
 
@@ -89,6 +96,11 @@ def _script(chart: Chart) -> Markup:
     """A specification inside a script element: what could end the element is escaped."""
     text = json.dumps(chart.spec, ensure_ascii=True, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def _beside(uri: str) -> str:
+    """An artifact's folder, `<root>/<node>/<output>/<number>`, from the folder of a run, `<root>/runs/<id>`."""
+    return quote("/".join(["..", "..", *uri.rstrip("/").split("/")[-3:], ""]))
 
 
 def _number(value: float | None) -> str:

@@ -8,11 +8,15 @@ from typing import Any
 
 import yaml
 
+from components.artifacts.reports import REPORT_FILE
+from components.artifacts.splits import SPLITS
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReproduceFacts, RunFacts, State
+from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
+from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json, run_folders
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
+from preprocessing.errors import UserError
 
 _RUNNING: dict[str, Any] = {"state": "running", "error": "the run has not ended, or was killed"}
 
@@ -27,6 +31,9 @@ def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineCon
     """
     result = read_json(folder / RESULT_FILE) or _RUNNING
     gates = tuple(GateFact.model_validate(each) for each in result.get("gates", ()))
+    if "gates" not in result:
+        # The run did not reach its end, and its result says nothing of them.
+        gates = tuple(stored_gates(nodes))
     before = _before(folder)
     return RunFacts(
         id=folder.name,
@@ -74,7 +81,7 @@ def _next_step(result: Mapping[str, Any], folder: Path) -> str:
     if result["state"] == "refused":
         return "the metrics below say which threshold does not hold: improve the model, or change evaluate.thresholds"
     if result["state"] in ("failed", "interrupted", "running"):
-        return "run the pipeline again: what is done comes from the cache"
+        return "read the message below, and run the pipeline again: what is done comes from the cache"
     return ""
 
 
@@ -114,8 +121,30 @@ def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
     for file, prefix in ((CONFIG_FILE, ""), (ENVIRONMENT_FILE, "environment: ")):
         old, new = (dict(flat(_any(each / file))) for each in (before, now))
         for name in dict.fromkeys([*old, *new]):
-            if old.get(name) != new.get(name):
+            # What the command line changed is in the configuration.
+            if old.get(name) != new.get(name) and (file, name) != (ENVIRONMENT_FILE, "command"):
                 yield ChangeFact(what=prefix + name, old=old.get(name, "not there"), new=new.get(name, "not there"))
+
+
+def data_changes(facts: ReportFacts, folder: Path) -> Iterator[ChangeFact]:
+    """What differs in the data from the run before, as that one's report.json has it: rows by split, and columns."""
+    if facts.run.before is None or facts.data is None:
+        return
+    try:
+        earlier = read_json(folder.parent / facts.run.before / REPORT_FILE).get("data") or {}
+    except UserError as error:
+        yield ChangeFact(what="data", old=f"not known: {error.message}", new="")
+        return
+    if not earlier:
+        return
+    for split in SPLITS:
+        rows = earlier.get("rows", {}).get(split, 0), facts.data.rows.get(split, 0)
+        if rows[0] != rows[1]:
+            yield ChangeFact(what=f"rows in {split}", old=str(rows[0]), new=str(rows[1]))
+    had, has = ({each["name"] for each in earlier["features"]}, {each.name for each in facts.data.features})
+    for name in sorted(had ^ has):
+        old, new = ("there", "gone") if name in had else ("not there", "new")
+        yield ChangeFact(what=f"column {name}", old=old, new=new)
 
 
 def _any(file: Path) -> Any:

@@ -1,6 +1,7 @@
 """The training of a run: curves from TensorBoard's event files, the model's size from its stored weights."""
 
 import json
+import statistics
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,7 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         curves=tuple(curves),
         monitor=monitor,
         best_epoch=_best_epoch(curves, monitor, config.train),
+        epoch_seconds=_epoch_seconds(log) if log is not None else None,
         family=config.model.family,
         parameters=parameters,
         layers=layers,
@@ -132,6 +134,19 @@ def _folds(evaluation: Path) -> FoldsFacts | None:
         line=spread.line(),
         failures=spread.failures,
     )
+
+
+def _epoch_seconds(log: Path) -> float | None:
+    """The median of the seconds between the ends of epochs, by the clock of the event files."""
+    took: list[float] = []
+    for file in sorted((log / "train").glob("events.out.tfevents.*")):
+        ends: dict[int, float] = {}
+        for record in read_records(str(file)):
+            event = event_pb2.Event.FromString(record)
+            if event.HasField("summary"):
+                ends[int(event.step)] = event.wall_time
+        took += [ends[step] - ends[step - 1] for step in ends if step - 1 in ends]
+    return round(statistics.median(took), 4) if took else None
 
 
 def _number(tensor: Any) -> float | None:

@@ -12,10 +12,12 @@ from pipeline.report.facts import ReportFacts
 from pipeline.whole_file import write_whole
 
 MARKDOWN_FILE = "report.md"
+CARD_FILE, CARD_MARKDOWN_FILE = "model_card.json", "model_card.md"
 
 
 def write_report(folder: Path) -> Path:
-    """Collects the facts of a run and writes `report.html`, `report.json` and `report.md` into its folder.
+    """Collects the facts of a run and writes `report.html`, `report.json`, `report.md` and the model card into its
+    folder.
 
     Args:
       folder: of the run, `<root>/runs/<id>`.
@@ -27,12 +29,15 @@ def write_report(folder: Path) -> Path:
       UserError: it is not the folder of a run, or a file of it is damaged.
       OSError: the folder can't be written.
     """
-    from pipeline.report import markdown, page
+    from pipeline.report import card, markdown, page
     from pipeline.report.collect import collect_facts
 
     facts = collect_facts(folder)
     write_whole(folder / REPORT_FILE, facts.to_json())
     write_whole(folder / MARKDOWN_FILE, markdown.render(facts))
+    if facts.card is not None:
+        write_whole(folder / CARD_FILE, facts.card.model_dump_json(indent=1))
+        write_whole(folder / CARD_MARKDOWN_FILE, card.markdown(facts.card))
     write_whole(folder / PAGE_FILE, page.render(facts))
     return folder / PAGE_FILE
 

@@ -25,7 +25,7 @@ from pipeline.config.loader import LoadedConfig
 from pipeline.results.tuned import Tuned
 from preprocessing.errors import UserError
 
-_KEY_PACKAGES = (
+KEY_PACKAGES = (
     "lockgate",
     "tfx",
     "tensorflow",
@@ -38,6 +38,7 @@ _KEY_PACKAGES = (
     "pyarrow",
     "numpy",
 )
+"""The packages whose versions are recorded with a run."""
 
 RunState = Literal["pushed", "refused", "stopped"]
 
@@ -177,7 +178,7 @@ def _new_folder(runs: Path) -> tuple[str, Path]:
 def _environment(loaded: LoadedConfig) -> dict[str, Any]:
     changes = _git(loaded.base, "status", "--porcelain", "--untracked-files=no")
     return {
-        "packages": {name: importlib.metadata.version(name) for name in _KEY_PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in KEY_PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_commit": _git(loaded.base, "rev-parse", "HEAD"),

@@ -51,7 +51,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         gates.append(_anomalies(Path(outputs["anomalies"][0].uri)))
     if outputs := by_name["Evaluator"].outputs:
         verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
-        gates.append(_evaluator(verdict))
+        gates.append(evaluator_gate(verdict))
         if verdict.folds is not None:
             # Its thresholds are the Evaluator's: what else is known of the folds stops nothing.
             gates.append(Gate(CROSS_VALIDATION, None, verdict.folds.line()))
@@ -105,7 +105,8 @@ def _blessed(artifact: Artifact) -> bool:
     return artifact.get_int_custom_property("blessed") == 1
 
 
-def _evaluator(verdict: EvaluatorVerdict) -> Gate:
+def evaluator_gate(verdict: EvaluatorVerdict) -> Gate:
+    """The Evaluator's verdict with its reasons."""
     if verdict.blessed:
         against = (
             " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"

@@ -5,6 +5,7 @@
   type TFX doesn't know, is left to it.
 - The driver of ExampleGen runs here too where nothing ran it before: Kubeflow ignores `preCacheCheck`.
 - Kubeflow's launcher leaves the types of input artifacts empty; they are filled in from the component's definition.
+- A page, whose type is the consoles' own, is given to TFX by the type that it can import.
 - Runtime parameters are put where the component looks, long parameters are unpacked, and an input that its producer
   marked as absent is left out, as a resolver that found nothing leaves it.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.pushed_version import ABSENT
+from components.artifacts.reports import HTML_TITLE, PAGE_TYPE
 from pipeline.code.heavy_imports import uncollected
 from pipeline.failures import explain
 from pipeline.runners.compile.parameters import applied
@@ -115,12 +117,14 @@ def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict
     properties = {name: _unpacked(value) for name, value in inputs.get("parameterValues", {}).items()}
     inputs["parameterValues"] = applied(properties)
     inputs["artifacts"] = {
-        name: _typed(listed, types.get(name))
+        name: _typed(_known_to_tfx(listed), types.get(name))
         for name, listed in _local(inputs.get("artifacts", {}), mounts).items()
         if not _is_absent(listed)
     }
     outputs["artifacts"] = {
-        name: listed for name, listed in _local(outputs.get("artifacts", {}), mounts).items() if name != _LAUNCHERS_OWN
+        name: _known_to_tfx(listed)
+        for name, listed in _local(outputs.get("artifacts", {}), mounts).items()
+        if name != _LAUNCHERS_OWN
     }
     return {**executor_input, "inputs": inputs, "outputs": outputs}
 
@@ -167,6 +171,17 @@ def _typed(listed: dict[str, Any], declared: dict[str, str] | None) -> dict[str,
         return listed
     artifacts = [
         artifact if any(artifact.get("type", {}).values()) else {**artifact, "type": declared}
+        for artifact in _listed(listed)
+    ]
+    return {"artifacts": artifacts}
+
+
+def _known_to_tfx(listed: dict[str, Any]) -> dict[str, Any]:
+    """A page by the type that TFX can import."""
+    artifacts = [
+        {**artifact, "type": {"schemaTitle": PAGE_TYPE}}
+        if artifact.get("type", {}).get("schemaTitle") == HTML_TITLE
+        else artifact
         for artifact in _listed(listed)
     ]
     return {"artifacts": artifacts}

@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
+import lxml.html
 import pytest
 from support.compiled_pipelines import compiled
 from support.launcher import Launcher, in_process
@@ -122,6 +123,32 @@ def test_the_first_run_has_no_champion_and_no_baseline(on_kubeflow):
     assert {check["name"]: check["state"] for check in report["checks"]}["drift"] != "ran"
 
 
+def _page(file: Path) -> str:
+    """What a page says, without its scripts."""
+    tree = lxml.html.fromstring(file.read_text(encoding="utf-8"))
+    for each in [*tree.iter("script", "style")]:
+        each.drop_tree()
+    return " ".join(tree.text_content().split())
+
+
+def test_a_run_leaves_its_page_as_an_artifact_and_in_the_pushed_version(on_kubeflow, on_vertex):
+    for ran, folder in (on_kubeflow, on_vertex):
+        page = ran.local("Report", "page")
+        assert page.stat().st_size < 1.5e6
+        said = _page(page)
+        assert said.startswith("Accepted: penguins, run job-1 penguins run job-1, multiclass ✓ Accepted")
+        assert "DataGate: " in said
+        assert "train: 204 rows, eval: 66 rows, test: 74 rows" in said
+        assert "What is not known here" in said
+        assert "the weights of epoch" in said
+        assert "accuracy by slice" in said
+        assert "lockgate submit pipeline.yaml --target" in said
+        [version] = _versions(folder)
+        assert (version / "assets.extra/champion/report.html").read_bytes() == page.read_bytes()
+    # Before the training: the page of the data gate.
+    assert "… Not ended" in _page(on_kubeflow[0].local("DataGate", "page"))
+
+
 def test_the_exit_handler_says_how_the_run_ended(on_vertex):
     ran, _ = on_vertex
     [line] = [line for line in ran.logs["FinalState"].splitlines() if line.startswith('{"lockgate"')]
@@ -171,6 +198,9 @@ def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path)
         r"accuracy is \S+ over 2 folds .*: mean \S+ less 1 x deviation .*, expected at least 0.9", failure
     )
     assert _versions(folder) == before
+    said = _page(ran.local("Report", "page"))
+    assert "✗ Refused refused: Evaluator: accuracy" in said
+    assert "SmokeTest: " in said
 
 
 def test_data_that_the_gate_refuses_ends_the_run_with_the_report_kept(steps, tmp_path):
@@ -191,6 +221,9 @@ def test_data_that_the_gate_refuses_ends_the_run_with_the_report_kept(steps, tmp
     assert "Traceback" not in ran.logs["DataStop"]
     assert "Atlantis" in (ran.local("DataGate", "verdict") / "report.json").read_text()
     assert not (tmp_path / "serving").exists()
+    said = _page(ran.local("DataGate", "page"))
+    assert "✗ Refused refused: DataGate: " in said
+    assert "Atlantis" in said
 
 
 def test_a_mistake_in_the_data_is_one_message_in_the_steps_log(steps, tmp_path):

@@ -117,8 +117,7 @@ class Launcher:
         assert earlier.states[name] == "SUCCEEDED", f"nothing is cached for {name}"
         ran.states[name], ran.logs[name], ran.outputs[name] = "SUCCEEDED", "", earlier.outputs[name]
         for key in earlier.outputs[name]:
-            if (made := earlier.local(name, key)).exists():
-                shutil.copytree(made, ran.local(name, key))
+            _copied(earlier.local(name, key), ran.local(name, key))
 
     def _inner_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters as they arrive in the DAG inside the exit handler: those that are handed on, no others."""
@@ -193,9 +192,9 @@ class Launcher:
             return
         for listed in artifacts.values():
             for artifact in listed["artifacts"]:
-                source = local_path(artifact["uri"], self.folder / "store")
-                if source.exists():
-                    shutil.copytree(source, local_path(artifact["uri"], work / "mounts"))
+                _copied(
+                    local_path(artifact["uri"], self.folder / "store"), local_path(artifact["uri"], work / "mounts")
+                )
 
     def _keep(self, outputs: Mapping[str, Any], work: Path) -> dict[str, Artifact]:
         """Merges what the step reported into its outputs, and uploads them."""
@@ -208,14 +207,26 @@ class Launcher:
                 artifact["uri"] = said.get("uri") or artifact["uri"]
                 artifact["metadata"] = {**artifact["metadata"], **said.get("metadata", {})}
             kept[key] = artifact
-            if self.mounted and (made := local_path(artifact["uri"], work / "mounts")).exists():
-                shutil.copytree(made, local_path(artifact["uri"], self.folder / "store"))
+            if self.mounted:
+                _copied(
+                    local_path(artifact["uri"], work / "mounts"), local_path(artifact["uri"], self.folder / "store")
+                )
         return kept
+
+
+def _copied(source: Path, target: Path) -> None:
+    """Copies an artifact, a folder or one file; what a step did not write is not there."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
 def _parameter(given: Mapping[str, Any], values: Mapping[str, Any], ran: Ran) -> Any:
     if "runtimeValue" in given:
-        return given["runtimeValue"]["constant"]
+        constant = given["runtimeValue"]["constant"]
+        return "job-1" if constant == "{{$.pipeline_job_name}}" else constant
     if "componentInputParameter" in given:
         return values[given["componentInputParameter"]]
     if "taskFinalStatus" in given:

@@ -9,7 +9,7 @@ from components.smoke_test.config import Budgets, SmokeTestConfig
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.export.saved_model import Export
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import CheckResult, Measured
 from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import Request, Session
 
@@ -21,6 +21,8 @@ _SECONDS = 2.0
 """The time for one measurement of one side."""
 _SHARE_OF_PHASE = 0.5
 """What one batch may take of a phase."""
+_QUANTILES = 50
+"""So many points of a latency are kept for its plot."""
 NOT_MEASURED = "not measured"
 """The case of a latency that there is none of: the model is not slow, it answers with an error."""
 _SLOW = "the model is too slow for its clients: a smaller one, or a higher smoke_test.budgets"
@@ -48,6 +50,11 @@ class Speed:
         """Nearest rank, in seconds."""
         ordered = sorted(self.single)
         return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+    def quantiles(self) -> tuple[float, ...]:
+        """Milliseconds at equal distances up to the slowest request, at most 50."""
+        count = min(_QUANTILES, len(self.single))
+        return tuple(round(1000 * self.percentile((i + 1) / count), 4) for i in range(count))
 
     def throughput(self) -> float:
         """Rows a second in the largest batch, by the median time."""
@@ -81,7 +88,7 @@ def check_budgets(bench: Bench) -> Iterator[CheckResult]:
                 hint="the check `batch_sizes` names the error",
             )
             continue
-        yield from _speed(signature, own, bench.config)
+        yield from _speed(signature, own, other, bench.config)
         if other is not None:
             yield from _slower(signature, own, other, limits)
         elif rival is not None:
@@ -200,12 +207,16 @@ class _Side:
         return seconds
 
 
-def _speed(signature: Signature, speed: Speed, config: SmokeTestConfig) -> Iterator[CheckResult]:
+def _speed(
+    signature: Signature, speed: Speed, champion: Speed | None, config: SmokeTestConfig
+) -> Iterator[CheckResult]:
     limits = config.budgets
+    theirs = () if champion is None else champion.quantiles()
+    measured = Measured(unit="ms", values=speed.quantiles(), champion=theirs)
     for name, share, most in (("p50", 0.5, limits.p50_ms), ("p90", 0.9, limits.p90_ms), ("p99", 0.99, limits.p99_ms)):
         milliseconds = 1000 * speed.percentile(share)
         yield _at_most("latency", name, milliseconds, most, "ms", _SLOW).model_copy(
-            update={"signature": signature.name}
+            update={"signature": signature.name, "measured": measured if name == "p50" else None}
         )
     if not speed.batch:
         yield CheckResult.skips("throughput", "one row took too long already", signature=signature.name)

@@ -15,7 +15,7 @@ from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.checks.answers import NO_ANSWER, NO_SIGNATURE
 from components.smoke_test.checks.repeats import first_change
 from components.smoke_test.names import CheckName
-from components.smoke_test.report import CheckResult
+from components.smoke_test.report import CheckResult, Measured
 from components.smoke_test.sandbox.session import LoadError, Odd, ProcessEnded, Repeated, Request, Session
 from preprocessing.text import counted
 
@@ -110,7 +110,9 @@ class _Endurance:
         received = f"the same after {self._count():,} requests"
         if size < _FEWEST_IN_CHUNK:
             received += ", all that there was time for: too few to tell whether memory or latency grows"
-        return CheckResult.passes(_CHECK, expected, received)
+        memory = tuple(round(each, 2) for each in run.memory)
+        measured = Measured(unit="MiB", values=memory) if len(memory) > 1 else None
+        return CheckResult.passes(_CHECK, expected, received, measured=measured)
 
     def _large(self, asked: Asked) -> Places:
         """The rows of the large request: as many as a server takes at once, where the model is fast enough."""

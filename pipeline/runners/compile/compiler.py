@@ -19,6 +19,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from components.artifacts.reports import HTML_TITLE, PAGE_TYPE
 from components.final_state.component import FinalState
 from pipeline.code.image_check import artifact_title, check_image
 from pipeline.config.loader import LoadedConfig
@@ -101,6 +102,7 @@ def compile_graph(
             _set_container(executor["container"], component, nodes.get(name), target, seed)
     _carry_into_inner_dag(spec)
     check_image(spec, target.packages, functions)
+    _show_pages(spec)
     return Compiled(spec, _platforms(spec, target))
 
 
@@ -241,6 +243,15 @@ def _carry_into_inner_dag(spec: Spec) -> None:
     }
     handed = {name: {"componentInputParameter": name} for name in parameters}
     spec["root"]["dag"]["tasks"][INNER_DAG]["inputs"] = {"parameters": handed}
+
+
+def _show_pages(spec: Spec) -> None:
+    """Gives pages the type whose file the consoles show."""
+    for component in spec["components"].values():
+        for direction in ("inputDefinitions", "outputDefinitions"):
+            for artifact in component.get(direction, {}).get("artifacts", {}).values():
+                if artifact_title(artifact) == PAGE_TYPE:
+                    artifact["artifactType"] = {"schemaTitle": HTML_TITLE, "schemaVersion": "0.0.1"}
 
 
 def _platforms(spec: Spec, target: Cluster) -> Spec | None:

@@ -7,8 +7,8 @@ from pipeline.config.targets import Accelerator, KubeflowTarget, Retries, Step, 
 
 Spec = dict[str, Any]
 
-UNCACHED = frozenset({"Champion", "DataStop", "Pusher"})
-"""They look at, or change, what no cache key holds."""
+UNCACHED = frozenset({"Champion", "DataStop", "Report", "Pusher"})
+"""They look at, change, or tell of, what no cache key holds."""
 _FOR_EVER = "2592000s"
 """Kubeflow hands backoffMaxDuration to Argo as the deadline of all tries, counted from the first one's start; without
 one there is no second try."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.page import FAMILIES, render
-from components.smoke_test.report import CheckResult, FailingRow, Report, Smallest
+from components.smoke_test.report import CheckResult, FailingRow, Measured, Report, Smallest
 
 TITLE = "output/Trainer/model/7"
 CHECKS = (
@@ -106,28 +106,70 @@ def test_the_smallest_request_is_a_table_of_the_columns_that_matter() -> None:
 
 def test_every_check_has_its_row_in_its_family(refused: Any) -> None:
     rows = {
-        words(table.find("caption")): [[words(cell) for cell in row] for row in table.findall("tbody/tr")]
-        for table in refused.find_class("checks")
+        words(family.find("summary")): [[words(cell) for cell in row] for row in family.findall(".//tbody/tr")]
+        for family in refused.find_class("family")
     }
     assert rows == {
-        "Files, before anything is executed (1 passed)": [
-            ["ops", "✓ passed", "block", "", "", "ops of the list", "the same", "", "< 0.01"]
-        ],
+        "Files, before anything is executed (1 passed)": [["ops", "✓ passed", "ops of the list", "the same", "< 0.01"]],
         "Process, loading and signatures (1 failed, 1 passed)": [
-            ["loads", "✓ passed", "block", "", "", "below 60 s", "1.3 s", "", "1.30"],
-            ["isolation", "! failed", "warn", "", "", "no network", "a network", "", ""],
+            ["isolation", "! failed", "no network", "a network", ""],
+            ["loads", "✓ passed", "below 60 s", "1.3 s", "1.30"],
         ],
         "The same numbers everywhere (1 failed)": [
             [
-                *("parity", "✗ failed", "block", "serve_features", "0", "the trainer's answers", "[0.5], 0.25 off"),
-                *("0.0001", "0.20"),
+                *("parity", "✗ failed", "the trainer's answers"),
+                *("serve_features row 0 : [0.5], 0.25 off, within 0.0001", "0.20"),
             ]
         ],
         "Requests made to do harm (1 failed)": [
-            ["harm: wrong_dtype", "✗ failed", "block", "serving_default", "", "an error", "an answer", "", ""]
+            ["harm: wrong_dtype", "✗ failed", "an error", "serving_default : an answer", ""]
         ],
-        "Other engines (1 skipped)": [["server_rest", "○ skipped", "block", "", "", "", "no server was found", "", ""]],
+        "Other engines (1 skipped)": [["server_rest", "○ skipped", "", "no server was found", ""]],
     }
+
+
+def test_only_families_where_all_passed_are_folded(refused: Any) -> None:
+    opened = {
+        words(each.find("summary")).partition(" (")[0]: "open" in each.attrib for each in refused.find_class("family")
+    }
+    assert opened == {
+        "Files, before anything is executed": False,
+        "Process, loading and signatures": True,
+        "The same numbers everywhere": True,
+        "Requests made to do harm": True,
+        "Other engines": False,
+    }
+
+
+def test_signatures_that_gave_the_same_share_a_row() -> None:
+    said = {"serve": "64 rows", "serving_default": "64 rows", "predict": "off by up to 1e-07"}
+    checks = [CheckResult.passes("parity", "the trainer's", each, signature=name) for name, each in said.items()]
+    [row] = page(Report.of(checks, seconds={})).findall(".//tbody/tr")
+    assert words(row) == "parity ✓ passed the trainer's serve, serving_default : 64 rows predict : off by up to 1e-07"
+
+
+def test_what_was_measured_is_drawn_with_its_numbers() -> None:
+    """Of four requests, and of eight of the champion: every second one of those stands at the same share."""
+    measured = Measured(unit="ms", values=(1.0, 2.0, 3.0, 4.0), champion=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 8.0))
+    latency = CheckResult.passes("latency", "at most 9 ms", "2 ms", case="p50", signature="serve", measured=measured)
+    memory = CheckResult.passes("endurance", "the same", measured=Measured(unit="MiB", values=(60.0, 61.0)))
+    tree = page(Report.of([latency, memory], seconds={}))
+    assert headings(tree) == ["All checks", "Latency and memory"]
+    first, second = tree.iter("figure")
+    assert words(first.find("figcaption")) == "Latency of one row: serve"
+    assert [[words(cell) for cell in row] for row in first.findall(".//tbody/tr")] == [
+        ["25", "1", "1"],
+        ["50", "2", "2"],
+        ["75", "3", "3"],
+        ["100", "4", "8"],
+    ]
+    lines = {each.get("class"): each.get("points").split() for each in first.iter("polyline")}
+    assert {name: len(points) for name, points in lines.items()} == {"ours": 4, "champion": 8}
+    # The slowest of all is at the top of the drawing; half as much is at half of its height.
+    heights = [float(each.partition(",")[2]) for each in lines["ours"]]
+    assert heights[3] == pytest.approx((heights[1] * 2 + float(lines["champion"][7].partition(",")[2])) / 3, abs=0.2)
+    assert words(second.find("figcaption")) == "Memory under requests"
+    assert "champion" not in words(second)
 
 
 def test_every_check_belongs_to_one_family() -> None:
@@ -147,7 +189,7 @@ def test_tables_tell_a_screen_reader_what_they_are(refused: Any) -> None:
     assert refused.get("lang") == "en"
     assert refused.xpath('//meta[@name="viewport"]')
     for table in refused.iter("table"):
-        assert words(table.find("caption"))
+        assert words(table.find("caption") if table.find("caption") is not None else table.getparent().find("summary"))
         assert {cell.get("scope") for cell in table.findall("thead/tr/th")} == {"col"}
         assert {cell.get("scope") for cell in table.findall("tbody/tr/th")} == {"row"}
     for section in refused.iter("section"):

@@ -25,7 +25,7 @@ BOTH = pytest.mark.parametrize("target", TARGETS)
 GOLDEN = Path(__file__).parent / "golden"
 STEPS = {
     "Champion", "ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "DataGate", "DataStop",
-    "Transform", "Trainer", "Evaluator", "SmokeTest", "Pusher",
+    "Transform", "Trainer", "Evaluator", "SmokeTest", "Report", "Pusher",
 }  # fmt: skip
 
 
@@ -202,6 +202,33 @@ def test_parameters_pass_through_the_dag_inside_the_exit_handler():
     assert handler["inputs"]["parameters"]["final_status"] == {"taskFinalStatus": {"producerTask": INNER_DAG}}
 
 
+@BOTH
+def test_the_consoles_show_the_pages(target):
+    pipeline = compiled("penguins", target)
+    html = {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
+    made = {
+        name
+        for name, component in pipeline.spec["components"].items()
+        for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values()
+        if artifact["artifactType"] == html
+    }
+    assert made == {"DataGate", "Report"}
+    # The page is there before the push, which keeps it; a step after a refused push would not run.
+    assert {"Evaluator", "SmokeTest"} <= set(pipeline.tasks["Report"]["dependentTasks"])
+    page = pipeline.tasks["Pusher"]["inputs"]["artifacts"]["page"]["taskOutputArtifact"]
+    assert page == {"producerTask": "Report", "outputArtifactKey": "page"}
+
+
+@BOTH
+def test_an_edit_of_the_training_leaves_the_data_gate_in_the_cache(target):
+    def told(*overrides: str) -> str:
+        inputs = compiled("penguins", target, *overrides).tasks["DataGate"]["inputs"]["parameters"]
+        return json.dumps(inputs, sort_keys=True)
+
+    assert told("train.epochs=3", "seed=7") == told()
+    assert told("data_gate.duplicates.severity=warn") != told()
+
+
 def test_the_driver_goes_before_the_step_on_vertex_and_into_it_on_kubeflow():
     hook = _container(compiled("penguins", "vertex"), "ExampleGen")["lifecycle"]["preCacheCheck"]
     assert hook["args"][:3] == ["--driver_only", "--driver_class_path", "components.example_gen.driver.Driver"]
@@ -215,10 +242,11 @@ def test_what_no_cache_key_holds_is_not_cached_unless_the_configuration_says_so(
     def cached(pipeline: Compiled) -> set[str]:
         return {name for name, task in pipeline.tasks.items() if task["cachingOptions"]["enableCache"]}
 
-    assert cached(compiled("penguins", "vertex")) == STEPS - {"Champion", "DataStop", "Pusher"}
-    assert cached(compiled("penguins", "kubeflow")) == STEPS - {"Champion", "DataStop", "Pusher", "ExampleGen"}
+    uncached = {"Champion", "DataStop", "Report", "Pusher"}
+    assert cached(compiled("penguins", "vertex")) == STEPS - uncached
+    assert cached(compiled("penguins", "kubeflow")) == STEPS - uncached - {"ExampleGen"}
     own = "targets.kubeflow.components={ExampleGen: {cache: true}, Trainer: {cache: false}}"
-    assert cached(compiled("penguins", "kubeflow", own)) == STEPS - {"Champion", "DataStop", "Pusher", "Trainer"}
+    assert cached(compiled("penguins", "kubeflow", own)) == STEPS - uncached - {"Trainer"}
 
 
 STEP = {
