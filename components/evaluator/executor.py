@@ -62,7 +62,8 @@ class Executor(stock.Executor):
                 judge_alone(tree, inputs, properties)
         refused = tree is not None and tree.write(evaluation).refuses
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
-        _bless(blessing, holds(tfma.load_validation_result(evaluation)) and not refused)
+        passed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+        _bless(blessing, not refused and (passed or holds(tfma.load_validation_result(evaluation))))
 
 
 def _bless(blessing: Artifact, blessed: bool) -> None:
