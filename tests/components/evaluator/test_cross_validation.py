@@ -174,3 +174,14 @@ def test_the_epochs_of_the_refit_are_the_upper_median():
         )
 
     assert FoldReports(folds=tuple(map(report, (9, 1, 4, 5)))).epochs() == 5
+
+
+def test_the_spread_in_one_line():
+    number = MetricSpread(mean=0.9, deviation=0.05, folds=(0.85, 0.95))
+    unknown = MetricSpread(mean=None, deviation=None, folds=(0.4, None))
+    report = FoldReport(fold=1, train_rows=1, held_out_rows=1, epochs=9, best_epoch=3, monitor="val_loss", best=0.0)
+    metrics_ = {"auc": unknown, "accuracy": number, "recall": number}
+    found = Spread(export="refit", folds=(report, report), epochs=3, metrics=metrics_)
+    assert found.line(1) == "2 folds: accuracy 0.9 ± 0.05; refit on all of their rows for 3 epochs"
+    ensemble = found.model_copy(update={"export": "ensemble"})
+    assert ensemble.line().endswith("recall 0.9 ± 0.05; the average of their models is exported")
