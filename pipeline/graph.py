@@ -133,7 +133,9 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
     common = {"run_fn": _RUN_FN, "examples": transform.outputs["transformed_examples"], "transform_graph": graph}
     if asked is not None and rule is not None and divide is not None:
         trained = trainings(job, asked, rule, wiring, code=code, **common)
-        return _TrainingStage([divide, transform, *trained.nodes], graph, trained.model, trained.folds)
+        return _TrainingStage(
+            [divide, transform, *trained.nodes], graph, trained.model, trained.model_run, trained.folds
+        )
     tuning = _tuning_nodes(config, job, transform, code, wiring)
     trainer = wiring.trainer(
         **common,

@@ -49,11 +49,13 @@ class Trainings:
       nodes: all of them, the last one with the model.
       folds: what the folds came to.
       model: the candidate.
+      model_run: its training's logs.
     """
 
     nodes: list[BaseNode]
     folds: BaseChannel
     model: BaseChannel
+    model_run: BaseChannel
 
 
 def trainings(
@@ -86,7 +88,12 @@ def trainings(
     ).with_id(CROSS_VALIDATION)
     folds = FoldsJob(work=asked.export, train=rule.splits)
     final = _trainer(job, folds, [job.golden_split], wiring, base_model=gather.outputs["model"], **trainer)
-    return Trainings([*nodes, gather, final], gather.outputs["model"], final.outputs["model"])
+    return Trainings(
+        nodes=[*nodes, gather, final],
+        folds=gather.outputs["model"],
+        model=final.outputs["model"],
+        model_run=final.outputs["model_run"],
+    )
 
 
 def _trainer(
