@@ -9,6 +9,7 @@ from components.artifacts.ingest import IngestReport
 CONTRACT = """{
  "task": "regression",
  "classes": null,
+ "decision_threshold": 0.5,
  "row_key": "row_key_xf",
  "label": "Verspätung",
  "weight": null,

@@ -150,7 +150,7 @@ def test_the_decision_threshold_is_compared_as_the_served_label_is() -> None:
 
 @pytest.mark.parametrize("task", list(CATALOG))
 def test_beams_accumulators_merge_in_any_order(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.evaluator.columns._BATCH", 7)
+    monkeypatch.setattr("components.evaluator.columns.BATCH", 7)
     columns = rows(task, 6, count=60, digits=2)
     for name, measure in measures(MetricSettings(task=task)).items():
         key: Any = name

@@ -18,7 +18,7 @@ from components.evaluator.failures import holds
 from components.evaluator.skill import with_skill
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import EvaluatorVerdict, eval_config, read_verdict
-from pipeline.results.verdicts import _evaluator
+from pipeline.results.verdicts import evaluator_gate
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def test_a_gain_within_chance_is_refused_and_where_that_only_warns_said(tmp_path
     assert refused.skill is not None
     assert refused.skill.bound < 0 < refused.skill.skill  # better in these rows, not beyond doubt
     assert not refused.blessed
-    gate = _evaluator(dataclasses.replace(refused, blessed=True, failures=()))
+    gate = evaluator_gate(dataclasses.replace(refused, blessed=True, failures=()))
     assert gate.passed
     assert "warning: no better than without features: log_loss is" in gate.reason
 

@@ -13,7 +13,7 @@ from components.artifacts.small_tree import SmallTree
 from components.evaluator.config import TreeConfig
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import read_verdict
-from pipeline.results.verdicts import _evaluator
+from pipeline.results.verdicts import evaluator_gate
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_where_it_only_warns_the_model_passes_with_a_warning(tmp_path: Path) -> 
     assert sorted(path.name for path in (folder / "blessing").iterdir()) == ["BLESSED"]
     verdict = read_verdict(str(folder / "evaluation"), blessed=True)
     assert verdict.failures == ()
-    gate = _evaluator(verdict)
+    gate = evaluator_gate(verdict)
     assert gate.passed
     assert "; warning: worse than a small tree: log_loss is" in gate.reason
 
@@ -86,7 +86,7 @@ def test_a_model_that_knows_more_passes_without_a_word(tmp_path: Path) -> None:
     assert verdict.failures == ()
     assert verdict.tree is not None
     assert verdict.tree.proven
-    assert "warning" not in _evaluator(verdict).reason
+    assert "warning" not in evaluator_gate(verdict).reason
 
 
 def test_a_model_as_good_as_the_tree_has_proven_nothing(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_without_training_rows_nothing_is_compared_and_nothing_refused(tmp_path:
     assert verdict.failures == ()
     assert sorted(path.name for path in (tmp_path / engine / "blessing").iterdir()) == ["BLESSED"]
     reason = "not compared with a small tree: no training row has a label and a weight"
-    assert f"; warning: {reason}" in _evaluator(verdict).reason
+    assert f"; warning: {reason}" in evaluator_gate(verdict).reason
     assert "tree_skill" not in verdict.metrics
 
 
