@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 from pydantic_core import PydanticCustomError
 
+from components.artifacts.cross_validation import CrossValidationConfig
 from components.trainer.config import TrainConfig
 from components.trainer.tuning.config import Dimension, TuneConfig
 from models.config import DcnParams, DeepParams, ModelConfig, WideDeepParams
@@ -37,6 +38,10 @@ _FIXED = {
     "train.warm_start": "trials start afresh",
     "train.tensorboard": "it changes no model",
     "train.memory_mb": "it changes no model that is worth a search",
+    **dict.fromkeys(
+        ("train.cross_validation", *(f"train.cross_validation.{each}" for each in CrossValidationConfig.model_fields)),
+        "trials are judged on the eval split",
+    ),
 }
 
 

@@ -62,6 +62,7 @@ def test_a_sound_space(loaded: Any) -> None:
         ({"train.optimizer": {"choice": ["adam", "adam"]}}, "train.optimizer.choice.1", "named once"),
         ({"train.loss": {"choice": ["mse"]}}, "train.loss", "val_loss"),
         ({"train.early_stopping.monitor": {"choice": ["val_auc"]}}, "monitor", "compared by it"),
+        ({"train.cross_validation.folds": {"choice": [3]}}, "cross_validation.folds", "judged on the eval split"),
         ({"data.path": {"choice": ["a"]}}, "data.path", "must be a field of train"),
         ({"model.params.cross_layers": {"integer": [1, 2]}}, "cross_layers", "none of the families has it"),
         ({"model.family": {"choice": ["mlp", "mpl"]}}, "model.family", "unknown model family"),
@@ -187,3 +188,9 @@ def test_what_a_cluster_cannot_do_is_refused(loaded: Any) -> None:
     assert refused(search="hyperband") == [("tune", "search")]
     assert refused(trials=500) == [("tune", "trials")]
     assert refused(trials=500, search="random", prune="none", parallel=16) == []
+
+
+def test_a_search_beside_folds_is_refused(loaded: Any) -> None:
+    with pytest.raises(ConfigError, match="can't be together with tune") as refused:
+        loaded({"train.batch_size": {"choice": [8, 16]}}, train={"cross_validation": {"folds": 3}})
+    assert "tune first" in str(refused.value)
