@@ -1,6 +1,5 @@
 """Builds the model of a family by its name, ours or the user's, and holds it to the contract."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from models.inputs import zero_batch
 from preprocessing.errors import UserError
 from preprocessing.features import ModelInput
 from preprocessing.nearest import nearest
+from preprocessing.own_code import function_at
 from preprocessing.text import named
 
 ModelBuilder = Callable[[tuple[ModelInput, ...], Head, Any], keras.Model]
@@ -42,8 +42,7 @@ def resolve(family: str) -> ModelBuilder:
     """
     if family in _BUILDERS:
         return _BUILDERS[family]
-    module_name, _, function_name = family.rpartition(".")
-    if not module_name:
+    if "." not in family:
         close = nearest(family, FAMILIES)
         raise UserError(
             field=("model", "family"),
@@ -51,20 +50,7 @@ def resolve(family: str) -> ModelBuilder:
             received=family,
             hint=f"did you mean {close!r}?" if close else "name your own function as my_package.module.build_model",
         )
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise UserError(
-            f"{family!r} cannot be imported: {named(error)}",
-            field=("model", "family"),
-            hint=f"check that `python -c 'import {module_name}'` works in this environment",
-        ) from error
-    builder: ModelBuilder | None = getattr(module, function_name, None)
-    if not callable(builder):
-        received = "has no such name" if builder is None else f"has {function_name} = {builder!r}"
-        raise UserError(
-            f"{family!r} is not a function: {module_name} {received}", field=("model", "family"), hint=_CONTRACT
-        )
+    builder: ModelBuilder = function_at(family, ("model", "family"), _CONTRACT)
     return builder
 
 

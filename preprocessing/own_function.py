@@ -1,9 +1,8 @@
 """The user's own preprocessing function: found, called with the declared columns, and its answer checked."""
 
-import importlib
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -11,6 +10,7 @@ from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import RESERVED_SUFFIX
 from preprocessing.missing import MissingWords
+from preprocessing.own_code import function_at
 from preprocessing.raw_columns import without_missing
 from preprocessing.text import named
 
@@ -34,7 +34,7 @@ def own_inputs(inputs: Inputs, features: FeaturesConfig, words: MissingWords) ->
     path = features.preprocessing_fn
     if path is None:
         return {}
-    function = _imported(path)
+    function = function_at(path, ("features", "preprocessing_fn"))
     columns = {name: without_missing(inputs[name], words.of(name)) for name in features.columns()}
     try:
         own = function(columns, dict(features.preprocessing_params))
@@ -47,22 +47,6 @@ def own_inputs(inputs: Inputs, features: FeaturesConfig, words: MissingWords) ->
     for key, tensor in own.items():
         _check(key, tensor, path, inputs)
     return own
-
-
-def _imported(path: str) -> Callable[..., Any]:
-    module, _, name = path.rpartition(".")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise UserError(
-            f"{path!r} can't be imported: {named(error)}",
-            field=("features", "preprocessing_fn"),
-            hint=f"check that `python -c 'import {module}'` works in this environment; a package of yours is installed "
-            "into it by `pip install -e .`",
-        ) from error
-    if not callable(function):
-        raise UserError(f"expected a function, {path!r} is {function!r}", field=("features", "preprocessing_fn"))
-    return function
 
 
 def _explained(error: Exception, path: str, inputs: Inputs, features: FeaturesConfig) -> UserError:

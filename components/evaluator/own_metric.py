@@ -4,7 +4,6 @@ Imports neither TensorFlow nor Beam, so that `lockgate validate` can try one at 
 """
 
 import functools
-import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.config import Task
 from preprocessing.errors import UserError
+from preprocessing.own_code import function_at
 from preprocessing.text import named
 
 Floats = NDArray[np.float64]
@@ -29,20 +29,7 @@ def imported(path: str) -> Function:
     Raises:
       UserError: it can't be imported, or is not a function.
     """
-    module, _, name = path.rpartition(".")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise UserError(
-            f"{path!r} can't be imported: {named(error)}",
-            field=_FIELD,
-            hint=f"check that `python -c 'import {module}'` works in this environment; a package of yours is installed "
-            "into it by `pip install -e .`",
-        ) from error
-    if not callable(function):
-        raise UserError(f"expected a function, {path!r} is {function!r}", field=_FIELD, hint=_CONTRACT)
-    result: Function = function
-    return result
+    return function_at(path, _FIELD, _CONTRACT)
 
 
 def value_of(path: str, labels: Floats, predictions: Floats, weights: Floats) -> float:
