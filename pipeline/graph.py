@@ -3,8 +3,8 @@
 Local runs, tests and scheduled runs call `build_pipeline`; where it runs is the runner's business.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
@@ -29,6 +29,7 @@ from pipeline.nodes.evaluation import eval_config
 from pipeline.nodes.folds import divide_folds, rule_of, trainings
 from pipeline.nodes.infra_validator import infra_validator_node
 from pipeline.nodes.local import LocalWiring
+from pipeline.nodes.run_report import SEARCH
 from pipeline.nodes.wiring import Wiring
 from preprocessing.missing import MissingWords
 from preprocessing.transform import FEATURES_KEY, MISSING_KEY
@@ -69,6 +70,7 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
             "evaluation": gates.evaluation,
             "model_blessing": gates.model_blessing,
             "smoke_report": gates.smoke_report,
+            **training.search,
         },
     )
     pusher = wiring.pusher(
@@ -95,6 +97,8 @@ class _TrainingStage:
     model: BaseChannel
     model_run: BaseChannel
     folds: BaseChannel | None = None
+    search: Mapping[str, BaseChannel] = field(default_factory=dict)
+    """What a search found: `best_hyperparameters` and `tuner_results`; empty without one."""
 
 
 def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring) -> _TrainingStage:
@@ -147,7 +151,8 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
         custom_config={JOB_KEY: job.to_json(), FINGERPRINT_KEY: code},
     )
     model, logs = trainer.outputs["model"], trainer.outputs["model_run"]
-    return _TrainingStage([transform, *tuning, trainer], graph, model, logs)
+    search = {name: tuning[-1].outputs[name] for name in SEARCH} if tuning else {}
+    return _TrainingStage([transform, *tuning, trainer], graph, model, logs, search=search)
 
 
 def _tuning_nodes(

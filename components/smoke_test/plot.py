@@ -40,7 +40,7 @@ class Plot:
         """The numbers as a table: across, ours, the champion's at about the same place."""
         theirs = self.champion
         return [
-            (round(x, 1), y, theirs[round((i + 1) / len(self.ours) * len(theirs)) - 1] if theirs else None)
+            (round(x, 1), y, theirs[max(0, round((i + 1) / len(self.ours) * len(theirs)) - 1)] if theirs else None)
             for i, (x, y) in enumerate(zip(self.places(self.ours), self.ours, strict=True))
         ]
 

@@ -21,6 +21,8 @@ from components.smoke_test.component import SmokeTestReport
 
 Artifacts = dict[str, list[Artifact]]
 
+SEARCH = ("best_hyperparameters", "tuner_results")
+"""What a search found: outputs of the Tuner, and inputs of this step."""
 RUN_NAME = "{{$.pipeline_job_name}}"
 """For which Kubeflow and Vertex put in the run's name."""
 
@@ -32,7 +34,7 @@ class Executor(BaseExecutor):
         """Writes the file of the output `page`.
 
         Args:
-          input_dict: what the page shows; `baseline_statistics` may be absent.
+          input_dict: what the page shows; the last push's statistics and what a search found may be absent.
           output_dict: `page` (RunPage), whose URI becomes the file.
           exec_properties: `job`, see `components.run_page`; `run`, the run's name.
         """
@@ -57,6 +59,12 @@ class RunReportSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "smoke_report": ChannelParameter(type=SmokeTestReport),
+        **{
+            name: ChannelParameter(type=kind, optional=True)
+            for name, kind in zip(
+                SEARCH, (standard_artifacts.HyperParameters, standard_artifacts.TunerResults), strict=True
+            )
+        },
     }
     OUTPUTS = {"page": ChannelParameter(type=RunPage)}  # noqa: RUF012
 

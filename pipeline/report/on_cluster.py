@@ -26,6 +26,7 @@ from components.artifacts.golden import CONTRACT
 from components.artifacts.model import TRAINING_FOLDER
 from components.data_gate.config import DataGateConfig
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.nodes.run_report import SEARCH
 from pipeline.report import page
 from pipeline.report.collect import sections
 from pipeline.report.data_facts import BASELINE, data_facts
@@ -34,6 +35,7 @@ from pipeline.report.gates import stored_gates
 from pipeline.results.runs import KEY_PACKAGES, Gate, RunResult
 from pipeline.results.store import StoredArtifact, StoredNode
 from pipeline.runners.container_entrypoint import MOUNTS_VARIABLE
+from pipeline.selection import TUNER
 from preprocessing.config import FeaturesConfig
 
 Inputs = Mapping[str, Sequence[Artifact]]
@@ -46,6 +48,7 @@ _MAKERS = {
     "evaluation": ("Evaluator", "evaluation"),
     "model_blessing": ("Evaluator", "blessing"),
     "smoke_report": ("SmokeTest", "report"),
+    **{name: (TUNER, name) for name in SEARCH},
 }
 """The node and the output of it that each input of a step is."""
 _UNKNOWN = (
@@ -59,7 +62,7 @@ _log = logging.getLogger("lockgate")
 
 
 def write(inputs: Inputs, uri: str, given: dict[str, Any]) -> None:
-    """Writes the page. What goes wrong goes into the step's log and onto the page: it never fails a run.
+    """Writes the page. What goes wrong goes into the step's log, and onto the page where there is one: it fails no run.
 
     Args:
       inputs: the step's artifacts, by the names of `pipeline.nodes.run_report.RunReportSpec`.
@@ -73,8 +76,11 @@ def write(inputs: Inputs, uri: str, given: dict[str, Any]) -> None:
     except Exception as error:  # noqa: BLE001 - a page that can't be drawn must not stop what it tells of
         _log.warning("the page of the run could not be written", exc_info=True)
         text = f"<!DOCTYPE html><title>No page</title><p>The page could not be written: {html.escape(str(error))}"
-    fileio.makedirs(posixpath.dirname(uri))
-    io_utils.write_string_file(uri, text)
+    try:
+        fileio.makedirs(posixpath.dirname(uri))
+        io_utils.write_string_file(uri, text)
+    except Exception:  # noqa: BLE001 - of whichever store it is
+        _log.warning("the page of the run could not be stored at %s", uri, exc_info=True)
 
 
 def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> ReportFacts:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.page import FAMILIES, render
+from components.smoke_test.plot import Plot
 from components.smoke_test.report import CheckResult, FailingRow, Measured, Report, Smallest
 
 TITLE = "output/Trainer/model/7"
@@ -244,3 +245,10 @@ def test_no_name_of_a_model_becomes_markup(hostile: str) -> None:
     assert not list(tree.iter("script", "img"))
     assert "{{ 7 * 6 }}" in tree.find(".//pre").text
     assert "<script>alert(1)</script>" in tree.find(".//title").text
+
+
+def test_the_champions_numbers_stand_at_about_the_same_place() -> None:
+    ours = tuple(float(i) for i in range(1, 11))
+    plot = Plot("Latency", "share, %", "ms", percent=True, ours=ours, champion=(1.0, 9.0))
+    # Of ten shares the first seven are nearest to the first of two values, and none before it is the last one.
+    assert [theirs for _, _, theirs in plot.rows()] == [1.0] * 7 + [9.0] * 3

@@ -76,3 +76,12 @@ def test_what_goes_wrong_fails_no_step(tmp_path: Path, given: dict[str, Any], ca
         on_cluster.write({"verdict": [broken]}, str(page), given)
     assert "The page could not be written: " in page.read_text(encoding="utf-8")
     assert "the page of the run could not be written" in caplog.text
+
+
+def test_a_page_that_the_store_does_not_take_fails_no_step(
+    tmp_path: Path, given: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    with caplog.at_level(logging.WARNING, logger="lockgate"):
+        on_cluster.write({"verdict": [verdict(tmp_path / "verdict")]}, str(tmp_path / "file" / "page"), given)
+    assert "the page of the run could not be stored at" in caplog.text

@@ -506,6 +506,10 @@ def test_trials_are_parallel_steps_of_each_round(target):
     assert "Tuner" in tasks["Trainer"]["dependentTasks"]
     for name in (*trials, "Tuner", "Trainer"):
         assert tasks[name]["inputs"]["parameters"]["epochs"] == {"componentInputParameter": "epochs"}
+    # The page shows what was trained, and not what the search began with.
+    for name in ("best_hyperparameters", "tuner_results"):
+        given = tasks["Report"]["inputs"]["artifacts"][name]["taskOutputArtifact"]
+        assert (given["producerTask"], given["outputArtifactKey"]) == ("Tuner", name)
     executors = made.spec["deploymentSpec"]["executors"]
     for name in trials:
         resources = executors[made.spec["components"][name]["executorLabel"]]["container"]["resources"]
