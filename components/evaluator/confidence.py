@@ -227,7 +227,9 @@ class _Spreads:
         self._every, self._asked, self._folded = every, asked, folded
         self._own = {name_of(path): path for path in asked.own}
         self._replicates = asked.confidence.replicates
-        self._redrawn = functools.cache(lambda source: Redrawn(tables(source), self._replicates))
+        self._redrawn = functools.cache(
+            lambda source: Redrawn(tables(source.name), source.scored, self._replicates)
+        )
 
     def of(self, name: str, models: int) -> Spread:
         """The spread of the candidate's metric for one model, of its change against the champion for two."""
@@ -242,7 +244,7 @@ class _Spreads:
             return moments.spread(finish, range(models)) if moments is not None else Spread(math.nan, 0.0)
         if models == 2 or source.name in _SEVERAL_CELLS:
             return held_spread(source, finish, rows[:models], self._replicates) if rows else Spread(math.nan, 0.0)
-        return self._redrawn(source.name).spread(finish)
+        return self._redrawn(source).spread(finish)
 
 
 def _measures(settings: MetricSettings, eval_config: config_pb2.EvalConfig) -> dict[str, Measure]:

@@ -114,7 +114,7 @@ def spread(measure: Measure, models: tuple[Columns, ...], redrawn: dict[str, Red
         held = HeldRows(len(models))
         return held_spread(source, measure.finish, held.output(held.of(held.matrix(models))), REPLICATES)
     if source.name not in redrawn:
-        redrawn[source.name] = Redrawn(sums_of(measure, models[0]), REPLICATES)
+        redrawn[source.name] = Redrawn(sums_of(measure, models[0]), source.scored, REPLICATES)
     return redrawn[source.name].spread(measure.finish)
 
 
@@ -200,6 +200,19 @@ def test_an_area_of_1_is_not_certain() -> None:
     assert ends is not None
     assert 0.7 < ends.low < 0.9
     assert ends.high == 1
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_scores_that_are_all_0_are_scores(task: Task) -> None:
+    y = np.repeat([0.0, 1.0], [30, 20]) if task == "binary" else np.arange(50.0)
+    rows = Columns(y, np.zeros(50) if task == "binary" else y, np.ones(50))
+    every = {name: measure for name, measure in all_measures(task).items() if of_cells(measure)}
+    for name, point in values(every, rows).items():
+        found = spread(every[name], (rows,), {})
+        limits = limits_of(find(task, name))
+        ends = interval(point, found, limits, 0.95)
+        assert ends is not None, name
+        assert limits.low <= ends.low <= point <= ends.high, name
 
 
 def test_a_few_rows_say_nothing() -> None:
