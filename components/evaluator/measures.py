@@ -141,7 +141,7 @@ def _regression(settings: MetricSettings) -> dict[str, Measure]:
         "r2": rows(scoring.r2),
         "mape": rows(_mean("percentage")),
         "rmsle": rows(_root_mean("squared_log")),
-        "within_percent": rows(_mean("close")),
+        "within_percent": rows(functools.partial(scoring.percentage, "close")),
         **{loss: rows(_mean(loss)) for loss in losses},
         "calibration": rows(scoring.calibration),
     }

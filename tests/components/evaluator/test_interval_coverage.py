@@ -202,6 +202,34 @@ def test_an_area_of_1_is_not_certain() -> None:
     assert ends.high == 1
 
 
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_a_percentage_has_the_interval_of_its_share(wrong: int) -> None:
+    label = np.full(40, 100.0)
+    rows = Columns(label, np.where(np.arange(40) < wrong, 200.0, 100.0), np.ones(40))
+    right = Columns(np.zeros(40), np.eye(3)[(np.arange(40) < wrong).astype(int)], np.ones(40))
+    close, accuracy = all_measures("regression")["within_percent"], all_measures("multiclass")["accuracy"]
+    share = 1 - wrong / 40
+    of_close = interval(100 * share, spread(close, (rows,), {}), Range(0, 100), 0.95)
+    of_share = interval(share, spread(accuracy, (right,), {}), Range(0, 1), 0.95)
+    assert of_close is not None
+    assert of_share is not None
+    assert of_close == pytest.approx((100 * of_share.low, 100 * of_share.high))
+
+
+@pytest.mark.parametrize("away", [1013.0, 5_000.0])
+def test_the_explained_share_varies_as_much_wherever_labels_are(away: float) -> None:
+    random = np.random.default_rng(4)
+    y = 10 * random.normal(size=500)
+    p = 0.9 * y + 4 * random.normal(size=500)
+    r2 = all_measures("regression")["r2"]
+    near, far = (spread(r2, (Columns(y + to, p + to, np.ones(500)),), {}) for to in (0.0, away))
+    # From the influences of single rows: those on the mean square of errors, and on the variance of labels.
+    error, centred = (y - p) ** 2, (y - y.mean()) ** 2
+    influences = -error / centred.mean() + error.mean() * centred / centred.mean() ** 2
+    assert near.variance == pytest.approx(influences.var(ddof=1) / 500, rel=1e-3)
+    assert far.variance == pytest.approx(near.variance, rel=1e-2)
+
+
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_scores_that_are_all_0_are_scores(task: Task) -> None:
     y = np.repeat([0.0, 1.0], [30, 20]) if task == "binary" else np.arange(50.0)
