@@ -1,6 +1,7 @@
 """Confidence intervals in the Evaluator's output, and the words for a threshold that one of them does not keep."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -38,12 +39,13 @@ class Confidence:
         all_rows = self._slices.get(frozenset(), {})
         return {name: each.ends for (name, is_diff), each in all_rows.items() if each.ends is not None and not is_diff}
 
-    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure) -> str:
+    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure, why_nan: str) -> str:
         """What a metric is whose interval does not keep a threshold.
 
         Args:
           where: the slice, column to value; empty for all rows.
           failure: of an end of the interval.
+          why_nan: the usual reason why the metric has no value.
         """
         measured = self._slices.get(frozenset(where.items()), {})
         is_diff = failure.metric_key.is_diff
@@ -52,6 +54,8 @@ class Confidence:
         if found is None:
             return f"not known (too few test rows?){change}"
         rows = f"{measured[_ROWS, False].value:,.0f} rows" if (_ROWS, False) in measured else "these rows"
+        if math.isnan(found.value):
+            return f"nan ({why_nan}?){change}"
         if found.ends is None:
             return f"{found.value:.4g}{change} without a confidence interval ({rows} are too few?)"
         low, high = found.ends
