@@ -139,7 +139,9 @@ def _own(
 
     def result(metrics: Metrics) -> Metrics:
         rows: Sequence[Columns] | None = metrics[held.key]
-        values = [math.nan] * len(keys) if rows is None else [value_of(path, *columns) for columns in rows]
+        # Rows of weight 0 are not held: there may be none in spite of rows.
+        some = rows is not None and len(rows[0].label) > 0
+        values = [value_of(path, *columns) for columns in rows or ()] if some else [math.nan] * len(keys)
         return dict(zip(keys, values, strict=True))
 
     return [_computation(held), metric_types.DerivedMetricComputation(keys=keys, result=result)]
@@ -227,9 +229,7 @@ class _Spreads:
         self._every, self._asked, self._folded = every, asked, folded
         self._own = {name_of(path): path for path in asked.own}
         self._replicates = asked.confidence.replicates
-        self._redrawn = functools.cache(
-            lambda source: Redrawn(tables(source.name), source.scored, self._replicates)
-        )
+        self._redrawn = functools.cache(lambda source: Redrawn(tables(source.name), source.scored, self._replicates))
 
     def of(self, name: str, models: int) -> Spread:
         """The spread of the candidate's metric for one model, of its change against the champion for two."""

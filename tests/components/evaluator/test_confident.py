@@ -11,10 +11,14 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 from support.evaluations import Case, Row, execution, run
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
+from components.evaluator.columns import Columns
+from components.evaluator.confidence import Own, add_own
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.failures import explain
+from pipeline.nodes.confident import Confidence, _Measured
 from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 from preprocessing.errors import UserError
@@ -143,6 +147,47 @@ def test_a_metric_of_ones_own_can_not_change_the_rows() -> None:
 
 def test_what_a_threshold_says_in_words() -> None:
     assert Threshold(metric="mae", max=2, confident=True).in_words() == "at most 2 (confident)"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("_held_rows", "begin with _"),
+        ("confusion_matrix", "already"),
+        ("tree_skill_bound", "already"),
+        ("skill", "already"),
+        ("auc", "already"),
+        ("mae_lower", "an end of the interval of mae"),
+        ("profit_upper", "an end of the interval of profit"),
+    ],
+)
+def test_a_name_in_results_is_of_one_metric(name: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        EvaluateConfig(
+            thresholds=(Threshold(metric="mae", max=1),), metrics=(f"mine.{name}", "support.own_metrics.profit")
+        )
+
+
+def test_a_metric_of_ones_own_is_not_asked_about_no_rows() -> None:
+    spec, none = config_pb2.MetricsSpec(), np.zeros(0)
+    add_own(spec, "support.own_metrics.raises")
+    [metric] = spec.metrics
+    arguments = json.loads(f"{{{metric.config}}}")
+    held, own = Own(**arguments).computations(
+        eval_config=config_pb2.EvalConfig(), model_names=["candidate"], sub_keys=[None]
+    )
+    [key] = held.keys
+    # All rows of a slice may have weight 0.
+    assert [*own.result({key: [Columns(none, none, none)]}).values()] == [pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_a_metric_without_a_value_says_why_as_it_does_without_confident() -> None:
+    measured = {("precision", False): _Measured(math.nan, None), ("example_count", False): _Measured(60, None)}
+    confidence = Confidence(0.95, {"precision_lower": "precision"}, {frozenset(): measured})
+    failure = validation_result_pb2.ValidationFailure(
+        metric_key=metrics_for_slice_pb2.MetricKey(name="precision_lower")
+    )
+    assert confidence.shown({}, failure, "no row was predicted positive") == "nan (no row was predicted positive?)"
 
 
 def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:
