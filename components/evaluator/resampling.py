@@ -42,21 +42,22 @@ _AREAS: dict[Finish, float] = {ranking.auc: 1.0, ranking.gini: 2.0, ranking.macr
 class Redrawn:
     """A table, and tables drawn from it."""
 
-    def __init__(self, table: Table, scored: bool, replicates: int) -> None:
+    def __init__(self, table: Table, scored: bool, finishes: Sequence[Finish], replicates: int) -> None:
         """Starts without drawing.
 
         Args:
           table: of one slice, to one cell of which a row adds.
           scored: whether its sums are by score too.
+          finishes: the metrics that are made of it.
           replicates: how often it is drawn from.
         """
         self._whole, self._scored = table, scored
-        self._replicates = replicates
+        self._finishes, self._replicates = finishes, replicates
         total = float(table.squares.sum())
         self._rows = float(table.sums.sum()) ** 2 / total if total else 0.0
 
     def spread(self, finish: Finish) -> Spread:
-        """How much a metric varies."""
+        """How much one of the metrics varies."""
         if finish in _AREAS:
             slopes = _AREAS[finish] * ranking.influences(self._whole)
             variance = float((slopes * slopes * self._whole.squares).sum())
@@ -64,7 +65,7 @@ class Redrawn:
         if not self._scored and 2 * len(self._whole.group) < self._replicates:
             variance = _by_tangent(finish, self._whole)
             return Spread(variance, self._rows - 1, _one_row(finish, self._whole, False, variance))
-        spread = spread_of([finish(table) for table in self._drawn], finish(self._table), self._rows)
+        spread = spread_of(self._values[finish], finish(self._table), self._rows)
         return spread._replace(one_row=_one_row(finish, self._table, self._scored, spread.variance))
 
     @functools.cached_property
@@ -72,12 +73,21 @@ class Redrawn:
         return _coarse(self._whole, self._rows) if self._scored else self._whole
 
     @functools.cached_property
-    def _drawn(self) -> list[Table]:
+    def _values(self) -> dict[Finish, list[float]]:
+        """Of each metric, from one drawn table after the other: all of them at once could fill the memory."""
+        values: dict[Finish, list[float]] = {finish: [] for finish in self._finishes if finish not in _AREAS}
+        for table in self._drawn():
+            for finish, known in values.items():
+                known.append(finish(table))
+        return values
+
+    def _drawn(self) -> Iterator[Table]:
         sums, squares = self._table.sums, self._table.squares
         each = np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0)
         times = np.divide(sums, each, out=np.zeros_like(sums), where=each > 0)
-        drawn = np.random.default_rng(_SEED).poisson(times, (self._replicates, *times.shape))
-        return [_without_empty(self._table._replace(sums=some)) for some in drawn * each]
+        random = np.random.default_rng(_SEED)
+        for _ in range(self._replicates):
+            yield _without_empty(self._table._replace(sums=random.poisson(times) * each))
 
 
 def _one_row(finish: Finish, table: Table, scored: bool, variance: float) -> float:

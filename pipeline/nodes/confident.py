@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
-from components.evaluator.confidence import Bound, Intervals
+from components.evaluator.confidence import BOUNDED, Bound, Intervals
 from components.evaluator.failures import slice_in_words
 
 Ends = tuple[float, float]
@@ -57,7 +57,8 @@ class Confidence:
         if math.isnan(found.value):
             return f"nan ({why_nan}?){change}"
         if found.ends is None:
-            return f"{found.value:.4g}{change} without a confidence interval ({rows} are too few?)"
+            why = "too few, or their answers too many" if self.bounds[failure.metric_key.name] in BOUNDED else "too few"
+            return f"{found.value:.4g}{change} without a confidence interval ({rows} are {why}?)"
         low, high = found.ends
         worst = failure.metric_value.double_value.value
         interval = f"{100 * self.level:g} % interval {low:.4g} to {high:.4g}, {rows}"

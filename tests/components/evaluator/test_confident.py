@@ -190,6 +190,16 @@ def test_a_metric_without_a_value_says_why_as_it_does_without_confident() -> Non
     assert confidence.shown({}, failure, "no row was predicted positive") == "nan (no row was predicted positive?)"
 
 
+def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
+    measured = {("macro_auc", False): _Measured(0.9, None), ("example_count", False): _Measured(2e6, None)}
+    confidence = Confidence(0.95, {"macro_auc_lower": "macro_auc"}, {frozenset(): measured})
+    failure = validation_result_pb2.ValidationFailure(
+        metric_key=metrics_for_slice_pb2.MetricKey(name="macro_auc_lower")
+    )
+    words = "0.9 without a confidence interval (2,000,000 rows are too few, or their answers too many?)"
+    assert confidence.shown({}, failure, "") == words
+
+
 def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:
     threshold = Threshold(metric="profit", min=1, max=2, max_regression=1)
     with pytest.raises(ValidationError, match="which direction of profit is worse"):
