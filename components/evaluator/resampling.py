@@ -74,7 +74,7 @@ class Redrawn:
 
     @functools.cached_property
     def _values(self) -> dict[Finish, list[float]]:
-        """Of each metric, from one drawn table after the other: all of them at once could fill the memory."""
+        """The metrics of one drawn table after the other: all tables at once could fill the memory."""
         values: dict[Finish, list[float]] = {finish: [] for finish in self._finishes if finish not in _AREAS}
         for table in self._drawn():
             for finish, known in values.items():
