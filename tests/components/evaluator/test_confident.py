@@ -14,7 +14,8 @@ from support.evaluations import Case, Row, execution, run
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
 from components.evaluator.columns import Columns
-from components.evaluator.confidence import Own, add_own
+from components.evaluator.confidence import HELD, Asked, Intervals, Own, add_intervals, add_own
+from components.evaluator.config import ConfidenceConfig, MetricSettings
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.failures import explain
@@ -198,6 +199,25 @@ def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
     )
     words = "0.9 without a confidence interval (2,000,000 rows are too few, or their answers too many?)"
     assert confidence.shown({}, failure, "") == words
+
+
+@pytest.mark.parametrize(
+    ("paired", "own", "models"),
+    [((), (), 1), (("accuracy",), (), 1), (("macro_f1",), (), 2), ((), ("support.own_metrics.profit",), 2)],
+)
+def test_the_champions_answers_are_held_only_where_they_are_needed(
+    paired: tuple[str, ...], own: tuple[str, ...], models: int
+) -> None:
+    spec = config_pb2.MetricsSpec()
+    add_intervals(spec, Asked(MetricSettings(task="multiclass"), ConfidenceConfig(), paired, own))
+    arguments = json.loads(f"{{{spec.metrics[0].config}}}")
+    both = [config_pb2.ModelSpec(name="candidate"), config_pb2.ModelSpec(name="champion", is_baseline=True)]
+    config = config_pb2.EvalConfig(model_specs=both)
+    computations = Intervals(**arguments).computations(
+        eval_config=config, model_names=["candidate", "champion"], sub_keys=[None]
+    )
+    [held] = [each for each in computations if each.keys[0].name == HELD]
+    assert len(held.combiner.models) == models
 
 
 def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:
