@@ -50,10 +50,11 @@ def obstacle(champion: GoldenContract, candidate: GoldenContract, columns: Mappi
         before, now = getattr(champion, name), getattr(candidate, name)
         if before != now:
             return f"its {name} is {before}, today's is {now}"
-    # A binary metric is that of the second class; those of many classes don't depend on the order.
-    as_compared = tuple if champion.task == "binary" else frozenset
-    if as_compared(champion.classes or ()) != as_compared(candidate.classes or ()):
-        return f"its classes are {list(champion.classes or ())}, today's are {list(candidate.classes or ())}"
+    # Labels are positions among the candidate's classes, which the champion's answers must follow too.
+    before, now = list(champion.classes or ()), list(candidate.classes or ())
+    if before != now:
+        why = " (order counts: state features.label.classes to keep it)" if sorted(before) == sorted(now) else ""
+        return f"its classes are {before}, today's are {now}{why}"
     for column, dtype in champion.columns.items():
         if column not in columns:
             return f"it reads the column {column!r}, which today's table doesn't have"

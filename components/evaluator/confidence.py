@@ -21,7 +21,7 @@ from components.evaluator.columns import Columns
 from components.evaluator.config import ConfidenceConfig, MetricSettings, name_of
 from components.evaluator.folds import HeldRows, ModelsRows
 from components.evaluator.interval import Interval, Range, Spread, interval
-from components.evaluator.measures import Measure, RowSource, class_measures, measures
+from components.evaluator.measures import CellSource, Measure, RowSource, class_measures, measures
 from components.evaluator.metrics import OF_CLASS, as_config
 from components.evaluator.moments import MomentFold, Moments
 from components.evaluator.own_metric import resampled_value, value_of
@@ -34,6 +34,11 @@ HELD = "_held_rows"
 """The private metric that is the rows themselves."""
 _SEVERAL_CELLS = frozenset({"class_scores"})
 """Sources of which a row adds to several cells, which then vary together."""
+MOST_ANSWERS = 2**24
+"""Rows times classes: for more there is no interval of a metric of `_SEVERAL_CELLS`, which takes some ten arrays of so
+many numbers, 1.3 GB."""
+BOUNDED = frozenset({"macro_auc"})
+"""The metrics of `_SEVERAL_CELLS`."""
 _DEGREES = 30
 """TensorFlow Model Analysis's form of an interval is that of Student's t; any number of degrees of freedom does."""
 
@@ -139,7 +144,9 @@ def _own(
 
     def result(metrics: Metrics) -> Metrics:
         rows: Sequence[Columns] | None = metrics[held.key]
-        values = [math.nan] * len(keys) if rows is None else [value_of(path, *columns) for columns in rows]
+        # Rows of weight 0 are not held: there may be none in spite of rows.
+        some = rows is not None and len(rows[0].label) > 0
+        values = [value_of(path, *columns) for columns in rows or ()] if some else [math.nan] * len(keys)
         return dict(zip(keys, values, strict=True))
 
     return [_computation(held), metric_types.DerivedMetricComputation(keys=keys, result=result)]
@@ -175,6 +182,7 @@ def _intervals(
     every = _measures(asked.settings, eval_config)
     paired = [name for name in asked.paired if len(models) == 2]
     combiners: dict[str, ModelsRows] = {}
+    in_pairs = any(isinstance(every[name].source, CellSource) for name in paired if name in every)
     for name, measure in every.items():
         source = measure.source
         of = models if name in paired else models[:1]
@@ -183,9 +191,9 @@ def _intervals(
             if known is None or len(known.models) < len(of):
                 key = keyed(name=f"_moments_of_{source.name}", model_name=models[0])
                 combiners[source.name] = ModelsRows(key, of, MomentFold(source.summands), eval_config)
-        elif name in paired or source.name in _SEVERAL_CELLS:
-            combiners[HELD] = _held(keyed, models, eval_config)
-    if asked.own:
+        elif source.name in _SEVERAL_CELLS and not (in_pairs or asked.own):
+            combiners[HELD] = _held(keyed, models[:1], eval_config, MOST_ANSWERS)
+    if in_pairs or asked.own:
         combiners[HELD] = _held(keyed, models, eval_config)
 
     def result(metrics: Metrics) -> Metrics:
@@ -227,22 +235,32 @@ class _Spreads:
         self._every, self._asked, self._folded = every, asked, folded
         self._own = {name_of(path): path for path in asked.own}
         self._replicates = asked.confidence.replicates
-        self._redrawn = functools.cache(lambda source: Redrawn(tables(source), self._replicates))
+        self._redrawn = functools.cache(
+            lambda source: Redrawn(
+                tables(source.name),
+                source.scored,
+                [measure.finish for measure in every.values() if measure.source == source],
+                self._replicates,
+            )
+        )
 
     def of(self, name: str, models: int) -> Spread:
         """The spread of the candidate's metric for one model, of its change against the champion for two."""
         rows: Sequence[Columns] | None = self._folded.get(HELD)
+        unknown = Spread(math.nan, 0.0)
         if name in self._own:
             path = self._own[name]
             metric: Callable[[Columns], float] = lambda columns: resampled_value(path, *columns)  # noqa: E731
-            return own_spread(metric, rows[:models], self._replicates) if rows else Spread(math.nan, 0.0)
+            return own_spread(metric, rows[:models], self._replicates) if rows else unknown
         source, finish = self._every[name]
         if isinstance(source, RowSource):
             moments: Moments | None = self._folded[source.name]
-            return moments.spread(finish, range(models)) if moments is not None else Spread(math.nan, 0.0)
+            return moments.spread(finish, range(models)) if moments is not None else unknown
         if models == 2 or source.name in _SEVERAL_CELLS:
-            return held_spread(source, finish, rows[:models], self._replicates) if rows else Spread(math.nan, 0.0)
-        return self._redrawn(source.name).spread(finish)
+            if not rows or (source.name in _SEVERAL_CELLS and rows[0].prediction.size > MOST_ANSWERS):
+                return unknown
+            return held_spread(source, finish, rows[:models], self._replicates)
+        return self._redrawn(source).spread(finish)
 
 
 def _measures(settings: MetricSettings, eval_config: config_pb2.EvalConfig) -> dict[str, Measure]:
@@ -258,8 +276,8 @@ def _measures(settings: MetricSettings, eval_config: config_pb2.EvalConfig) -> d
     return every
 
 
-def _held(keyed: Key, models: Sequence[str], eval_config: config_pb2.EvalConfig) -> ModelsRows:
-    return ModelsRows(keyed(name=HELD, model_name=models[0]), models, HeldRows(len(models)), eval_config)
+def _held(keyed: Key, models: Sequence[str], eval_config: config_pb2.EvalConfig, most: float = math.inf) -> ModelsRows:
+    return ModelsRows(keyed(name=HELD, model_name=models[0]), models, HeldRows(len(models), most), eval_config)
 
 
 def _computation(combiner: ModelsRows) -> metric_types.MetricComputation:

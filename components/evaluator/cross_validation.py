@@ -29,7 +29,7 @@ from components.artifacts.cross_validation import (
 )
 from components.artifacts.model import TRAINING_FOLDER
 from components.evaluator.columns import Floats
-from components.evaluator.confidence import Bound, Intervals
+from components.evaluator.confidence import Bound, Intervals, Own
 from components.evaluator.totals import Answers, Groups
 
 FOLDS_KEY = "folds"
@@ -103,7 +103,11 @@ def metrics(asked: config_pb2.EvalConfig, answers: Answers) -> dict[str, float]:
 
 
 def _alone(asked: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
-    """The configuration for one model and all rows, without thresholds, and so without the ends of intervals."""
+    """The configuration for one model and all rows, without thresholds, and so without the ends of intervals.
+
+    Metrics of the user's own stay out too: no threshold on folds can name them.
+    """
+    left_out = {each.__name__ for each in (Intervals, Bound, Own)}
     config = config_pb2.EvalConfig()
     config.CopyFrom(asked)
     del config.model_specs[:]
@@ -113,7 +117,7 @@ def _alone(asked: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
         for metric in spec.metrics:
             metric.ClearField("threshold")
             del metric.per_slice_thresholds[:]
-        kept = [metric for metric in spec.metrics if metric.class_name not in (Intervals.__name__, Bound.__name__)]
+        kept = [metric for metric in spec.metrics if metric.class_name not in left_out]
         del spec.metrics[:]
         spec.metrics.extend(kept)
     return config

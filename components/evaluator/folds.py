@@ -1,5 +1,6 @@
 """Rows as several models answer them, folded into one state per slice: the same on Beam and without it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -83,12 +84,17 @@ class ModelsRows(beam.CombineFn):
 class HeldRows:
     """The fold that keeps the rows themselves, those of weight 0 left out; see `Fold`.
 
-    24 bytes a row, and 8 for each further number that a model answers.
+    24 bytes for each row and each slice that it is in, and 8 for each further number that a model answers.
     """
 
-    def __init__(self, models: int) -> None:
-        """Args: how many `models` answer the same rows."""
-        self._models = models
+    def __init__(self, models: int, most: float = math.inf) -> None:
+        """Starts with no row.
+
+        Args:
+          models: how many answer the same rows.
+          most: of more answers (rows times classes) than this nothing is kept.
+        """
+        self._models, self._most = models, most
 
     def matrix(self, columns: Sequence[Columns]) -> Floats:
         """Label, weight, and each model's prediction."""
@@ -98,14 +104,19 @@ class HeldRows:
 
     def of(self, matrix: Floats) -> tuple[Floats, ...]:
         """The rows that have a weight."""
-        return (matrix[matrix[:, 1] != 0],)
+        return self._kept((matrix[matrix[:, 1] != 0],))
 
     def merged(self, state: tuple[Floats, ...], more: tuple[Floats, ...]) -> tuple[Floats, ...]:
-        """Both, not yet in one piece."""
-        return (*state, *more)
+        """Both, not yet in one piece; empty where they are too many."""
+        return self._kept((*state, *more)) if state and more else ()
 
-    def output(self, state: tuple[Floats, ...]) -> list[Columns]:
-        """Each model's answers, the rows in an order that doesn't depend on how they came."""
+    def _kept(self, state: tuple[Floats, ...]) -> tuple[Floats, ...]:
+        return state if sum(len(part) * (part.shape[1] - 2) for part in state) <= self._most else ()
+
+    def output(self, state: tuple[Floats, ...]) -> list[Columns] | None:
+        """Each model's answers, the rows in an order that doesn't depend on how they came; None for too many."""
+        if not state:
+            return None
         held = np.concatenate(state)
         held = held[np.lexsort(held.T[::-1])]
         label, weight = held[:, 0], held[:, 1]

@@ -30,10 +30,12 @@ class CellSource(NamedTuple):
     Attributes:
       name: metrics with a source of the same name share the sums.
       cells: what rows add; it is linear in their weights.
+      scored: whether sums are by score too.
     """
 
     name: str
     cells: CellsOf
+    scored: bool = True
 
 
 class Measure(NamedTuple):
@@ -67,7 +69,7 @@ def class_measures(class_id: int, name: str) -> dict[str, Measure]:
     }
 
 
-MATRIX = CellSource("matrix", confusion.matrix)
+MATRIX = CellSource("matrix", confusion.matrix, scored=False)
 """What the confusion matrix is made of."""
 SCORES, CLASS_SCORES = CellSource("scores", ranking.scores), CellSource("class_scores", ranking.class_scores)
 """What is made of the order of scores, of two classes and of several."""
@@ -139,7 +141,7 @@ def _regression(settings: MetricSettings) -> dict[str, Measure]:
         "r2": rows(scoring.r2),
         "mape": rows(_mean("percentage")),
         "rmsle": rows(_root_mean("squared_log")),
-        "within_percent": rows(_mean("close")),
+        "within_percent": rows(functools.partial(scoring.percentage, "close")),
         **{loss: rows(_mean(loss)) for loss in losses},
         "calibration": rows(scoring.calibration),
     }

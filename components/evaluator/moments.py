@@ -17,9 +17,9 @@ from components.evaluator.interval import Spread
 
 _WEIGHT, _ROW = (-1, "weight"), (-1, "row")
 """The sums of the rows' weights, and of 1 for each row that has a weight."""
-_STEP = 0.01
-"""How far the tangent looks to each side, in standard deviations of a sum."""
-_PERCENT = 100.0
+_STEP = 1e-5
+"""How far the tangent looks to each side, in standard deviations of a sum: labels far from 0 have squares that vary
+much more than their variance does, which is the difference of two sums."""
 
 Name = tuple[int, str]
 """A sum: the position of its model, and its name there."""
@@ -52,14 +52,15 @@ class Moments:
         """
         values = dict(zip(self.names, self.sums.tolist(), strict=True))
         squares = dict(zip(self.names, np.diag(self.products).tolist(), strict=True))
-        if values[_ROW] < 2:
+        count = values[_ROW]
+        if count < 2:
             return Spread(math.nan, 0.0)
         gradient = np.zeros(len(self.names))
         changes = [0.0]
         for sign, model in zip((1, -1), models, strict=False):
             own = {name: value for (of, name), value in values.items() if of == model}
             for at, (of, name) in enumerate(self.names):
-                step = _STEP * math.sqrt(squares[of, name])
+                step = _STEP * math.sqrt(max(squares[of, name] - values[of, name] ** 2 / count, 0.0))
                 if of == model and 0 < step < math.inf:
                     above, below = (finish(own | {name: own[name] + way * step}) for way in (1, -1))
                     gradient[at] = sign * (above - below) / (2 * step)
@@ -69,13 +70,13 @@ class Moments:
         one_row = max(change for change in changes if not math.isnan(change))
         rows = values[_WEIGHT] ** 2 / squares[_WEIGHT]
         counted = self._are_counts(np.flatnonzero(gradient))
-        return Spread(self._variance(gradient, values[_ROW]), rows - 1, one_row, counted=counted)
+        return Spread(self._variance(gradient, count), rows - 1, one_row, counted=counted)
 
     def _are_counts(self, needed: NDArray[np.int64]) -> bool:
-        """Whether rows add nothing or their weight, or a hundred times that, to sums."""
+        """Whether rows add nothing or their weight to sums."""
         squares = np.diag(self.products)[needed]
         by_weight = self.products[needed, self.names.index(_WEIGHT)]
-        return any(np.allclose(squares, times * by_weight, rtol=1e-9, atol=0.0) for times in (1.0, _PERCENT))
+        return bool(np.allclose(squares, by_weight, rtol=1e-9, atol=0.0))
 
     def _variance(self, gradient: Floats, count: float) -> float:
         # What is not a number, in sums that the metric isn't made of, stays out.

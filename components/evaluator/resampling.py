@@ -42,45 +42,62 @@ _AREAS: dict[Finish, float] = {ranking.auc: 1.0, ranking.gini: 2.0, ranking.macr
 class Redrawn:
     """A table, and tables drawn from it."""
 
-    def __init__(self, table: Table, replicates: int) -> None:
-        """Args: the `table` of one slice, to one cell of which a row adds, and how often it is drawn from."""
-        self._whole = table
-        self._replicates = replicates
+    def __init__(self, table: Table, scored: bool, finishes: Sequence[Finish], replicates: int) -> None:
+        """Starts without drawing.
+
+        Args:
+          table: of one slice, to one cell of which a row adds.
+          scored: whether its sums are by score too.
+          finishes: the metrics that are made of it.
+          replicates: how often it is drawn from.
+        """
+        self._whole, self._scored = table, scored
+        self._finishes, self._replicates = finishes, replicates
         total = float(table.squares.sum())
         self._rows = float(table.sums.sum()) ** 2 / total if total else 0.0
 
     def spread(self, finish: Finish) -> Spread:
-        """How much a metric varies."""
+        """How much one of the metrics varies."""
         if finish in _AREAS:
             slopes = _AREAS[finish] * ranking.influences(self._whole)
             variance = float((slopes * slopes * self._whole.squares).sum())
-            return Spread(variance, self._rows - 1, _one_row(finish, self._whole, variance))
-        if not np.any(self._whole.score) and 2 * len(self._whole.group) < self._replicates:
+            return Spread(variance, self._rows - 1, _one_row(finish, self._whole, True, variance))
+        if not self._scored and 2 * len(self._whole.group) < self._replicates:
             variance = _by_tangent(finish, self._whole)
-            return Spread(variance, self._rows - 1, _one_row(finish, self._whole, variance))
-        spread = spread_of([finish(table) for table in self._drawn], finish(self._table), self._rows)
-        return spread._replace(one_row=_one_row(finish, self._table, spread.variance))
+            return Spread(variance, self._rows - 1, _one_row(finish, self._whole, False, variance))
+        spread = spread_of(self._values[finish], finish(self._table), self._rows)
+        return spread._replace(one_row=_one_row(finish, self._table, self._scored, spread.variance))
 
     @functools.cached_property
     def _table(self) -> Table:
-        return _coarse(self._whole, self._rows)
+        return _coarse(self._whole, self._rows) if self._scored else self._whole
 
     @functools.cached_property
-    def _drawn(self) -> list[Table]:
+    def _values(self) -> dict[Finish, list[float]]:
+        """The metrics of one drawn table after the other: all tables at once could fill the memory."""
+        values: dict[Finish, list[float]] = {finish: [] for finish in self._finishes if finish not in _AREAS}
+        for table in self._drawn():
+            for finish, known in values.items():
+                known.append(finish(table))
+        return values
+
+    def _drawn(self) -> Iterator[Table]:
         sums, squares = self._table.sums, self._table.squares
         each = np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0)
         times = np.divide(sums, each, out=np.zeros_like(sums), where=each > 0)
-        drawn = np.random.default_rng(_SEED).poisson(times, (self._replicates, *times.shape))
-        return [_without_empty(self._table._replace(sums=some)) for some in drawn * each]
+        random = np.random.default_rng(_SEED)
+        for _ in range(self._replicates):
+            yield _without_empty(self._table._replace(sums=random.poisson(times) * each))
 
 
-def _one_row(finish: Finish, table: Table, variance: float) -> float:
+def _one_row(finish: Finish, table: Table, scored: bool, variance: float) -> float:
     """How much one more row can change a metric that nothing changes, of those that are as wrong as can be."""
     if variance:
         return math.nan
     point = finish(table)
     usual = float(table.squares.sum() / table.sums.sum())
-    changes = [abs(finish(more) - point) for more in _with_one_row(table, usual)]
+    with_one = _with_one_score if scored else _with_one_mistake
+    changes = [abs(finish(more) - point) for more in with_one(table, usual)]
     return max((change for change in changes if math.isfinite(change)), default=math.nan)
 
 
@@ -117,7 +134,7 @@ def held_spread(source: CellSource, finish: Finish, models: Sequence[Columns], r
         first, *second = (_AREAS[finish] * table.influences() for table in tables)
         change = first - second[0] if second else first
         variance = float((change * change).sum())
-        return Spread(variance, rows - 1, _one_row(finish, tables[0].whole, variance))
+        return Spread(variance, rows - 1, _one_row(finish, tables[0].whole, True, variance))
     random = np.random.default_rng(_SEED)
 
     def value(times: Floats) -> float:
@@ -226,7 +243,7 @@ def _together(group: Whole, rows: float) -> NDArray[np.bool_]:
 def _coarse(table: Table, rows: float) -> Table:
     """The table with neighbours in score put together, where it has many cells."""
     starts = np.flatnonzero(_together(table.group, rows))
-    if len(starts) == len(table.group) or not np.any(table.score):
+    if len(starts) == len(table.group):
         return table
     weight = table.sums.sum(axis=1)
     return Table(
@@ -237,13 +254,18 @@ def _coarse(table: Table, rows: float) -> Table:
     )
 
 
-def _with_one_row(table: Table, weight: float) -> Iterator[Table]:
+def _with_one_mistake(table: Table, weight: float) -> Iterator[Table]:
+    """The confusion matrix with one more row, which is answered wrong."""
+    for group in confusion.mistaken(table) if len(table.group) else ():
+        groups: Whole = np.append(table.group, group)
+        order = np.argsort(groups, kind="stable")
+        sums = np.concatenate([table.sums, [[weight]]])[order]
+        yield Table(groups[order], np.zeros(len(groups)), sums, sums)
+
+
+def _with_one_score(table: Table, weight: float) -> Iterator[Table]:
     """The table with one more row, at the worst place for one kind of metric or the other."""
     if not len(table.group):
-        return
-    if not np.any(table.score):
-        for group in confusion.mistaken(table):
-            yield _added(table, group, weight)
         return
     last = np.append(np.diff(table.group) != 0, True)
     first = np.roll(last, 1)
@@ -256,10 +278,3 @@ def _with_one_row(table: Table, weight: float) -> Iterator[Table]:
                 row[column] = weight
                 sums = np.insert(table.sums, cell + behind, row, axis=0)
                 yield Table(groups, score, sums, sums)
-
-
-def _added(table: Table, group: int, weight: float) -> Table:
-    groups: Whole = np.append(table.group, group)
-    order = np.argsort(groups, kind="stable")
-    sums = np.concatenate([table.sums, [[weight]]])[order]
-    return Table(groups[order], np.zeros(len(groups)), sums, sums)

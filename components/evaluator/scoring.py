@@ -68,7 +68,7 @@ def more_regression_scores(parameters: MetricParameters, label: Floats, predicti
     return {
         **regression_scores(label, prediction),
         **{quantile_loss(q): Score(loss) for q, loss in losses.items()},
-        "close": Score(np.where(np.isnan(error), math.nan, 100.0 * close)),
+        "close": Score(np.where(np.isnan(error), math.nan, close)),
         "label": Score(label),
         "label_squared": Score(square),
         "prediction": Score(prediction),
@@ -155,6 +155,11 @@ def _weight_of(score: str) -> str:
 def mean(score: str, sums: Sums) -> float:
     """The weighted mean of a score; NaN when a row's score is NaN, or when no row counts."""
     return _ratio(sums.get(score, math.nan), sums.get(_weight_of(score), sums.get(_WEIGHT, 0.0)))
+
+
+def percentage(score: str, sums: Sums) -> float:
+    """The mean in percent."""
+    return 100 * mean(score, sums)
 
 
 def root_mean(score: str, sums: Sums) -> float:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from components.data_gate.config import DataGateConfig
 from components.engine import Engine
-from components.evaluator.catalog import CATALOG, Metric, find, names, of_class
+from components.evaluator.catalog import CATALOG, CONFUSION_MATRIX, Metric, find, names, of_class
 from components.evaluator.config import (
     SKILL_BOUND,
     TREE_SKILL_BOUND,
@@ -124,15 +124,23 @@ class EvaluateConfig(Settings):
 
     def _check_own(self) -> None:
         """Metrics of one's own have names of their own, and thresholds by which they have a direction."""
-        taken = {"example_count", "weighted_example_count"}
+        taken = {"example_count", "weighted_example_count", CONFUSION_MATRIX}
+        own = self.own_metrics()
         for position, path in enumerate(self.metrics):
             name = name_of(path)
-            if name in taken or name.startswith("skill") or any(find(task, name) for task in CATALOG):
+            # An interval's ends stand beside the metric in results.
+            of_interval = next((name.removesuffix(end) for end in ("_lower", "_upper") if name.endswith(end)), "")
+            message = ""
+            if name.startswith("_"):
+                message = "names that begin with _ are those of sums in the Evaluator's results"
+            elif of_interval in own or any(find(task, of_interval) for task in CATALOG):
+                message = f"{name!r} is what an end of the interval of {of_interval} is called"
+            elif name in taken or name.startswith(("skill", "tree_skill")) or any(find(task, name) for task in CATALOG):
                 message = f"there is a metric called {name!r} already"
+            if message:
                 hint = "give the function another name"
                 raise broken_rule(message, field=("metrics", position), received=path, hint=hint)
             taken.add(name)
-        own = self.own_metrics()
         for position, threshold in enumerate(self.thresholds):
             if threshold.metric in own and None not in (threshold.min, threshold.max, threshold.max_regression):
                 message = f"with min and max nobody knows which direction of {threshold.metric} is worse"

@@ -1,6 +1,7 @@
 """Confidence intervals in the Evaluator's output, and the words for a threshold that one of them does not keep."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
-from components.evaluator.confidence import Bound, Intervals
+from components.evaluator.confidence import BOUNDED, Bound, Intervals
 from components.evaluator.failures import slice_in_words
 
 Ends = tuple[float, float]
@@ -38,12 +39,13 @@ class Confidence:
         all_rows = self._slices.get(frozenset(), {})
         return {name: each.ends for (name, is_diff), each in all_rows.items() if each.ends is not None and not is_diff}
 
-    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure) -> str:
+    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure, why_nan: str) -> str:
         """What a metric is whose interval does not keep a threshold.
 
         Args:
           where: the slice, column to value; empty for all rows.
           failure: of an end of the interval.
+          why_nan: the usual reason why the metric has no value.
         """
         measured = self._slices.get(frozenset(where.items()), {})
         is_diff = failure.metric_key.is_diff
@@ -52,8 +54,11 @@ class Confidence:
         if found is None:
             return f"not known (too few test rows?){change}"
         rows = f"{measured[_ROWS, False].value:,.0f} rows" if (_ROWS, False) in measured else "these rows"
+        if math.isnan(found.value):
+            return f"nan ({why_nan}?){change}"
         if found.ends is None:
-            return f"{found.value:.4g}{change} without a confidence interval ({rows} are too few?)"
+            why = "too few, or their answers too many" if self.bounds[failure.metric_key.name] in BOUNDED else "too few"
+            return f"{found.value:.4g}{change} without a confidence interval ({rows} are {why}?)"
         low, high = found.ends
         worst = failure.metric_value.double_value.value
         interval = f"{100 * self.level:g} % interval {low:.4g} to {high:.4g}, {rows}"

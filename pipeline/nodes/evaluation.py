@@ -291,9 +291,10 @@ def _failures(
         of = confidence.bounds.get(failure.metric_key.name)
         metric_name = of or failure.metric_key.name
         metric = find(settings.task, metric_name) if settings is not None else None
-        value = _shown(failure, metric.why_nan() if metric is not None else NOT_A_NUMBER) + change
+        why_nan = metric.why_nan() if metric is not None else NOT_A_NUMBER
+        value = _shown(failure, why_nan) + change
         if of is not None:
-            value, bounds = confidence.shown(name, failure), f"{bounds} (confident)"
+            value, bounds = confidence.shown(name, failure, why_nan), f"{bounds} (confident)"
         detail = metric.detail(settings) if metric is not None and settings is not None else ""
         what = f"{metric_name} ({detail})" if detail else metric_name
         yield f"{what}{where} is {value}, expected {bounds}"

@@ -42,7 +42,7 @@ def contract(**changes: Any) -> GoldenContract:
         # Another choice of features, which both find in today's table.
         ({}, {"columns": {"plan": "string", "y": "string"}}, TODAY),
         ({}, {}, TODAY | {"unused": "string"}),
-        (MANY, {"task": "multiclass", "classes": ["c", "a", "b"]}, TODAY),
+        (MANY, MANY, TODAY),
         (REGRESSION, REGRESSION, TODAY),
     ],
 )
@@ -62,6 +62,8 @@ def test_comparable(champion: dict[str, Any], candidate: dict[str, Any], columns
         ({"weight": "w"}, {}, TODAY, ["weight is w", "today's is None"]),
         # Precision would be that of the other class.
         ({}, {"classes": ["yes", "no"]}, TODAY, ["classes"]),
+        # Labels would be positions among other classes.
+        (MANY, {"task": "multiclass", "classes": ["c", "a", "b"]}, TODAY, ["order", "features.label.classes"]),
         (MANY, {"task": "multiclass", "classes": ["a", "b", "d"]}, TODAY, ["classes", "'d'"]),
         (MANY, {"task": "multiclass", "classes": ["a", "b"]}, TODAY, ["classes"]),
     ],

@@ -11,10 +11,15 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 from support.evaluations import Case, Row, execution, run
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
+from components.evaluator.columns import Columns
+from components.evaluator.confidence import HELD, Asked, Intervals, Own, add_intervals, add_own
+from components.evaluator.config import ConfidenceConfig, MetricSettings
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.pipeline_config import EvaluateConfig, Threshold
 from pipeline.failures import explain
+from pipeline.nodes.confident import Confidence, _Measured
 from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 from preprocessing.errors import UserError
@@ -143,6 +148,76 @@ def test_a_metric_of_ones_own_can_not_change_the_rows() -> None:
 
 def test_what_a_threshold_says_in_words() -> None:
     assert Threshold(metric="mae", max=2, confident=True).in_words() == "at most 2 (confident)"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("_held_rows", "begin with _"),
+        ("confusion_matrix", "already"),
+        ("tree_skill_bound", "already"),
+        ("skill", "already"),
+        ("auc", "already"),
+        ("mae_lower", "an end of the interval of mae"),
+        ("profit_upper", "an end of the interval of profit"),
+    ],
+)
+def test_a_name_in_results_is_of_one_metric(name: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        EvaluateConfig(
+            thresholds=(Threshold(metric="mae", max=1),), metrics=(f"mine.{name}", "support.own_metrics.profit")
+        )
+
+
+def test_a_metric_of_ones_own_is_not_asked_about_no_rows() -> None:
+    spec, none = config_pb2.MetricsSpec(), np.zeros(0)
+    add_own(spec, "support.own_metrics.raises")
+    [metric] = spec.metrics
+    arguments = json.loads(f"{{{metric.config}}}")
+    held, own = Own(**arguments).computations(
+        eval_config=config_pb2.EvalConfig(), model_names=["candidate"], sub_keys=[None]
+    )
+    [key] = held.keys
+    # All rows of a slice may have weight 0.
+    assert [*own.result({key: [Columns(none, none, none)]}).values()] == [pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_a_metric_without_a_value_says_why_as_it_does_without_confident() -> None:
+    measured = {("precision", False): _Measured(math.nan, None), ("example_count", False): _Measured(60, None)}
+    confidence = Confidence(0.95, {"precision_lower": "precision"}, {frozenset(): measured})
+    failure = validation_result_pb2.ValidationFailure(
+        metric_key=metrics_for_slice_pb2.MetricKey(name="precision_lower")
+    )
+    assert confidence.shown({}, failure, "no row was predicted positive") == "nan (no row was predicted positive?)"
+
+
+def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
+    measured = {("macro_auc", False): _Measured(0.9, None), ("example_count", False): _Measured(2e6, None)}
+    confidence = Confidence(0.95, {"macro_auc_lower": "macro_auc"}, {frozenset(): measured})
+    failure = validation_result_pb2.ValidationFailure(
+        metric_key=metrics_for_slice_pb2.MetricKey(name="macro_auc_lower")
+    )
+    words = "0.9 without a confidence interval (2,000,000 rows are too few, or their answers too many?)"
+    assert confidence.shown({}, failure, "") == words
+
+
+@pytest.mark.parametrize(
+    ("paired", "own", "models"),
+    [((), (), 1), (("accuracy",), (), 1), (("macro_f1",), (), 2), ((), ("support.own_metrics.profit",), 2)],
+)
+def test_the_champions_answers_are_held_only_where_they_are_needed(
+    paired: tuple[str, ...], own: tuple[str, ...], models: int
+) -> None:
+    spec = config_pb2.MetricsSpec()
+    add_intervals(spec, Asked(MetricSettings(task="multiclass"), ConfidenceConfig(), paired, own))
+    arguments = json.loads(f"{{{spec.metrics[0].config}}}")
+    both = [config_pb2.ModelSpec(name="candidate"), config_pb2.ModelSpec(name="champion", is_baseline=True)]
+    config = config_pb2.EvalConfig(model_specs=both)
+    computations = Intervals(**arguments).computations(
+        eval_config=config, model_names=["candidate", "champion"], sub_keys=[None]
+    )
+    [held] = [each for each in computations if each.keys[0].name == HELD]
+    assert len(held.combiner.models) == models
 
 
 def test_min_and_max_leave_no_direction_to_a_metric_of_ones_own() -> None:

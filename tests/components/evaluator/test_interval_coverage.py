@@ -105,7 +105,7 @@ def values(every: Mapping[str, Measure], columns: Columns) -> dict[str, float]:
     return {name: measure.finish(cache[measure.source.name]) for name, measure in every.items()}
 
 
-def spread(measure: Measure, models: tuple[Columns, ...], redrawn: dict[str, Redrawn]) -> Spread:
+def spread(measure: Measure, models: tuple[Columns, ...]) -> Spread:
     source = measure.source
     if isinstance(source, RowSource):
         fold = MomentFold(source.summands)
@@ -113,9 +113,7 @@ def spread(measure: Measure, models: tuple[Columns, ...], redrawn: dict[str, Red
     if len(models) == 2 or source.name == "class_scores":
         held = HeldRows(len(models))
         return held_spread(source, measure.finish, held.output(held.of(held.matrix(models))), REPLICATES)
-    if source.name not in redrawn:
-        redrawn[source.name] = Redrawn(sums_of(measure, models[0]), REPLICATES)
-    return redrawn[source.name].spread(measure.finish)
+    return Redrawn(sums_of(measure, models[0]), source.scored, [measure.finish], REPLICATES).spread(measure.finish)
 
 
 def coverage(
@@ -130,11 +128,10 @@ def coverage(
     for _ in range(splits):
         models = DRAW[task](random, rows, weighted)[: 2 if paired else 1]
         points = [values(every, columns) for columns in models]
-        redrawn: dict[str, Redrawn] = {}
         for name, measure in every.items():
             limits = Range(-math.inf, math.inf) if paired else limits_of(find(task, name))
             point = points[0][name] - (points[1][name] if paired else 0.0)
-            ends = interval(point, spread(measure, models, redrawn), limits, 0.95)
+            ends = interval(point, spread(measure, models), limits, 0.95)
             assert ends is not None
             assert ends.low <= point <= ends.high
             inside[name] += ends.low <= truth[name] <= ends.high
@@ -185,7 +182,7 @@ def test_the_change_of_an_area_under_a_curve() -> None:
 def test_a_share_of_all_rows_is_not_certain(right: int) -> None:
     rows = Columns(np.ones(right), np.full(right, 0.9), np.ones(right))
     recall = all_measures("binary")["recall"]
-    ends = interval(1.0, spread(recall, (rows,), {}), Range(0, 1), 0.95)
+    ends = interval(1.0, spread(recall, (rows,)), Range(0, 1), 0.95)
     assert ends is not None
     assert ends.high == 1
     # Wilson's interval with Student's t; that of Clopper and Pearson begins at 0.025 ** (1 / rows).
@@ -196,15 +193,65 @@ def test_a_share_of_all_rows_is_not_certain(right: int) -> None:
 def test_an_area_of_1_is_not_certain() -> None:
     y = np.repeat([0.0, 1.0], [30, 20])
     area = all_measures("binary")["auc"]
-    ends = interval(1.0, spread(area, (Columns(y, y * 0.5 + 0.25, np.ones(50)),), {}), Range(0, 1), 0.95)
+    ends = interval(1.0, spread(area, (Columns(y, y * 0.5 + 0.25, np.ones(50)),)), Range(0, 1), 0.95)
     assert ends is not None
     assert 0.7 < ends.low < 0.9
     assert ends.high == 1
 
 
+def test_of_too_many_answers_no_rows_are_held() -> None:
+    [rows] = multiclass(np.random.default_rng(6), 30, False)[:1]
+    for most, kept in ((90, True), (89, False)):
+        held = HeldRows(1, most)
+        states = [held.of(held.matrix([rows])[part]) for part in (slice(0, 10), slice(10, 30))]
+        for state in (held.merged(*states), held.merged(*reversed(states)), held.of(held.matrix([rows]))):
+            assert (held.output(state) is not None) is kept
+
+
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_a_percentage_has_the_interval_of_its_share(wrong: int) -> None:
+    label = np.full(40, 100.0)
+    rows = Columns(label, np.where(np.arange(40) < wrong, 200.0, 100.0), np.ones(40))
+    right = Columns(np.zeros(40), np.eye(3)[(np.arange(40) < wrong).astype(int)], np.ones(40))
+    close, accuracy = all_measures("regression")["within_percent"], all_measures("multiclass")["accuracy"]
+    share = 1 - wrong / 40
+    of_close = interval(100 * share, spread(close, (rows,)), Range(0, 100), 0.95)
+    of_share = interval(share, spread(accuracy, (right,)), Range(0, 1), 0.95)
+    assert of_close is not None
+    assert of_share is not None
+    assert of_close == pytest.approx((100 * of_share.low, 100 * of_share.high))
+
+
+@pytest.mark.parametrize("away", [1013.0, 5_000.0])
+def test_the_explained_share_varies_as_much_wherever_labels_are(away: float) -> None:
+    random = np.random.default_rng(4)
+    y = 10 * random.normal(size=500)
+    p = 0.9 * y + 4 * random.normal(size=500)
+    r2 = all_measures("regression")["r2"]
+    near, far = (spread(r2, (Columns(y + to, p + to, np.ones(500)),)) for to in (0.0, away))
+    # From the influences of single rows: those on the mean square of errors, and on the variance of labels.
+    error, centred = (y - p) ** 2, (y - y.mean()) ** 2
+    influences = -error / centred.mean() + error.mean() * centred / centred.mean() ** 2
+    assert near.variance == pytest.approx(influences.var(ddof=1) / 500, rel=1e-3)
+    assert far.variance == pytest.approx(near.variance, rel=1e-2)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_scores_that_are_all_0_are_scores(task: Task) -> None:
+    y = np.repeat([0.0, 1.0], [30, 20]) if task == "binary" else np.arange(50.0)
+    rows = Columns(y, np.zeros(50) if task == "binary" else y, np.ones(50))
+    every = {name: measure for name, measure in all_measures(task).items() if of_cells(measure)}
+    for name, point in values(every, rows).items():
+        found = spread(every[name], (rows,))
+        limits = limits_of(find(task, name))
+        ends = interval(point, found, limits, 0.95)
+        assert ends is not None, name
+        assert limits.low <= ends.low <= point <= ends.high, name
+
+
 def test_a_few_rows_say_nothing() -> None:
     rows = Columns(np.arange(8.0), np.arange(8.0) + 1 / np.arange(1, 9), np.ones(8))
-    assert interval(0.3, spread(all_measures("regression")["mae"], (rows,), {}), Range(0, math.inf), 0.95) is None
+    assert interval(0.3, spread(all_measures("regression")["mae"], (rows,)), Range(0, math.inf), 0.95) is None
 
 
 def test_a_mean_has_the_interval_of_students_t() -> None:
@@ -214,7 +261,7 @@ def test_a_mean_has_the_interval_of_students_t() -> None:
     models = tuple(Columns(np.zeros(40), each, np.ones(40)) for each in (error, moved))
     mae = all_measures("regression")["mae"]
     change = abs(error) - abs(moved)
-    ends = interval(change.mean(), spread(mae, models, {}), Range(-math.inf, math.inf), 0.9)
+    ends = interval(change.mean(), spread(mae, models), Range(-math.inf, math.inf), 0.9)
     assert ends == pytest.approx(stats.ttest_1samp(change, 0).confidence_interval(0.9), rel=1e-4)
 
 
@@ -226,7 +273,7 @@ def test_the_area_varies_as_delong_says() -> None:
     expected = order.mean(axis=1).var() / 25 + order.mean(axis=0).var() / 40
     area = all_measures("binary")["auc"]
     models = (Columns(y, p, np.ones(65)),)
-    assert spread(area, models, {}).variance == pytest.approx(expected)
+    assert spread(area, models).variance == pytest.approx(expected)
     assert held_spread(area.source, area.finish, models, 20).variance == pytest.approx(expected)
     twice = (*models, models[0])
     assert held_spread(area.source, area.finish, twice, 20).variance == 0
