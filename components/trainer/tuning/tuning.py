@@ -51,7 +51,7 @@ class Tuning:
           tuner: what is searched.
           data: what trials are trained on.
           folder: where results and the states of unfinished trials are kept, each search in a folder of its own.
-          minutes: that it may take; None takes as long as it needs.
+          minutes: that the search, or a step's part of it, may take; None takes as long as it needs.
         """
         self._tune, self._stated, self._data, self._minutes = tuner.tune, tuner.stated_params, data, minutes
         # One path of code, one identity: what a trial does not do is not a part of it.
@@ -87,7 +87,9 @@ class Tuning:
         """
         passed = max((record.at for record in self.records.values()), default=0.0)
         self._began = time.monotonic() - passed
-        deadline = None if self._minutes is None else self._began + 60 * self._minutes
+        # The minutes of one round are its own: those of the rounds before it were spent by other steps.
+        counted_from = self._began if closed is None else time.monotonic()
+        deadline = None if self._minutes is None else counted_from + 60 * self._minutes
         total = self._tune.trials + 1
         progress = Progress("Tuner", "trials", total, begun=len(self.records))
         progress.reach(len(self.records), f"{self._tune.parallel} processes start")
