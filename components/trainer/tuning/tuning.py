@@ -66,15 +66,24 @@ class Tuning:
         self._running: dict[int, str] = {}
 
     def resume(self) -> None:
-        """Reads what an earlier process has finished, and forgets the unfinished trials of other searches."""
+        """Reads what an earlier process has finished, and forgets the unfinished trials of other searches.
+
+        Trials that failed of the machine are tried again, with all that was proposed after them.
+        """
         for work in self._folder.parent.glob(f"*/{_WORK}"):
             if work.parent != self._folder:
                 shutil.rmtree(work, ignore_errors=True)
-        for file in self._folder.glob("trial-*.json"):
-            record = TrialRecord.model_validate_json(file.read_text(encoding="utf-8"))
-            # Another run may have asked for more of them.
-            if record.number <= self._tune.trials:
-                self.records[record.number] = record
+        files = self._folder.glob("trial-*.json")
+        found = [TrialRecord.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+        stored = {record.number: record for record in found}
+        again = self.search.tried_again(stored)
+        # The failures last: they say, after a kill in between, what else has to go.
+        for number in sorted(again, key=lambda each: (stored[each].machine, each)):
+            self._forget(stored.pop(number))
+        # Another run may have asked for more of them.
+        self.records = {number: record for number, record in stored.items() if number <= self._tune.trials}
+        if again:
+            logger.warning("tune: runs %d trials again, as some failed of the machine", len(again))
         if self.records:
             logger.warning("tune: goes on after %d trials, from %s", len(self.records), self._folder)
 
@@ -150,7 +159,13 @@ class Tuning:
             progress.reach(len(self.records), line, keep=True)
         for number, other in again.items():
             if (known := self.records.get(other)) is not None:
-                copied = Ended(state=known.state, value=known.value, curve=known.curve, reason=f"as trial {other}")
+                copied = Ended(
+                    state=known.state,
+                    value=known.value,
+                    curve=known.curve,
+                    reason=f"as trial {other}",
+                    machine=known.machine,
+                )
                 self._keep(number, values[number], copied)
 
     def _repeated(self, works: Sequence[Work]) -> dict[int, int]:
@@ -188,13 +203,24 @@ class Tuning:
             seconds=round(ended.seconds + (before.seconds if before else 0.0), 3),
             at=round(time.monotonic() - self._began, 3),
             reason=ended.reason,
+            machine=ended.machine,
         )
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / f"trial-{number:06d}.json"
+        file = self._file(number)
         temporary = file.with_name(f".{file.name}-{os.getpid()}")
         temporary.write_text(record.model_dump_json(), encoding="utf-8")
         temporary.replace(file)
         self.records[number] = record
+
+    def _forget(self, record: TrialRecord) -> None:
+        """Takes a result back."""
+        if self._tune.search == "hyperband":
+            # Its training may have come further than the rung that it begins with again.
+            shutil.rmtree(self._folder / _WORK / str(record.number), ignore_errors=True)
+        self._file(record.number).unlink(missing_ok=True)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"trial-{number:06d}.json"
 
     def _outcome(self, record: TrialRecord) -> str:
         if record.value is None:
