@@ -41,7 +41,13 @@ class Data:
 
 
 class Tuning:
-    """One search, or a step's part of one."""
+    """One search, or a step's part of one.
+
+    Attributes:
+      search: says which trials come next.
+      folder: with this search's results and the states of its unfinished trials.
+      records: of the trials that have ended, by number.
+    """
 
     def __init__(self, job: TrainerJob, tuner: TunerJob, data: Data, folder: Path, *, minutes: float | None) -> None:
         """Reads nothing yet.
@@ -60,7 +66,7 @@ class Tuning:
         self._tensorboard = job.train.tensorboard
         self._own = Sections(train=train, model=job.model)
         self.search = Search(self._tune, self._own, job.seed if self._tune.seed is None else self._tune.seed)
-        self._folder = folder / self._identity()
+        self.folder = folder / self._identity()
         self.records: dict[int, TrialRecord] = {}
         self._began = time.monotonic()
         self._running: dict[int, str] = {}
@@ -70,10 +76,10 @@ class Tuning:
 
         Trials that failed of the machine are tried again, with all that was proposed after them.
         """
-        for work in self._folder.parent.glob(f"*/{_WORK}"):
-            if work.parent != self._folder:
+        for work in self.folder.parent.glob(f"*/{_WORK}"):
+            if work.parent != self.folder:
                 shutil.rmtree(work, ignore_errors=True)
-        files = self._folder.glob("trial-*.json")
+        files = self.folder.glob("trial-*.json")
         found = [TrialRecord.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
         stored = {record.number: record for record in found}
         again = self.search.tried_again(stored)
@@ -85,10 +91,12 @@ class Tuning:
         if again:
             logger.warning("tune: runs %d trials again, as some failed of the machine", len(again))
         if self.records:
-            logger.warning("tune: goes on after %d trials, from %s", len(self.records), self._folder)
+            logger.warning("tune: goes on after %d trials, from %s", len(self.records), self.folder)
 
     def run(self, *, closed: int | None = None, share: slice = slice(None)) -> None:
         """Runs trials until the search has ended or the time is up.
+
+        What unfinished trials have reached is kept for as long as a next run may go on with them.
 
         Args:
           closed: runs one round alone, the one after so many; None runs all.
@@ -108,7 +116,9 @@ class Tuning:
                 if closed is not None or (deadline is not None and time.monotonic() > deadline):
                     break
         progress.say(self._best_so_far())
-        shutil.rmtree(self._folder / _WORK, ignore_errors=True)
+        failed = any(record.machine for record in self.records.values())
+        if not failed and not self.search.next(self.records):
+            shutil.rmtree(self.folder / _WORK, ignore_errors=True)
 
     def report(self) -> TuningReport:
         """What was found.
@@ -186,7 +196,7 @@ class Tuning:
             transform_graph=self._data.transform_graph,
             files=self._data.files,
             code=self._data.code,
-            folder=str(self._folder / _WORK / str(work.number)),
+            folder=str(self.folder / _WORK / str(work.number)),
             until=work.until,
             medians=work.medians,
         )
@@ -205,7 +215,7 @@ class Tuning:
             reason=ended.reason,
             machine=ended.machine,
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         file = self._file(number)
         temporary = file.with_name(f".{file.name}-{os.getpid()}")
         temporary.write_text(record.model_dump_json(), encoding="utf-8")
@@ -216,11 +226,11 @@ class Tuning:
         """Takes a result back."""
         if self._tune.search == "hyperband":
             # Its training may have come further than the rung that it begins with again.
-            shutil.rmtree(self._folder / _WORK / str(record.number), ignore_errors=True)
+            shutil.rmtree(self.folder / _WORK / str(record.number), ignore_errors=True)
         self._file(record.number).unlink(missing_ok=True)
 
     def _file(self, number: int) -> Path:
-        return self._folder / f"trial-{number:06d}.json"
+        return self.folder / f"trial-{number:06d}.json"
 
     def _outcome(self, record: TrialRecord) -> str:
         if record.value is None:

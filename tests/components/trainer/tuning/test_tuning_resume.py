@@ -1,4 +1,4 @@
-"""Trials that fail of the machine: tried again by the next run, and by the retries of a cluster's step."""
+"""What a next run goes on with: trials that failed of the machine, and those that the time ended."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,9 @@ from tfx.types.artifact import Artifact
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.tuning.config import TUNE_KEY, TunerJob
 from components.trainer.tuning.executor import TrialsExecutor
+from components.trainer.tuning.report import TrialRecord
 from components.trainer.tuning.tuning import Data, Tuning
 from preprocessing.errors import UserError
-
-pytestmark = pytest.mark.slow
 
 JOB = json.dumps(
     {
@@ -31,6 +30,7 @@ TUNE = json.dumps(
 )
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_machine_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
     # A folder that can't be read, as where a disk is gone.
     data = Data(str(tmp_path / "nothing"), {"train": ("a",), "eval": ("b",)}, "code")
@@ -51,6 +51,7 @@ def test_a_failure_of_the_machine_is_tried_again_by_the_next_run(tmp_path: Path)
     assert not list((tmp_path / "state").glob("*/trial-*.json"))
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_machine_fails_the_step_of_a_cluster(tmp_path: Path) -> None:
     def at(kind: type[Artifact], name: str) -> list[Artifact]:
         artifact = kind()
@@ -67,3 +68,22 @@ def test_a_failure_of_the_machine_fails_the_step_of_a_cluster(tmp_path: Path) ->
     with pytest.raises(UserError, match="trial 0 failed of the machine"):
         TrialsExecutor().Do(inputs, outputs, properties)
     assert not (tmp_path / "trials" / "trials.json").exists()
+
+
+def test_trials_that_the_time_ended_keep_what_they_have_reached(tmp_path: Path) -> None:
+    data = Data(str(tmp_path / "nothing"), {"train": ("a",), "eval": ("b",)}, "code")
+    tuning = Tuning(TrainerJob.from_json(JOB), TunerJob.from_json(TUNE), data, tmp_path, minutes=1)
+    own, other = (
+        TrialRecord(number=number, values={"train.batch_size": size}, state="complete", curve=(0.5,), value=0.5, at=61)
+        for number, size in enumerate((128, 8))
+    )
+    tuning.records = {0: own}
+    # The time is up before trial 1 begins: only the folder that an earlier process has left says how far it came.
+    state = tuning.folder / "work" / "1" / "state"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    tuning.run()
+    assert (list(tuning.records), state.exists()) == ([0], True)
+    tuning.records[1] = other
+    tuning.run()
+    assert not state.exists()
