@@ -92,7 +92,7 @@ class Search:
         return []
 
     def tried_again(self, records: Records) -> set[int]:
-        """The trials that failed of the machine, and those that may have come of such a failure.
+        """The trials that failed because of the machine, and those that may have come of such a failure.
 
         Without them the search proposes again what it would have proposed, had the machine done its part.
         """

@@ -74,7 +74,7 @@ class Tuning:
     def resume(self) -> None:
         """Reads what an earlier process has finished, and forgets the unfinished trials of other searches.
 
-        Trials that failed of the machine are tried again, with all that was proposed after them.
+        Trials that failed because of the machine are tried again, with all that was proposed after them.
         """
         for work in self.folder.parent.glob(f"*/{_WORK}"):
             if work.parent != self.folder:
@@ -89,7 +89,7 @@ class Tuning:
         # Another run may have asked for more of them.
         self.records = {number: record for number, record in stored.items() if number <= self._tune.trials}
         if again:
-            logger.warning("tune: runs %d trials again, as some failed of the machine", len(again))
+            logger.warning("tune: runs %d trials again, as some failed because of the machine", len(again))
         if self.records:
             logger.warning("tune: goes on after %d trials, from %s", len(self.records), self.folder)
 

@@ -1,4 +1,4 @@
-"""What a next run goes on with: trials that failed of the machine, and those that the time ended."""
+"""What a next run goes on with: trials that failed because of the machine, and those that the time ended."""
 
 import json
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_failure_of_the_machine_fails_the_step_of_a_cluster(tmp_path: Path) ->
     outputs = {"trials": at(standard_artifacts.TunerResults, "trials")}
     custom = json.dumps({JOB_KEY: JOB, TUNE_KEY: TUNE, FINGERPRINT_KEY: "code"})
     properties: dict[str, Any] = {"custom_config": custom, "round": 0, "worker": 0, "workers": 2}
-    with pytest.raises(UserError, match="trial 0 failed of the machine"):
+    with pytest.raises(UserError, match="trial 0 failed because of the machine"):
         TrialsExecutor().Do(inputs, outputs, properties)
     assert not (tmp_path / "trials" / "trials.json").exists()
 
