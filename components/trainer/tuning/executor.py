@@ -28,6 +28,7 @@ from components.trainer.tuning.report import (
 )
 from components.trainer.tuning.tuning import Data, Tuning
 from components.trainer.tuning.values import Sections
+from preprocessing.errors import UserError
 from preprocessing.input_pipeline import expand
 
 Artifacts = dict[str, list[Artifact]]
@@ -92,6 +93,7 @@ class TrialsExecutor(BaseExecutor):
           exec_properties: `custom_config` as for the search; `round`, `worker` and `workers` say which trials.
 
         Raises:
+          UserError: a trial failed because of the machine; the step's retries try it again.
           OSError, tensorflow.errors.OpError: the files can't be read or written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -100,6 +102,12 @@ class TrialsExecutor(BaseExecutor):
             tuning.records = _earlier(input_dict) or {}
             share = slice(exec_properties["worker"], None, exec_properties["workers"])
             tuning.run(closed=exec_properties["round"], share=share)
+        for number, record in tuning.records.items():
+            if record.machine:
+                hint = "run it again, with more memory or disk (components.Trials of the target)"
+                raise UserError(
+                    f"trial {number} failed because of the machine: {record.reason}", field=("tune",), hint=hint
+                )
         trials = [record.model_dump(mode="json") for _, record in sorted(tuning.records.items())]
         _write(artifact_utils.get_single_uri(output_dict[TRIALS_KEY]), _TRIALS_FILE, json.dumps(trials))
 

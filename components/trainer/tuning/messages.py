@@ -46,3 +46,5 @@ class Ended(BaseModel):
     curve: tuple[float, ...] = ()
     seconds: float = 0.0
     reason: str = ""
+    machine: bool = False
+    """As in `components.trainer.tuning.report.TrialRecord`."""

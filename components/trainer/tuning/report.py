@@ -39,6 +39,8 @@ class TrialRecord(BaseModel):
     """Seconds of the search that had passed when it ended."""
     reason: str = ""
     """Why it failed, or which trial had the same values."""
+    machine: bool = False
+    """Whether it failed of something that the next try may not meet, such as too little memory or a full disk."""
 
 
 class TuningReport(BaseModel):

@@ -91,6 +91,28 @@ class Search:
                 _tell(study, trial, records.get(number))
         return []
 
+    def tried_again(self, records: Records) -> set[int]:
+        """The trials that failed because of the machine, and those that may have come of such a failure.
+
+        Without them the search proposes again what it would have proposed, had the machine done its part.
+        """
+        failed = {number for number, record in records.items() if record.machine}
+        if not failed:
+            return failed
+        if self.tune.search != "hyperband":
+            size = self.tune.round_size()
+            # Trial 0 runs beside the first round.
+            last = -(-max(1, min(failed)) // size) * size
+            return failed | {number for number in records if number > last}
+        begin = 1
+        for rungs in brackets(self.tune.trials, self.own.train.epochs):
+            numbers = set(range(begin, begin + rungs[0].trials))
+            begin += rungs[0].trials
+            if failed & numbers:
+                # Which of them went on after the first rung hung on all of them.
+                failed |= {each for each in numbers & set(records) if len(records[each].curve) > rungs[0].until}
+        return failed
+
     def _work(self, number: int, asked: Mapping[int, optuna.Trial], medians: tuple[float | None, ...]) -> Work:
         return self.first if number == 0 else Work(number, self._values(asked[number]), medians=medians)
 

@@ -47,7 +47,8 @@ def _trained(order: Order, watch: "_Watch") -> tuple[TrialState, float | None]:
         job=order.job,
         transform_graph=order.transform_graph,
         files={"test": (), **order.files},
-        golden=(),
+        # The job's golden split, which no export of a trial stores.
+        golden=order.files["eval"],
         serving_dir=serving,
         log_dir=serving.parent,
         remote=None,

@@ -41,7 +41,13 @@ class Data:
 
 
 class Tuning:
-    """One search, or a step's part of one."""
+    """One search, or a step's part of one.
+
+    Attributes:
+      search: says which trials come next.
+      folder: with this search's results and the states of its unfinished trials.
+      records: of the trials that have ended, by number.
+    """
 
     def __init__(self, job: TrainerJob, tuner: TunerJob, data: Data, folder: Path, *, minutes: float | None) -> None:
         """Reads nothing yet.
@@ -51,7 +57,7 @@ class Tuning:
           tuner: what is searched.
           data: what trials are trained on.
           folder: where results and the states of unfinished trials are kept, each search in a folder of its own.
-          minutes: that it may take; None takes as long as it needs.
+          minutes: that the search, or a step's part of it, may take; None takes as long as it needs.
         """
         self._tune, self._stated, self._data, self._minutes = tuner.tune, tuner.stated_params, data, minutes
         # One path of code, one identity: what a trial does not do is not a part of it.
@@ -60,26 +66,37 @@ class Tuning:
         self._tensorboard = job.train.tensorboard
         self._own = Sections(train=train, model=job.model)
         self.search = Search(self._tune, self._own, job.seed if self._tune.seed is None else self._tune.seed)
-        self._folder = folder / self._identity()
+        self.folder = folder / self._identity()
         self.records: dict[int, TrialRecord] = {}
         self._began = time.monotonic()
         self._running: dict[int, str] = {}
 
     def resume(self) -> None:
-        """Reads what an earlier process has finished, and forgets the unfinished trials of other searches."""
-        for work in self._folder.parent.glob(f"*/{_WORK}"):
-            if work.parent != self._folder:
+        """Reads what an earlier process has finished, and forgets the unfinished trials of other searches.
+
+        Trials that failed because of the machine are tried again, with all that was proposed after them.
+        """
+        for work in self.folder.parent.glob(f"*/{_WORK}"):
+            if work.parent != self.folder:
                 shutil.rmtree(work, ignore_errors=True)
-        for file in self._folder.glob("trial-*.json"):
-            record = TrialRecord.model_validate_json(file.read_text(encoding="utf-8"))
-            # Another run may have asked for more of them.
-            if record.number <= self._tune.trials:
-                self.records[record.number] = record
+        files = self.folder.glob("trial-*.json")
+        found = [TrialRecord.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+        stored = {record.number: record for record in found}
+        again = self.search.tried_again(stored)
+        # The failures last: they say, after a kill in between, what else has to go.
+        for number in sorted(again, key=lambda each: (stored[each].machine, each)):
+            self._forget(stored.pop(number))
+        # Another run may have asked for more of them.
+        self.records = {number: record for number, record in stored.items() if number <= self._tune.trials}
+        if again:
+            logger.warning("tune: runs %d trials again, as some failed because of the machine", len(again))
         if self.records:
-            logger.warning("tune: goes on after %d trials, from %s", len(self.records), self._folder)
+            logger.warning("tune: goes on after %d trials, from %s", len(self.records), self.folder)
 
     def run(self, *, closed: int | None = None, share: slice = slice(None)) -> None:
         """Runs trials until the search has ended or the time is up.
+
+        What unfinished trials have reached is kept for as long as a next run may go on with them.
 
         Args:
           closed: runs one round alone, the one after so many; None runs all.
@@ -87,7 +104,9 @@ class Tuning:
         """
         passed = max((record.at for record in self.records.values()), default=0.0)
         self._began = time.monotonic() - passed
-        deadline = None if self._minutes is None else self._began + 60 * self._minutes
+        # The minutes of one round are its own: those of the rounds before it were spent by other steps.
+        counted_from = self._began if closed is None else time.monotonic()
+        deadline = None if self._minutes is None else counted_from + 60 * self._minutes
         total = self._tune.trials + 1
         progress = Progress("Tuner", "trials", total, begun=len(self.records))
         progress.reach(len(self.records), f"{self._tune.parallel} processes start")
@@ -97,7 +116,9 @@ class Tuning:
                 if closed is not None or (deadline is not None and time.monotonic() > deadline):
                     break
         progress.say(self._best_so_far())
-        shutil.rmtree(self._folder / _WORK, ignore_errors=True)
+        failed = any(record.machine for record in self.records.values())
+        if not failed and not self.search.next(self.records):
+            shutil.rmtree(self.folder / _WORK, ignore_errors=True)
 
     def report(self) -> TuningReport:
         """What was found.
@@ -148,7 +169,13 @@ class Tuning:
             progress.reach(len(self.records), line, keep=True)
         for number, other in again.items():
             if (known := self.records.get(other)) is not None:
-                copied = Ended(state=known.state, value=known.value, curve=known.curve, reason=f"as trial {other}")
+                copied = Ended(
+                    state=known.state,
+                    value=known.value,
+                    curve=known.curve,
+                    reason=f"as trial {other}",
+                    machine=known.machine,
+                )
                 self._keep(number, values[number], copied)
 
     def _repeated(self, works: Sequence[Work]) -> dict[int, int]:
@@ -169,7 +196,7 @@ class Tuning:
             transform_graph=self._data.transform_graph,
             files=self._data.files,
             code=self._data.code,
-            folder=str(self._folder / _WORK / str(work.number)),
+            folder=str(self.folder / _WORK / str(work.number)),
             until=work.until,
             medians=work.medians,
         )
@@ -186,13 +213,24 @@ class Tuning:
             seconds=round(ended.seconds + (before.seconds if before else 0.0), 3),
             at=round(time.monotonic() - self._began, 3),
             reason=ended.reason,
+            machine=ended.machine,
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / f"trial-{number:06d}.json"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self._file(number)
         temporary = file.with_name(f".{file.name}-{os.getpid()}")
         temporary.write_text(record.model_dump_json(), encoding="utf-8")
         temporary.replace(file)
         self.records[number] = record
+
+    def _forget(self, record: TrialRecord) -> None:
+        """Takes a result back."""
+        if self._tune.search == "hyperband":
+            # Its training may have come further than the rung that it begins with again.
+            shutil.rmtree(self.folder / _WORK / str(record.number), ignore_errors=True)
+        self._file(record.number).unlink(missing_ok=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"trial-{number:06d}.json"
 
     def _outcome(self, record: TrialRecord) -> str:
         if record.value is None:

@@ -91,13 +91,15 @@ def relevant(values: Mapping[str, JsonValue], family: str) -> Values:
 def own_values(space: Mapping[str, Dimension], own: Sections) -> Values:
     """What the configuration itself says of the fields of a space: the values of trial 0."""
     plain = own.model_dump(mode="json")
-    found: Values = {}
-    for name in space:
-        section: Any = plain
-        for key in name.split("."):
-            section = section.get(key) if isinstance(section, dict) else None
-        if has(own.model.family, name):
-            found[name] = section
+    return {name: _at(plain, name) for name in space if has(own.model.family, name)}
+
+
+def _at(sections: Mapping[str, JsonValue], name: str) -> JsonValue:
+    """The value of a field; None where there is none."""
+    section: Any = sections
+    for key in name.split("."):
+        section = section.get(key) if isinstance(section, dict) else None
+    found: JsonValue = section
     return found
 
 
@@ -164,11 +166,27 @@ def _check_meaning(tune: TuneConfig, own: Sections) -> None:
     for name in tune.space:
         if (why := _FIXED.get(name)) is not None:
             raise broken_rule(f"can't be tuned: {why}", field=(*SPACE, name), hint="take it out of the space")
-        if monitor == "val_loss" and name in _OTHER_MEANING:
+        if monitor == "val_loss" and any(f"{name}.".startswith(f"{each}.") for each in _OTHER_MEANING):
             raise broken_rule(
                 "changes what val_loss means, by which trials are compared",
                 field=(*SPACE, name),
                 hint="set train.early_stopping.monitor to a metric, such as val_auc, val_accuracy or val_rmse",
+            )
+    _check_mappings(tune, own)
+
+
+def _check_mappings(tune: TuneConfig, own: Sections) -> None:
+    """Refuses mappings over a mapping: a file with the best one would get the entries of both by `extends`."""
+    stated = own.model_dump(mode="json", exclude_unset=True)
+    for name, dimension in tune.space.items():
+        there = _at(stated, name)
+        chosen = next((each for each in dimension.choice or () if isinstance(each, dict)), None)
+        if chosen is not None and isinstance(there, dict) and there:
+            raise broken_rule(
+                f"has a mapping, and so has {name}: a file that extends this one gets the entries of both",
+                field=(*SPACE, name, "choice"),
+                received=chosen,
+                hint=f"tune the entries one by one, such as {name}.{next(iter(there))}",
             )
 
 

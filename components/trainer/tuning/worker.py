@@ -34,7 +34,7 @@ def main() -> None:
             ended = run_trial(order, tell)
         except Exception as error:  # noqa: BLE001 - a trial that fails doesn't end the search; its trace is in the log
             sys.excepthook(type(error), error, error.__traceback__)
-            ended = Ended(state="failed", reason=f"{type(error).__name__}: {error}")
+            ended = Ended(state="failed", reason=f"{type(error).__name__}: {error}", machine=True)
         tell(ended)
 
 

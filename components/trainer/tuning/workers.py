@@ -63,7 +63,7 @@ class _Worker:
         code = process.wait() if process is not None else 0
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         reason = f"its process ended ({how}); was there enough memory? tune.parallel trials run at once"
-        return Ended(state="failed", reason=reason)
+        return Ended(state="failed", reason=reason, machine=True)
 
     def stop(self) -> None:
         """Ends the process now."""

@@ -61,6 +61,7 @@ def test_a_sound_space(loaded: Any) -> None:
         ({"train.optimizer": {"choice": ["adam", "adan"]}}, "train.optimizer", "adan"),
         ({"train.optimizer": {"choice": ["adam", "adam"]}}, "train.optimizer.choice.1", "named once"),
         ({"train.loss": {"choice": ["mse"]}}, "train.loss", "val_loss"),
+        ({"train.class_weights.yes": {"log": [1, 9]}}, "train.class_weights.yes", "val_loss"),
         ({"train.early_stopping.monitor": {"choice": ["val_auc"]}}, "monitor", "compared by it"),
         ({"train.cross_validation.folds": {"choice": [3]}}, "cross_validation.folds", "judged on the eval split"),
         ({"data.path": {"choice": ["a"]}}, "data.path", "must be a field of train"),
@@ -86,6 +87,18 @@ def test_a_value_that_cannot_be_is_named(loaded: Any, space: dict[str, Any], fie
 def test_a_field_that_val_loss_depends_on_is_fine_where_trials_are_compared_by_a_metric(loaded: Any) -> None:
     space = {"train.class_weights": {"choice": ["none", "balanced"]}, "model.params.l2": {"log": [1e-6, 1e-2]}}
     loaded(space, train={"early_stopping": {"monitor": "val_auc"}})
+
+
+def test_a_mapping_over_a_mapping_is_refused_as_extends_would_merge_the_two(loaded: Any) -> None:
+    space = {"train.class_weights": {"choice": ["balanced", {"no": 3.0}]}}
+    by_auc = {"early_stopping": {"monitor": "val_auc"}}
+    with pytest.raises(ConfigError, match=r"tune\.space\.train\.class_weights\.choice: has a mapping") as refused:
+        loaded(space, train={**by_auc, "class_weights": {"yes": 2.0}})
+    assert "such as train.class_weights.yes" in str(refused.value)
+    loaded({"train.class_weights.yes": {"log": [1, 9]}}, train={**by_auc, "class_weights": {"yes": 2.0}})
+    # Over a word, or over nothing, it stays as it is.
+    loaded(space, train={**by_auc, "class_weights": "balanced"})
+    loaded(space, train=by_auc)
 
 
 def test_hyperband_and_a_warm_start_are_refused_where_they_mean_nothing(loaded: Any) -> None:

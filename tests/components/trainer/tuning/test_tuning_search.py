@@ -39,9 +39,9 @@ def result(work: Work) -> TrialRecord:
     return TrialRecord(number=work.number, values=work.values, state=state, curve=tuple(curve), value=min(curve))
 
 
-def carried_out(made: Search, order: int) -> Records:
+def carried_out(made: Search, order: int, known: Records | None = None) -> Records:
     """A search whose trials end in some order, and that is killed after every few of them."""
-    shuffle, records = random.Random(order), Records()  # noqa: S311
+    shuffle, records = random.Random(order), Records(known or {})  # noqa: S311
     while works := list(made.next(records)):
         shuffle.shuffle(works)
         records |= {work.number: result(work) for work in works[: shuffle.randint(1, len(works))]}
@@ -66,6 +66,34 @@ def test_the_same_seed_gives_the_same_trials_whichever_ends_first_and_however_of
         assert carried_out(search(**tune), order) == once
     other = carried_out(search(seed=4, **tune), 0)
     assert [other[number].values for number in range(1, 21)] != [once[number].values for number in range(1, 21)]
+
+
+@pytest.mark.parametrize("tune", SEARCHES)
+def test_what_failed_of_the_machine_is_tried_again_with_all_that_came_of_it(tune: dict[str, Any]) -> None:
+    made, records, failed = search(**tune), Records(), None
+    while works := made.next(records):
+        if failed is None:
+            # Of hyperband a trial that goes on to another rung; of the others the first one after the first round.
+            going_on = {6} if tune["search"] != "hyperband" else {number for number in records if number}
+            failed = next((work for work in works if work.number in going_on), None)
+        records |= {work.number: result(work) for work in works}
+        if failed is not None and failed in works:
+            records[failed.number] = TrialRecord(
+                number=failed.number, values=failed.values, state="failed", machine=True
+            )
+    assert failed is not None
+    once, again = carried_out(search(**tune), 0), made.tried_again(records)
+    assert failed.number in again
+    assert carried_out(made, 1, {number: each for number, each in records.items() if number not in again}) == once
+    # What can't have come of it stays: trial 0, and the round before; hyperband's trials that took no further step.
+    ended = {number for number in once if number and len(records[number].curve) == 2}
+    assert not again & {0, *(ended if tune["search"] == "hyperband" else range(1, 5))}
+
+
+def test_other_failures_stay() -> None:
+    records = carried_out(search(), 0)
+    records[3] = TrialRecord(number=3, values={}, state="failed", reason="the loss is NaN")
+    assert search().tried_again(records) == set()
 
 
 def test_trial_0_has_the_configurations_own_values_and_comes_first() -> None:

@@ -73,9 +73,9 @@ def tuner_job(**changes: Any) -> TunerJob:
     return TunerJob.from_json(json.dumps({"tune": TUNE | changes, "stated_params": {"hidden": [8]}}))
 
 
-def tuning_of(world: World, examples: Path, folder: Path, **changes: Any) -> Tuning:
+def tuning_of(world: World, examples: Path, folder: Path, *, minutes: float | None = None, **changes: Any) -> Tuning:
     files = {split: tuple(map(str, sorted((examples / f"Split-{split}").iterdir()))) for split in ("train", "eval")}
-    return Tuning(job_of(world), tuner_job(**changes), Data(str(world.graph), files, "code"), folder, minutes=None)
+    return Tuning(job_of(world), tuner_job(**changes), Data(str(world.graph), files, "code"), folder, minutes=minutes)
 
 
 def told(records: dict[int, TrialRecord]) -> dict[int, Any]:
@@ -141,3 +141,14 @@ def test_a_search_that_was_killed_goes_on_with_the_trials_that_it_would_have_had
     # What was there was taken, not made again.
     assert {name: next(folder.glob(f"*/{name}")).read_bytes() for name in finished} == finished
     assert not list(folder.glob("*/work"))
+
+
+def test_a_round_of_a_cluster_has_its_minutes_however_long_the_rounds_before_took(
+    whole: Tuning, world: Callable[[str], World], examples: Path, tmp_path: Path
+) -> None:
+    tuning = tuning_of(world("binary"), examples, tmp_path, minutes=5, round=2)
+    tuning.records = {number: whole.records[number].model_copy(update={"at": 3600.0}) for number in (0, 1, 2)}
+    tuning.run(closed=1, share=slice(0, 1))
+    assert told(tuning.records) == {number: told(whole.records)[number] for number in (0, 1, 2, 3)}
+    # The report's time is that of the whole search.
+    assert tuning.records[3].at > 3600
