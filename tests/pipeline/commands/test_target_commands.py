@@ -54,7 +54,7 @@ def test_compiles_to_a_file_of_the_pipelines_name(target, tmp_path, monkeypatch)
     done = CliRunner().invoke(main, ["compile", str(config_file("penguins")), "--target", target])
     assert done.exit_code == 0, done.output
     file = f"penguins-{target}.yaml"
-    assert done.output == f"compiled: {file} (12 steps; parameters: data_path, epochs, push_directory)\n"
+    assert done.output == f"compiled: {file} (13 steps; parameters: data_path, epochs, push_directory)\n"
     assert Path(file).read_text(encoding="utf-8") == compiled("penguins", target).text()
     assert [each.name for each in tmp_path.iterdir()] == [file]
 
@@ -236,4 +236,6 @@ def test_the_dry_runs_body_is_json(kubeflow):
     text = _submit(kubeflow, "--dry-run").output
     body = text[text.index("POST " + kubeflow.url + "/apis/v2beta1/runs") :]
     parsed = json.loads(body[body.index("\n\n") :])
-    assert parsed["pipeline_spec"]["pipeline_spec"] == yaml.safe_load(json.dumps(compiled("penguins", "kubeflow").spec))
+    # The page of the run states the whole configuration, the server's address too.
+    expected = compiled("penguins", "kubeflow", f"targets.kubeflow.host={kubeflow.url}").spec
+    assert parsed["pipeline_spec"]["pipeline_spec"] == yaml.safe_load(json.dumps(expected))
