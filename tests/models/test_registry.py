@@ -99,15 +99,15 @@ def test_custom_family_by_dotted_path() -> None:
         ("someones_missing_module.build_model", "ModuleNotFoundError: No module named 'someones_missing_module'"),
         ("someones_broken_module.build_model", "RuntimeError: no licence$"),
         ("someones_typo.build_model", "SyntaxError: "),
-        ("someones_families.bild_model", "someones_families has no such name"),
-        ("someones_families.NOT_A_FUNCTION", "has NOT_A_FUNCTION = 5"),
+        ("someones_families.bild_model", "can.t be imported: AttributeError.*bild_model"),
+        ("someones_families.NOT_A_FUNCTION", "expected a function, .*NOT_A_FUNCTION. is 5"),
     ],
 )
 def test_path_that_is_not_a_function(path: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         resolve(path)
     assert caught.value.field == ("model", "family")
-    assert caught.value.message.startswith(f"'{path}'")
+    assert f"'{path}'" in caught.value.message
     assert re.search(message, caught.value.message)
     assert caught.value.hint
 
