@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components.evaluator import constants
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
@@ -28,6 +27,7 @@ from components.artifacts.cross_validation import (
     held_out_file,
 )
 from components.artifacts.model import TRAINING_FOLDER
+from components.evaluator.blessing import bless
 from components.evaluator.columns import Floats
 from components.evaluator.confidence import Bound, Intervals, Own
 from components.evaluator.totals import Answers, Groups
@@ -65,7 +65,7 @@ def judge_folds(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any
             evaluation.set_float_custom_property(f"cross_validated_{name}", each.mean)
             evaluation.set_float_custom_property(f"cross_validated_{name}_deviation", each.deviation)
     if found.failures:
-        _take_back(artifact_utils.get_single_instance(outputs[standard_component_specs.BLESSING_KEY]))
+        bless(artifact_utils.get_single_instance(outputs[standard_component_specs.BLESSING_KEY]), False)
 
 
 def metrics(asked: config_pb2.EvalConfig, answers: Answers) -> dict[str, float]:
@@ -162,12 +162,3 @@ def _answers(file: str) -> Answers:
 
 def _floats(values: Any) -> Floats:
     return np.asarray(values, np.float64)
-
-
-def _take_back(blessing: Artifact) -> None:
-    """What the stock executor says of a model whose thresholds don't hold."""
-    for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME):
-        if fileio.exists(posixpath.join(blessing.uri, name)):
-            fileio.remove(posixpath.join(blessing.uri, name))
-    io_utils.write_string_file(posixpath.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME), "")
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE)

@@ -1,18 +1,16 @@
 """TFX's Evaluator executor, with a champion that fits today's data, slices large enough to judge, and skill."""
 
 import logging
-import posixpath
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as stock
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import proto_utils
 
 from components.engine import ENGINE_KEY, done_here
+from components.evaluator.blessing import bless, is_blessed
 from components.evaluator.compatibility import contract_of, why_incomparable
 from components.evaluator.config import SKILL_KEY, SkillConfig
 from components.evaluator.cross_validation import CONFIG_KEY, judge_folds
@@ -62,19 +60,10 @@ class Executor(stock.Executor):
                 judge_alone(tree, inputs, properties)
         refused = tree is not None and tree.write(evaluation).refuses
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
-        passed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-        _bless(blessing, not refused and (passed or holds(tfma.load_validation_result(evaluation))))
-
-
-def _bless(blessing: Artifact, blessed: bool) -> None:
-    """Corrects what TFX's executor, or ours in its place, said."""
-    key = constants.ARTIFACT_PROPERTY_BLESSED_KEY
-    if (blessing.get_int_custom_property(key) == constants.BLESSED_VALUE) == blessed:
-        return
-    names = constants.NOT_BLESSED_FILE_NAME, constants.BLESSED_FILE_NAME
-    fileio.remove(posixpath.join(blessing.uri, names[not blessed]))
-    io_utils.write_string_file(posixpath.join(blessing.uri, names[blessed]), "")
-    blessing.set_int_custom_property(key, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE)
+        passed = is_blessed(blessing)
+        holding = not refused and (passed or holds(tfma.load_validation_result(evaluation)))
+        if holding != passed:
+            bless(blessing, holding)
 
 
 def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], tree: TreeGate | None) -> None:

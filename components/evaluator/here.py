@@ -1,15 +1,14 @@
 """The Evaluator's work on this machine, without Beam: the stock executor's artifacts from one pass over the rows."""
 
-import posixpath
 from typing import Any
 
 from tfx.components.evaluator import constants
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
-from tfx.utils import io_utils
 
 from components.evaluator.answers import batches, loaded
 from components.evaluator.asked import Question, question
+from components.evaluator.blessing import bless
 from components.evaluator.results import results, write
 from components.evaluator.slices import Slicer
 from components.evaluator.totals import Totals
@@ -66,7 +65,4 @@ def _bless(blessing: Artifact, holds: bool, inputs: Artifacts, properties: dict[
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, champion.id)
     if "current_component_id" in properties:
         blessing.set_string_custom_property("component_id", properties["current_component_id"])
-    name = constants.BLESSED_FILE_NAME if holds else constants.NOT_BLESSED_FILE_NAME
-    io_utils.write_string_file(posixpath.join(blessing.uri, name), "")
-    value = constants.BLESSED_VALUE if holds else constants.NOT_BLESSED_VALUE
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    bless(blessing, holds)
