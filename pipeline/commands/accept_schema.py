@@ -2,16 +2,22 @@
 
 import hashlib
 import json
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from components.artifacts.reports import DIFF_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
+from pipeline.commands.shared import EXIT_ERROR, explains_failures, say
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
 from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
+from preprocessing.text import printable
 
 _AGAIN = "run the pipeline again, and accept what that run proposes"
 
@@ -120,3 +126,37 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object", hint=_AGAIN)
     return content
+
+
+@click.command("accept-schema")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Does not ask.")
+@explains_failures
+def accept_schema_command(run: Path, yes: bool) -> None:
+    """Makes the schema that a refused run proposes the curated one.
+
+    RUN is the run's folder, as the refused run shows it. The change is shown first.
+    """
+    proposal = read_proposal(run)
+    if proposal.accepted_already():
+        say(f"{shown(proposal.target)} holds this schema already")
+        return
+    say("\n".join(map(printable, proposal.diff.splitlines())))
+    if not yes and not _confirmed(f"Write this to {shown(proposal.target)}?"):
+        say("nothing was changed", err=True)
+        sys.exit(EXIT_ERROR)
+    proposal.accept()
+    say(f"wrote {shown(proposal.target)}")
+    if proposal.replaces is None:
+        say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
+    else:
+        say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
+
+
+def _confirmed(question: str) -> bool:
+    """Whether a person says yes. The end of the input, or a closed one, means no."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        say("", err=True)
+        return False

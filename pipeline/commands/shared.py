@@ -46,7 +46,9 @@ def explains_failures(command: Callable[..., None]) -> Callable[..., None]:
             )
             # The name is the one on the command line: only a run has components to go on after.
             goes_on = (
-                ": the same command goes on after the last finished component" if command.__name__ == "run" else ""
+                ": the same command goes on after the last finished component"
+                if command.__name__ == "run_command"
+                else ""
             )
             say(f"{word}{goes_on}", err=True)
             sys.exit(code)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from pydantic import ValidationError
 
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.report import Report
 from pipeline.commands.example_file import example_files, first_examples
 from pipeline.commands.model_folder import ModelFolder, find_model
+from pipeline.commands.shared import EXIT_REFUSED, explains_failures, noise_kept_back, say, terminable
 from pipeline.config.explain import explain
 from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import ConfigError, brief, shown
 from pipeline.config.yaml_tree import Node, read_yaml
+from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 from preprocessing.settings import Settings
 from preprocessing.text import listed
@@ -246,3 +250,47 @@ def check_writable(*files: Path | None) -> None:
             raise UserError(f"{shown(file)}: expected a file to write, received a folder", hint="name a file in it")
         if file is not None and not file.absolute().parent.is_dir():
             raise UserError(f"{shown(file)}: its folder does not exist", hint="make the folder, or name another file")
+
+
+@click.command("smoke-test")
+@click.argument("model_dir", type=click.Path(path_type=Path))
+@click.option(
+    "--examples", type=click.Path(path_type=Path), help="Raw rows: TFRecord, CSV, Parquet, JSON Lines or Arrow."
+)
+@click.option("--schema", type=click.Path(path_type=Path), help="Their TFX schema, as text (schema.pbtxt).")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="A YAML file with a smoke_test section, or with the fields of one.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Writes the report to this file.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path), help="Writes the report as an HTML page to this file."
+)
+@explains_failures
+def smoke_test_command(
+    model_dir: Path,
+    examples: Path | None,
+    schema: Path | None,
+    config: Path | None,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it.
+
+    MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
+    up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
+    """
+    with terminable(), noise_kept_back():
+        check_writable(json_file, html_file)
+        tested = run_smoke_test(model_dir, examples=examples, schema=schema, config=config)
+    from components.smoke_test.page import render
+    from pipeline.screen.checks_table import rendered
+
+    if json_file is not None:
+        write_whole(json_file, tested.report.model_dump_json(indent=2))
+    if html_file is not None:
+        write_whole(html_file, render(tested.report, title=str(tested.model)))
+    say(rendered(tested.report, tested.notes, sys.stdout).rstrip("\n"))
+    if not tested.report.blessed:
+        sys.exit(EXIT_REFUSED)

@@ -70,7 +70,7 @@ def test_lockgate_understands_every_command(words: list[str]):
             main.make_context("lockgate", [name, *rest])
         return
     # Parses, with every type and choice, and does not run.
-    context = main.commands[name].make_context(name, rest)
+    context = main.get_command(None, name).make_context(name, rest)
     assert all("=" in assignment for assignment in context.params.get("overrides", ()))
 
 

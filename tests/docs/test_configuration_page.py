@@ -22,14 +22,19 @@ def test_a_page_without_markers_is_refused():
         update("# nothing here")
 
 
-@pytest.mark.parametrize("command", main.commands)
+@pytest.mark.parametrize("command", main.list_commands(None))
 def test_every_command_is_in_the_documents(command):
     assert any(re.search(rf"lockgate {command}\b", page.text) for page in DOCUMENTS)
 
 
 @pytest.mark.parametrize(
     ("command", "option"),
-    [(name, option) for name in ("run", "init") for each in main.commands[name].params for option in each.opts[:1]],
+    [
+        (name, option)
+        for name in ("run", "init")
+        for each in main.get_command(None, name).params
+        for option in each.opts[:1]
+    ],
 )
 def test_every_option_of_a_run_and_of_init_is_in_the_documents(command, option):
     assert not option.startswith("-") or any(

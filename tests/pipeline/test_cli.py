@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import pytest
 
+from pipeline.cli import COMMANDS, main
 from pipeline.commands.shared import failure
 from pipeline.failures import RunError
 from preprocessing.errors import UserError
@@ -36,6 +37,23 @@ def broken_pipe():
     os.close(reader)
     yield writer
     os.close(writer)
+
+
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_the_help_of_the_group_says_what_the_command_says(name: str) -> None:
+    command = main.get_command(None, name)
+    assert command is not None
+    assert command.name == name
+    [line] = [each[name][1] for each in COMMANDS.values() if name in each]
+    assert (command.help or "").startswith(f"{line}\n") or command.help == line
+
+
+def test_the_help_imports_no_command() -> None:
+    loaded = "import sys, pipeline.cli as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    modules = done.stdout.split()
+    assert "pipeline.cli" in modules
+    assert not {"pydantic", "pyarrow", "pipeline.commands.shared"} & set(modules)
 
 
 def test_a_valid_configuration() -> None:

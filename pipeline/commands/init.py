@@ -1,0 +1,36 @@
+"""`lockgate init`: a table in, a pipeline.yaml and a schema out."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.init_options import proposed, table_options
+from pipeline.commands.shared import explains_failures, say
+
+if TYPE_CHECKING:
+    from preprocessing.config import Task
+
+
+@click.command("init")
+@click.argument("name")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="A file, or a folder of files, of any format."
+)
+@click.option("--label", required=True, help="The column to predict.")
+@click.option(
+    "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
+)
+@click.option("--tune", is_flag=True, help="Also proposes a search for better settings before the training.")
+@table_options
+@explains_failures
+def init_command(name: str, data: Path, label: str, task: "Task | None", tune: bool, **table: Any) -> None:
+    """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
+    from pipeline.scaffold import write
+
+    proposal = dataclasses.replace(proposed(data, label, name=name, task=task, **table), tune=tune)
+    path = write(proposal, Path(name))
+    for note in proposal.notes:
+        say(f"  {note}")
+    say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")
