@@ -65,16 +65,14 @@ def completing(
     return complete
 
 
-def pushed_now(
-    how: How, *, operation: str = "", reason: str = "", forced_over: tuple[str, ...] = ()
-) -> PushRecord:
+def pushed_now(how: How, *, operation: str = "", reason: str = "", forced_over: tuple[str, ...] = ()) -> PushRecord:
     """The record of a push by this process, at this moment.
 
     Args:
       how, operation, reason, forced_over: as in `PushRecord`.
     """
     moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return PushRecord(how=how, at=moment, by=_who(), operation=operation, reason=reason, forced_over=forced_over)
+    return PushRecord(how=how, at=moment, by=who(), operation=operation, reason=reason, forced_over=forced_over)
 
 
 def entry(path: Path) -> FileEntry:
@@ -88,7 +86,8 @@ def entry(path: Path) -> FileEntry:
     return FileEntry(size=path.stat().st_size, sha256=digest)
 
 
-def _who() -> str:
+def who() -> str:
+    """`user@host` of this process."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -50,9 +50,7 @@ def push_remote(
     names = [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
     newest = newest_version(names)
     entries = remote_files(model)
-    if newest is not None and not again and _of_model(entries) == _of_model(
-        remote_files(posixpath.join(base, newest))
-    ):
+    if newest is not None and not again and _of_model(entries) == _of_model(remote_files(posixpath.join(base, newest))):
         return posixpath.join(base, newest), False
     destination = posixpath.join(base, str(next_version(names)))
     files = {name: posixpath.join(model, name) for name in entries} | dict(extra or {})

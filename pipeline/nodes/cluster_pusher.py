@@ -1,4 +1,4 @@
-"""The node "Pusher" of a cluster: it is given what the version's manifest tells of, for it can't ask a metadata store."""
+"""The node "Pusher" of a cluster, with what the manifest tells of: it can't ask a metadata store."""
 
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter

@@ -122,7 +122,7 @@ class RunRecord:
         Raises:
           OSError: the root can't be written.
         """
-        self.run_id, self.folder = _new_folder(root / "runs")
+        self.run_id, self.folder = new_folder(root / "runs")
         self.log = self.folder / "log.txt"
         resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
         self._write(CONFIG_FILE, resolved)
@@ -164,7 +164,18 @@ class RunRecord:
         temporary.replace(self.folder / name)
 
 
-def _new_folder(runs: Path) -> tuple[str, Path]:
+def new_folder(runs: Path) -> tuple[str, Path]:
+    """A new folder that is named after this moment, for the records of a run or of an operation.
+
+    Args:
+      runs: the folder around it; made when it is not there.
+
+    Returns:
+      Its name, and the folder.
+
+    Raises:
+      OSError: it can't be made.
+    """
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     runs.mkdir(parents=True, exist_ok=True)
     for attempt in range(1000):
