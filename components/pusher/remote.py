@@ -12,9 +12,10 @@ from tfx.utils import io_utils
 
 from components.artifacts.model import SAVED_MODEL
 from components.artifacts.pushed_version import is_part_of_model
-from components.artifacts.version_manifest import FileEntry, is_listed
+from components.artifacts.version_manifest import MANIFEST, FileEntry, is_listed
 from components.pusher.manifest import Complete
 from components.pusher.push import newest_version, next_version
+from preprocessing.errors import UserError
 
 _BLOCK = 2**20
 
@@ -43,9 +44,9 @@ def push_remote(
       The version's folder, and whether it is new.
 
     Raises:
-      tensorflow.errors.OpError: no permission, no network; or AlreadyExistsError where another push writes
-        the same version at this moment (a file is never overwritten).
-      UserError: `complete` refuses; nothing was copied then.
+      tensorflow.errors.OpError: no permission, no network.
+      UserError: `complete` refuses, and nothing was copied; or another push writes the same version at this moment: a
+        file is never overwritten.
     """
     names = [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
     newest = newest_version(names)
@@ -60,9 +61,27 @@ def push_remote(
             written = Path(temporary)
             complete(entries, written)
             files |= {path.relative_to(written).as_posix(): str(path) for path in written.rglob("*") if path.is_file()}
-        for name in sorted(files, key=lambda name: (name == SAVED_MODEL, name)):
-            io_utils.copy_file(files[name], posixpath.join(destination, name))
+        # The manifest first: it names who pushes, and so tells two pushes apart that write the same version.
+        *names, last = sorted(files, key=lambda name: (name == SAVED_MODEL, name != MANIFEST, name))
+        for name in names:
+            _copy(files[name], destination, name)
+        if MANIFEST in files and io_utils.read_bytes_file(posixpath.join(destination, MANIFEST)) != (
+            Path(files[MANIFEST]).read_bytes()
+        ):
+            raise _meanwhile(destination)
+        _copy(files[last], destination, last)
     return destination, True
+
+
+def _copy(source: str, destination: str, name: str) -> None:
+    target = posixpath.join(destination, name)
+    if fileio.exists(target):
+        raise _meanwhile(destination)
+    io_utils.copy_file(source, target)
+
+
+def _meanwhile(destination: str) -> UserError:
+    return UserError(f"{destination}: another push is writing this version at this moment", hint="run it again")
 
 
 def remote_files(folder: str) -> dict[str, FileEntry]:

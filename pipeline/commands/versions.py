@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.config.targets import TargetName
     from pipeline.operate.push_run import Pushed
     from pipeline.operate.rollback import Plan
-    from pipeline.operate.serving import Serving
     from pipeline.screen.console import Screen
 
 _LOG = "log.txt"
@@ -100,7 +99,7 @@ def push_command(run: Path | None, force: bool, reason: str, yes: bool, as_json:
     """
     _check_reason(force=force, reason=reason)
     from pipeline.operate.push_run import overtaken, push_run
-    from pipeline.operate.serving import of_place
+    from pipeline.operate.serving import of_run
     from pipeline.results.listing import run_of
     from pipeline.results.runs import only_run
 
@@ -108,7 +107,7 @@ def push_command(run: Path | None, force: bool, reason: str, yes: bool, as_json:
         folder = run_of(run)
         root = folder.parent.parent
         with noise_kept_back():
-            serving = of_place(str(root))
+            serving = of_run(folder)
             later = overtaken(folder, serving)
         if later and not yes and not confirmed(f"{later} is of a later run. Push {folder.name} over it?"):
             _nothing_done()
@@ -170,7 +169,7 @@ def rollback_command(
                 if not yes and not confirmed(f"{_question(chosen)} Roll back?"):
                     _nothing_done()
                 with _working(root, "rollback") as screen:
-                    test = _smoke_test(loaded, serving, examples, screen)
+                    test = _smoke_test(loaded, examples, screen)
                     ended, _ = roll_back(root, serving, chosen, loaded.config.name, test, reason=reason, force=force)
             _tell_report(root / "runs" / ended.operation.run if ended and ended.operation.run else None)
     if ended is not None:
@@ -207,19 +206,15 @@ def _working(root: Path, what: str) -> Iterator[Screen]:
 
 
 def _question(chosen: Plan) -> str:
-    def told(version: object) -> str:
-        from pipeline.operate.versions import Version
-
-        assert isinstance(version, Version)
-        run = version.manifest.made_from.run if version.manifest else ""
-        return f"{version.name} (run {run or 'not known'})"
-
-    return f"Served is {told(chosen.now)}; a new version would have the files of {told(chosen.back_to)}."
+    runs = (each.manifest.made_from.run if each.manifest else "" for each in (chosen.now, chosen.back_to))
+    now, back_to = (run or "not known" for run in runs)
+    return (
+        f"Served is {chosen.now.name} (run {now}); a new version would have the files of {chosen.back_to.name} "
+        f"(run {back_to})."
+    )
 
 
-def _smoke_test(
-    loaded: LoadedConfig, serving: Serving, examples: Path | None, screen: Screen
-) -> Callable[[Path], Report]:
+def _smoke_test(loaded: LoadedConfig, examples: Path | None, screen: Screen) -> Callable[[Path], Report]:
     """The smoke test with the configuration's settings: of a version, which has no predictions of the trainer's."""
     from pipeline.commands.smoke_test import run_smoke_test
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.version_manifest import DataOrigin, Provenance, PushRecord, RollbackRecord
-from pipeline.operate.serving import of_place
+from pipeline.operate.serving import of_run
 from pipeline.operate.versions import Version, read_version, versions
+from pipeline.report.run_facts import operations_of
 from pipeline.results.listing import run_of
-from pipeline.results.operations import operations
 from pipeline.results.runs import CONFIG_FILE
 from preprocessing.errors import UserError
 from preprocessing.text import one_line, printable
@@ -73,7 +73,7 @@ def pushes_of(run: Path) -> list[Version]:
     Args:
       run: the run's folder.
     """
-    found = versions(of_place(str(run.parent.parent)).base)
+    found = versions(of_run(run).base)
     return [each for each in reversed(found) if each.manifest and each.manifest.made_from.run == run.name]
 
 
@@ -169,7 +169,7 @@ def _of_run(folder: Path) -> Lineage:
         of_stored_run({}, {"root": str(root)}, folder.name),
         pushes=tuple(each.manifest.pushed for each in found if each.manifest is not None),
         versions=tuple(each.path for each in found),
-        operations=tuple(each.line() for each in reversed(operations(root)) if each.run == folder.name),
+        operations=operations_of(folder),
     )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import yaml
 
 from pipeline.operate.lineage import push_line, pushes_of
-from pipeline.report.run_facts import moment, next_step, run_line
+from pipeline.report.run_facts import moment, next_step, operations_of, run_line
 from pipeline.results.listing import read_json
-from pipeline.results.operations import operations
 from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 
 _RUNNING = {"state": "running", "error": "the run has not ended, or was killed"}
@@ -50,7 +49,7 @@ def run_view(folder: Path) -> dict[str, Any]:
             for each in pushes
             if each.manifest is not None
         ],
-        "operations": [each.line() for each in reversed(operations(folder.parent.parent)) if each.run == folder.name],
+        "operations": list(operations_of(folder)),
         "paths": {name: str(folder / file) for name, file in names.items() if (folder / file).exists()}
         | {
             f"version {each.name}": f"{each.path} ({push_line(each.manifest.pushed)})"

@@ -93,7 +93,20 @@ def of_place(place: str | None, target_name: TargetName | None = None) -> Servin
     if file.is_dir() and any(re.fullmatch("[0-9]+", each.name) for each in file.iterdir()):
         return Serving(str(file))
     root = root_of(file).resolve()
-    push = _push_of(root)
+    folders = run_folders(root)
+    if not folders:
+        raise UserError(f"{root}: no run was made there", hint="give a pipeline.yaml, a root, or a serving folder")
+    return of_run(folders[0])
+
+
+def of_run(folder: Path) -> Serving:
+    """The serving folder that a run pushes to, or would have.
+
+    Args:
+      folder: of the run, `<root>/runs/<id>`.
+    """
+    stated = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    push, root = PushConfig.from_json(json.dumps(stated.get("push") or {})), folder.parent.parent
     return Serving(push.destination(root), push.signing, root=root)
 
 
@@ -101,11 +114,3 @@ def _meant() -> Path:
     """The pipeline.yaml of the current folder, else its root."""
     config = Path("pipeline.yaml")
     return config if config.is_file() else root_of(None)
-
-
-def _push_of(root: Path) -> PushConfig:
-    """What the newest run of a root was told of the push."""
-    for folder in run_folders(root):
-        stated = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        return PushConfig.from_json(json.dumps(stated.get("push") or {}))
-    raise UserError(f"{root}: no run was made there", hint="give a pipeline.yaml, a root, or a serving folder")

@@ -14,6 +14,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
 from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json, run_folders
+from pipeline.results.operations import operations
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
 from preprocessing.errors import UserError
@@ -48,7 +49,13 @@ def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineCon
         nodes=tuple(_nodes(result, nodes)),
         before=None if before is None else before.name,
         changed=() if before is None else tuple(_changed(before, folder)),
+        operations=operations_of(folder),
     )
+
+
+def operations_of(folder: Path) -> tuple[str, ...]:
+    """What was done with a run's model by hand, one sentence each, oldest first."""
+    return tuple(each.line() for each in reversed(operations(folder.parent.parent)) if each.run == folder.name)
 
 
 def moment(run_id: str) -> str:

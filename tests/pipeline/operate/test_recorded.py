@@ -1,0 +1,116 @@
+"""A rollback in a metadata store that TFX's own launcher has written: champion and baseline follow it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.pushed import model
+from support.toy_graph import graph
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+
+from components.artifacts.version_manifest import Provenance
+from components.pusher.manifest import completing, pushed_now
+from components.pusher.push import push
+from pipeline.nodes.champion import latest_blessed
+from pipeline.operate.pushing import begun_now, settle
+from pipeline.operate.recorded import record
+from pipeline.operate.serving import Serving
+from pipeline.results.operations import begin, operations
+from pipeline.runners import local
+from pipeline.selection import Selection
+
+pytestmark = pytest.mark.slow
+
+
+class Runs:
+    """Runs of the toy graph in one root, each with a push of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.statistics: dict[str, str] = {}
+        self.models: dict[str, tuple[int, str]] = {}
+        self._number = 0
+
+    def __call__(self, content: str, *, push: int = 1) -> None:
+        found = self._run(graph(self.root, content=content, push=push), uncached=["Pusher"])
+        self.statistics[content] = found["StatisticsGen"]["statistics"][0].uri
+        [made] = found["Trainer"]["model"]
+        self.models[content] = made.id, made.uri
+
+    def champion(self) -> str:
+        """Which run's model is it; "" for none."""
+        node = latest_blessed()
+        pipeline = Pipeline(
+            pipeline_name="toy",
+            pipeline_root=str(self.root),
+            components=[node],
+            metadata_connection_config=sqlite_metadata_connection_config(str(self.root / "metadata.sqlite")),
+        )
+        found = [each.id for each in self._run(pipeline)["Champion"].get("model", [])]
+        return next((name for name, (number, _) in self.models.items() if [number] == found), "")
+
+    def baseline(self) -> str:
+        """Whose statistics are those that drift is measured against."""
+        found = self._run(graph(self.root, content=f"look {self._number}", push=0), uncached=["Pusher"])
+        uris = [each.uri for each in found["Baseline"].get("baseline_statistics", [])]
+        return next((name for name, uri in self.statistics.items() if [uri] == uris), "")
+
+    def rolled_back(self, back_from: str, to: str) -> None:
+        version = model(self.root / f"serving/{1000 + self._number}", to)
+        operation = begun_now(
+            "rollback",
+            Serving(str(self.root / "serving"), root=self.root),
+            "toy",
+            model=self.models[to][0],
+            rolled_back_from=back_from,
+            version=str(version),
+        )
+        record(self.root, operation.model_copy(update={"id": f"operation-{self._number}"}))
+
+    def _run(self, pipeline: Pipeline, uncached: tuple[str, ...] | list[str] = ()) -> dict:
+        self._number += 1
+        results = local.run(pipeline, f"run-{self._number}", Selection(), lambda _: None, seed=1, uncached=uncached)
+        return {result.name: result.outputs for result in results}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Runs:
+    return Runs(tmp_path)
+
+
+def test_the_newest_push_decides_and_what_was_rolled_back_from_never_does(run: Runs) -> None:
+    assert run.champion() == ""
+    run("a")
+    run("b")
+    assert (run.champion(), run.baseline()) == ("b", "b")
+    run("c", push=0)
+    assert run.champion() == "b"
+    run.rolled_back("b", "a")
+    assert (run.champion(), run.baseline()) == ("a", "a")
+    run("d", push=0)
+    assert run.champion() == "a"
+    # The old model's files are gone: what was rolled back from does not come back for that.
+    shutil.rmtree(run.models["a"][1])
+    shutil.rmtree(run.statistics["a"])
+    assert (run.champion(), run.baseline()) == ("", "")
+    run("d")
+    assert (run.champion(), run.baseline()) == ("d", "d")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_was_killed_after_the_push_is_recorded_by_the_next(run: Runs, there: bool) -> None:
+    run("a")
+    run("b")
+    serving = Serving(str(run.root / "serving"), root=run.root)
+    begun = begin(run.root, begun_now("rollback", serving, "toy", model=run.models["a"][0], rolled_back_from="7"))
+    old = model(run.root / "old", "a")
+    other = "" if there else "another"
+    complete = completing(Provenance(), pushed_now("rollback", operation=begun.id + other), None)
+    version, _ = push(old, Path(serving.base), {}, complete)
+    finished = settle(run.root)
+    [recorded] = operations(run.root)
+    assert [each.version for each in finished] == ([str(version)] if there else [])
+    assert recorded.state == ("done" if there else "abandoned")
+    assert run.champion() == ("a" if there else "b")
+    assert settle(run.root) == []
