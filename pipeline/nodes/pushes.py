@@ -26,7 +26,7 @@ def standing_pushes(store: mlmd.MetadataStore, pushed: Iterable[Artifact]) -> It
       Each with the id of its Model; None where the store does not know it.
     """
     known = [each for each in newest_first(pushed) if each.get_int_custom_property("pushed") == 1]
-    models = made_from(store, [each.id for each in known], "model")
+    models = made_from(store, [each.id for each in known], "model") if known else {}
     back_to: int | None = None
     for each in known:
         model = next(iter(models[each.id]), None)

@@ -1,6 +1,8 @@
 """A rollback in a metadata store that TFX's own launcher has written: champion and baseline follow it."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
 from components.artifacts.version_manifest import Provenance
+from components.pusher.config import SigningConfig
 from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
 from pipeline.nodes.champion import latest_blessed
-from pipeline.operate.pushing import begun_now, settle
+from pipeline.operate.pushing import begun_now, make_version, settle
 from pipeline.operate.recorded import record
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import begin, operations
@@ -114,3 +117,23 @@ def test_what_was_killed_after_the_push_is_recorded_by_the_next(run: Runs, there
     assert recorded.state == ("done" if there else "abandoned")
     assert run.champion() == ("a" if there else "b")
     assert settle(run.root) == []
+
+
+def test_a_push_that_is_killed_in_the_middle_leaves_no_version_and_is_told_of(tmp_path: Path) -> None:
+    killing = SigningConfig(
+        sign=("sh", "-c", "kill -9 $PPID; sleep 10", "{file}", "{signature}"), verify=("true", "{file}", "{signature}")
+    )
+    base, old = tmp_path / "serving", model(tmp_path / "old", "a")
+    child = os.fork()
+    if child == 0:
+        serving = Serving(str(base), killing)
+        make_version(tmp_path, serving, begun_now("rollback", serving, "toy"), str(old), Provenance())
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert [each.name.startswith(".pushing-") for each in base.iterdir()] == [True]
+    serving = Serving(str(base))
+    assert settle(tmp_path, serving) == []
+    assert [each.state for each in operations(tmp_path)] == ["abandoned"]
+    made = make_version(tmp_path, serving, begun_now("rollback", serving, "toy"), str(old), Provenance())
+    assert made.state == "done"
+    assert [str(each) for each in base.iterdir()] == [made.version]

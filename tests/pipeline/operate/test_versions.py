@@ -55,7 +55,7 @@ def test_says_what_is_served_from_which_run_and_who_pushed_it(serving: tuple[str
     assert [each["name"] for each in first["gates"]] == ["DataGate", "Evaluator", "SmokeTest"]
     assert first["differences"] is None
     text = CliRunner().invoke(main, ["versions", base]).stdout
-    line = next(each for each in text.splitlines() if each.startswith(f" {new}"))
+    line = next(each for each in text.splitlines() if each.strip().startswith(new))
     assert re.search(r"served +20261102T000000Z +accuracy +0.5 +\S+Z run +\S+@\S+ +✓ DataGate ✓ Evaluator", line)
     assert "\x1b" not in text
 
