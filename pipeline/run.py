@@ -57,7 +57,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
     with contextlib.ExitStack() as held:
         try:
             took_over = held.enter_context(only_run(root))
-            settle(root)
+            settled = settle(root)
             record = RunRecord(root, loaded)
         except OSError as error:
             if (message := explain(error, root)) is None:
@@ -68,6 +68,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             with screen.captured(record.log):
                 if took_over:
                     screen.say(f" ! {took_over}", "yellow")
+                for operation in settled:
+                    screen.say(f" ! recorded what was killed: {printable(operation.line())}", "yellow")
                 with run.errors_logged():
                     result = run.graph(selection)
             record.finish(result)

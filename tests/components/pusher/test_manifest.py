@@ -248,3 +248,16 @@ def test_an_older_version_is_a_new_one_again_with_a_manifest_of_its_own(tmp_path
     assert manifest(version)["files"] == manifest(old)["files"]
     assert "assets.extra/champion/contract.json" in manifest(version)["files"]
     assert (manifest(old)["pushed"]["how"], manifest(version)["pushed"]["reason"]) == ("run", "worse")
+
+
+def test_two_pushes_of_one_moment_into_a_bucket_do_not_mix(
+    tmp_path: Path, make_model: MakeModel, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = make_model("one", b"one"), make_model("two", b"two")
+    first = Path(do(one, "gs://bucket/serving", tmp_path / "archive").replace("gs:/", str(storage)))
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    # Both have looked before the other had written anything.
+    monkeypatch.setattr("components.pusher.remote.next_version", lambda _: int(first.name))
+    with pytest.raises(UserError, match="another push is writing this version"):
+        do(two, "gs://bucket/serving", tmp_path / "archive-2")
+    assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == before
