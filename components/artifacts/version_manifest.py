@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from components.artifacts.pushed_version import FOLDER
 
-FORMAT = 1
-"""The version of this form of the file."""
 MANIFEST = posixpath.join(FOLDER, "manifest.json")
 """In a version's folder. It travels with the version, and is not part of the model."""
 SIGNATURE = f"{MANIFEST}.sig"
@@ -116,7 +114,8 @@ class RollbackRecord(_Part):
 class VersionManifest(_Part):
     """Everything that is known of a version. The same push gives the same content but for `pushed` and the run's id."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
+    """The version of this form of the file."""
     lockgate: str
     """The version of Lockgate that pushed."""
     made_from: Provenance

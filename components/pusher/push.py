@@ -112,11 +112,11 @@ def copy_durably(model: Path, folder: Path, extra: Mapping[str, Path]) -> None:
       OSError: as the file system says it, with its number and file name.
     """
     for source in sorted(model.rglob("*")):
-        name = source.relative_to(model)
+        target = folder / source.relative_to(model)
         if source.is_dir():
-            (folder / name).mkdir()
-        elif is_listed(name.as_posix()):
-            _copy_file(source, folder / name)
+            target.mkdir()
+        elif is_listed(source.relative_to(model).as_posix()):
+            _copy_file(source, target)
     for name, source in extra.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _copy_file(source, folder / name)

@@ -8,7 +8,6 @@ from pathlib import Path
 from components.artifacts.version_manifest import GateVerdict, Provenance, PushRecord, RollbackRecord
 from components.pusher.config import RegistryUpload
 from components.pusher.manifest import completing, pushed_now, who
-from components.pusher.registry import check_destination
 from pipeline.operate.serving import Serving
 from pipeline.operate.versions import versions
 from pipeline.results.operations import Operation, begin, operations, store
@@ -82,6 +81,9 @@ def make_version(
       OSError, tensorflow.errors.OpError: the files can't be written.
     """
     if serving.registry is not None:
+        # Here and not at the top, for every run imports this module and few need Google's sign-in.
+        from components.pusher.registry import check_destination
+
         check_destination(serving.base)
     begun = begin(root, operation)
     pushed = pushed_now(operation.kind, operation=begun.id, reason=operation.reason, forced_over=operation.forced_over)

@@ -44,8 +44,8 @@ def versions(base: str) -> list[Version]:
       base: the folder, or its URL.
 
     Raises:
-      UserError: it is a file.
-      OSError, tensorflow.errors.OpError: it can't be read.
+      UserError: it is a file, or the bucket can't be read.
+      OSError: the folder can't be read.
     """
     names = [name for name in _names(base) if name.isascii() and name.isdecimal()]
     return [read_version(posixpath.join(base, name)) for name in sorted(names, key=int, reverse=True)]
@@ -103,22 +103,27 @@ def _signature(path: str, signing: SigningConfig) -> list[str]:
     if not _exists(posixpath.join(path, SIGNATURE)):
         return [f"{SIGNATURE}: missing, and push.signing is configured"]
     with tempfile.TemporaryDirectory(prefix="lockgate-verify-") as folder:
-        local = [Path(path, name) for name in (MANIFEST, SIGNATURE)]
+        manifest, signature = Path(path, MANIFEST), Path(path, SIGNATURE)
         if "://" in path:
             from tfx.utils import io_utils
 
-            local = [Path(folder, Path(name).name) for name in (MANIFEST, SIGNATURE)]
-            for name, copy in zip((MANIFEST, SIGNATURE), local, strict=True):
+            manifest, signature = Path(folder, manifest.name), Path(folder, signature.name)
+            for name, copy in ((MANIFEST, manifest), (SIGNATURE, signature)):
                 io_utils.copy_file(posixpath.join(path, name), str(copy))
-        why = why_not_verified(*local, signing)
+        why = why_not_verified(manifest, signature, signing)
     return [f"{SIGNATURE}: not verified by {signing.verify[0]}: {why}"] if why else []
 
 
 def _names(base: str) -> list[str]:
     if "://" in base:
+        import tensorflow as tf
         from tfx.dsl.io import fileio
 
-        return [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
+        try:
+            return [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
+        except tf.errors.OpError as error:
+            hint = "check the name, and sign in: gcloud auth application-default login"
+            raise UserError(f"{base}: can't be read: {error.message}", hint=hint) from error
     folder = Path(base)
     if folder.is_file():
         raise UserError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
 
 from components.artifacts.ingest import INGEST_FILE, FileReport, IngestReport
 from components.artifacts.version_manifest import DataOrigin, GateVerdict, Provenance, SourceFile
@@ -20,6 +21,7 @@ from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, sha256
 from pipeline.results.store import StoredNode, stored_run
+from preprocessing.errors import UserError
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
@@ -77,8 +79,19 @@ def of_inputs(inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str, Any]
 
 
 def _judged(nodes: Mapping[str, StoredNode]) -> dict[str, Any]:
-    """The gates' verdicts and the metrics."""
-    gates = tuple(GateVerdict(name=each.name, passed=each.passed, reason=each.reason) for each in stored_gates(nodes))
+    """The gates' verdicts and the metrics.
+
+    Raises:
+      UserError: the gates' reports are of another version of Lockgate.
+    """
+    try:
+        gates = tuple(
+            GateVerdict(name=each.name, passed=each.passed, reason=each.reason) for each in stored_gates(nodes)
+        )
+    except ValidationError as error:
+        raise UserError(
+            "the reports of the run's gates are of another version of Lockgate", hint="run the pipeline again"
+        ) from error
     metrics: dict[str, float | None] = {}
     evaluator = nodes.get("Evaluator")
     evaluation = evaluator.output("evaluation") if evaluator is not None else None

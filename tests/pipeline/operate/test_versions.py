@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.bucket import use_folder_as_storage
+from support.bucket import forbid_storage, use_folder_as_storage
 from support.pushed import model, provenance, pushed
 
 from components.artifacts.version_manifest import MANIFEST, SIGNATURE
@@ -130,6 +130,14 @@ def test_says_when_nothing_was_pushed_and_when_there_is_no_such_place(tmp_path: 
     missing = CliRunner().invoke(main, ["versions", str(tmp_path / "missing")])
     assert missing.exit_code == 1
     assert "no such file or folder" in missing.stderr
+
+
+def test_a_bucket_that_nobody_may_look_into_is_an_error_and_not_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid_storage(monkeypatch)
+    done = CliRunner().invoke(main, ["versions", "gs://bucket/serving"])
+    assert done.exit_code == 1
+    assert "gs://bucket/serving: can't be read: 403 storage.objects.get" in done.stderr
+    assert "next: check the name, and sign in" in done.stderr
 
 
 def test_lineage_of_a_version_folder_alone(serving: tuple[str, Path], tmp_path: Path) -> None:
