@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,8 +112,9 @@ def push_command(run: Path | None, force: bool, reason: str, yes: bool, as_json:
             later = overtaken(folder, serving)
         if later and not yes and not confirmed(f"{later} is of a later run. Push {folder.name} over it?"):
             _nothing_done()
-        with only_run(root), _working(root, "push"):
+        with only_run(root), _working(root, "push") as work:
             pushed = push_run(folder, serving, force=force, reason=reason)
+            work.ended(pushed)
             _tell_report(folder)
     _end(pushed, as_json=as_json)
 
@@ -168,9 +170,10 @@ def rollback_command(
             if chosen is not None:
                 if not yes and not confirmed(f"{_question(chosen)} Roll back?"):
                     _nothing_done()
-                with _working(root, "rollback") as screen:
-                    test = _smoke_test(loaded, examples, screen)
+                with _working(root, "rollback") as work:
+                    test = _smoke_test(loaded, examples, work.screen)
                     ended, _ = roll_back(root, serving, chosen, loaded.config.name, test, reason=reason, force=force)
+                    work.ended(ended)
             _tell_report(root / "runs" / ended.operation.run if ended and ended.operation.run else None)
     if ended is not None:
         _end(ended, as_json=as_json)
@@ -186,23 +189,32 @@ def _nothing_done() -> None:
     sys.exit(EXIT_ERROR)
 
 
-@contextlib.contextmanager
-def _working(root: Path, what: str) -> Iterator[Screen]:
-    """Shows on stderr that something goes on, and keeps what libraries say in a log."""
-    import time
+class _Work:
+    """Work that a person waits for."""
 
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.state = "failed"
+
+    def ended(self, how: Pushed) -> None:
+        """It came to its end, which may be a refusal."""
+        self.state = "skipped" if how.operation.state == "refused" else "done"
+
+
+@contextlib.contextmanager
+def _working(root: Path, what: str) -> Iterator[_Work]:
+    """Shows on stderr that something goes on, and keeps what libraries say in a log."""
     from pipeline.results.operations import FOLDER
     from pipeline.screen.console import Screen
 
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Screen(sys.stderr)) as screen, screen.captured(root / FOLDER / _LOG):
-        began, state = time.monotonic(), "failed"
+        work, began = _Work(screen), time.monotonic()
         screen.step(what, "running", 0)
         try:
-            yield screen
-            state = "done"
+            yield work
         finally:
-            screen.step(what, state, time.monotonic() - began)
+            screen.step(what, work.state, time.monotonic() - began)
 
 
 def _question(chosen: Plan) -> str:
@@ -246,7 +258,8 @@ def _tell_report(run: Path | None) -> None:
     from pipeline.report.written import write_report
 
     try:
-        write_report(run)
+        with noise_kept_back():
+            write_report(run)
     except OSError as error:
         say(f" ! the report was not written again: {error}", err=True)
 

@@ -87,8 +87,6 @@ def test_a_forced_push_is_told_of_wherever_the_version_is(penguins, refused, for
     _, lineage, _ = command("lineage", str(root / "serving" / name))
     assert [each["reason"] for each in lineage["pushes"]] == [REASON]
     assert [gate["passed"] for gate in lineage["made_from"]["gates"]] == [True, False, True]
-    # What is served already is not pushed again.
-    assert command("push", refused, "--force", "--reason", "again")[1]["state"] == "abandoned"
 
 
 def test_a_rollback_serves_the_old_bytes_and_the_champion_follows(

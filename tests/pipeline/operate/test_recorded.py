@@ -135,3 +135,7 @@ def test_a_push_that_is_killed_in_the_middle_leaves_no_version_and_is_told_of(tm
     made = make_version(tmp_path, serving, begun_now("rollback", serving, "toy"), str(old), Provenance())
     assert made.state == "done"
     assert [str(each) for each in base.iterdir()] == [made.version]
+    # What is served already is not pushed again.
+    again = make_version(tmp_path, serving, begun_now("push", serving, "toy"), str(old), Provenance())
+    assert (again.state, again.version, again.why) == ("abandoned", "", f"{made.version} already is this model")
+    assert [str(each) for each in base.iterdir()] == [made.version]
