@@ -21,6 +21,8 @@ COMMANDS = {
     },
     "Look at what it did": {
         "runs": ("reports", "Lists the runs of ROOT, newest first: a root, or a pipeline.yaml."),
+        "show": ("show", "Shows RUN: how it ended, its gates, metrics, seconds, and what became of its model."),
+        "lineage": ("show", "Says what a version, or the model of a run, was made from, and who pushed it."),
         "report": (
             "reports",
             "Makes the page of RUN, report.html in its folder, from the metadata store and the artifacts.",
@@ -28,6 +30,9 @@ COMMANDS = {
         "diff": ("reports", "Compares RUN with OTHER: settings, data, metrics, slices, seconds."),
     },
     "Operate what it made": {
+        "versions": ("versions", "Lists the versions in a serving folder: what is served, from which run, by whom."),
+        "push": ("versions", "Pushes the model of RUN that was not pushed."),
+        "rollback": ("versions", "Serves the files of an older version again, as a new version."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
 }

@@ -50,9 +50,9 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
       The pipeline, for any runner of the target.
     """
     wiring: Wiring = (
-        LocalWiring(places.root, places.serving)
+        LocalWiring(places.root, places.serving, config.push.signing)
         if target is None
-        else ClusterWiring(target, config.name, places.serving)
+        else ClusterWiring(target, config.name, places.serving, config.push.signing, places.commit)
     )
     data = data_stage(config, places, wiring)
     training = _training_stage(config, config.data.missing(source_format(config.data, str(places.base))), data, wiring)
@@ -79,6 +79,12 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
         infra_blessing=gates.infra_blessing,
         statistics=data.statistics,
         page=None if report is None else report.outputs["page"],
+        told={
+            "examples": data.examples,
+            "verdict": data.verdict,
+            "evaluation": gates.evaluation,
+            "smoke_report": gates.smoke_report,
+        },
     )
     return Pipeline(
         pipeline_name=config.name,

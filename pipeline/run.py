@@ -14,6 +14,7 @@ from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
 from pipeline.failures import RunError, explain
+from pipeline.operate.pushing import settle
 from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.report.written import write_report
@@ -56,6 +57,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
     with contextlib.ExitStack() as held:
         try:
             took_over = held.enter_context(only_run(root))
+            settled = settle(root)
             record = RunRecord(root, loaded)
         except OSError as error:
             if (message := explain(error, root)) is None:
@@ -66,6 +68,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             with screen.captured(record.log):
                 if took_over:
                     screen.say(f" ! {took_over}", "yellow")
+                for operation in settled:
+                    screen.say(f" ! recorded what was killed: {printable(operation.line())}", "yellow")
                 with run.errors_logged():
                     result = run.graph(selection)
             record.finish(result)

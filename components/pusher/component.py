@@ -12,12 +12,14 @@ from components.run_page import RunPage
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock Pusher's, with the statistics, the page, the registry and the fingerprint."""
+    """The stock Pusher's, with the statistics, the page, the registry, what the manifest tells, and the fingerprint."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads plain class attributes
         **standard_component_specs.PusherSpec.PARAMETERS,
-        "registry": ExecutionParameter(type=str),
-        "code_fingerprint": ExecutionParameter(type=str),
+        **{
+            name: ExecutionParameter(type=str)
+            for name in ("registry", "provenance", "signing", "run", "code_fingerprint")
+        },
     }
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.PusherSpec.INPUTS,
@@ -47,7 +49,11 @@ class Pusher(BaseComponent):
         page: BaseChannel | None = None,
         push_destination: pusher_pb2.PushDestination,
         registry: str = "",
+        provenance: str = "",
+        signing: str = "",
+        run: str = "",
         code_fingerprint: str,
+        **told: BaseChannel,
     ) -> None:
         """Wires Pusher into a pipeline.
 
@@ -60,10 +66,15 @@ class Pusher(BaseComponent):
           page: of the run, which the version then holds too.
           push_destination: the serving folder.
           registry: a RegistryUpload as JSON; empty registers nothing.
+          provenance: the job of `components.named_function` whose function gives the manifest what the run knows;
+            empty tells it nothing.
+          signing: a SigningConfig as JSON; empty signs nothing.
+          run: the run's name.
           code_fingerprint: a hash of this folder's code, so that the cache sees edits.
+          told: what else that function reads; inputs of a subclass's spec.
         """
         super().__init__(
-            spec=PusherSpec(
+            spec=self.SPEC_CLASS(
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
@@ -71,6 +82,10 @@ class Pusher(BaseComponent):
                 page=page,
                 push_destination=push_destination,
                 registry=registry,
+                provenance=provenance,
+                signing=signing,
+                run=run,
+                **told,
                 code_fingerprint=code_fingerprint,
                 pushed_model=Channel(type=standard_artifacts.PushedModel),
             )

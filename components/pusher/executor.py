@@ -3,6 +3,7 @@
 On a cluster the version also holds what makes it the next run's champion, and may become one of the Model Registry.
 """
 
+import json
 import logging
 import posixpath
 import tempfile
@@ -16,9 +17,12 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
+from components import named_function
+from components.artifacts.version_manifest import Provenance
 from components.cloud.vertex import VertexApi, VertexProject
 from components.pusher.champion import champion_files
-from components.pusher.config import RegistryUpload
+from components.pusher.config import RegistryUpload, SigningConfig
+from components.pusher.manifest import Complete, completing, pushed_now
 from components.pusher.push import push
 from components.pusher.registry import check_destination, register
 from components.pusher.remote import push_remote
@@ -41,11 +45,13 @@ class Executor(stock.Executor):
           output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
             `pushed_destination` and `pushed_version`.
           exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`; `registry`, a
-            RegistryUpload as JSON, or nothing.
+            RegistryUpload as JSON, or nothing; `provenance`, the job of `components.named_function` whose function
+            gives the manifest what the run knows, `signing`, a SigningConfig as JSON, and `run`, the run's name: each
+            of the three may be missing, or stand in `custom_config`.
 
         Raises:
           UserError: the registry refuses (the model is pushed all the same, and the next try registers it), or it
-            can't be given what is pushed to this serving folder.
+            can't be given what is pushed to this serving folder; or the signing command fails: nothing is pushed.
           NotImplementedError: another destination or versioning.
           OSError: the serving folder cannot be written (tensorflow.errors.OpError for a remote one).
         """
@@ -62,11 +68,23 @@ class Executor(stock.Executor):
         extra = champion_files(input_dict)
         # First the copy: should it fail, nothing has been pushed that no artifact knows of.
         io_utils.copy_dir(model, pushed_model.uri)
-        destination, new = (push_remote if "://" in base else _push_local)(model, base, extra)
+        complete = self._completing(input_dict, exec_properties)
+        destination, new = (push_remote if "://" in base else push_local)(model, base, extra, complete)
         _log.info("%s %s", "pushed to" if new else "already pushed:", destination)
         if registry:
-            _register(destination, RegistryUpload.from_json(registry))
+            register_version(destination, RegistryUpload.from_json(registry))
         self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))
+
+    def _completing(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> Complete:
+        """What writes the manifest. In another project's pipeline no run is told of."""
+        told = json.loads(exec_properties.get("custom_config") or "null") or {}
+        provenance, signing = (told.get(name) or exec_properties.get(name) for name in ("provenance", "signing"))
+        run = exec_properties.get("run") or (self._context.pipeline_run_id if self._context else None) or ""
+        made_from = Provenance(run=run)
+        if provenance:
+            function, given = named_function.told(provenance, "says what a version was made from")
+            made_from = function(input_dict, given, run)
+        return completing(made_from, pushed_now("run"), SigningConfig.from_json(signing) if signing else None)
 
 
 def _base_directory(push_destination: str) -> str:
@@ -82,14 +100,17 @@ def _base_directory(push_destination: str) -> str:
     return base.rstrip("/") or "/"
 
 
-def _push_local(model: str, base: str, extra: Mapping[str, str]) -> tuple[str, bool]:
+def push_local(
+    model: str, base: str, extra: Mapping[str, str], complete: Complete | None = None, *, again: bool = False
+) -> tuple[str, bool]:
+    """Pushes into a folder of this machine, from wherever the model is: see `components.pusher.push.push`."""
     with tempfile.TemporaryDirectory(prefix="lockgate-push-") as temporary:
         local = Path(model)
         if "://" in model:
             local = Path(temporary) / "model"
             io_utils.copy_dir(model, str(local))
         files = {name: _local_file(path, Path(temporary) / "extra" / name) for name, path in extra.items()}
-        version, new = push(local, Path(base), files)
+        version, new = push(local, Path(base), files, complete, again=again)
     return str(version), new
 
 
@@ -100,7 +121,12 @@ def _local_file(path: str, copy: Path) -> Path:
     return copy
 
 
-def _register(version: str, upload: RegistryUpload) -> None:
+def register_version(version: str, upload: RegistryUpload) -> None:
+    """Uploads a version to the Model Registry and moves the alias to it.
+
+    Raises:
+      UserError: the registry refuses.
+    """
     with VertexApi(VertexProject(upload.project, upload.region, upload.api_endpoint)) as api:
         uploaded = register(version, upload, api)
     _log.info("%s %s@%s", "registered as" if uploaded else "already registered:", upload.model, upload.alias)

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.artifacts.pushed_version import is_part_of_model
+from components.artifacts.version_manifest import FileEntry, is_listed
+from components.pusher.manifest import Complete, entry
 
 _STAGING_PREFIX = ".pushing-"
 _FOREIGN_STAGING_SECONDS = 24 * 3600
@@ -22,31 +24,51 @@ _FOREIGN_STAGING_SECONDS = 24 * 3600
 _COPY_BLOCK = 2**20
 
 
-def push(model: Path, base: Path, extra: Mapping[str, Path] | None = None) -> tuple[Path, bool]:
+def push(
+    model: Path,
+    base: Path,
+    extra: Mapping[str, Path] | None = None,
+    complete: Complete | None = None,
+    *,
+    again: bool = False,
+) -> tuple[Path, bool]:
     """Makes the model the newest version in the serving folder.
 
     The model is copied into a staging folder beside the versions, then renamed. Nothing is ever overwritten;
     when the newest version already is this model, byte by byte, nothing is copied.
 
     Args:
-      model: the SavedModel's folder.
+      model: the SavedModel's folder, or that of another version; its manifest is left behind.
       base: the serving folder; made when it is not there.
       extra: what the version holds besides, by its path in the version: see `components.artifacts.pushed_version`.
+      complete: writes the manifest of what is in the staging folder into that.
+      again: makes a new version of the model that the newest version already is.
 
     Returns:
       The version's folder, and whether it is new.
 
     Raises:
       OSError: for example a full disk or a missing permission. The staging folder is gone by then.
+      UserError: `complete` refuses; the same goes for that.
     """
     base.mkdir(parents=True, exist_ok=True)
     remove_abandoned(base)
-    newest = newest_version([entry.name for entry in base.iterdir()])
-    if newest is not None and same_files(model, base / newest):
+    newest = newest_version([each.name for each in base.iterdir()])
+    if newest is not None and not again and same_files(model, base / newest):
         return base / newest, False
     with staging(base) as folder:
         copy_durably(model, folder, extra or {})
+        if complete is not None:
+            complete(listed_files(folder), folder)
+        for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+            _sync_folder(each)
         return _rename_to_next_version(folder, base), True
+
+
+def listed_files(folder: Path) -> dict[str, FileEntry]:
+    """The files of a version that its manifest lists, by their paths in it."""
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: entry(path) for name, path in names.items() if is_listed(name)}
 
 
 def newest_version(names: list[str]) -> str | None:
@@ -79,10 +101,10 @@ def staging(base: Path) -> Iterator[Path]:
 
 
 def copy_durably(model: Path, folder: Path, extra: Mapping[str, Path]) -> None:
-    """Copies a folder's files, and more of them, and makes sure that they are on the disk.
+    """Copies a folder's files, and more of them, and makes sure that their content is on the disk.
 
     Args:
-      model: the folder.
+      model: the folder; a manifest in it is left out, for it is another version's.
       folder: where they go; empty.
       extra: the other files, by their path in it.
 
@@ -93,13 +115,11 @@ def copy_durably(model: Path, folder: Path, extra: Mapping[str, Path]) -> None:
         target = folder / source.relative_to(model)
         if source.is_dir():
             target.mkdir()
-        else:
+        elif is_listed(source.relative_to(model).as_posix()):
             _copy_file(source, target)
     for name, source in extra.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _copy_file(source, folder / name)
-    for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
-        _sync_folder(each)
 
 
 def remove_abandoned(base: Path) -> None:
@@ -131,7 +151,7 @@ def _is_abandoned(folder: Path) -> bool:
 
 def _rename_to_next_version(folder: Path, base: Path) -> Path:
     while True:
-        target = base / str(next_version([entry.name for entry in base.iterdir()]))
+        target = base / str(next_version([each.name for each in base.iterdir()]))
         try:
             folder.rename(target)
         except OSError as error:

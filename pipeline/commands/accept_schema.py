@@ -12,7 +12,7 @@ import click
 
 from components.artifacts.reports import DIFF_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
-from pipeline.commands.shared import EXIT_ERROR, explains_failures, say
+from pipeline.commands.shared import EXIT_ERROR, confirmed, explains_failures, say
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
 from pipeline.whole_file import write_whole
@@ -142,7 +142,7 @@ def accept_schema_command(run: Path, yes: bool) -> None:
         say(f"{shown(proposal.target)} holds this schema already")
         return
     say("\n".join(map(printable, proposal.diff.splitlines())))
-    if not yes and not _confirmed(f"Write this to {shown(proposal.target)}?"):
+    if not yes and not confirmed(f"Write this to {shown(proposal.target)}?"):
         say("nothing was changed", err=True)
         sys.exit(EXIT_ERROR)
     proposal.accept()
@@ -151,12 +151,3 @@ def accept_schema_command(run: Path, yes: bool) -> None:
         say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
     else:
         say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
-
-
-def _confirmed(question: str) -> bool:
-    """Whether a person says yes. The end of the input, or a closed one, means no."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort:
-        say("", err=True)
-        return False

@@ -26,6 +26,9 @@ set_option = click.option(
     metavar="FIELD=VALUE",
     help="Overrides a field, e.g. train.learning_rate=0.003.",
 )
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr."
+)
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 
 
@@ -86,6 +89,15 @@ def say(text: str, *, err: bool = False) -> None:
         # Python flushes what is left once more at exit.
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2 if err else 1)
+
+
+def confirmed(question: str) -> bool:
+    """Whether a person says yes. The end of the input, or a closed one, means no."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        say("", err=True)
+        return False
 
 
 @contextlib.contextmanager

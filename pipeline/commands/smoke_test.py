@@ -59,21 +59,24 @@ class Tested:
     notes: tuple[str, ...]
 
 
-def run_smoke_test(folder: Path, *, examples: Path | None, schema: Path | None, config: Path | None) -> Tested:
+def run_smoke_test(
+    folder: Path, *, examples: Path | None, schema: Path | None, config: Path | SmokeTestConfig | None
+) -> Tested:
     """Tests one SavedModel, from any project.
 
     Args:
       folder: the SavedModel, a TFX Model artifact, or a server's folder of versions.
       examples: a file of raw examples, TFRecord or a table, or a folder of TFRecord files; None makes rows up.
       schema: a TFX schema (text protobuf) of the raw examples, or None.
-      config: a YAML file with a `smoke_test` section, or with what stands in one; None takes the defaults.
+      config: a YAML file with a `smoke_test` section, or with what stands in one, or the settings themselves; None
+        takes the defaults.
 
     Raises:
       UserError: one of these is not there or can't be read.
       OSError: the temporary folder can't be used.
     """
     model = find_model(folder)
-    settings = read_config(config) if config is not None else SmokeTestConfig(golden="optional")
+    settings = read_config(config) if isinstance(config, Path) else config or SmokeTestConfig(golden="optional")
     files = example_files(examples) if examples is not None else None
     parsed = read_schema(schema) if schema is not None else None
     # Here and not at the top: seconds of TensorFlow that `--help` and a mistake must not pay.

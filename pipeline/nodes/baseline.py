@@ -4,24 +4,21 @@ Found by lineage, not by run: an artifact that comes from the cache belongs to s
 """
 
 import logging
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
 
 import ml_metadata as mlmd
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel, Channel
 
+from pipeline.nodes.pushes import IN, OUT, events, made_from, newest_first, standing_pushes
 from pipeline.nodes.wiring import BASELINE_KEY, BaselineKind
 
 logger = logging.getLogger("lockgate")
 
 _VERDICT_TYPE = "components.DataVerdict"
-_IN = (metadata_store_pb2.Event.INPUT,)
-_OUT = (metadata_store_pb2.Event.OUTPUT,)
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -52,7 +49,7 @@ class LastPushStrategy(ResolverStrategy):
     """The statistics of the examples that the last pushed model was trained on."""
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Follows the pushed models back to their examples, the newest first.
+        """Follows the pushed models back to their examples, the newest first; a rollback is a push of the old model.
 
         Args:
           store: knows the lineage.
@@ -62,13 +59,11 @@ class LastPushStrategy(ResolverStrategy):
           The push and the statistics; empty lists without one whose files are there.
         """
         known = input_dict[BASELINE_KEY]
-        examples_of = _read(store, [each.id for each in known], "examples")
-        for pushed in _newest_first(input_dict["pushed_model"]):
-            if pushed.get_int_custom_property("pushed") != 1:
-                continue
+        examples_of = made_from(store, [each.id for each in known], "examples")
+        for pushed, _ in standing_pushes(store, input_dict["pushed_model"]):
             examples = _raw_examples(store, pushed.id)
             statistics = [each for each in known if examples & examples_of[each.id]]
-            for found in _newest_first(statistics):
+            for found in newest_first(statistics):
                 if _is_there(found):
                     return {"pushed_model": [pushed], BASELINE_KEY: [found]}
         return {name: [] for name in input_dict}
@@ -101,10 +96,6 @@ class PreviousSpanStrategy(ResolverStrategy):
         return {name: [] for name in input_dict}
 
 
-def _newest_first(artifacts: Iterable[Artifact]) -> list[Artifact]:
-    return sorted(artifacts, key=lambda each: int(each.id), reverse=True)
-
-
 def _is_there(statistics: Artifact) -> bool:
     if fileio.exists(statistics.uri):
         return True
@@ -112,40 +103,21 @@ def _is_there(statistics: Artifact) -> bool:
     return False
 
 
-def _read(store: mlmd.MetadataStore, artifacts: Collection[int], key: str) -> dict[int, set[int]]:
-    """The artifacts that the execution which made an artifact read under an input's name, for each artifact."""
-    makers: dict[int, set[int]] = {artifact: set() for artifact in artifacts}
-    for event in _events(store.get_events_by_artifact_ids, artifacts, _OUT):
-        makers[event.artifact_id].add(event.execution_id)
-    inputs: dict[int, set[int]] = {}
-    for event in _events(store.get_events_by_execution_ids, set().union(*makers.values()), _IN):
-        if event.path.steps[0].key == key:
-            inputs.setdefault(event.execution_id, set()).add(event.artifact_id)
-    # Executions that took the artifact from the cache had equal inputs, but perhaps not the same artifacts.
-    return {
-        artifact: inputs.get(min(executions), set()) if executions else set() for artifact, executions in makers.items()
-    }
-
-
-def _events(ask: Any, ids: Collection[int], kinds: Collection[int]) -> list[metadata_store_pb2.Event]:
-    return [event for event in ask(list(ids)) if event.type in kinds] if ids else []
-
-
 def _raw_examples(store: mlmd.MetadataStore, pushed_model: int) -> set[int]:
     """The examples at the beginning of the way to a pushed model: those that were not made of other examples.
 
     Only the model is followed, and only its examples: the champion and the schema have pasts of their own.
     """
-    [model, *_] = _read(store, [pushed_model], "model")[pushed_model] or [None]
-    found = _read(store, [model], "examples")[model] if model is not None else set[int]()
-    while earlier := set[int]().union(*_read(store, found, "examples").values()):
+    [model, *_] = made_from(store, [pushed_model], "model")[pushed_model] or [None]
+    found = made_from(store, [model], "examples")[model] if model is not None else set[int]()
+    while earlier := set[int]().union(*made_from(store, found, "examples").values()):
         found = earlier
     return found
 
 
 def _spans(store: mlmd.MetadataStore, statistics: list[Artifact]) -> dict[int, int]:
     """The span of the examples behind each statistics; 0, as in TFX, where none was given."""
-    examples_of = _read(store, [each.id for each in statistics], "examples")
+    examples_of = made_from(store, [each.id for each in statistics], "examples")
     ids = set[int]().union(*examples_of.values())
     # ExampleGen's driver leaves it as a custom property, which StatisticsGen does not pass on.
     spans = {
@@ -158,12 +130,10 @@ def _spans(store: mlmd.MetadataStore, statistics: list[Artifact]) -> dict[int, i
 def _refused(store: mlmd.MetadataStore, statistics: Collection[int]) -> set[int]:
     """The statistics that the data gate's last verdict refused."""
     readers: dict[int, set[int]] = {}
-    for event in _events(store.get_events_by_artifact_ids, statistics, _IN):
+    for event in events(store.get_events_by_artifact_ids, statistics, IN):
         if event.path.steps[0].key == "statistics":
             readers.setdefault(event.execution_id, set()).add(event.artifact_id)
-    made = {
-        event.artifact_id: event.execution_id for event in _events(store.get_events_by_execution_ids, readers, _OUT)
-    }
+    made = {event.artifact_id: event.execution_id for event in events(store.get_events_by_execution_ids, readers, OUT)}
     last: dict[int, bool] = {}
     for verdict in sorted(store.get_artifacts_by_id(list(made)), key=lambda each: int(each.id)):
         if verdict.type == _VERDICT_TYPE:

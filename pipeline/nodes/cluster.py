@@ -13,9 +13,10 @@ from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
 from tfx.types.channel_utils import get_individual_channels
 
+from components import named_function
 from components.champion.component import ChampionLookup
 from components.data_gate.stop import DataStop
-from components.pusher.component import Pusher
+from components.pusher.config import SigningConfig
 from components.run_page import page_job
 from components.trainer.config import CHECKPOINTS_KEY
 from components.trainer.tuning.component import Trials, Tuner
@@ -24,11 +25,13 @@ from components.trainer.tuning.executor import TRIALS_KEY
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget, trials_steps
-from pipeline.nodes.run_report import RunReport
+from pipeline.nodes.cluster_pusher import ToldPusher
+from pipeline.nodes.run_report import RUN_NAME, RunReport
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
 
 _PAGE_FUNCTION = "pipeline.report.on_cluster.write"
-"""By its path, as it reads what lies above this layer."""
+_PROVENANCE_FUNCTION = "pipeline.report.provenance.of_inputs"
+"""Both by their paths, as they read what lies above this layer."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,15 @@ class ClusterWiring:
       target: which one, and what is where on it.
       pipeline: the pipeline's name.
       serving: the serving folder that is pushed to, as the steps see it.
+      signing: how versions are signed; None where they are not.
+      commit: of the repository around the configuration; None outside one.
     """
 
     target: Cluster
     pipeline: str
     serving: str
+    signing: SigningConfig | None = None
+    commit: str | None = None
 
     @property
     def metadata(self) -> None:
@@ -94,6 +101,7 @@ class ClusterWiring:
         infra_blessing: BaseChannel,
         statistics: BaseChannel,
         page: BaseChannel | None,
+        told: Mapping[str, BaseChannel],
     ) -> BaseNode:
         """Pushes into the serving folder with all that the next lookup of the champion needs, or to an endpoint."""
         target = self.target
@@ -104,7 +112,8 @@ class ClusterWiring:
         registry = ""
         if isinstance(target, VertexTarget) and target.registry is not None:
             registry = json.dumps(target.registry.model_dump(mode="json") | _google(target), sort_keys=True)
-        return Pusher(
+        given = {"pipeline": self.pipeline, "image": target.image, "commit": self.commit}
+        return ToldPusher(
             model=model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
@@ -114,8 +123,12 @@ class ClusterWiring:
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.serving)
             ),
             registry=registry,
-            code_fingerprint=fingerprint(Pusher.CODE),
-        )
+            provenance=named_function.job(_PROVENANCE_FUNCTION, given),
+            signing=self.signing.to_json() if self.signing else "",
+            run=RUN_NAME,
+            code_fingerprint=fingerprint(ToldPusher.CODE),
+            **told,
+        ).with_id("Pusher")
 
     def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:
         """Only what the gate's own results depend on: an edit of anything else leaves them in the cache."""

@@ -47,6 +47,7 @@ class Places:
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
       left_out: the columns that are then not among them, and why.
+      commit: of the repository around the configuration, for a cluster, which has none; None outside one.
     """
 
     root: Path | str
@@ -55,6 +56,7 @@ class Places:
     serving: str
     types: Mapping[str, FeatureType] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
 
+from components import named_function
 from components.pusher import executor as pusher_executor
+from components.pusher.config import SigningConfig
 from components.trainer.tuning.component import Tuner
 from components.trainer.tuning.config import TuneConfig
 from pipeline.config.pipeline_config import PipelineConfig
@@ -23,6 +25,9 @@ from pipeline.nodes.baseline import baseline
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
 from pipeline.selection import METADATA_FILE
+
+_PROVENANCE_FUNCTION = "pipeline.report.provenance.of_stored_run"
+"""By its path, as it reads what lies above this layer."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,12 @@ class LocalWiring:
     Attributes:
       root: the folder that holds everything that the pipeline writes.
       serving: the folder of the pushed versions, or its URL.
+      signing: how versions are signed; None where they are not.
     """
 
     root: Path | str
     serving: str
+    signing: SigningConfig | None = None
 
     @property
     def metadata(self) -> metadata_store_pb2.ConnectionConfig:
@@ -72,6 +79,7 @@ class LocalWiring:
         infra_blessing: BaseChannel,
         statistics: BaseChannel,  # noqa: ARG002 - the metadata store knows them
         page: BaseChannel | None,  # noqa: ARG002 - there is none
+        told: Mapping[str, BaseChannel],  # noqa: ARG002 - the metadata store knows them too
     ) -> BaseNode:
         """TFX's Pusher with our executor."""
         return Pusher(
@@ -82,6 +90,10 @@ class LocalWiring:
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.serving)
             ),
             custom_executor_spec=ExecutorClassSpec(pusher_executor.Executor),
+            custom_config={
+                "provenance": named_function.job(_PROVENANCE_FUNCTION, {"root": str(self.root)}),
+                "signing": self.signing.to_json() if self.signing else "",
+            },
         )
 
     def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:  # noqa: ARG002 - see below

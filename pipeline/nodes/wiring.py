@@ -75,6 +75,7 @@ class Wiring(Protocol):
         infra_blessing: BaseChannel,
         statistics: BaseChannel,
         page: BaseChannel | None,
+        told: Mapping[str, BaseChannel],
     ) -> BaseNode:
         """Makes the node "Pusher".
 
@@ -84,6 +85,7 @@ class Wiring(Protocol):
           infra_blessing: the smoke test's.
           statistics: of the examples that the candidate was trained on.
           page: of the run, where a step writes it.
+          told: what else the version's manifest tells of: inputs of `pipeline.nodes.cluster_pusher.ToldPusherSpec`.
         """
 
     def page_job(self, config: PipelineConfig, before: Sequence[BaseNode]) -> str:

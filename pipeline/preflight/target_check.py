@@ -20,7 +20,7 @@ from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
-from pipeline.preflight.validate import problems
+from pipeline.preflight.validate import SIGNING, problems
 from pipeline.selection import CURATED_SCHEMA, INFERRED_SCHEMA
 from preprocessing.errors import FieldPath, UserError
 
@@ -88,7 +88,8 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     here = [
         problem
         for problem in problems(loaded)
-        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",)
+        # The image has the programs that sign.
+        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",) and problem.path[:2] != SIGNING
     ]
     fields = TargetFields(loaded, name, target)
     return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *value_problems(fields)]

@@ -5,6 +5,7 @@ first rows are read. What only the whole table can tell is found when a run read
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SIGNING: FieldPath = ("push", "signing")
 MAX_FILES = 1000
 """Files of one table whose headers are compared."""
 FIRST_ROWS = 1000
@@ -54,6 +56,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.tuning()
     checks.schema()
     checks.serving_sample()
+    checks.signing()
     checks.table()
     return checks.found
 
@@ -136,6 +139,19 @@ class _Checks:
         sample = self._config.data_gate.serving.sample
         if sample is not None and "://" not in sample and not self._loaded.resolve(sample).is_file():
             self._report(("data_gate", "serving", "sample"), "no such file", received=brief(sample))
+
+    def signing(self) -> None:
+        """The programs that sign and verify pushed versions."""
+        signing = self._config.push.signing
+        commands = {} if signing is None else {"sign": signing.sign, "verify": signing.verify}
+        for name, command in commands.items():
+            if shutil.which(command[0]) is None:
+                self._report(
+                    (*SIGNING, name),
+                    "no such program on this machine",
+                    received=brief(command[0]),
+                    hint="install it, give its path, or remove push.signing",
+                )
 
     def schema(self) -> None:
         """The curated schema: it names every column that the configuration does, in a fitting type."""

@@ -61,6 +61,8 @@ class RunFacts(Fact):
     """The run before this one in the same root."""
     changed: tuple[ChangeFact, ...] = ()
     """What differs from it."""
+    operations: tuple[str, ...] = ()
+    """What was done with its model by hand afterwards: pushes, also forced ones, and rollbacks to it; oldest first."""
     unknown: tuple[str, ...] = ()
     """What can't be known of the run where the page was written."""
 

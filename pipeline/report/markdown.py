@@ -42,6 +42,8 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
     yield ""
     for gate in run.gates:
         yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {plain(gate.reason)}"
+    for operation in run.operations:
+        yield f"- by hand: {plain(operation)}"
     if facts.data is not None:
         for finding in facts.data.findings[:_NAMED]:
             yield f"- {finding.severity}: {plain(finding.line())}"

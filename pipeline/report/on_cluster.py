@@ -91,7 +91,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
       given: as in `write`.
       folder: for copies of what lies in a bucket.
     """
-    nodes = _nodes({name: listed[0] for name, listed in inputs.items() if listed}, folder)
+    nodes = given_nodes({name: listed[0] for name, listed in inputs.items() if listed}, folder)
     stated = given["config"]
     features = FeaturesConfig.model_validate_json(json.dumps(stated["features"]))
     blessings = inputs.get("model_blessing", ())
@@ -124,8 +124,13 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     )
 
 
-def _nodes(given: Mapping[str, Artifact], folder: Path) -> dict[str, StoredNode]:
-    """The nodes that made the inputs, with their artifacts as local folders."""
+def given_nodes(given: Mapping[str, Artifact], folder: Path) -> dict[str, StoredNode]:
+    """The nodes that made a step's inputs, with their artifacts as local folders.
+
+    Args:
+      given: the inputs by name.
+      folder: for copies of what lies in a bucket.
+    """
     outputs: dict[str, dict[str, tuple[StoredArtifact, ...]]] = {}
     for number, (name, (node, key)) in enumerate(_MAKERS.items()):
         if name in given:

@@ -14,6 +14,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report.facts import ChangeFact, GateFact, NodeFact, ReportFacts, ReproduceFacts, RunFacts, State
 from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json, run_folders
+from pipeline.results.operations import operations
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, Gate, RunResult
 from pipeline.results.store import StoredNode
 from preprocessing.errors import UserError
@@ -40,15 +41,21 @@ def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineCon
         pipeline=config.name,
         task=config.features.label.task,
         state=result["state"],
-        line=_line(result, gates),
+        line=run_line(result, gates),
         error=result.get("error") or "",
-        next_step=_next_step(result, folder),
+        next_step=next_step(result, folder),
         began=moment(folder.name),
         gates=gates,
         nodes=tuple(_nodes(result, nodes)),
         before=None if before is None else before.name,
         changed=() if before is None else tuple(_changed(before, folder)),
+        operations=operations_of(folder),
     )
+
+
+def operations_of(folder: Path) -> tuple[str, ...]:
+    """What was done with a run's model by hand, one sentence each, oldest first."""
+    return tuple(each.line() for each in reversed(operations(folder.parent.parent)) if each.run == folder.name)
 
 
 def moment(run_id: str) -> str:
@@ -60,17 +67,30 @@ def moment(run_id: str) -> str:
     return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z"
 
 
-def _line(result: Mapping[str, Any], gates: tuple[GateFact, ...]) -> str:
+def run_line(result: Mapping[str, Any], gates: tuple[GateFact, ...] = ()) -> str:
+    """How a run ended, in one line.
+
+    Args:
+      result: its result.json.
+      gates: the verdicts, where they are not in that.
+    """
     state: State = result["state"]
     if state in ("pushed", "refused", "stopped"):
-        told = tuple(Gate(**each.model_dump()) for each in gates)
+        told = tuple(Gate(**each.model_dump()) for each in gates) or tuple(
+            Gate(**each) for each in result.get("gates", ())
+        )
         return RunResult(state, told, states=result.get("states", {}), pushed=result.get("pushed")).line()
     where = f" in {result['component']}" if result.get("component") else ""
     return f"{state}{where}: {result.get('error') or 'no reason was recorded'}"
 
 
-def _next_step(result: Mapping[str, Any], folder: Path) -> str:
-    """What to do about a run that pushed nothing."""
+def next_step(result: Mapping[str, Any], folder: Path) -> str:
+    """What to do about a run that pushed nothing; "" where there is nothing to do.
+
+    Args:
+      result: its result.json.
+      folder: its folder.
+    """
     data, smoke = result.get("data_gate") or {}, result.get("smoke_test") or {}
     if data.get("blessed") is False:
         if data.get("proposal"):

@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ import yaml
 
 from components.data_gate.report import Verdict
 from components.smoke_test.report import Report
+from pipeline.code.commit import commit_of
 from pipeline.config.loader import LoadedConfig
 from pipeline.results.tuned import Tuned
 from preprocessing.errors import UserError
@@ -122,7 +122,7 @@ class RunRecord:
         Raises:
           OSError: the root can't be written.
         """
-        self.run_id, self.folder = _new_folder(root / "runs")
+        self.run_id, self.folder = new_folder(root / "runs")
         self.log = self.folder / "log.txt"
         resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
         self._write(CONFIG_FILE, resolved)
@@ -164,7 +164,18 @@ class RunRecord:
         temporary.replace(self.folder / name)
 
 
-def _new_folder(runs: Path) -> tuple[str, Path]:
+def new_folder(runs: Path) -> tuple[str, Path]:
+    """A new folder that is named after this moment, for the records of a run or of an operation.
+
+    Args:
+      runs: the folder around it; made when it is not there.
+
+    Returns:
+      Its name, and the folder.
+
+    Raises:
+      OSError: it can't be made.
+    """
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     runs.mkdir(parents=True, exist_ok=True)
     for attempt in range(1000):
@@ -176,13 +187,13 @@ def _new_folder(runs: Path) -> tuple[str, Path]:
 
 
 def _environment(loaded: LoadedConfig) -> dict[str, Any]:
-    changes = _git(loaded.base, "status", "--porcelain", "--untracked-files=no")
+    commit, dirty = commit_of(loaded.base)
     return {
         "packages": {name: importlib.metadata.version(name) for name in KEY_PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "git_commit": _git(loaded.base, "rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
+        "git_commit": commit,
+        "git_dirty": dirty,
         "seed": loaded.config.seed,
         "deterministic": loaded.config.deterministic,
         "config_file": str(loaded.path),
@@ -202,22 +213,6 @@ def _schema(loaded: LoadedConfig) -> dict[str, str] | None:
 def sha256(path: Path) -> str:
     """The hash of a file's content, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Git's answer about the folder of the configuration; None outside a repository or without git."""
-    try:
-        done = subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607
-            cwd=folder,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @contextlib.contextmanager

@@ -29,11 +29,13 @@ class StoredArtifact:
       id: its number in the store.
       kind: its type, for example `Examples`.
       uri: its folder.
+      properties: what its component noted on it, by name; of TFX's own properties and of custom ones.
     """
 
     id: int
     kind: str
     uri: str
+    properties: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,27 @@ def _folder(artifacts: tuple[StoredArtifact, ...]) -> Path | None:
     return folder if folder.exists() else None
 
 
+def properties_of(artifact: metadata_store_pb2.Artifact) -> dict[str, str | int | float]:
+    """The texts and numbers among an artifact's properties; a custom one hides TFX's own of the same name."""
+    found: dict[str, str | int | float] = {}
+    for name, value in (*artifact.properties.items(), *artifact.custom_properties.items()):
+        kind = value.WhichOneof("value")
+        if kind in ("string_value", "int_value", "double_value"):
+            found[name] = getattr(value, kind)
+    return found
+
+
+def read_only(root: Path) -> metadata_store.MetadataStore | None:
+    """The metadata store of a root, to look into; None where there is none."""
+    file = root / METADATA_FILE
+    if not file.is_file():
+        return None
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(file)
+    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    return metadata_store.MetadataStore(config)
+
+
 def stored_run(root: Path, run_id: str) -> dict[str, StoredNode]:
     """The nodes of a run by name, in the order in which they began.
 
@@ -80,13 +103,9 @@ def stored_run(root: Path, run_id: str) -> dict[str, StoredNode]:
     Returns:
       Nothing where the store does not know the run: it ended before its first component began.
     """
-    file = root / METADATA_FILE
-    if not file.is_file():
+    store = read_only(root)
+    if store is None:
         return {}
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(file)
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    store = metadata_store.MetadataStore(config)
     try:
         run = store.get_context_by_type_and_name("pipeline_run", run_id)
     except NotFoundError:
@@ -96,7 +115,7 @@ def stored_run(root: Path, run_id: str) -> dict[str, StoredNode]:
     executions = sorted(store.get_executions_by_context(run.id), key=lambda each: each.id)
     events = store.get_events_by_execution_ids([each.id for each in executions])
     found = {each.id: each for each in store.get_artifacts_by_id(list({event.artifact_id for event in events}))}
-    artifacts = {key: StoredArtifact(key, each.type, each.uri) for key, each in found.items()}
+    artifacts = {key: StoredArtifact(key, each.type, each.uri, properties_of(each)) for key, each in found.items()}
     nodes: dict[str, StoredNode] = {}
     for execution in executions:
         name = next(

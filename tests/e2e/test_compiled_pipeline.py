@@ -14,6 +14,9 @@ import pytest
 from support.compiled_pipelines import compiled
 from support.launcher import Launcher, in_process
 
+from components.artifacts.version_manifest import MANIFEST, VersionManifest
+from pipeline.operate.versions import checked, read_version
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -147,6 +150,23 @@ def test_a_run_leaves_its_page_as_an_artifact_and_in_the_pushed_version(on_kubef
         assert (version / "assets.extra/champion/report.html").read_bytes() == page.read_bytes()
     # Before the training: the page of the data gate.
     assert "… Not ended" in _page(on_kubeflow[0].local("DataGate", "page"))
+
+
+def test_the_pushed_version_says_what_it_was_made_from(on_kubeflow, on_vertex):
+    for _, folder in (on_kubeflow, on_vertex):
+        [version] = _versions(folder)
+        manifest = VersionManifest.model_validate_json((version / MANIFEST).read_text(encoding="utf-8"))
+        made_from = manifest.made_from
+        assert (made_from.pipeline, made_from.run) == ("penguins", "job-1")
+        assert {each.name: each.passed for each in made_from.gates} == dict.fromkeys(
+            ("DataGate", "Evaluator", "SmokeTest"), True
+        )
+        assert made_from.metrics["accuracy"] >= 0.9
+        assert made_from.image
+        assert made_from.data.fingerprint.startswith("split:all,num_files:1,")
+        assert (sum(made_from.data.rows.values()), made_from.data.file_count) == (344, 1)
+        assert "assets.extra/champion/contract.json" in manifest.files
+        assert checked(read_version(str(version)), None) == []
 
 
 def test_the_exit_handler_says_how_the_run_ended(on_vertex):

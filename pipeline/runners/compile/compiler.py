@@ -21,6 +21,7 @@ from tfx.utils import name_utils
 
 from components.artifacts.reports import HTML_TITLE, PAGE_TYPE
 from components.final_state.component import FinalState
+from pipeline.code.commit import commit_of
 from pipeline.code.image_check import artifact_title, check_image
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
@@ -56,7 +57,8 @@ def compile_pipeline(loaded: LoadedConfig, target_name: TargetName) -> Compiled:
     config = with_format(on_target(loaded.config, target), loaded)
     schema = config.data.schema_file
     serving = serving_folder(loaded.config, target)
-    places = Places(target.root, loaded.base, loaded.resolve(schema) if schema else None, serving)
+    commit, _ = commit_of(loaded.base)
+    places = Places(target.root, loaded.base, loaded.resolve(schema) if schema else None, serving, commit=commit)
     pushed = serving if pushes_to_folder(target) else None
     parameters = declared(config, champion_follows=pushed is not None and target.champion is None, serving=pushed)
     own = (config.features.preprocessing_fn, *config.families(), *config.evaluate.metrics)

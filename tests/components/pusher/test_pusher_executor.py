@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
+from support.bucket import use_folder_as_storage
 from tfx.components.pusher import executor as stock
 from tfx.components.pusher.component import Pusher
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -91,26 +92,22 @@ def test_another_destination_is_refused(tmp_path: Path, make_model: MakeModel) -
         Executor().Do({"model": [model]}, {"pushed_model": [pushed]}, {"push_destination": "{}"})
 
 
-def ram_files(folder: str) -> dict[str, bytes]:
-    return {
-        f"{place.removeprefix(folder).strip('/')}/{name}".lstrip("/"): tf.io.gfile.GFile(f"{place}/{name}", "rb").read()
-        for place, _, names in tf.io.gfile.walk(folder)
-        for name in names
-    }
-
-
 def test_a_remote_serving_folder_gets_numbered_versions_too(
-    tmp_path: Path, make_model: MakeModel, files_in: FilesIn
+    tmp_path: Path, make_model: MakeModel, files_in: FilesIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = f"ram://{tmp_path.name}/serving"
+    use_folder_as_storage(tmp_path / "storage", monkeypatch)
     one, two = make_model("one", b"one"), make_model("two", b"two")
-    first = do(str(one.parent), base, tmp_path / "archive-1").get_string_custom_property("pushed_destination")
-    again = do(str(one.parent), base, tmp_path / "archive-2").get_string_custom_property("pushed_destination")
-    second = do(str(two.parent), base, tmp_path / "archive-3").get_string_custom_property("pushed_destination")
+    versions = [
+        do(str(model.parent), "gs://bucket/serving", tmp_path / f"archive-{i}").get_string_custom_property(
+            "pushed_destination"
+        )
+        for i, model in enumerate((one, one, two))
+    ]
+    first, again, second = versions
     assert again == first
     assert int(second.rpartition("/")[2]) > int(first.rpartition("/")[2])
-    assert ram_files(first) == files_in(one)
-    assert ram_files(second) == files_in(two)
+    local = [Path(each.replace("gs:/", str(tmp_path / "storage"))) for each in (first, second)]
+    assert [files_in(each) for each in local] == [files_in(one), files_in(two)]
 
 
 def test_the_file_that_servers_wait_for_is_copied_last(tmp_path: Path, make_model: MakeModel) -> None:
@@ -118,7 +115,7 @@ def test_the_file_that_servers_wait_for_is_copied_last(tmp_path: Path, make_mode
     pushed = do(str(make_model(assets=5).parent), base, tmp_path / "archive")
     version = Path(pushed.get_string_custom_property("pushed_destination").removeprefix("file://"))
     times = {str(path.relative_to(version)): path.stat().st_mtime_ns for path in version.rglob("*") if path.is_file()}
-    assert len(times) == 8
+    assert len(times) == 9  # with the manifest
     assert max(times, key=lambda name: times[name]) == "saved_model.pb"
 
 

@@ -3,12 +3,12 @@ from tfx.types import standard_artifacts
 
 from pipeline.nodes.champion import LatestBlessedByAllStrategy
 
-NOBODY = {"model": [], "model_blessing": [], "infra_blessing": []}
+NOBODY = {"model": [], "model_blessing": [], "infra_blessing": [], "pushed_model": []}
 
 
 @pytest.fixture
 def resolve(tmp_path):
-    """Resolves among some models, whose folders exist unless they are said to be gone."""
+    """Resolves among some models that were never pushed, whose folders exist unless they are said to be gone."""
 
     def _resolve(models, evaluator, smoke_test, gone=()):
         artifacts = []
@@ -25,6 +25,7 @@ def resolve(tmp_path):
                 "model": artifacts,
                 "model_blessing": [_blessing(standard_artifacts.ModelBlessing, *each) for each in evaluator],
                 "infra_blessing": [_blessing(standard_artifacts.InfraBlessing, *each) for each in smoke_test],
+                "pushed_model": [],
             },
         )
 

@@ -209,6 +209,11 @@ def test_a_databases_url_reaches_the_steps_in_a_secret_or_not_at_all(tmp_path):
     assert len(found("kubeflow", "[{secret: s, env: {BIRDS_URL: url}, components: [Pusher]}]")) == 1
 
 
+def test_the_program_that_signs_is_the_images():
+    command = '[no-such-signer, "{file}", "{signature}"]'
+    assert _problems("vertex", f"push.signing={{sign: {command}, verify: {command}}}") == []
+
+
 def test_a_mistake_in_what_holds_everywhere_counts_too():
     [found] = _problems("vertex", "model.family=nowhere.build_model")
     assert "nowhere" in found

@@ -131,6 +131,18 @@ def test_a_push_to_a_url_that_tensorflow_does_not_know() -> None:
     assert "gs://" in problem.message
 
 
+def test_a_program_that_signs_and_is_not_there() -> None:
+    commands = """
+  signing:
+    sign: [no-such-signer, "{file}", "{signature}"]
+    verify: [sh, "{file}", "{signature}"]
+"""
+    problem = only(f"{CONFIG}push:{commands}")
+    assert place(problem) == (20, "push.signing.sign")
+    assert problem.received == '"no-such-signer"'
+    assert found(f"{CONFIG}push:{commands.replace('no-such-signer', 'sh')}") == []
+
+
 def test_a_root_in_a_bucket() -> None:
     assert place(only(CONFIG + "root: gs://bucket/demo\n")) == (18, "root")
 

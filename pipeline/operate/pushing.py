@@ -1,0 +1,156 @@
+"""Makes a version by hand: of a run's model, or of an older version. One at a time, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.artifacts.version_manifest import GateVerdict, Provenance, PushRecord, RollbackRecord
+from components.pusher.config import RegistryUpload
+from components.pusher.manifest import completing, pushed_now, who
+from pipeline.operate.serving import Serving
+from pipeline.operate.versions import versions
+from pipeline.results.operations import Operation, begin, operations, store
+from preprocessing.errors import UserError
+from preprocessing.text import one_line
+
+GATES = ("DataGate", "Evaluator", "SmokeTest")
+"""Those that a model has to pass."""
+_LONGEST = 500
+
+
+def settle(root: Path, serving: Serving | None = None) -> list[Operation]:
+    """Finishes what was killed: a version that is there gets its record, and one that is not never will.
+
+    Only for the holder of the root's lock: an operation that has begun is another's else.
+
+    Args:
+      root: with the records.
+      serving: the folder whose operations are finished; None finishes those that the metadata store is told of.
+
+    Returns:
+      The operations that put a version into the serving folder and are finished now.
+    """
+    finished = []
+    for each in operations(root):
+        mine = each.in_store if serving is None else each.serving == serving.base
+        if each.state != "begun" or not mine:
+            continue
+        version = next(
+            (
+                found
+                for found in versions(each.serving)
+                if found.complete and found.manifest is not None and found.manifest.pushed.operation == each.id
+            ),
+            None,
+        )
+        if version is None:
+            store(root, each.model_copy(update={"state": "abandoned", "why": "it was killed before the push"}))
+            continue
+        registry = serving.registry if serving is not None else None
+        finished.append(_finish(root, each.model_copy(update={"version": version.path}), registry))
+    return finished
+
+
+def make_version(
+    root: Path,
+    serving: Serving,
+    operation: Operation,
+    source: str,
+    made_from: Provenance,
+    *,
+    earlier: tuple[PushRecord, ...] = (),
+    rollback: RollbackRecord | None = None,
+) -> Operation:
+    """Pushes a folder as the newest version, and records that everywhere. For the holder of the root's lock.
+
+    Args:
+      root: with the records.
+      serving: where to.
+      operation: what is done, and why; its id is given here.
+      source: the SavedModel's folder, or an older version's: a path or a URL.
+      made_from: what is known of the model.
+      earlier, rollback: for the manifest.
+
+    Returns:
+      The operation, done. Its `version` is empty where the newest version already is this model.
+
+    Raises:
+      UserError: the signing fails, or the registry refuses: then the version is there, and the next command for this
+        serving folder registers it.
+      OSError, tensorflow.errors.OpError: the files can't be written.
+    """
+    if serving.registry is not None:
+        # Here and not at the top, for every run imports this module and few need Google's sign-in.
+        from components.pusher.registry import check_destination
+
+        check_destination(serving.base)
+    begun = begin(root, operation)
+    pushed = pushed_now(operation.kind, operation=begun.id, reason=operation.reason, forced_over=operation.forced_over)
+    complete = completing(made_from, pushed, serving.signing, earlier=earlier, rollback=rollback)
+    again = operation.kind == "rollback"
+    try:
+        # Here and not at the top: it brings TFX, for seconds that a mistake must not pay.
+        from components.pusher.executor import push_local
+        from components.pusher.remote import push_remote
+
+        into = push_remote if "://" in serving.base else push_local
+        version, new = into(source, serving.base, {}, complete, again=again)
+    except (OSError, UserError) as error:
+        # What ends the work in any other way leaves it begun: `settle` will see whether the version is there.
+        store(root, begun.model_copy(update={"state": "failed", "why": one_line(str(error), _LONGEST)}))
+        raise
+    if not new:
+        ended = begun.model_copy(update={"state": "abandoned", "why": f"{version} already is this model"})
+        store(root, ended)
+        return ended
+    return _finish(root, begun.model_copy(update={"version": version}), serving.registry)
+
+
+def begun_now(kind: str, serving: Serving, pipeline: str, **told: object) -> Operation:
+    """An operation by this process that has no id yet.
+
+    Args:
+      kind: `push` or `rollback`.
+      serving: where to.
+      pipeline: its name.
+      told: other fields of `Operation`.
+    """
+    return Operation.model_validate(
+        {
+            "id": "",
+            "kind": kind,
+            "state": "begun",
+            "by": who(),
+            "pipeline": pipeline,
+            "serving": serving.base,
+            "in_store": serving.root is not None,
+            **told,
+        }
+    )
+
+
+def refusing(gates: Mapping[str, GateVerdict]) -> dict[str, str]:
+    """The gates that keep a model from being pushed, each with the reason.
+
+    Args:
+      gates: the verdicts by name.
+    """
+    missing = {name: "gave no verdict" for name in GATES if name not in gates}
+    return missing | {name: each.reason for name, each in gates.items() if each.passed is False}
+
+
+def _finish(root: Path, operation: Operation, registry: RegistryUpload | None) -> Operation:
+    if operation.in_store:
+        # Seconds of TFX that a cluster's serving folder need not pay.
+        from pipeline.operate.recorded import record
+
+        record(root, operation)
+    if registry is not None:
+        from components.pusher.executor import register_version
+
+        # Where the registry refuses, the operation stays begun, and the next command registers the version.
+        register_version(operation.version, registry)
+    done = operation.model_copy(update={"state": "done"})
+    store(root, done)
+    return done
