@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
-from pipeline.operate.compared import unusable
+from pipeline.operate.compared import Compared, unusable
 from pipeline.operate.prepared import places, table_seen
 from pipeline.preflight.validate import problems
 from pipeline.results.changes import Change
@@ -142,11 +142,10 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
 class _Reasons:
     """Why each node does what it does, by comparison with its newest execution."""
 
-    def __init__(
-        self, loaded: LoadedConfig, root: Path, known: Executions, selection: Selection, pipelines: list[str]
-    ) -> None:
-        self._loaded = loaded
-        self._root = root
+    def __init__(self, loaded: LoadedConfig, known: Executions, selection: Selection, pipelines: Sequence[str]) -> None:
+        self._name = loaded.config.name
+        self._config = loaded.config.resolved()
+        self._compared = Compared(loaded.root(), known)
         self._known = known
         self._selection = selection
         self._pipelines = pipelines
@@ -161,10 +160,10 @@ class _Reasons:
             origin = self._known.origin_of_artifact(next(iter(node.outputs.values()))[0].id)
             return Step(node.name, "cached", run=origin.run, refused=node.refuses())
         last = self._known.last_success(self._name, node.name)
-        reasons = [*self._told(node), *(f"{name} comes from {who}, which runs" for name, who in node.waits_for.items())]
         found = [] if last is None else self._compared.changes(last, node.inputs, node.properties, self._config)
+        reasons = [*self._told(node), *_waits(node)]
         if last is None:
-            reasons.append(self._never(node))
+            reasons.insert(0, self._never(node))
         elif not reasons and not found:
             reasons.append(unusable(last))
         return Step(
@@ -206,3 +205,10 @@ class _Reasons:
         if self._pipelines and self._name not in self._pipelines:
             return f"nothing in the cache for a pipeline named {self._name}; this root has runs of {self._pipelines[0]}"
         return "nothing in the cache"
+
+
+def _waits(node: Rehearsed) -> Iterator[str]:
+    """Which of the nodes before it run, and so make new inputs for it."""
+    makers = sorted(set(node.waits_for.values()))
+    if makers:
+        yield f"{' and '.join(makers)} run{'s' if len(makers) == 1 else ''} before it"
