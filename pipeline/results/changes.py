@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from components.trainer.config import FINGERPRINT_KEY
+from pipeline.config.problems import brief
 from preprocessing.text import printable
 
 ChangeKind = Literal["parameter", "code", "data", "input"]
@@ -17,7 +18,6 @@ ChangeKind = Literal["parameter", "code", "data", "input"]
 _FINGERPRINT_OF_FILES = "input_fingerprint"
 """TFX's parameter, a line for each split: `split:all,num_files:1,total_bytes:15203,xor_checksum:1,sum_checksum:1`."""
 _FILES = re.compile(r"split:(?P<split>[^,]*),num_files:(?P<files>\d+),total_bytes:(?P<bytes>\d+),(?P<times>.*)")
-_LONGEST = 60
 ABSENT = "nothing"
 """Stands for a value that is not there."""
 
@@ -62,7 +62,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any], settings: Mapping[st
         if field.startswith(_FINGERPRINT_OF_FILES):
             found += _changes_of_files(str(was or ""), str(now or ""))
         elif field.rpartition(".")[2] == FINGERPRINT_KEY:
-            found.append(Change("code", field, brief(was), brief(now)))
+            found.append(Change("code", field, str(was or ABSENT), str(now or ABSENT)))
         else:
             setting = _setting_behind(field, was, now, settings)
             found.append(Change("parameter", field, *_brief_pair(was, now), setting=setting))
@@ -98,12 +98,9 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple
     }
 
 
-def brief(value: Any) -> str:
-    """A value in a few characters."""
-    if value is None:
-        return ABSENT
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+def _short(value: Any) -> str:
+    """A value in a few characters, without passwords."""
+    return ABSENT if value is None else brief(value)
 
 
 def _brief_pair(old: Any, new: Any) -> tuple[str, str]:
@@ -114,7 +111,7 @@ def _brief_pair(old: Any, new: Any) -> tuple[str, str]:
             gone, come = [each for each in was if each not in now], [each for each in now if each not in was]
             if max(len(was), len(now)) > 1 and (gone or come):
                 return _some(gone), _some(come)
-    return brief(old), brief(new)
+    return _short(old), _short(new)
 
 
 def _some(parts: list[Any]) -> str:
@@ -122,7 +119,8 @@ def _some(parts: list[Any]) -> str:
     if not parts:
         return ABSENT
     more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
-    return f"{brief(parts[0]).strip()}{more}"
+    first = parts[0].strip() if isinstance(parts[0], str) else parts[0]
+    return f"{brief(first)}{more}"
 
 
 def _setting_behind(field: str, old: Any, new: Any, settings: Mapping[str, tuple[Any, Any]]) -> str:
@@ -148,7 +146,7 @@ def _changes_of_files(old: str, new: str) -> list[Change]:
             said_now = f"{said_now}, written at another time"
         found.append(Change("data", f"{_FINGERPRINT_OF_FILES}.{split}", said_before, said_now))
     # A database that can't tell whether it has changed, or a line that TFX writes in another way.
-    return found or [Change("data", _FINGERPRINT_OF_FILES, brief(old), brief(new))]
+    return found or [Change("data", _FINGERPRINT_OF_FILES, _short(old), _short(new))]
 
 
 def _by_split(fingerprint: str) -> dict[str, tuple[str, str]]:

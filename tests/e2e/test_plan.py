@@ -162,7 +162,7 @@ EDITS = {
     "threshold": Edit(set_to("0.01", "0.02"), {"Evaluator"}, "0.01", setting="evaluate.thresholds.0.min"),
     "data gate": Edit(set_to("train: 30", "train: 31"), {"DataGate"}, "30", setting="data_gate.min_rows.train"),
     "smoke test": Edit(set_to("rows: 16", "rows: 17"), {"SmokeTest"}, "16", setting="smoke_test.rows"),
-    "schema": Edit(replaced("schema.pbtxt", "max: 300", "max: 301"), SCHEMA, "int_domain", "DataGate"),
+    "schema": Edit(replaced("schema.pbtxt", "max: 300", "max: 301"), SCHEMA, '"int_domain', "DataGate"),
 }
 
 
