@@ -61,6 +61,12 @@ class Birds:
 
     def lockgate(self, *arguments: str) -> dict[str, Any]:
         """What a command prints with --json."""
+        code, stdout, stderr = self.ended(*arguments, "--json")
+        assert code in (0, 3), stderr
+        return json.loads(stdout)
+
+    def ended(self, *arguments: str) -> tuple[int, str, str]:
+        """How a command ends, and what it prints."""
         files = [self.folder / "stdout", self.folder / "stderr"]
         for each in files:
             each.unlink(missing_ok=True)
@@ -68,10 +74,9 @@ class Birds:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")]),
         }
-        code = self.forks.lockgate([*arguments, "--json"], environment, self.folder, *files)
+        code = self.forks.lockgate(arguments, environment, self.folder, *files)
         stdout, stderr = (each.read_text(encoding="utf-8") for each in files)
-        assert code in (0, 3), stderr
-        return json.loads(stdout)
+        return code, stdout, stderr
 
     def planned_and_done(self, *options: str) -> tuple[dict[str, Any], dict[str, str]]:
         """A plan, and the states of the run that follows."""
@@ -191,3 +196,32 @@ def test_what_is_told_to_run_again(birds: Birds) -> None:
     assert birds.step(plan, "DataGate")["changes"] == []
     plan, states = birds.planned_and_done("--no-cache", "--to", "ImportSchemaGen")
     assert same(plan, states) == {"ImportSchemaGen"}
+
+
+def test_a_run_that_failed_is_resumed_from_the_step_that_failed(birds: Birds) -> None:
+    own = birds.folder / "birds_own.py"
+    try:
+        own.write_text(OWN.replace("mass / 5000.0", "no_such_name"))
+        code, _, stderr = birds.ended("run", "pipeline.yaml", "--to", "Transform")
+        assert code == 1
+        assert "error: Transform" in stderr
+        own.write_text(OWN.replace("5000.0", "7000.0"))
+        code, stdout, stderr = birds.ended("resume", "pipeline.yaml", "--json")
+    finally:
+        own.write_text(OWN)
+    assert code == 0, stderr
+    [failed] = [
+        each for each in json.loads(birds.ended("runs", "pipeline.yaml", "--json")[1]) if each["state"] == "failed"
+    ]
+    assert f"resume: {failed['id']}: failed in Transform: " in stderr
+    assert "first step that runs: Transform" in stderr
+    assert "reused: ExampleGen, ImportSchemaGen, StatisticsGen, ExampleValidator, DataGate" in stderr
+    result = json.loads(stdout)
+    assert result["state"] == "stopped", "as far as the run was asked to go"
+    assert [name for name, state in result["states"].items() if state == "done" and name not in ASK] == ["Transform"]
+    code, _, stderr = birds.ended("resume", "pipeline.yaml")
+    assert code == 1
+    assert "no run is unfinished" in stderr
+    why = birds.lockgate("why-cached", result["run_dir"], "Transform")
+    assert [each["kind"] for each in why["changes"]] == ["code"]
+    assert birds.lockgate("why-cached", result["run_dir"], "DataGate")["state"] == "cached"
