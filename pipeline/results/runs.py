@@ -166,9 +166,10 @@ class RunRecord:
             "component": component,
             "seconds": seconds,
             "states": states,
-            "kept": None if kept is None else str(kept),
             "run_dir": str(self.folder),
         }
+        if kept is not None:
+            content["kept"] = str(kept)
         self._write(RESULT_FILE, json.dumps(content, indent=1))
 
     def _write(self, name: str, text: str) -> None:
