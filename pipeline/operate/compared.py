@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,41 @@ from pipeline.results.runs import CONFIG_FILE
 if TYPE_CHECKING:
     from pipeline.results.executions import Execution, Executions, Value
 
+_LOOKED_AT = 10
+"""So many executions of a node at most, the newest ones."""
 _IN_THE_KEY = "beam_args"
 """A setting that is in the cache's key and not among the parameters that the metadata store keeps."""
+
+
+@dataclass(frozen=True)
+class Later:
+    """The later one of two executions.
+
+    Attributes:
+      pipeline: its name.
+      node: its name.
+      inputs: the ids of its artifacts, by name.
+      properties: its parameters.
+      config: its configuration, with every default.
+      unknown: the names of the inputs that are still to be made.
+      unfinished: whether it has failed, or was killed.
+    """
+
+    pipeline: str
+    node: str
+    inputs: Mapping[str, tuple[int, ...]]
+    properties: Mapping[str, Value]
+    config: Mapping[str, Any]
+    unknown: frozenset[str] = frozenset()
+    unfinished: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An earlier execution, and what differs from it."""
+
+    last: Execution
+    changes: tuple[Change, ...]
 
 
 class Compared:
@@ -26,32 +61,44 @@ class Compared:
         self._root = root
         self._known = known
 
-    def changes(
-        self,
-        last: Execution,
-        inputs: Mapping[str, tuple[int, ...]],
-        properties: Mapping[str, Value],
-        config: Mapping[str, Any],
-    ) -> list[Change]:
-        """What differs from an earlier execution.
+    def nearest(self, later: Later, before: int | None = None) -> Difference | None:
+        """The earlier execution that made its outputs and from which the least differs; of equals the newest.
+
+        Not simply the newest: after an edit that was taken back, that one would differ in the edit too.
 
         Args:
-          last: the earlier one.
-          inputs: the ids of the artifacts of the later one, by name; those that are not known yet are left out.
-          properties: its parameters.
-          config: its configuration, with every default.
+          later: an execution, or one that is still to come.
+          before: only executions with a smaller id count.
+
+        Returns:
+          None where there is none.
         """
-        before = stored_config(self._root, last.run)
-        settings = differing(before, config) if before else {}
-        found = [*self._inputs(inputs, last.inputs), *changes(last.properties, properties, settings)]
-        if not found and _IN_THE_KEY in settings:
-            return changes({_IN_THE_KEY: before.get(_IN_THE_KEY)}, {_IN_THE_KEY: config.get(_IN_THE_KEY)}, {})
+        found: Difference | None = None
+        for last in itertools.islice(self._known.successes(later.pipeline, later.node, before), _LOOKED_AT):
+            changes = tuple(self._changes(last, later))
+            if found is None or len(changes) < len(found.changes):
+                found = Difference(last, changes)
         return found
 
-    def _inputs(self, now: Mapping[str, tuple[int, ...]], old: Mapping[str, tuple[int, ...]]) -> Iterator[Change]:
-        for name, artifacts in sorted(now.items()):
-            if artifacts != old.get(name, ()):
-                yield Change("input", name, self._named(old.get(name, ())), self._named(artifacts))
+    def _changes(self, last: Execution, later: Later) -> list[Change]:
+        before = stored_config(self._root, last.run)
+        settings = differing(before, later.config) if before else {}
+        properties = later.properties
+        if later.unfinished:
+            # What a driver found out is noted at the end only.
+            properties = {name: value for name, value in last.properties.items() if name not in properties} | {
+                **properties
+            }
+        found = [*self._inputs(last, later), *changes(last.properties, properties, settings)]
+        if not found and _IN_THE_KEY in settings:
+            return changes({_IN_THE_KEY: before.get(_IN_THE_KEY)}, {_IN_THE_KEY: later.config.get(_IN_THE_KEY)}, {})
+        return found
+
+    def _inputs(self, last: Execution, later: Later) -> Iterator[Change]:
+        for name in sorted({*last.inputs, *later.inputs} - later.unknown):
+            old, new = last.inputs.get(name, ()), later.inputs.get(name, ())
+            if old != new:
+                yield Change("input", name, self._named(old), self._named(new))
 
     def _named(self, artifacts: Iterable[int]) -> str:
         """The artifacts by who made them, and when."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
-from pipeline.operate.compared import Compared, unusable
+from pipeline.operate.compared import Compared, Later, unusable
 from pipeline.operate.prepared import places, table_seen
 from pipeline.preflight.validate import problems
 from pipeline.results.changes import Change
@@ -33,7 +33,7 @@ class Step:
       name: of the component.
       state: `cached`, `runs` or `skipped`.
       reasons: why, one sentence each, without the changes.
-      changes: what differs from its newest execution that succeeded.
+      changes: what differs from the nearest of its last executions.
       run: the id of the run that this execution belongs to; "" where there is none.
       asks: whether it only asks the metadata store.
       refused: whether it is a gate that refused in that run and does so again, from the cache.
@@ -140,7 +140,7 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
 
 
 class _Reasons:
-    """Why each node does what it does, by comparison with its newest execution."""
+    """Why each node does what it does, by comparison with its last executions."""
 
     def __init__(self, loaded: LoadedConfig, known: Executions, selection: Selection, pipelines: Sequence[str]) -> None:
         self._name = loaded.config.name
@@ -159,21 +159,16 @@ class _Reasons:
         if node.state == "cached":
             origin = self._known.origin_of_artifact(next(iter(node.outputs.values()))[0].id)
             return Step(node.name, "cached", run=origin.run, refused=node.refuses())
-        last = self._known.last_success(self._name, node.name)
-        found = [] if last is None else self._compared.changes(last, node.inputs, node.properties, self._config)
-        reasons = [*self._told(node), *_waits(node)]
-        if last is None:
-            reasons.insert(0, self._never(node))
-        elif not reasons and not found:
-            reasons.append(unusable(last))
-        return Step(
-            node.name,
-            "runs",
-            tuple(reasons),
-            tuple(found),
-            run="" if last is None else last.run,
-            seconds=None if last is None else round(last.seconds, 1),
-        )
+        unknown = frozenset(node.waits_for)
+        later = Later(self._name, node.name, node.inputs, node.properties, self._config, unknown)
+        nearest = self._compared.nearest(later)
+        reasons = list(self._told(node)) or list(_waits(node))
+        if nearest is None:
+            return Step(node.name, "runs", (self._never(node), *reasons))
+        if not reasons and not nearest.changes:
+            reasons.append(unusable(nearest.last))
+        run, seconds = nearest.last.run, round(nearest.last.seconds, 1)
+        return Step(node.name, "runs", tuple(reasons), nearest.changes, run=run, seconds=seconds)
 
     def _told(self, node: Rehearsed) -> Iterator[str]:
         """Why it must not come from the cache."""
@@ -211,4 +206,4 @@ def _waits(node: Rehearsed) -> Iterator[str]:
     """Which of the nodes before it run, and so make new inputs for it."""
     makers = sorted(set(node.waits_for.values()))
     if makers:
-        yield f"{' and '.join(makers)} run{'s' if len(makers) == 1 else ''} before it"
+        yield f"{', '.join(makers)} run{'s' if len(makers) == 1 else ''} before it"

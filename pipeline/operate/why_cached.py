@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.operate.compared import Compared, stored_config, unusable
+from pipeline.operate.compared import Compared, Later, stored_config, unusable
 from pipeline.results.changes import Change
 from pipeline.results.listing import read_json
 from pipeline.results.runs import ENVIRONMENT_FILE
@@ -29,9 +29,9 @@ class Why:
       component: its name.
       state: `done`, `cached`, `failed`, `running` where the run was killed, or `skipped`.
       taken_from: of a cached one, the id of the run that made its outputs.
-      compared_with: of one that ran, the id of the run of its execution before; "" where there is none.
+      compared_with: of one that ran, the id of the run of the nearest execution before; "" where there is none.
       reasons: why it ran, one sentence each, without the changes.
-      changes: what differed from the execution before.
+      changes: what differed from it.
     """
 
     run: str
@@ -58,7 +58,7 @@ class Why:
 
 
 def why_cached(folder: Path, component: str) -> Why:
-    """Compares the execution of a component in a run with the one before it.
+    """Compares the execution of a component in a run with the nearest one before it.
 
     Args:
       folder: of the run, `<root>/runs/<id>`.
@@ -86,20 +86,21 @@ def why_cached(folder: Path, component: str) -> Why:
 
 
 def _ran(known: Executions, execution: Execution, config: dict[str, Any], folder: Path) -> Why:
-    root, run = folder.parent.parent, folder.name
-    last = known.last_success(str(config.get("name", "")), execution.node, before=execution.id)
-    if last is None:
-        reason = ("nothing was in the cache",)
-        return Why(run, execution.node, execution.state, reasons=reason)
-    properties = dict(execution.properties)
-    if execution.state != "done":
-        # What a driver found out is noted at the end only.
-        properties = {name: value for name, value in last.properties.items() if name not in properties} | properties
-    inputs = {name: execution.inputs.get(name, ()) for name in {*execution.inputs, *last.inputs}}
-    found = Compared(root, known).changes(last, inputs, properties, config)
-    told = _told(folder, execution.node)
-    reasons = [told] if told else [] if found else [unusable(last)]
-    return Why(run, execution.node, execution.state, "", last.run, tuple(reasons), tuple(found))
+    later = Later(
+        str(config.get("name", "")),
+        execution.node,
+        execution.inputs,
+        execution.properties,
+        config,
+        unfinished=execution.state != "done",
+    )
+    nearest = Compared(folder.parent.parent, known).nearest(later, before=execution.id)
+    told = [reason] if (reason := _told(folder, execution.node)) else []
+    if nearest is None:
+        reasons = ["nothing was in the cache", *told]
+        return Why(folder.name, execution.node, execution.state, reasons=tuple(reasons))
+    reasons = told or ([] if nearest.changes else [unusable(nearest.last)])
+    return Why(folder.name, execution.node, execution.state, "", nearest.last.run, tuple(reasons), nearest.changes)
 
 
 def _told(folder: Path, component: str) -> str:

@@ -1,6 +1,6 @@
 """The executions of the nodes of a root, from its metadata store: what each took, and where that came from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,11 +49,6 @@ class Execution:
     uris: Mapping[int, str] = field(default_factory=dict)
     removed: frozenset[int] = frozenset()
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether its outputs are there to be used."""
-        return self.state in ("done", "cached")
-
 
 class Executions:
     """All executions that a metadata store knows."""
@@ -90,8 +85,8 @@ class Executions:
         except NotFoundError:
             return []
 
-    def last_success(self, pipeline: str, node: str, before: int | None = None) -> Execution | None:
-        """The newest execution of a node that succeeded, or the one that it took from the cache.
+    def successes(self, pipeline: str, node: str, before: int | None = None) -> Iterator[Execution]:
+        """The executions of a node that made their outputs, newest first; those that took them from the cache did not.
 
         Args:
           pipeline: its name.
@@ -99,9 +94,8 @@ class Executions:
           before: only executions with a smaller id count.
         """
         for each in self.newest_first(pipeline, node):
-            if (before is None or each.id < before) and _STATES.get(each.last_known_state) in ("done", "cached"):
-                return self.origin(self.whole(each))
-        return None
+            if (before is None or each.id < before) and _STATES.get(each.last_known_state) == "done":
+                yield self.whole(each)
 
     def origin(self, execution: Execution) -> Execution:
         """The execution that made what a cached one took; itself for any other."""

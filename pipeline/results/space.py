@@ -72,16 +72,23 @@ def needed(loaded: LoadedConfig, root: Path, components: Collection[str] | None 
     """
     earlier = newest_outputs(root)
     wanted = set(earlier) if components is None else {name for name in components if name != "Pusher"}
-    if earlier and wanted <= {*earlier, "Baseline", "Champion"}:
+    known = None
+    if earlier and wanted <= set(earlier):
         written = sum(earlier.get(name, 0) for name in {*wanted, "Pusher"})
-        return Need(_ALWAYS + written, "as the newest outputs in the root take")
+        known = Need(_ALWAYS + written, "as the newest outputs in the root take")
+        if components is not None:
+            return known
+    # A root that was never filled says too little.
+    first = _by_table(loaded)
+    return max((each for each in (known, first) if each is not None), key=lambda each: each.bytes, default=None)
+
+
+def _by_table(loaded: LoadedConfig) -> Need | None:
     if is_remote(loaded.config.data):
         return None
     try:
         files = {file for listed in table_files(loaded.config.data, loaded.base).values() for file in listed}
     except UserError:
-        return None
-    if not files:
         return None
     times = _TIMES_TEXT if all(file.suffix.lower() in _TEXT for file in files) else _TIMES_PACKED
     size = sum(file.stat().st_size for file in files)

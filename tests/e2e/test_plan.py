@@ -123,8 +123,10 @@ def test_the_same_again(birds: Birds) -> None:
     plan, states = birds.planned_and_done()
     assert same(plan, states) == {"Pusher"}
     assert plan["first"] == "Pusher"
-    assert birds.lockgate("run", "pipeline.yaml", "--dry-run")["steps"] == plan["steps"]
-    assert len([*birds.folder.glob("output/runs/*")]) == len({*birds.folder.glob("output/runs/*/result.json")})
+    dry = birds.lockgate("run", "pipeline.yaml", "--dry-run")
+    assert [(each["name"], each["state"]) for each in dry["steps"]] == [
+        (each["name"], each["state"]) for each in plan["steps"]
+    ]
 
 
 def replaced(file: str, old: str, new: str) -> Callable[[Path], None]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,13 @@ def test_a_later_run_is_told_by_the_newest_outputs_of_what_runs(loaded):
         (root / name / "deep").mkdir(parents=True)
         (root / name / "deep/file").write_bytes(b"x" * size)
     (root / "runs/20260101T000000Z").mkdir(parents=True)
-    assert needed(loaded, root).bytes == 5_000_000 + 700 + 90
+    # A root that was never filled says too little.
+    assert needed(loaded, root).bytes == 11_000_000
+    (root / "Trainer/model/16").mkdir()
+    with (root / "Trainer/model/16/big").open("wb") as big:
+        big.truncate(50_000_000)
+    assert needed(loaded, root).bytes == 5_000_000 + 700 + 50_000_000
+    shutil.rmtree(root / "Trainer/model/16")
     assert needed(loaded, root, ["Trainer", "Pusher"]).bytes == 5_000_000 + 90
     # What never ran: then the table is all that there is to go by.
     assert needed(loaded, root, ["Trainer", "Evaluator"]).bytes == 11_000_000
