@@ -26,6 +26,7 @@ _WORDS: dict[int, tuple[str, str, str]] = {
     errno.ENOTDIR: ("there is a file where a folder is needed", "set root to a folder", ""),
     errno.EEXIST: ("there is a file where a folder is needed", "set root to a folder", ""),
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SQLITE_TEXTS = {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS}
 _SYSTEM_TEXTS = {
     "No space left on device": errno.ENOSPC,
@@ -83,14 +84,13 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
 def is_out_of_space(error: BaseException) -> bool:
     """Whether a full disk, or a quota that is used up, is behind it."""
     numbers = {(each.errno if isinstance(each, OSError) else None) or _number_in_words(each) for each in _chain(error)}
-    return not numbers.isdisjoint((errno.ENOSPC, errno.EDQUOT))
+    return not numbers.isdisjoint(_FULL)
 
 
 def full_place(error: BaseException) -> Path | None:
     """What could not be written because the disk is full; None where no error says."""
     for each in _chain(error):
-        full = isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full and isinstance(each.filename, str | bytes):
+        if isinstance(each, OSError) and each.errno in _FULL and isinstance(each.filename, str | bytes):
             return Path(os.fsdecode(each.filename))
     return None
 

@@ -105,13 +105,18 @@ def _short(value: Any) -> str:
 
 def _brief_pair(old: Any, new: Any) -> tuple[str, str]:
     """The two values; of two texts with several lines, or two lists, what one has and the other has not."""
-    for kind, split in ((str, str.splitlines), (list, list)):
-        if isinstance(old, kind) and isinstance(new, kind):
-            was, now = split(old), split(new)
-            gone, come = [each for each in was if each not in now], [each for each in now if each not in was]
-            if max(len(was), len(now)) > 1 and (gone or come):
-                return _some(gone), _some(come)
+    was, now = _parts(old), _parts(new)
+    gone, come = [each for each in was if each not in now], [each for each in now if each not in was]
+    if max(len(was), len(now)) > 1 and (gone or come):
+        return _some(gone), _some(come)
     return _short(old), _short(new)
+
+
+def _parts(value: Any) -> list[Any]:
+    """A text's lines, and a list's items; anything else has no parts."""
+    if isinstance(value, str):
+        return value.splitlines()
+    return value if isinstance(value, list) else []
 
 
 def _some(parts: list[Any]) -> str:

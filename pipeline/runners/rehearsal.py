@@ -66,7 +66,8 @@ class Rehearsed:
 
     def refuses(self) -> bool:
         """Whether it is a gate that refuses from the cache."""
-        verdicts = [self.outputs[key] for key in (launching.STOPS.get(self.name), "blessing") if key in self.outputs]
+        keys = {launching.STOPS.get(self.name, "blessing"), "blessing"}
+        verdicts = [listed for key, listed in self.outputs.items() if key in keys]
         return self.state == "cached" and not all(map(launching.is_blessed, verdicts))
 
 
