@@ -14,7 +14,9 @@ COMMANDS = {
         "schema": ("schema", "Prints the JSON Schema of pipeline.yaml."),
     },
     "Run it": {
+        "plan": ("plan", "Says what a run of CONFIG would do: what comes from the cache, what runs, and why."),
         "run": ("run", "Runs the pipeline in CONFIG on this machine."),
+        "resume": ("resume", "Goes on with a run that failed, was refused, interrupted or killed."),
         "accept-schema": ("accept_schema", "Makes the schema that a refused run proposes the curated one."),
         "compile": ("targets", "Compiles CONFIG for Kubeflow Pipelines v2 or Vertex AI."),
         "submit": ("targets", "Compiles CONFIG and submits it to Kubeflow Pipelines v2 or Vertex AI."),
@@ -23,6 +25,7 @@ COMMANDS = {
         "runs": ("reports", "Lists the runs of ROOT, newest first: a root, or a pipeline.yaml."),
         "show": ("show", "Shows RUN: how it ended, its gates, metrics, seconds, and what became of its model."),
         "lineage": ("show", "Says what a version, or the model of a run, was made from, and who pushed it."),
+        "why-cached": ("why_cached", "Says why COMPONENT ran in RUN, or which run it was taken from."),
         "report": (
             "reports",
             "Makes the page of RUN, report.html in its folder, from the metadata store and the artifacts.",

@@ -26,6 +26,7 @@ _WORDS: dict[int, tuple[str, str, str]] = {
     errno.ENOTDIR: ("there is a file where a folder is needed", "set root to a folder", ""),
     errno.EEXIST: ("there is a file where a folder is needed", "set root to a folder", ""),
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SQLITE_TEXTS = {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS}
 _SYSTEM_TEXTS = {
     "No space left on device": errno.ENOSPC,
@@ -47,13 +48,15 @@ class RunError(Exception):
       message: for the person who can fix it; None for a bug.
       component: the component that was running, if one was.
       log: the run's log file.
+      kept: the folder of what the component had written; None where it had written nothing.
     """
 
-    def __init__(self, message: str | None, component: str | None, log: Path) -> None:
+    def __init__(self, message: str | None, component: str | None, log: Path, kept: Path | None = None) -> None:
         super().__init__(message or "a bug")
         self.message = message
         self.component = component
         self.log = log
+        self.kept = kept
 
 
 def explain(error: BaseException, root: Path | None = None) -> str | None:
@@ -75,6 +78,20 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
     for each in chain:
         if (number := _number_in_words(each)) is not None:
             return _sentence(number, None, root)
+    return None
+
+
+def is_out_of_space(error: BaseException) -> bool:
+    """Whether a full disk, or a quota that is used up, is behind it."""
+    numbers = {(each.errno if isinstance(each, OSError) else None) or _number_in_words(each) for each in _chain(error)}
+    return not numbers.isdisjoint(_FULL)
+
+
+def full_place(error: BaseException) -> Path | None:
+    """What could not be written because the disk is full; None where no error says."""
+    for each in _chain(error):
+        if isinstance(each, OSError) and each.errno in _FULL and isinstance(each.filename, str | bytes):
+            return Path(os.fsdecode(each.filename))
     return None
 
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from components.smoke_test.sandbox.warm import kept_warm
-from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
-from pipeline.failures import RunError, explain
+from pipeline.failures import RunError, explain, is_out_of_space
+from pipeline.operate.prepared import places, table_seen
 from pipeline.operate.pushing import settle
-from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.report.written import write_report
 from pipeline.results.ingest_notes import ingest_warnings, span_note
 from pipeline.results.runs import RunRecord, RunResult, only_run
+from pipeline.results.space import shortage, when_full
 from pipeline.results.tuned import read_tuning, write_tuned
-from pipeline.runners.beside import Beside
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
@@ -31,7 +29,6 @@ from preprocessing.text import printable
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
 
-    from pipeline.nodes.data_stage import Places
     from pipeline.runners.local import NodeResult
 
 
@@ -58,9 +55,9 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         try:
             took_over = held.enter_context(only_run(root))
             settled = settle(root)
-            record = RunRecord(root, loaded)
+            record = RunRecord(root, loaded, selection)
         except OSError as error:
-            if (message := explain(error, root)) is None:
+            if (message := _explained(error, loaded, root)) is None:
                 raise
             raise UserError(message) from error
         run = _Run(loaded, root, record, screen)
@@ -70,6 +67,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                     screen.say(f" ! {took_over}", "yellow")
                 for operation in settled:
                     screen.say(f" ! recorded what was killed: {printable(operation.line())}", "yellow")
+                if warning := shortage(loaded, root):
+                    screen.say(f" ! {warning}", "yellow")
                 with run.errors_logged():
                     result = run.graph(selection)
             record.finish(result)
@@ -77,9 +76,19 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
     return result
 
 
+def _explained(error: Exception, loaded: LoadedConfig, root: Path) -> str | None:
+    """The message for a person; of a full disk with what is free there and what a run needs."""
+    message = explain(error, root)
+    if message is None or not is_out_of_space(error):
+        return message
+    what, *rest = message.splitlines()
+    with contextlib.suppress(OSError):
+        what = f"{what}: {when_full(error, loaded, root)}"
+    return "\n".join([what, *rest])
+
+
 _TESTED = (None, "SmokeTest", "Pusher")
 """Where a run may stop that tests a model."""
-_SECONDS_FOR_THE_TABLE = 1.0
 
 
 class _Run:
@@ -111,18 +120,21 @@ class _Run:
             self._record_end("interrupted", "interrupted", self._component(stop))
             raise
         except Exception as error:
-            message = explain(error, self._root)
+            message = _explained(error, self._loaded, self._root)
             component = self._component(error)
-            self._record_end("failed", message or f"{type(error).__name__}: {error}", component)
-            raise RunError(message, component, self._record.log) from error
+            kept = self._record.kept if self._record.kept.is_dir() else None
+            self._record_end("failed", message or f"{type(error).__name__}: {error}", component, kept)
+            raise RunError(message, component, self._record.log, kept) from error
 
-    def _record_end(self, state: Literal["failed", "interrupted"], error: str, component: str | None) -> None:
+    def _record_end(
+        self, state: Literal["failed", "interrupted"], error: str, component: str | None, kept: Path | None = None
+    ) -> None:
         nodes = self._nodes.values()
         seconds = {node.name: round(node.seconds, 2) for node in nodes}
         # What ended the run is worth more than the reason why it can't be stored: a full disk is both.
         with contextlib.suppress(OSError):
             self._record.fail(
-                state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}
+                state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}, kept=kept
             )
             self.report()
 
@@ -147,30 +159,6 @@ class _Run:
             return " and ".join(node.name for node in nodes if node.state in ("running", "failed")) or None
         return next((node.name for node in nodes if node.error is error), None)
 
-    @contextlib.contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        """Shows a preparation like a component."""
-        self._screen.step(name, "running", 0)
-        began = time.monotonic()
-        state = "failed"
-        try:
-            yield
-            state = "done"
-        finally:
-            self._screen.step(name, state, time.monotonic() - began)
-
-    def table(self) -> TableFacts | None:
-        """Looks at the whole table.
-
-        Returns:
-          What was found; None for a table that only the graph can reach.
-        """
-        with self._step("table"):
-            facts = check_table(self._loaded.config, self._loaded.base)
-        for warning in facts.warnings if facts is not None else ():
-            self._screen.say(f" ! {warning}", "yellow")
-        return facts
-
     def _read(self, examples: Artifact, *, looked_at: bool) -> None:
         """Says which span ExampleGen read, and which rows are not among the examples; from the cache too."""
         data = self._loaded.config.data
@@ -194,57 +182,25 @@ class _Run:
             early = selection.last in _TESTED and not (self._root / "ExampleGen").exists()
             if early:
                 warm()
-            facts = self._imported()
+            facts = table_seen(self._loaded, self._screen)
             from pipeline.graph import build_pipeline
             from pipeline.results.verdicts import collect
-            from pipeline.runners import local
+            from pipeline.runners import launching, local
 
-            graph = build_pipeline(config, self._places(facts))
+            graph = build_pipeline(config, places(self._loaded, facts))
             results = local.run(
                 graph,
                 self._record.run_id,
                 selection,
                 self._listener(looked_at=facts is not None),
                 seed=config.seed,
-                # The push is cheap, and pushing the same model twice changes nothing; but a cached push would claim a
-                # version that somebody has deleted meanwhile.
-                uncached=["Pusher"],
-                stops={"DataGate": "verdict"},
+                uncached=launching.UNCACHED,
+                stops=launching.STOPS,
                 beside=["SmokeTest"],
                 prepare={} if early else {"SmokeTest": warm},
+                kept=self._record.kept,
             )
         return collect(results, self._record.folder)
-
-    def _imported(self) -> TableFacts | None:
-        """Looks at the table, and imports TFX beside that when it is a large one.
-
-        Returns:
-          As `table`.
-        """
-        with Beside[TableFacts | None]() as lanes:
-            lanes.start("table", self.table)
-            # What is wrong with a small one is said at once.
-            lanes.wait("table", _SECONDS_FOR_THE_TABLE)
-            with self._step("import TFX"), uncollected():
-                # Here and not at the top: these bring TensorFlow, Beam and TFX, for seconds.
-                import pipeline.graph
-                import pipeline.results.verdicts
-                import pipeline.runners.local  # noqa: F401
-            return lanes.result("table")
-
-    def _places(self, facts: TableFacts | None) -> Places:
-        """Where the graph reads and writes."""
-        from pipeline.nodes.data_stage import Places
-
-        config = self._loaded.config
-        return Places(
-            root=self._root,
-            base=self._loaded.base,
-            schema=self._loaded.resolve(config.data.schema_file) if config.data.schema_file else None,
-            serving=config.push.destination(self._root),
-            types=None if facts is None else facts.types,
-            left_out={} if facts is None else facts.left_out,
-        )
 
     def _listener(self, *, looked_at: bool) -> Callable[[NodeResult], None]:
         """What is done whenever a node begins or ends.

@@ -1,5 +1,6 @@
 """TFX's entry: artifacts in, blessing and report out."""
 
+import functools
 import logging
 import posixpath
 import tempfile
@@ -49,9 +50,12 @@ class Executor(BaseExecutor):
         config = SmokeTestConfig.from_json(exec_properties["config"])
         model = artifact_utils.get_single_instance(input_dict["model"])
         with tempfile.TemporaryDirectory(prefix="lockgate-model-") as temporary:
-            report = smoke_test(_subject(input_dict, config, Path(temporary)), config)
+            write = functools.partial(
+                _write, uri=artifact_utils.get_single_instance(output_dict["report"]).uri, model=model.uri
+            )
+            report = smoke_test(_subject(input_dict, config, Path(temporary)), config, cut_short=write)
 
-        _write(report, artifact_utils.get_single_instance(output_dict["report"]).uri, model.uri)
+        write(report)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property("blessed", int(report.blessed))
         blessing.set_int_custom_property("current_model_id", model.id)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -109,8 +109,15 @@ class Subject:
     infra_blessing: bool | None = None
 
 
-def smoke_test(subject: Subject, config: SmokeTestConfig) -> Report:
+def smoke_test(
+    subject: Subject, config: SmokeTestConfig, *, cut_short: Callable[[Report], None] = lambda _: None
+) -> Report:
     """Tests one export. Whatever is wrong with it is in the report.
+
+    Args:
+      subject: what is tested.
+      config: the `smoke_test:` section.
+      cut_short: gets what was found so far, never blessed, where an error or Ctrl-C ends the test itself.
 
     Raises:
       OSError: the examples or the temporary folder can't be used.
@@ -121,10 +128,24 @@ def smoke_test(subject: Subject, config: SmokeTestConfig) -> Report:
     with ExitStack() as stack:
         # It imports TensorFlow while the files are looked at.
         session = stack.enter_context(Session(config.process))
-        reason = _examine(subject, config, recorder, session, stack)
+        with _told_when_cut_short(recorder, cut_short):
+            reason = _examine(subject, config, recorder, session, stack)
         checks = recorder.finish(reason)
         seconds = {"total": round(time.perf_counter() - started, 3), **session.seconds}
         return Report.of(checks, seconds=seconds, log_tail=session.log_tail())
+
+
+@contextmanager
+def _told_when_cut_short(recorder: Recorder, tell: Callable[[Report], None]) -> Iterator[None]:
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        if not ended:
+            hint = "see the run's log for its error: it says nothing about the model"
+            recorder.decide(CheckResult.fails("process", "a smoke test that ends", "it was cut short", hint=hint))
+            tell(Report.of(recorder.finish("the smoke test was cut short"), seconds={}))
 
 
 def _examine(subject: Subject, config: SmokeTestConfig, recorder: Recorder, session: Session, stack: ExitStack) -> str:

@@ -59,7 +59,8 @@ def _closure(modules: Iterable[str]) -> dict[str, Path]:
         if name.partition(".")[0] not in packages and _is_library(path):
             continue
         found[name] = path
-        waiting.extend(_imports(name, path))
+        state = path.stat()
+        waiting.extend(_imports(name, path, state.st_mtime_ns, state.st_size))
     return found
 
 
@@ -75,8 +76,16 @@ def _library_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).resolve() for folder in (*folders, *site.getsitepackages(), site.getusersitepackages()))
 
 
-def _imports(module: str, path: Path) -> Iterator[str]:
-    """Every name that a module might import; those that are not modules are dropped by the caller."""
+@functools.cache
+def _imports(module: str, path: Path, modified: int, size: int) -> tuple[str, ...]:  # noqa: ARG001 - the cache's key
+    """Every name that a module might import; those that are not modules are dropped by the caller.
+
+    A graph has a fingerprint for each component, and most of them read the same files.
+    """
+    return tuple(dict.fromkeys(_names(module, path)))
+
+
+def _names(module: str, path: Path) -> Iterator[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     # The packages around a module run before it.
     parents = package.split(".")

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,30 +11,39 @@ from pipeline.commands.shared import (
     EXIT_REFUSED,
     config_argument,
     explains_failures,
+    json_option,
     say,
+    selection_options,
     set_option,
     terminable,
 )
+
+if TYPE_CHECKING:
+    from pipeline.config.loader import LoadedConfig
+    from pipeline.selection import Selection
 
 
 @click.command("run")
 @config_argument
 @set_option
-@click.option("--from", "first", metavar="COMPONENT", help="Runs this component and all that depend on it again.")
-@click.option("--to", "last", metavar="COMPONENT", help="Stops after this component.")
-@click.option("--no-cache", is_flag=True, help="Runs every component again.")
-@click.option("--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr.")
+@selection_options
+@click.option("--dry-run", is_flag=True, help="Says what would run and why, as lockgate plan does; nothing is run.")
+@json_option
 @explains_failures
 def run_command(
-    config: Path, overrides: tuple[str, ...], first: str | None, last: str | None, no_cache: bool, as_json: bool
+    config: Path,
+    overrides: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    no_cache: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Runs the pipeline in CONFIG on this machine.
 
     Ends with `pushed: PATH` (exit code 0), or `refused: GATE: reason` (exit code 3).
     """
     from pipeline.config.loader import load
-    from pipeline.run import run_pipeline
-    from pipeline.screen.console import Screen
     from pipeline.selection import Selection
 
     with terminable():
@@ -41,9 +51,28 @@ def run_command(
         selection = Selection(first, last, use_cache=not no_cache)
         if mistake := selection.mistake(loaded.config):
             raise click.UsageError(mistake)
-        with contextlib.closing(Screen(sys.stderr if as_json else sys.stdout)) as screen:
-            result = run_pipeline(loaded, screen, selection)
-            screen.result(result, loaded.config)
+        if dry_run:
+            from pipeline.commands.plan import show_plan
+
+            show_plan(loaded, selection, as_json=as_json)
+            return
+        run_and_end(loaded, selection, as_json=as_json)
+
+
+def run_and_end(loaded: "LoadedConfig", selection: "Selection", *, as_json: bool) -> None:
+    """Runs a pipeline, shows its end, and exits with 3 where a gate refuses.
+
+    Args:
+      loaded: the configuration.
+      selection: which part of the graph.
+      as_json: prints the result on stdout, everything else on stderr.
+    """
+    from pipeline.run import run_pipeline
+    from pipeline.screen.console import Screen
+
+    with contextlib.closing(Screen(sys.stderr if as_json else sys.stdout)) as screen:
+        result = run_pipeline(loaded, screen, selection)
+        screen.result(result, loaded.config)
     if as_json:
         say(result.to_json())
     if result.state == "refused":

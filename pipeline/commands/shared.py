@@ -26,9 +26,23 @@ set_option = click.option(
     metavar="FIELD=VALUE",
     help="Overrides a field, e.g. train.learning_rate=0.003.",
 )
+_FROM = "Runs this component and all that depend on it again."
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr."
 )
+
+
+def selection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options `--from`, `--to` and `--no-cache`: which part of the graph."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Runs every component again."),
+        click.option("--to", "last", metavar="COMPONENT", help="Stops after this component."),
+        click.option("--from", "first", metavar="COMPONENT", help=_FROM),
+    ):
+        command = option(command)
+    return command
+
+
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 
 
@@ -74,6 +88,8 @@ def failure(error: Exception, *, debug: bool) -> str:
         place = f"{error.component}: " if error.component else ""
         if error.component or message is None:
             log = f"\n  log: {error.log}"
+        if error.kept is not None:
+            log += f"\n  kept: {error.kept}"
     else:
         message = explain(error)
     trace = traceback.format_exception(error.__cause__ if isinstance(error, RunError) else error)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from components.example_gen.config import SQLITE_FILE
@@ -87,6 +88,26 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     except ValidationError as error:
         raise ConfigError(explain(error, tree)) from None
     return LoadedConfig(config, path.absolute(), base, tree, tuple(overrides))
+
+
+def load_stored(stored: Path, path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+    """Reads the configuration that a run has stored, with every default filled in.
+
+    Args:
+      stored: the run's file.
+      path: the YAML file that the run was given; its folder is where relative paths start.
+      overrides: those that the run was given; they are in what it has stored.
+
+    Raises:
+      ConfigError: it is not valid, or not any more: another version of Lockgate may have written it.
+    """
+    tree = read_yaml(stored)
+    try:
+        # What PyYAML has written, PyYAML reads: `1e-3` is text to it.
+        config = PipelineConfig.model_validate_json(json.dumps(yaml.safe_load(stored.read_text(encoding="utf-8"))))
+    except ValidationError as error:
+        raise ConfigError(explain(error, tree)) from None
+    return LoadedConfig(config, path, path.parent.resolve(), tree, tuple(overrides))
 
 
 def _read(path: Path, extended_by: tuple[Path, ...]) -> Node:

@@ -11,7 +11,6 @@ from tfx.components.pusher.component import Pusher
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.proto import pusher_pb2
 from tfx.types.channel import BaseChannel
 
@@ -46,8 +45,11 @@ class LocalWiring:
 
     @property
     def metadata(self) -> metadata_store_pb2.ConnectionConfig:
-        """A file of SQLite."""
-        return sqlite_metadata_connection_config(str(Path(self.root) / METADATA_FILE))
+        """A file of SQLite. TFX's own function for this makes the root's folder, which a plan must not."""
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(Path(self.root) / METADATA_FILE)
+        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        return config
 
     @cached_property
     def champion(self) -> BaseNode:

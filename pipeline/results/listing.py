@@ -1,6 +1,7 @@
 """The runs of a root, newest first, from their folders alone. Nothing heavy is imported."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 from preprocessing.errors import UserError
 
 _DEFAULTS = ("pipeline.yaml", "output")
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
+"""As `pipeline.results.runs.RunRecord` makes them."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,32 @@ def root_of(place: Path | None) -> Path:
     return place
 
 
+def named_run(place: Path | None) -> Path | None:
+    """The folder of the run that is named, by its folder or by its id; None for anything else.
+
+    An id is looked for in the root of the current folder: of its `pipeline.yaml`, or `output`.
+
+    Raises:
+      UserError: there is no run of this id.
+    """
+    if place is None or place.exists():
+        return place.resolve() if place is not None and (place / CONFIG_FILE).is_file() else None
+    if not _RUN_ID.fullmatch(str(place)):
+        return None
+    folder = root_of(None) / "runs" / place
+    if not (folder / CONFIG_FILE).is_file():
+        raise UserError(f"{folder}: no such run", hint="lockgate runs ROOT lists them; give the run's folder")
+    return folder.resolve()
+
+
 def run_of(place: Path | None) -> Path:
-    """The folder of the run that is meant: itself, or the newest run of a root or of a configuration.
+    """The folder of the run that is meant: itself, by folder or id, or the newest run of a root or a configuration.
 
     Raises:
       UserError: there is none.
     """
-    if place is not None and (place / CONFIG_FILE).is_file():
-        return place.resolve()
+    if (named := named_run(place)) is not None:
+        return named
     root = root_of(place)
     folders = run_folders(root)
     if not folders:

@@ -23,7 +23,9 @@ from components.smoke_test.report import Report
 from pipeline.code.commit import commit_of
 from pipeline.config.loader import LoadedConfig
 from pipeline.results.tuned import Tuned
+from pipeline.selection import Selection
 from preprocessing.errors import UserError
+from preprocessing.text import without_passwords
 
 KEY_PACKAGES = (
     "lockgate",
@@ -46,6 +48,8 @@ DATA_GATE_FOLDER = "data_gate"
 """In a run's folder: the data gate's report, and the schema that it proposes."""
 SMOKE_TEST_FOLDER = "smoke_test"
 """In a run's folder: the smoke test's report, as JSON and as a page."""
+KEPT_FOLDER = "failed"
+"""In a run's folder: what a component had written that failed, by component and output."""
 CONFIG_FILE, RESULT_FILE, ENVIRONMENT_FILE = "config.yaml", "result.json", "environment.json"
 
 
@@ -116,17 +120,23 @@ class RunResult:
 class RunRecord:
     """The folder `<root>/runs/<run id>`: config.yaml, environment.json, log.txt and, at the end, result.json."""
 
-    def __init__(self, root: Path, loaded: LoadedConfig) -> None:
+    def __init__(self, root: Path, loaded: LoadedConfig, selection: Selection | None = None) -> None:
         """Makes the folder and writes what is known before the run.
+
+        Args:
+          root: of the run.
+          loaded: its configuration.
+          selection: the part of the graph that was asked for; None is all of it.
 
         Raises:
           OSError: the root can't be written.
         """
         self.run_id, self.folder = new_folder(root / "runs")
         self.log = self.folder / "log.txt"
+        self.kept = self.folder / KEPT_FOLDER
         resolved = yaml.safe_dump(loaded.config.resolved(), sort_keys=False, allow_unicode=True)
         self._write(CONFIG_FILE, resolved)
-        self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded), indent=1))
+        self._write(ENVIRONMENT_FILE, json.dumps(_environment(loaded, selection or Selection()), indent=1))
 
     def finish(self, result: RunResult) -> None:
         """Writes the result to result.json."""
@@ -139,6 +149,7 @@ class RunRecord:
         component: str | None,
         seconds: dict[str, float],
         states: dict[str, str],
+        kept: Path | None = None,
     ) -> None:
         """Writes result.json for a run that didn't reach its end.
 
@@ -147,6 +158,7 @@ class RunRecord:
           error: what the screen says, or a bug's own words.
           component: the one that was running, if one was.
           seconds, states: of the components so far, as in RunResult.
+          kept: the folder of what the component had written.
         """
         content = {
             "state": state,
@@ -156,6 +168,8 @@ class RunRecord:
             "states": states,
             "run_dir": str(self.folder),
         }
+        if kept is not None:
+            content["kept"] = str(kept)
         self._write(RESULT_FILE, json.dumps(content, indent=1))
 
     def _write(self, name: str, text: str) -> None:
@@ -186,7 +200,7 @@ def new_folder(runs: Path) -> tuple[str, Path]:
     raise RuntimeError(f"{runs}: a thousand runs began in the second {moment}")
 
 
-def _environment(loaded: LoadedConfig) -> dict[str, Any]:
+def _environment(loaded: LoadedConfig, selection: Selection) -> dict[str, Any]:
     commit, dirty = commit_of(loaded.base)
     return {
         "packages": {name: importlib.metadata.version(name) for name in KEY_PACKAGES},
@@ -199,6 +213,8 @@ def _environment(loaded: LoadedConfig) -> dict[str, Any]:
         "config_file": str(loaded.path),
         "schema": _schema(loaded),
         "command": sys.argv,
+        "selection": asdict(selection),
+        "overrides": [without_passwords(each) for each in loaded.overrides],
     }
 
 

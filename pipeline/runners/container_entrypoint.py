@@ -9,12 +9,16 @@
 - Runtime parameters are put where the component looks, long parameters are unpacked, and an input that its producer
   marked as absent is left out, as a resolver that found nothing leaves it.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
+- What a failing step has written stays, and its log says where. Kubeflow's launcher uploads the outputs of steps that
+  succeed only: those on Google Storage are copied here, those on S3 and MinIO, which TensorFlow can't write, are lost
+  with the pod.
 
 A person's mistake ends in a message and exit code 1, a gate's refusal in exit code 3, a bug in a stack trace.
 """
 
 import argparse
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -22,7 +26,7 @@ import sys
 import threading
 import traceback
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +102,27 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
         if options.driver_class_path and (options.driver_only or not step.exists(output_file)):
             step.drive(options.driver_class_path, prepared, options.json_serialized_inputs_spec_args)
         if not options.driver_only:
-            step.execute(options.executor_class_path, prepared, options.json_serialized_inputs_spec_args, beam_args)
+            with _kept_if_it_fails(prepared, original):
+                step.execute(options.executor_class_path, prepared, options.json_serialized_inputs_spec_args, beam_args)
     if mounts is not None:
         step.rewrite(output_file, lambda report: with_urls(report, original))
+
+
+@contextlib.contextmanager
+def _kept_if_it_fails(prepared: ExecutorInput, original: ExecutorInput) -> Iterator[None]:
+    """Says where the outputs of a step that fails are; what a launcher would leave in the container goes to its URL."""
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        if not ended:
+            from pipeline.runners import step
+
+            for name, listed in prepared["outputs"]["artifacts"].items():
+                for here, there in zip(_listed(listed), _listed(original["outputs"]["artifacts"][name]), strict=True):
+                    if place := step.kept(here["uri"], there["uri"]):
+                        _say(f"kept: {place}")
 
 
 def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict[str, Any]) -> ExecutorInput:

@@ -23,6 +23,23 @@ def exists(file: str) -> bool:
     return bool(fileio.exists(file))
 
 
+def kept(here: str, there: str) -> str:
+    """Where an output of a failing step stays; "" where it was not written, or goes with the container.
+
+    Args:
+      here: its folder, as the step sees it.
+      there: its URL, as the launcher knows it.
+    """
+    if not fileio.exists(here) or not fileio.isdir(here) or not fileio.listdir(here):
+        return ""
+    if here == there:
+        return there
+    if not there.startswith("gs://"):
+        return ""
+    io_utils.copy_dir(here, there)
+    return there
+
+
 def execute(executor_class: str, executor_input: ExecutorInput, inputs_spec: str, beam_args: list[str]) -> None:
     """Runs the executor and writes the ExecutorOutput. What a driver left there goes first.
 

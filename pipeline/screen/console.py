@@ -119,6 +119,18 @@ class Screen:
             else:
                 self._finished.append(line)
 
+    @contextlib.contextmanager
+    def during(self, name: str) -> Iterator[None]:
+        """Shows a preparation like a component."""
+        self.step(name, "running", 0)
+        began = time.monotonic()
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        finally:
+            self.step(name, state, time.monotonic() - began)
+
     def progress(self, message: str, component: str | None = None) -> None:
         """What a running component is doing.
 
@@ -150,6 +162,10 @@ class Screen:
     def say(self, message: str, style: str = "") -> None:
         """A line that stays."""
         self._console.print(Text(message, style=style))
+
+    def show(self, line: Text) -> None:
+        """A line with styles of its own, never wrapped where a program may read it."""
+        self._console.print(line)
 
     def _render(self) -> Group:
         with self._lock:

@@ -20,6 +20,7 @@ NEEDS = {
     "a Kubeflow cluster",
     "a browser",
     "another version",
+    "a run that did not end",
     "half an hour",
     "runs of all three data sets",
     "the development tools",

@@ -1,7 +1,8 @@
 import pytest
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.runners.local import Selection, _select
+from pipeline.runners.launching import select
+from pipeline.selection import Selection
 from preprocessing.errors import UserError
 
 EDGES = {"gen": [], "stats": ["gen"], "transform": ["gen"], "trainer": ["transform"], "push": ["trainer", "stats"]}
@@ -34,14 +35,14 @@ def nodes():
     ],
 )
 def test_from_forces_what_depends_on_it_and_to_leaves_out_what_it_does_not_need(nodes, selection, wanted, forced):
-    assert _select(nodes, selection) == (wanted, forced)
+    assert select(nodes, selection) == (wanted, forced)
 
 
 def test_an_unknown_component_is_named_with_the_known_ones(nodes):
     with pytest.raises(UserError, match="--from: no component 'Trainer'; the components are gen, stats"):
-        _select(nodes, Selection(first="Trainer"))
+        select(nodes, Selection(first="Trainer"))
 
 
 def test_an_empty_selection_is_refused(nodes):
     with pytest.raises(UserError, match="does not depend"):
-        _select(nodes, Selection(first="push", last="stats"))
+        select(nodes, Selection(first="push", last="stats"))

@@ -1,0 +1,118 @@
+"""Which runs can be gone on with, and what is left of one."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config.loader import load
+from pipeline.operate.resume import candidates, make_ready, unfinished
+from pipeline.results.listing import named_run, run_of
+from pipeline.results.runs import RunRecord
+from pipeline.selection import Selection
+from preprocessing.errors import UserError
+
+PENGUINS = Path(__file__).resolve().parents[3] / "data/penguins/pipeline.yaml"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def made(root):
+    """Makes the record of a run that ended in a state; the runs get newer from call to call."""
+
+    def make(state: str, *overrides: str, selection: Selection | None = None, **result: object) -> Path:
+        loaded = load(PENGUINS, [f"root={root}", *overrides])
+        number = sum(1 for _ in root.glob("runs/*"))
+        record = RunRecord(root, loaded, selection)
+        folder = record.folder.rename(record.folder.with_name(f"20260101T00000{number}Z"))
+        if state != "killed":
+            (folder / "result.json").write_text(json.dumps({"state": state, **result}))
+        return folder
+
+    return make
+
+
+def ids(root):
+    return [each.folder.name for each in candidates(root)]
+
+
+def test_without_a_name_the_runs_after_the_last_good_end_are_meant_one_for_each_configuration(root, made):
+    made("failed", "seed=1")
+    made("pushed")
+    same = [made("failed", "seed=2"), made("refused", "seed=2"), made("killed", "seed=2")]
+    other = made("interrupted", "seed=3", component="Trainer")
+    assert ids(root) == [other.name, same[-1].name]
+    assert candidates(root)[0].line() == f"{other.name}: interrupted in Trainer"
+    assert [each.state for each in candidates(root)] == ["interrupted", "killed"]
+    # Another part of the graph is another attempt.
+    part = made("failed", "seed=2", selection=Selection(last="Transform"))
+    assert ids(root) == [part.name, other.name, same[-1].name]
+    made("stopped")
+    with pytest.raises(UserError, match=r"no run is unfinished; the last one, .*, is stopped"):
+        candidates(root)
+
+
+def test_a_named_run_may_be_older_but_must_be_unfinished(made):
+    failed = made("failed", "seed=1", component="Trainer", error="first\nsecond")
+    pushed = made("pushed")
+    assert unfinished(failed).line() == f"{failed.name}: failed in Trainer: first"
+    with pytest.raises(UserError, match="is pushed: nothing is left"):
+        unfinished(pushed)
+
+
+def test_a_run_goes_on_with_what_it_has_stored_and_says_what_has_changed_since(root, tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    content = yaml.safe_load(PENGUINS.read_text())
+    content["data"] |= {"path": str(PENGUINS.parent / "penguins.csv"), "schema": str(PENGUINS.parent / "schema.pbtxt")}
+    content["root"] = "root"
+    path.write_text(yaml.safe_dump(content))
+    loaded = load(path, ["train.epochs=3"])
+    folder = RunRecord(root, loaded).folder
+    ready = make_ready(candidates(root)[0])
+    assert ready.loaded.config == loaded.config
+    assert ready.loaded.root() == root
+    assert ready.loaded.base == tmp_path
+    assert ready.loaded.overrides == ("train.epochs=3",)
+    assert ready.notes == ()
+    content["train"]["learning_rate"] = 0.5
+    path.write_text(yaml.safe_dump(content))
+    [note] = make_ready(unfinished(folder)).notes
+    assert "pipeline.yaml has changed since (train.learning_rate: 0.01 -> 0.5)" in note
+    path.unlink()
+    with pytest.raises(UserError, match="is not there any more"):
+        make_ready(unfinished(folder))
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (Selection(), Selection()),
+        (Selection(last="Trainer"), Selection(last="Trainer")),
+        # What was made anew and is done comes from the cache now; what was to be and is not, doesn't.
+        (Selection(use_cache=False), Selection(first="Trainer")),
+        (Selection(first="StatisticsGen", last="Evaluator"), Selection(first="Trainer", last="Evaluator")),
+        (Selection(first="Evaluator"), Selection(first="Evaluator")),
+    ],
+)
+def test_what_is_left_of_what_was_asked_for(made, asked, left):
+    done = ["ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Baseline", "DataGate", "Champion"]
+    states = dict.fromkeys([*done, "Transform"], "done") | {"Trainer": "failed"}
+    folder = made("failed", selection=asked, states=states, component="Trainer")
+    assert make_ready(unfinished(folder)).selection == left
+
+
+def test_a_run_is_named_by_its_folder_or_by_its_id_in_the_current_folder(root, made, monkeypatch):
+    folder = made("failed")
+    made("pushed")
+    assert named_run(folder) == folder.resolve()
+    assert named_run(root) is None
+    root.rename(root.with_name("output"))
+    monkeypatch.chdir(root.parent)
+    assert run_of(Path(folder.name)) == root.with_name("output") / "runs" / folder.name
+    with pytest.raises(UserError, match="no such run"):
+        named_run(Path("20200101T000000Z"))
