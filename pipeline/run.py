@@ -14,6 +14,7 @@ from pipeline.code.heavy_imports import uncollected
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
 from pipeline.failures import RunError, explain
+from pipeline.operate.notification import EndNotice
 from pipeline.preflight.table_check import TableFacts, check_table
 from pipeline.preflight.validate import problems
 from pipeline.report.written import write_report
@@ -54,6 +55,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         raise ConfigError(found)
     root = loaded.root()
     with contextlib.ExitStack() as held:
+        # First in, last out: the webhook may be slow, and by then the root is free again.
+        notice = held.enter_context(_noticed(loaded, screen))
         try:
             took_over = held.enter_context(only_run(root))
             record = RunRecord(root, loaded)
@@ -61,7 +64,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             if (message := explain(error, root)) is None:
                 raise
             raise UserError(message) from error
-        run = _Run(loaded, root, record, screen)
+        run = _Run(loaded, root, record, screen, notice)
         with run.failures_recorded():
             with screen.captured(record.log):
                 if took_over:
@@ -70,7 +73,22 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                     result = run.graph(selection)
             record.finish(result)
         run.report()
+        notice.ended(record, result)
     return result
+
+
+@contextlib.contextmanager
+def _noticed(loaded: LoadedConfig, screen: Screen) -> Iterator[EndNotice]:
+    """Has the webhook told how the run ended. That it can't be told is said, and changes nothing about that end."""
+    notice = EndNotice(loaded)
+    try:
+        yield notice
+    finally:
+        if why := notice.send():
+            screen.say(f" ! the webhook was not told: {printable(why)}", "yellow")
+            if notice.log is not None:
+                with contextlib.suppress(OSError), output_to(notice.log), records_to(notice.log):
+                    logging.getLogger().warning("the webhook was not told: %s", why)
 
 
 _TESTED = (None, "SmokeTest", "Pusher")
@@ -81,8 +99,9 @@ _SECONDS_FOR_THE_TABLE = 1.0
 class _Run:
     """One run, and how far it has come."""
 
-    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen) -> None:
+    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen, notice: EndNotice) -> None:
         self._loaded = loaded
+        self._notice = notice
         self._root = root
         self._record = record
         self._screen = screen
@@ -109,7 +128,9 @@ class _Run:
         except Exception as error:
             message = explain(error, self._root)
             component = self._component(error)
-            self._record_end("failed", message or f"{type(error).__name__}: {error}", component)
+            said = message or f"{type(error).__name__}: {error}"
+            self._record_end("failed", said, component)
+            self._notice.failed(self._record, said, component)
             raise RunError(message, component, self._record.log) from error
 
     def _record_end(self, state: Literal["failed", "interrupted"], error: str, component: str | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.completing import completed_components
 from pipeline.commands.shared import (
     EXIT_REFUSED,
     config_argument,
@@ -19,8 +20,16 @@ from pipeline.commands.shared import (
 @click.command("run")
 @config_argument
 @set_option
-@click.option("--from", "first", metavar="COMPONENT", help="Runs this component and all that depend on it again.")
-@click.option("--to", "last", metavar="COMPONENT", help="Stops after this component.")
+@click.option(
+    "--from",
+    "first",
+    metavar="COMPONENT",
+    help="Runs this component and all that depend on it again.",
+    shell_complete=completed_components,
+)
+@click.option(
+    "--to", "last", metavar="COMPONENT", help="Stops after this component.", shell_complete=completed_components
+)
 @click.option("--no-cache", is_flag=True, help="Runs every component again.")
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr.")
 @explains_failures
@@ -30,6 +39,10 @@ def run_command(
     """Runs the pipeline in CONFIG on this machine.
 
     Ends with `pushed: PATH` (exit code 0), or `refused: GATE: reason` (exit code 3).
+
+    \b
+    Example:
+      lockgate run data/penguins/pipeline.yaml --to Transform
     """
     from pipeline.config.loader import load
     from pipeline.run import run_pipeline

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.evaluator.own_metric import tried
+from components.example_gen.changes import why_unseen
 from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS
 from components.example_gen.partitions import partitions
@@ -54,6 +55,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.tuning()
     checks.schema()
     checks.serving_sample()
+    checks.watched()
     checks.table()
     return checks.found
 
@@ -136,6 +138,12 @@ class _Checks:
         sample = self._config.data_gate.serving.sample
         if sample is not None and "://" not in sample and not self._loaded.resolve(sample).is_file():
             self._report(("data_gate", "serving", "sample"), "no such file", received=brief(sample))
+
+    def watched(self) -> None:
+        """Whether a table that is to be watched tells that it has changed."""
+        if "watch" in self._config.model_fields_set and (why := why_unseen(self._config.data)):
+            hint = "remove watch, and have a timer start lockgate run; or export the rows to files"
+            self._report(("watch",), why, hint=hint)
 
     def schema(self) -> None:
         """The curated schema: it names every column that the configuration does, in a fitting type."""

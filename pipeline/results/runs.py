@@ -22,6 +22,7 @@ import yaml
 from components.data_gate.report import Verdict
 from components.smoke_test.report import Report
 from pipeline.config.loader import LoadedConfig
+from pipeline.results.inputs import input_keys
 from pipeline.results.tuned import Tuned
 from preprocessing.errors import UserError
 
@@ -46,6 +47,7 @@ DATA_GATE_FOLDER = "data_gate"
 """In a run's folder: the data gate's report, and the schema that it proposes."""
 SMOKE_TEST_FOLDER = "smoke_test"
 """In a run's folder: the smoke test's report, as JSON and as a page."""
+_HOLDER_FILE = ".lock-holder.json"
 CONFIG_FILE, RESULT_FILE, ENVIRONMENT_FILE = "config.yaml", "result.json", "environment.json"
 
 
@@ -187,6 +189,7 @@ def _environment(loaded: LoadedConfig) -> dict[str, Any]:
         "deterministic": loaded.config.deterministic,
         "config_file": str(loaded.path),
         "schema": _schema(loaded),
+        "inputs": input_keys(loaded).to_json(),
         "command": sys.argv,
     }
 
@@ -233,7 +236,7 @@ def only_run(root: Path) -> Iterator[str | None]:
       UserError: another process holds the root; it is named.
     """
     root.mkdir(parents=True, exist_ok=True)
-    holder_file = root / ".lock-holder.json"
+    holder_file = root / _HOLDER_FILE
     lock = filelock.FileLock(root / ".lock", timeout=0)
     try:
         lock.acquire()
@@ -255,6 +258,22 @@ def only_run(root: Path) -> Iterator[str | None]:
     finally:
         holder_file.unlink(missing_ok=True)
         lock.release()
+
+
+def held_by(root: Path) -> str | None:
+    """Which process holds the root, in words; None where none does. Nothing is taken over."""
+    holder_file = root / _HOLDER_FILE
+    # Who has the lock has written this file, or will in a moment. Without it the lock is not even tried: that would
+    # keep it from somebody else meanwhile.
+    if not holder_file.exists():
+        return None
+    lock = filelock.FileLock(root / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return _describe(_read_holder(holder_file))
+    lock.release()
+    return None
 
 
 def _read_holder(path: Path) -> dict[str, Any]:
