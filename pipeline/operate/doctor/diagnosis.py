@@ -1,9 +1,8 @@
 """What one check found, and how checks are run: side by side, and none for longer than it may."""
 
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -57,18 +56,16 @@ def program(name: str) -> str | None:
     return shutil.which(name)
 
 
-def asked(
-    command: Sequence[str], *, seconds: float = SECONDS, environment: Mapping[str, str] | None = None
-) -> tuple[int | None, str]:
+def asked(command: Sequence[str], seconds: float = SECONDS) -> tuple[int | None, list[str]]:
     """Runs a program.
 
     Args:
       command: its path and its arguments.
       seconds: after which it is killed.
-      environment: beside this process's own.
 
     Returns:
-      Its exit code, and the first line of what it printed; None and what is wrong where it did not come to an end.
+      Its exit code, None where it did not come to an end; and the lines that it printed, without empty ones, the last
+      of which then says what is wrong.
     """
     try:
         done = subprocess.run(  # noqa: S603
@@ -79,11 +76,14 @@ def asked(
             encoding="utf-8",
             errors="replace",
             timeout=seconds,
-            env=None if environment is None else {**os.environ, **environment},
         )
-    except subprocess.TimeoutExpired:
-        return None, f"no answer within {seconds:g} s"
+    except subprocess.TimeoutExpired as error:
+        printed = error.stdout or b""  # bytes, whatever the encoding
+        return None, [*_lines(printed.decode("utf-8", "replace")), f"no answer within {seconds:g} s"]
     except OSError as error:
-        return None, error.strerror or str(error)
-    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    return done.returncode, lines[0] if lines else ""
+        return None, [error.strerror or str(error)]
+    return done.returncode, _lines(done.stdout)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -8,29 +8,33 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.operate.doctor.diagnosis import SECONDS, Diagnosis, asked
+from pipeline.operate.doctor.diagnosis import Diagnosis, asked
 
 _OURS = "lockgate"
 _MAKE = "make setup"
-_IMPORTED = ("numpy", "pyarrow", "grpc", "h5py", "google_crc32c")
-"""Small: these are really imported."""
-_LOADED = {
-    "tensorflow": "libtensorflow_framework.so.2",
+_COMPILED = "compiled packages"
+_LIBRARIES = {
+    "numpy": "core/_multiarray_umath*.so",
+    "pyarrow": "lib.*.so",
+    "grpc": "_cython/cygrpc*.so",
+    "h5py": "h5.*.so",
     "ml_metadata": "metadata_store/pywrap/metadata_store_extension.so",
     "tfx_bsl": "cc/tfx_bsl_extension.so",
     "tensorflow_data_validation": "pywrap/tensorflow_data_validation_extension.so",
+    "tensorflow": "libtensorflow_framework.so.2",
 }
-"""Large: of each, the library in its folder."""
-_TRY = """
-import ctypes, importlib, sys
-try:
-    ctypes.CDLL(sys.argv[2]) if sys.argv[1] == "load" else importlib.import_module(sys.argv[2])
-except (ImportError, OSError) as error:
-    sys.exit(str(error))
+"""Of each compiled package, a library in its folder, as a glob."""
+_LOAD = """
+import ctypes, sys
+for file in sys.argv[1:]:
+    print(file, flush=True)
+    try:
+        ctypes.CDLL(file)
+    except OSError as error:
+        sys.exit(str(error))
 """
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
@@ -63,33 +67,39 @@ def _is_there(name: str) -> bool:
 
 
 def _compiled() -> Diagnosis:
-    commands: dict[str, list[str]] = {name: [sys.executable, "-c", _TRY, "import", name] for name in _IMPORTED}
-    absent = []
-    for name, library in _LOADED.items():
-        spec = importlib.util.find_spec(name)
-        file = Path(spec.origin).parent / library if spec is not None and spec.origin else None
-        if file is None or not file.is_file():
-            absent.append(name)
-        else:
-            commands[name] = [sys.executable, "-c", _TRY, "load", str(file)]
-    with ThreadPoolExecutor(max_workers=len(commands)) as pool:
-        answers = dict(zip(commands, pool.map(_loaded, commands.values()), strict=True))
-    gives = "everything"
-    broken = {name: said for name, said in answers.items() if said}
-    slow = [name for name, said in broken.items() if said.startswith("no answer")]
-    if absent or len(broken) > len(slow):
-        name, said = next(((n, s) for n, s in broken.items() if n not in slow), (", ".join(absent), "is not installed"))
-        return Diagnosis("compiled packages", "missing", f"{name}: {said}", gives, _MAKE, required=True)
-    if slow:
-        found = f"{', '.join(slow)}: not loaded within {SECONDS:g} s"
-        return Diagnosis("compiled packages", "warning", found, gives, "try again when the machine has less to do")
-    return Diagnosis("compiled packages", "ok", f"all {len(commands)} load", gives, required=True)
+    files = {name: _library(name, pattern) for name, pattern in _LIBRARIES.items()}
+    absent = [name for name, file in files.items() if file is None]
+    if absent:
+        return _broken(f"{', '.join(absent)}: not installed")
+    return loaded({name: file for name, file in files.items() if file is not None})
 
 
-def _loaded(command: Sequence[str]) -> str:
-    """What is wrong with a library, or ""."""
-    code, said = asked(command)
+def _library(package: str, pattern: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return next(Path(spec.origin).parent.glob(pattern), None)
+
+
+def loaded(files: Mapping[str, Path]) -> Diagnosis:
+    """Loads libraries, one after the other, in one process of its own.
+
+    Args:
+      files: the library of each package.
+    """
+    code, lines = asked([sys.executable, "-c", _LOAD, *map(str, files.values())])
     if code == 0:
-        return ""
-    # A signal, such as that of an instruction which the processor lacks, prints nothing.
-    return said or f"exit code {code}"
+        return Diagnosis(_COMPILED, "ok", f"all {len(files)} load", "everything", required=True)
+    names = {str(file): name for name, file in files.items()}
+    # It prints each before it loads it: a signal, such as that of an instruction which the processor lacks, prints
+    # nothing more.
+    last = next((names[line] for line in reversed(lines) if line in names), "")
+    if code is None:
+        found = f"{last or 'none'}: {lines[-1]}"
+        return Diagnosis(_COMPILED, "warning", found, "everything", "try again when the machine has less to do")
+    said = lines[-1] if lines and lines[-1] not in names else f"exit code {code}"
+    return _broken(f"{last}: {said}")
+
+
+def _broken(found: str) -> Diagnosis:
+    return Diagnosis(_COMPILED, "missing", found, "everything", _MAKE, required=True)

@@ -65,9 +65,8 @@ def _look(wanted: Program) -> Sequence[Diagnosis]:
         return [Diagnosis(wanted.name, "missing", "not installed", wanted.gives, wanted.install)]
     if wanted.version is None:
         return [Diagnosis(wanted.name, "ok", path, wanted.gives)]
-    code, said = asked([path, *wanted.version])
+    code, lines = asked([path, *wanted.version])
     if code != 0:
-        return [
-            Diagnosis(wanted.name, "warning", f"{path}: {said or f'exit code {code}'}", wanted.gives, wanted.broken)
-        ]
-    return [Diagnosis(wanted.name, "ok", said or path, wanted.gives)]
+        found = f"{path}: {lines[-1] if lines else f'exit code {code}'}"
+        return [Diagnosis(wanted.name, "warning", found, wanted.gives, wanted.broken)]
+    return [Diagnosis(wanted.name, "ok", lines[0] if lines else path, wanted.gives)]

@@ -124,7 +124,7 @@ class Watcher:
                 hint="have a timer start lockgate run (cron, a systemd timer), or export the rows to files",
             )
         self._stable: tuple[InputKeys, float] | None = None
-        self._no_record: tuple[InputKeys, Tried] | None = None
+        self._unfinished: tuple[InputKeys, Tried] | None = None
         self._last_said = ""
 
     def run(self, *, once: bool) -> int:
@@ -188,12 +188,12 @@ class Watcher:
         return _Step(True, 0, seen.words)
 
     def _past(self, seen: _Seen) -> Tried:
-        """What the records say, and what this process knows of runs that ended before they had one."""
+        """What the records say, and what this process knows of runs that came to no verdict."""
         assert seen.keys is not None  # noqa: S101 - its caller has looked
         past = tried(seen.root, seen.keys)
-        if self._no_record is None or self._no_record[0] != seen.keys or past.state in ("pushed", "refused"):
+        if self._unfinished is None or self._unfinished[0] != seen.keys or past.state in ("pushed", "refused"):
             return past
-        own = self._no_record[1]
+        own = self._unfinished[1]
         latest = max((past, own), key=lambda each: each.ended)
         return Tried("failed", past.failures + own.failures, latest.ended, latest.why)
 
@@ -203,18 +203,25 @@ class Watcher:
         code = self._start()
         run = next(iter(listed_runs(seen.root)), None)
         if run is None or run.id == before:
-            known = self._no_record[1].failures if self._no_record and self._no_record[0] == seen.keys else 0
             why = f"the run ended before it had a record (exit code {code}); see its messages above"
-            assert seen.keys is not None  # noqa: S101 - there was something to run
-            self._no_record = seen.keys, Tried("failed", known + 1, self._clock.now(), why)
+            self._count(seen, why)
             self._tell("ended", why, code=code)
             return code or EXIT_ERROR
-        self._no_record = None
+        if run.state == "interrupted":
+            # Somebody stopped it, and does not want it to begin again at once; a new watcher goes on with it.
+            self._count(seen, "it was interrupted")
+        else:
+            self._unfinished = None
         state = "failed" if run.state == "running" else run.state
         why = run.why or ("it was killed" if run.state == "running" else "")
         what = f"pushed: {run.pushed}" if run.pushed else f"{state}: {why}"
         self._tell("ended", what, run=run.id, state=state, pushed=run.pushed, why=why, code=code)
         return code if code >= 0 else EXIT_ERROR
+
+    def _count(self, seen: _Seen, why: str) -> None:
+        assert seen.keys is not None  # noqa: S101 - there was something to run
+        known = self._unfinished[1].failures if self._unfinished and self._unfinished[0] == seen.keys else 0
+        self._unfinished = seen.keys, Tried("failed", known + 1, self._clock.now(), why)
 
     def _tell(self, event: Event, message: str, **details: Any) -> None:
         if event == "waiting" and message == self._last_said:
