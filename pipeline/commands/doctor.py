@@ -13,7 +13,6 @@ from pipeline.config.targets import TARGETS
 
 if TYPE_CHECKING:
     from pipeline.config.targets import TargetName
-    from pipeline.operate.doctor.diagnosis import Check
 
 
 @click.command("doctor")
@@ -34,21 +33,21 @@ def doctor_command(config: Path | None, overrides: tuple[str, ...], target: "Tar
     """
     if target is not None and config is None:
         raise click.UsageError("--target needs CONFIG, which says where that is")
-    from pipeline.operate.doctor.diagnosis import run_all, works
+    from pipeline.operate.doctor.diagnosis import Check, run_all, works
     from pipeline.operate.doctor.machine import machine
     from pipeline.operate.doctor.packages import packages
     from pipeline.operate.doctor.programs import program_checks
     from pipeline.operate.doctor.surroundings import configuration, google, surroundings
 
     found, root = [], Path.cwd()
-    more: list[Check] = []
+    more = [Check("Google credentials", google)]
     if config is not None:
         loaded, diagnosis = configuration(config, overrides)
         found.append(diagnosis)
         if loaded is not None:
             root = loaded.root()
-            more = surroundings(loaded, target)
-    found += run_all([partial(machine, root), packages, *program_checks(), google, *more])
+            more += surroundings(loaded, target)
+    found += run_all([Check("machine", partial(machine, root)), Check("packages", packages), *program_checks(), *more])
     if as_json:
         say(json.dumps({"works": works(found), "checks": [each.to_json() for each in found]}, indent=1))
     else:

@@ -2,14 +2,17 @@
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 State = Literal["ok", "warning", "missing"]
 SECONDS = 4.0
 """For one program or server that is asked."""
+ALL_SECONDS = 4.5
+"""For all checks together."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,48 @@ class Diagnosis:
         return asdict(self)
 
 
-Check = Callable[[], Sequence[Diagnosis]]
+@dataclass(frozen=True)
+class Check:
+    """Something to look at.
+
+    Attributes:
+      name: of the diagnosis, where the check does not come to an end.
+      look: gives what it finds.
+    """
+
+    name: str
+    look: Callable[[], Sequence[Diagnosis]]
 
 
-def run_all(checks: Sequence[Check]) -> list[Diagnosis]:
-    """Runs the checks side by side, and keeps their order."""
-    with ThreadPoolExecutor(max_workers=max(1, len(checks)), thread_name_prefix="doctor") as pool:
-        return [each for found in pool.map(lambda check: check(), checks) for each in found]
+def run_all(checks: Sequence[Check], seconds: float = ALL_SECONDS) -> list[Diagnosis]:
+    """Runs the checks side by side, and keeps their order.
+
+    Args:
+      checks: what to look at.
+      seconds: after which those that still run are left alone: a look-up of a host's name can't be ended.
+    """
+    answers: list[Future[Sequence[Diagnosis]]] = [Future() for _ in checks]
+    for check, answer in zip(checks, answers, strict=True):
+        # Not an executor's threads, for which the interpreter would wait at its end.
+        threading.Thread(target=_answered, args=(check, answer), name=f"doctor: {check.name}", daemon=True).start()
+    wait(answers, timeout=seconds)
+    late = "try again when the machine or the network has less to do"
+    return [
+        each
+        for check, answer in zip(checks, answers, strict=True)
+        for each in (
+            answer.result()
+            if answer.done()
+            else [Diagnosis(check.name, "warning", f"no answer within {seconds:g} s", "not known", late)]
+        )
+    ]
+
+
+def _answered(check: Check, answer: "Future[Sequence[Diagnosis]]") -> None:
+    try:
+        answer.set_result(check.look())
+    except Exception as error:  # noqa: BLE001 - raised again where the answer is read
+        answer.set_exception(error)
 
 
 def works(found: Sequence[Diagnosis]) -> bool:

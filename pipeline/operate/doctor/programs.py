@@ -1,10 +1,10 @@
 """Programs beside Python: none of them is needed for a run, and each gives something."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.operate.doctor.diagnosis import Diagnosis, asked, program
+from pipeline.operate.doctor.diagnosis import Check, Diagnosis, asked, program
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ PROGRAMS = (
 )  # fmt: skip
 
 
-def program_checks() -> list[Callable[[], Sequence[Diagnosis]]]:
+def program_checks() -> list[Check]:
     """A check for each program."""
-    return [partial(_look, each) for each in PROGRAMS]
+    return [Check(each.name, partial(_look, each)) for each in PROGRAMS]
 
 
 def _look(wanted: Program) -> Sequence[Diagnosis]:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from components.cloud.vertex import VertexProject
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.config.problems import ConfigError
 from pipeline.config.targets import TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
-from pipeline.operate.doctor.diagnosis import Diagnosis
+from pipeline.operate.doctor.diagnosis import Check, Diagnosis
 from preprocessing.errors import UserError
 from preprocessing.text import one_line, shortened
 
@@ -44,7 +44,7 @@ def configuration(path: Path, overrides: Sequence[str]) -> tuple[LoadedConfig | 
     return loaded, Diagnosis("configuration", "ok", f"{path} is valid", gives, required=True)
 
 
-def surroundings(loaded: LoadedConfig, target: TargetName | None) -> list[Callable[[], Sequence[Diagnosis]]]:
+def surroundings(loaded: LoadedConfig, target: TargetName | None) -> list[Check]:
     """The checks of what a configuration needs.
 
     Args:
@@ -52,15 +52,15 @@ def surroundings(loaded: LoadedConfig, target: TargetName | None) -> list[Callab
       target: where it is to run, which is then required; None looks at every configured target, as at something that
         may be there.
     """
-    checks: list[Callable[[], Sequence[Diagnosis]]] = [partial(_variables, loaded)]
+    checks = [Check("variables", partial(_variables, loaded))]
     for name in TARGETS if target is None else (target,):
         place: Cluster | None = getattr(loaded.config.targets, name)
         if place is None:
             if target is not None:
-                checks.append(partial(_unconfigured, name))
+                checks.append(Check(f"target {name}", partial(_unconfigured, name)))
             continue
-        checks.append(partial(_credentials, name, place, target is not None))
-        checks.append(partial(_reachable, name, place, target is not None))
+        checks.append(Check(f"credentials for {name}", partial(_credentials, name, place, target is not None)))
+        checks.append(Check(f"target {name}", partial(_reachable, name, place, target is not None)))
     return checks
 
 

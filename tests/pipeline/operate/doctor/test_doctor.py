@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from support.rest_server import RestServer, closed_port
 
 from pipeline.cli import main
 from pipeline.operate.doctor import machine as machine_checks
-from pipeline.operate.doctor.diagnosis import Diagnosis, asked, works
+from pipeline.operate.doctor.diagnosis import Check, Diagnosis, asked, run_all, works
 from pipeline.operate.doctor.machine import machine
 from pipeline.operate.doctor.packages import loaded
 from pipeline.operate.doctor.programs import PROGRAMS, program_checks
@@ -47,7 +48,7 @@ def by_name(found: Sequence[Diagnosis]) -> dict[str, Diagnosis]:
 
 
 def programs() -> dict[str, Diagnosis]:
-    return by_name([each for check in program_checks() for each in check()])
+    return by_name([each for check in program_checks() for each in check.look()])
 
 
 def script(folder: Path, name: str, text: str) -> None:
@@ -58,6 +59,14 @@ def script(folder: Path, name: str, text: str) -> None:
 
 def doctor(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["doctor", *map(str, arguments)])
+
+
+def on_penguins(*sets: str) -> list[object]:
+    """Arguments by which no server of the shipped file is asked."""
+    return [
+        PENGUINS,
+        *(word for each in ("targets.vertex=null", "targets.kubeflow=null", *sets) for word in ("--set", each)),
+    ]
 
 
 def checks(*arguments: object) -> tuple[int, dict[str, dict[str, object]]]:
@@ -87,6 +96,14 @@ def test_programs_that_are_there_and_that_are_not(path: Path) -> None:
 def test_a_program_that_hangs_is_not_waited_for() -> None:
     code, lines = asked([sys.executable, "-c", "print('begun', flush=True); input_ = open('/dev/zero').read(-1)"], 0.5)
     assert (code, lines[-1]) == (None, "no answer within 0.5 s")
+
+
+def test_a_check_that_has_no_end_is_left_alone() -> None:
+    never = threading.Event()
+    here = Diagnosis("here", "ok", "1", "x")
+    found = run_all([Check("slow", lambda: [here] * never.wait()), Check("here", lambda: [here])], 0.2)
+    never.set()
+    assert [(each.name, each.state) for each in found] == [("slow", "warning"), ("here", "ok")]
 
 
 def test_libraries_that_load_and_that_do_not(tmp_path: Path) -> None:
@@ -138,7 +155,8 @@ def test_a_root_below_a_file_can_not_be_written(tmp_path: Path) -> None:
     assert (found.state, found.required, works([found])) == ("missing", True, False)
 
 
-def test_on_this_machine_it_works(path: Path) -> None:
+@pytest.mark.usefixtures("path")
+def test_on_this_machine_it_works() -> None:
     done = doctor()
     assert done.exit_code == 0, done.output
     assert done.output.endswith("lockgate works here\n")
@@ -151,25 +169,26 @@ def test_on_this_machine_it_works(path: Path) -> None:
     assert found["Google credentials"]["install"] == "gcloud auth application-default login"
 
 
-def test_a_broken_configuration_is_required(path: Path, tmp_path: Path) -> None:
-    code, found = checks(PENGUINS, "--set", "train.epochs=-1")
+@pytest.mark.usefixtures("path")
+def test_a_broken_configuration_is_required() -> None:
+    code, found = checks(*on_penguins("train.epochs=-1"))
     assert code == 1
     assert (found["configuration"]["state"], found["configuration"]["required"]) == ("missing", True)
     assert "train.epochs" in str(found["configuration"]["found"])
     assert doctor("--target", "kubeflow").exit_code == 2
 
 
-def test_targets_answer_or_do_not_and_no_secret_leaves(
-    path: Path, server: RestServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("path")
+def test_targets_answer_or_do_not_and_no_secret_leaves(server: RestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.accepts = "another"
     for name in ("KUBEFLOW_TOKEN", "HOOK", "GOOGLE_OAUTH_ACCESS_TOKEN"):
         monkeypatch.setenv(name, SECRET)
-    sets = ["--set", KUBEFLOW % server.url, "--set", "notify={url_env: HOOK, token_env: HOOK_TOKEN}"]
-    done = doctor(PENGUINS, *sets)
+    hook = "notify={url_env: HOOK, token_env: HOOK_TOKEN}"
+    asked_for = on_penguins(KUBEFLOW % server.url, hook)
+    done = doctor(*asked_for)
     assert done.exit_code == 0, done.output
     assert SECRET not in done.output
-    code, found = checks(PENGUINS, *sets)
+    code, found = checks(*asked_for)
     assert code == 0
     # An answer is an answer: nobody logs in.
     assert found["target kubeflow"]["found"] == f"{server.url} answers (HTTP 401)"
@@ -177,17 +196,18 @@ def test_targets_answer_or_do_not_and_no_secret_leaves(
     assert found["credentials for kubeflow"]["found"] == "$KUBEFLOW_TOKEN is set"
     assert found["$HOOK"]["state"] == "ok"
     assert (found["$HOOK_TOKEN"]["state"], found["$HOOK_TOKEN"]["install"]) == ("missing", "export HOOK_TOKEN=...")
-    gone = ["--set", KUBEFLOW % f"http://127.0.0.1:{closed_port()}"]
-    code, found = checks(PENGUINS, *gone)
+    gone = on_penguins(KUBEFLOW % f"http://127.0.0.1:{closed_port()}")
+    code, found = checks(*gone)
     assert (code, found["target kubeflow"]["state"]) == (0, "missing")
     assert "refused" in str(found["target kubeflow"]["found"]).lower()
     # Asked for by name, it is required.
-    assert checks(PENGUINS, *gone, "--target", "kubeflow")[0] == 1
-    code, found = checks(PENGUINS, "--target", "vertex")
+    assert checks(*gone, "--target", "kubeflow")[0] == 1
+    code, found = checks(*on_penguins(), "--target", "vertex")
     assert (code, found["target vertex"]["found"]) == (1, "not configured")
 
 
-def test_credentials_in_files(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("path")
+def test_credentials_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = tmp_path / "key.json"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
     assert checks()[1]["Google credentials"]["state"] == "missing"
@@ -199,7 +219,7 @@ def test_credentials_in_files(path: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert checks()[1]["Google credentials"]["found"] == "application default credentials"
 
 
-def test_what_is_missing_says_what_it_would_give_and_how(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_missing_says_what_it_would_give_and_how() -> None:
     found = [
         Diagnosis("a", "ok", "1.0", "x"),
         Diagnosis("Docker", "missing", "not installed", "images", "apt-get install docker.io"),
