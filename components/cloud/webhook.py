@@ -28,7 +28,7 @@ from preprocessing.errors import UserError
 from preprocessing.text import one_line
 
 Lookup = Callable[[str], str | None]
-"""Gives the value of an environment variable, or None where it is unset or empty."""
+"""Gives the value of an environment variable, None where it is unset or empty; or raises UserError."""
 
 VERSION = 1
 """The version of the object's format."""
@@ -107,7 +107,10 @@ def send(
         return ""
     secrets: dict[str, str] = {}
     for variable in config.variables():
-        value = lookup(variable)
+        try:
+            value = lookup(variable)
+        except UserError as error:
+            return one_line(f"{variable}: {error.message}")
         if value is None:
             return f"{variable} is not set"
         secrets[variable] = value

@@ -1,0 +1,43 @@
+"""Whether the steps of a compiled pipeline can reach the webhook of `notify:`."""
+
+from collections.abc import Iterator
+
+from pipeline.config.loader import LoadedConfig
+from pipeline.config.problems import Problem, brief
+from pipeline.config.targets import Cluster, KubeflowTarget, TargetName, VertexTarget
+
+TELLING = ("DataStop", "Report", "Pusher")
+"""The steps that tell it how the run ended."""
+
+
+def on_cluster(loaded: LoadedConfig, name: TargetName, target: Cluster) -> Iterator[Problem]:
+    """The secrets that the steps lack."""
+    notify = loaded.config.notify
+    if notify is None:
+        return
+    for field in ("url_env", "token_env", "signature_env"):
+        variable: str | None = getattr(notify, field)
+        if variable is None:
+            continue
+        steps = ", ".join(_without(variable, target))
+        if not steps:
+            continue
+        if isinstance(target, KubeflowTarget):
+            hint = f"add {{secret: NAME, env: {{{variable}: KEY}}, components: [{', '.join(TELLING)}]}} to targets.{name}.secrets"
+        else:
+            hint = f"add {variable}: projects/PROJECT/secrets/NAME/versions/VERSION to targets.{name}.secrets"
+        message = f"targets.{name}.secrets gives this variable not to {steps}, which tell the webhook"
+        yield loaded.problem(
+            ("notify", field),
+            message,
+            received=brief(variable),
+            hint=f"{hint}; or --set notify=null, and nobody is told",
+        )
+
+
+def _without(variable: str, target: Cluster) -> tuple[str, ...]:
+    if isinstance(target, VertexTarget):
+        return () if variable in target.secrets else TELLING
+    return tuple(
+        step for step in TELLING if not any(variable in secret.env for secret in target.secrets if secret.is_for(step))
+    )
