@@ -138,6 +138,10 @@ def submit_command(
             return
         submitted = _submitted(place, compiled, options, as_json=as_json)
         outcome = _followed(place, compiled, submitted, as_json=as_json) if wait else None
+        if outcome is not None and outcome.state == "failed" and target == "kubeflow":
+            from pipeline.operate.notification import tell_of_failure
+
+            tell_of_failure(loaded.config, submitted.id, outcome.reason)
     if as_json:
         facts = {"id": submitted.id, "link": submitted.link, "scheduled": schedule, "note": submitted.note}
         ended = {} if outcome is None else {"state": outcome.state, "reason": outcome.reason}

@@ -291,7 +291,10 @@ class ModelRegistry(Settings):
 
 SecretVersion = Annotated[
     str,
-    matching(r"^projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+$", "projects/PROJECT/secrets/NAME/versions/VERSION"),
+    matching(
+        r"^projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+$",
+        "a version such as projects/my-project/secrets/hook/versions/1",
+    ),
 ]
 
 

@@ -1,13 +1,16 @@
 """What the webhook of `notify:` is told about a run on this machine."""
 
+import logging
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
 from components.cloud.webhook import Notification, send
 from pipeline.config.loader import LoadedConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.runs import RunRecord, RunResult
 from preprocessing.text import shortened
 
+_log = logging.getLogger("lockgate")
 _LONGEST = 1000
 """Characters of an error; the run's log has all of it."""
 
@@ -75,3 +78,18 @@ class EndNotice:
         if notification is None or self._loaded.config.notify is None:
             return ""
         return send(self._loaded.config.notify, notification)
+
+
+def tell_of_failure(config: PipelineConfig, run: str, reason: str) -> None:
+    """Tells the webhook that a run on Kubeflow failed: there nothing runs after a failure that could.
+
+    Args:
+      config: of the pipeline.
+      run: the run's id.
+      reason: in one line.
+    """
+    if config.notify is None:
+        return
+    notification = Notification("failed", config.name, run, "kubeflow", reason=shortened(reason, _LONGEST))
+    if why := send(config.notify, notification):
+        _log.warning("the webhook was not told: %s", why)

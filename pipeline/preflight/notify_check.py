@@ -22,16 +22,14 @@ def on_cluster(loaded: LoadedConfig, name: TargetName, target: Cluster) -> Itera
         steps = ", ".join(_without(variable, target))
         if not steps:
             continue
+        entry = f"{variable}: projects/PROJECT/secrets/NAME/versions/latest"
         if isinstance(target, KubeflowTarget):
-            hint = f"add {{secret: NAME, env: {{{variable}: KEY}}, components: [{', '.join(TELLING)}]}} to targets.{name}.secrets"
-        else:
-            hint = f"add {variable}: projects/PROJECT/secrets/NAME/versions/VERSION to targets.{name}.secrets"
-        message = f"targets.{name}.secrets gives this variable not to {steps}, which tell the webhook"
+            entry = f"{{secret: NAME, env: {{{variable}: KEY}}, components: [{', '.join(TELLING)}]}}"
         yield loaded.problem(
             ("notify", field),
-            message,
+            f"targets.{name}.secrets does not give this variable to {steps}, which tell the webhook",
             received=brief(variable),
-            hint=f"{hint}; or --set notify=null, and nobody is told",
+            hint=f"add {entry} there; or --set notify=null, and nobody is told",
         )
 
 

@@ -92,13 +92,8 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
         if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",)
     ]
     fields = TargetFields(loaded, name, target)
-    return [
-        *here,
-        *_Checks(fields).found(),
-        *on_cluster(loaded, name),
-        *notify_check.on_cluster(loaded, name, target),
-        *value_problems(fields),
-    ]
+    notified = notify_check.on_cluster(loaded, name, target)
+    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *notified, *value_problems(fields)]
 
 
 class _Checks:
