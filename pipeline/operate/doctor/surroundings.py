@@ -16,7 +16,7 @@ from components.cloud.vertex import VertexProject
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.config.problems import ConfigError
 from pipeline.config.targets import TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
-from pipeline.operate.doctor.diagnosis import Check, Diagnosis
+from pipeline.operate.doctor.diagnosis import Check, Diagnosis, State
 from preprocessing.errors import UserError
 from preprocessing.text import one_line, shortened
 
@@ -112,12 +112,13 @@ def _kubernetes() -> Diagnosis:
     there = any(each.is_file() for each in files)
     found = "there" if there else "not there"
     install = "" if there else "get one from whoever runs the cluster"
-    state = "ok" if there else "missing"
+    state: State = "ok" if there else "missing"
     return Diagnosis("kubeconfig", state, found, "kubectl; lockgate itself needs none", install)
 
 
 def _google(name: str, *, required: bool) -> Diagnosis:
-    state, found, install = "ok", "", ""
+    state: State = "ok"
+    found, install = "", ""
     key = os.environ.get(_KEY_FILE)
     if in_environment(TOKEN_VARIABLE) is not None:
         found = f"a token in ${TOKEN_VARIABLE}"
@@ -129,7 +130,7 @@ def _google(name: str, *, required: bool) -> Diagnosis:
         found = "application default credentials"
     else:
         state, found, install = "missing", "none in a file or the environment", _LOG_IN
-    return Diagnosis(name, "ok" if state == "ok" else "missing", found, "Vertex AI, BigQuery, gs://", install, required)
+    return Diagnosis(name, state, found, "Vertex AI, BigQuery, gs://", install, required)
 
 
 def _google_folder() -> Path:
