@@ -12,7 +12,8 @@ from components.cloud.notify_config import NotifyConfig
 from components.final_state.executor import final_state
 from pipeline.nodes.run_report import RUN_NAME
 from pipeline.preflight.target_check import target_problems
-from pipeline.runners.compile.compiled import EXIT_HANDLER
+from pipeline.runners.compile.compiled import EXIT_HANDLER, Compiled
+from pipeline.runners.container_entrypoint import prepare
 from pipeline.runners.step_notice import StepNotice, tell_end, tell_push, tell_refusal
 
 NOTICE = StepNotice(config=NotifyConfig(url_env="HOOK", tries=1), pipeline="penguins", runner="kubeflow")
@@ -106,6 +107,17 @@ def test_the_steps_know_the_webhook_and_the_runs_name(target: Any) -> None:
     }
     for name in ("DataStop", "Pusher"):
         assert pipeline.tasks[name]["inputs"]["parameters"]["run"] == {"runtimeValue": {"constant": RUN_NAME}}
+
+    job = prepare({"inputs": _inputs(pipeline, "Report"), "outputs": {}}, None, {})["inputs"]["parameterValues"]
+    config = json.loads(job["job"])["given"]["config"]
+    assert config["notify"]["url_env"] == "HOOK"
+    assert config["targets"][target] is not None
+
+
+def _inputs(pipeline: Compiled, step: str) -> dict[str, Any]:
+    """The constants that a step is given."""
+    given = pipeline.tasks[step]["inputs"]["parameters"]
+    return {"parameterValues": {name: each["runtimeValue"]["constant"] for name, each in given.items()}}
 
 
 def test_a_pipeline_without_a_webhook_is_compiled_as_before() -> None:
