@@ -30,6 +30,7 @@ def validate_command(config: Path, overrides: tuple[str, ...], target: "TargetNa
     """
     from pipeline.config.loader import load
     from pipeline.config.problems import ConfigError
+    from pipeline.preflight.notify_check import unset
     from pipeline.preflight.target_check import target_problems
     from pipeline.preflight.validate import notes, problems
     from preprocessing.text import printable
@@ -42,7 +43,7 @@ def validate_command(config: Path, overrides: tuple[str, ...], target: "TargetNa
     if found := problems(loaded) if target is None else target_problems(loaded, target):
         _say_problems(found, as_json=as_json)
         raise ConfigError(found)
-    told = notes(loaded)
+    told = [*notes(loaded), *(unset(loaded) if target is None else [])]
     features = loaded.config.features
     if as_json:
         facts = {"valid": True, "problems": [], "notes": told, "task": features.label.task}

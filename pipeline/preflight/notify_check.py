@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 
+from components.cloud.credentials import in_environment
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import Cluster, KubeflowTarget, TargetName, VertexTarget
 
 TELLING = ("DataStop", "Report", "Pusher")
 """The steps that tell it how the run ended."""
+
+
+def unset(loaded: LoadedConfig) -> list[str]:
+    """Says which variables of the webhook are not set here: a run would tell nobody."""
+    variables = loaded.config.notify.variables() if loaded.config.notify is not None else ()
+    absent = [name for name in variables if in_environment(name) is None]
+    return [f"notify: {', '.join(absent)} not set here: the webhook would not be told"] if absent else []
 
 
 def on_cluster(loaded: LoadedConfig, name: TargetName, target: Cluster) -> Iterator[Problem]:
