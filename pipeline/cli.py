@@ -17,6 +17,7 @@ COMMANDS = {
         "plan": ("plan", "Says what a run of CONFIG would do: what comes from the cache, what runs, and why."),
         "run": ("run", "Runs the pipeline in CONFIG on this machine."),
         "resume": ("resume", "Goes on with a run that failed, was refused, interrupted or killed."),
+        "watch": ("watch", "Waits for a new span or a changed table, has a run made of it, and waits again."),
         "accept-schema": ("accept_schema", "Makes the schema that a refused run proposes the curated one."),
         "compile": ("targets", "Compiles CONFIG for Kubeflow Pipelines v2 or Vertex AI."),
         "submit": ("targets", "Compiles CONFIG and submits it to Kubeflow Pipelines v2 or Vertex AI."),
@@ -37,6 +38,10 @@ COMMANDS = {
         "push": ("versions", "Pushes the model of RUN that was not pushed."),
         "rollback": ("versions", "Serves the files of an older version again, as a new version."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
+    },
+    "This machine": {
+        "doctor": ("doctor", "Says what works on this machine, and what each missing thing would give."),
+        "completion": ("completion", "Prints the script that completes lockgate's commands in a shell."),
     },
 }
 """By section of the help: each command with its module in `pipeline.commands` and the first line of its docstring.

@@ -12,6 +12,7 @@ from components.smoke_test.sandbox.warm import kept_warm
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
 from pipeline.failures import RunError, explain, is_out_of_space
+from pipeline.operate.notification import EndNotice
 from pipeline.operate.prepared import places, table_seen
 from pipeline.operate.pushing import settle
 from pipeline.preflight.validate import problems
@@ -52,6 +53,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         raise ConfigError(found)
     root = loaded.root()
     with contextlib.ExitStack() as held:
+        # First in, last out: the webhook may be slow, and by then the root is free again.
+        notice = held.enter_context(_noticed(loaded, screen))
         try:
             took_over = held.enter_context(only_run(root))
             settled = settle(root)
@@ -60,7 +63,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             if (message := _explained(error, loaded, root)) is None:
                 raise
             raise UserError(message) from error
-        run = _Run(loaded, root, record, screen)
+        run = _Run(loaded, root, record, screen, notice)
         with run.failures_recorded():
             with screen.captured(record.log):
                 if took_over:
@@ -73,6 +76,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
                     result = run.graph(selection)
             record.finish(result)
         run.report()
+        notice.ended(record, result)
     return result
 
 
@@ -87,6 +91,20 @@ def _explained(error: Exception, loaded: LoadedConfig, root: Path) -> str | None
     return "\n".join([what, *rest])
 
 
+@contextlib.contextmanager
+def _noticed(loaded: LoadedConfig, screen: Screen) -> Iterator[EndNotice]:
+    """Has the webhook told how the run ended. That it can't be told is said, and changes nothing about that end."""
+    notice = EndNotice(loaded)
+    try:
+        yield notice
+    finally:
+        if why := notice.send():
+            screen.say(f" ! the webhook was not told: {printable(why)}", "yellow")
+            if notice.log is not None:
+                with contextlib.suppress(OSError), output_to(notice.log), records_to(notice.log):
+                    logging.getLogger().warning("the webhook was not told: %s", why)
+
+
 _TESTED = (None, "SmokeTest", "Pusher")
 """Where a run may stop that tests a model."""
 
@@ -94,8 +112,9 @@ _TESTED = (None, "SmokeTest", "Pusher")
 class _Run:
     """One run, and how far it has come."""
 
-    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen) -> None:
+    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen, notice: EndNotice) -> None:
         self._loaded = loaded
+        self._notice = notice
         self._root = root
         self._record = record
         self._screen = screen
@@ -123,7 +142,9 @@ class _Run:
             message = _explained(error, self._loaded, self._root)
             component = self._component(error)
             kept = self._record.kept if self._record.kept.is_dir() else None
-            self._record_end("failed", message or f"{type(error).__name__}: {error}", component, kept)
+            said = message or f"{type(error).__name__}: {error}"
+            self._record_end("failed", said, component, kept)
+            self._notice.failed(self._record, said, component)
             raise RunError(message, component, self._record.log, kept) from error
 
     def _record_end(

@@ -1,10 +1,14 @@
 """Which part of the graph runs. Light, so that a mistyped component is refused before anything heavy is imported."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from components.artifacts.cross_validation import fold_node
-from pipeline.config.pipeline_config import PipelineConfig
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from preprocessing.nearest import nearest
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
 
 METADATA_FILE = "metadata.sqlite"
 """The metadata store of the runs on this machine, in the root."""
@@ -40,6 +44,9 @@ COMPONENTS = (
 
 def components(config: PipelineConfig) -> tuple[str, ...]:
     """The ids in the graph of a configuration, in the order of `COMPONENTS`."""
+    # Not at the top: a shell that completes a component's name does without pydantic.
+    from components.artifacts.cross_validation import fold_node
+
     absent = {INFERRED_SCHEMA if config.data.schema_file is not None else CURATED_SCHEMA}
     if config.data_gate.drift.baseline == "none":
         absent.add(BASELINE)

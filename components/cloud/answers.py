@@ -70,25 +70,36 @@ class HttpAnswer:
     wait: float | None
     hide: Callable[[str], str]
 
+    def check_status(self) -> None:
+        """Reads the status alone.
+
+        Raises:
+          AnswerError: it is not one of success.
+        """
+        if 300 <= self.status < 400:
+            # Without the query, which may hold a ticket.
+            place = re.split("[?#]", self.location)[0]
+            self._fail(f"a redirect to {self._said(place) or 'nowhere'}: {_LOGIN}", hint=_NOT_THE_API)
+        if not 200 <= self.status < 300:
+            self._fail("a page in HTML" if self._html else self._message())
+
     def json(self) -> dict[str, Any]:
         """The answer's JSON object.
 
         Raises:
           AnswerError: the status is not one of success, or there is no object.
         """
-        if 300 <= self.status < 400:
-            # Without the query, which may hold a ticket.
-            place = re.split("[?#]", self.location)[0]
-            self._fail(f"a redirect to {self._said(place) or 'nowhere'}: {_LOGIN}", hint=_NOT_THE_API)
-        html = "html" in self.kind or self.content.lstrip()[:1] == "<"
-        if not 200 <= self.status < 300:
-            self._fail("a page in HTML" if html else self._message())
-        if html:
+        self.check_status()
+        if self._html:
             self._fail(f"a page in HTML instead of JSON: {_LOGIN}", hint=_NOT_THE_API)
         answer = _parsed(self.content or "{}")
         if not isinstance(answer, dict):
             self._fail(f"not a JSON object: {self._said(self.content, 60)!r}", passing=True)
         return answer
+
+    @property
+    def _html(self) -> bool:
+        return "html" in self.kind or self.content.lstrip()[:1] == "<"
 
     def _fail(self, what: str, *, passing: bool | None = None, hint: str = "") -> NoReturn:
         status = self.status

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
@@ -17,6 +17,8 @@ from components.cloud.address import check
 from components.cloud.answers import AnswerError, HttpAnswer, objects, retry_after, said, unexpected
 from components.cloud.credentials import Credentials
 from preprocessing.errors import UserError
+
+Answer = TypeVar("Answer")
 
 _LARGEST_ANSWER = 64 << 20
 _MOST_PAGES = 1000
@@ -32,18 +34,22 @@ class HttpRequest:
       method: GET, POST or DELETE.
       url: without a query.
       params: the query.
-      body: sent as JSON; None sends no body.
+      body: sent as JSON; bytes are JSON already; None sends no body.
+      headers: beside those of every request.
+      name: what a message calls the request where its URL is a secret.
     """
 
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def shown(self) -> str:
         """The method and the URL, for a message: without the query, which may hold more than a reader wants."""
-        return f"{self.method} {self.url}"
+        return self.name or f"{self.method} {self.url}"
 
 
 @dataclass(frozen=True)
@@ -147,10 +153,24 @@ class Api:
           RequestError: see there.
         """
         repeatable = request.method != "POST" if repeatable is None else repeatable
+        return self._patiently(request, repeatable, HttpAnswer.json)
+
+    def deliver(self, request: HttpRequest) -> None:
+        """Sends what any answer of success acknowledges, whatever its content; again after any failure that may pass.
+
+        Args:
+          request: what to send; doing it twice does no harm.
+
+        Raises:
+          RequestError: see there.
+        """
+        self._patiently(request, True, HttpAnswer.check_status)
+
+    def _patiently(self, request: HttpRequest, repeatable: bool, read: Callable[[HttpAnswer], Answer]) -> Answer:
         waits, renewed, maybe_done = self._patience.waits(), False, False
         while True:
             try:
-                return self._exchange(request)
+                return read(self._exchange(request))
             except AnswerError as error:
                 maybe_done = maybe_done or (error.maybe_done and request.method != "GET")
                 if error.status == httpx.codes.UNAUTHORIZED and not renewed and self._credentials.renew():
@@ -201,13 +221,21 @@ class Api:
             pages.add(following)
             page = HttpRequest(request.method, request.url, {**request.params, token[0]: following})
 
-    def _exchange(self, request: HttpRequest) -> dict[str, Any]:
-        headers = {"Accept": "application/json"}
+    def _exchange(self, request: HttpRequest) -> HttpAnswer:
+        headers = {"Accept": "application/json", **request.headers}
         if (value := self._credentials.token()) is not None:
             headers["Authorization"] = f"Bearer {value}"
+        written = request.body if isinstance(request.body, bytes) else None
+        if written is not None:
+            headers["Content-Type"] = "application/json"
         try:
             with self._http.stream(
-                request.method, request.url, params=dict(request.params) or None, json=request.body, headers=headers
+                request.method,
+                request.url,
+                params=dict(request.params) or None,
+                content=written,
+                json=None if written is not None else request.body,
+                headers=headers,
             ) as response:
                 content = self._content(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -227,7 +255,7 @@ class Api:
         content = self._credentials.removed_from_data(content)
         kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
         wait = retry_after(response.headers.get("retry-after", ""), time.time())
-        return HttpAnswer(response.status_code, kind, content, location, wait, self._credentials.removed).json()
+        return HttpAnswer(response.status_code, kind, content, location, wait, self._credentials.removed)
 
     def _said(self, error: httpx.HTTPError) -> str:
         return said(self._credentials.removed(str(error)))

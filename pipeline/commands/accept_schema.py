@@ -12,6 +12,7 @@ import click
 
 from components.artifacts.reports import DIFF_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
+from pipeline.commands.completing import completed_runs
 from pipeline.commands.shared import EXIT_ERROR, confirmed, explains_failures, say
 from pipeline.config.problems import shown
 from pipeline.results.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
@@ -129,25 +130,40 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 @click.command("accept-schema")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completed_runs)
 @click.option("--yes", is_flag=True, help="Does not ask.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Prints one JSON object; the change and the question go to stderr."
+)
 @explains_failures
-def accept_schema_command(run: Path, yes: bool) -> None:
+def accept_schema_command(run: Path, yes: bool, as_json: bool) -> None:
     """Makes the schema that a refused run proposes the curated one.
 
     RUN is the run's folder, as the refused run shows it. The change is shown first.
+
+    \b
+    Example:
+      lockgate accept-schema data/penguins/output/runs/20260301T120000Z --yes
     """
     proposal = read_proposal(run)
     if proposal.accepted_already():
-        say(f"{shown(proposal.target)} holds this schema already")
+        say(f"{shown(proposal.target)} holds this schema already", err=as_json)
+        _say_json(proposal, as_json=as_json, wrote=False)
         return
-    say("\n".join(map(printable, proposal.diff.splitlines())))
+    say("\n".join(map(printable, proposal.diff.splitlines())), err=as_json)
     if not yes and not confirmed(f"Write this to {shown(proposal.target)}?"):
         say("nothing was changed", err=True)
         sys.exit(EXIT_ERROR)
     proposal.accept()
-    say(f"wrote {shown(proposal.target)}")
+    say(f"wrote {shown(proposal.target)}", err=as_json)
     if proposal.replaces is None:
-        say(f"next: set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again")
+        next_step = f"set `data.schema: {proposal.target.name}` in {shown(proposal.config)}; then run it again"
     else:
-        say(f"next: lockgate run {shlex.quote(shown(proposal.config))}")
+        next_step = f"lockgate run {shlex.quote(shown(proposal.config))}"
+    say(f"next: {next_step}", err=as_json)
+    _say_json(proposal, as_json=as_json, wrote=True)
+
+
+def _say_json(proposal: SchemaProposal, *, as_json: bool, wrote: bool) -> None:
+    if as_json:
+        say(json.dumps({"schema": str(proposal.target), "wrote": wrote, "diff": proposal.diff}, indent=1))

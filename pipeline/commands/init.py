@@ -1,6 +1,7 @@
 """`lockgate init`: a table in, a pipeline.yaml and a schema out."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,25 @@ if TYPE_CHECKING:
 )
 @click.option("--tune", is_flag=True, help="Also proposes a search for better settings before the training.")
 @table_options
+@click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")
 @explains_failures
-def init_command(name: str, data: Path, label: str, task: "Task | None", tune: bool, **table: Any) -> None:
-    """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are."""
+def init_command(
+    name: str, data: Path, label: str, task: "Task | None", tune: bool, as_json: bool, **table: Any
+) -> None:
+    """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are.
+
+    \b
+    Example:
+      lockgate init birds --data data/penguins/penguins.csv --label species
+    """
     from pipeline.scaffold import write
 
     proposal = dataclasses.replace(proposed(data, label, name=name, task=task, **table), tune=tune)
     path = write(proposal, Path(name))
+    if as_json:
+        written = {"config": str(path), "schema": str(path.with_name("schema.pbtxt")), "notes": list(proposal.notes)}
+        say(json.dumps(written, indent=1))
+        return
     for note in proposal.notes:
         say(f"  {note}")
     say(f"wrote {path} and schema.pbtxt beside it\nnext: lockgate run {path}")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.completing import completed_runs
 from pipeline.commands.shared import explains_failures, noise_kept_back, say
 
 _RUN = click.Path(path_type=Path)
 
 
 @click.command("report")
-@click.argument("run", type=_RUN, required=False)
+@click.argument("run", type=_RUN, required=False, shell_complete=completed_runs)
 @click.option("--open", "opened", is_flag=True, help="Opens the page in the browser.")
 @click.option("--markdown", is_flag=True, help="Prints the report as Markdown, for a comment; no page is written.")
 @click.option("--json", "as_json", is_flag=True, help="Prints every number of the page as one JSON object.")
@@ -26,7 +27,11 @@ def report_command(
     """Makes the page of RUN, report.html in its folder, from the metadata store and the artifacts.
 
     RUN is a run's folder; or a root or a pipeline.yaml, whose newest run is meant; without it that of the current
-    folder. For example: lockgate report data/penguins/pipeline.yaml --open
+    folder.
+
+    \b
+    Example:
+      lockgate report data/penguins/pipeline.yaml --open
     """
     if sum((markdown, as_json, against is not None, index)) > 1:
         raise click.UsageError("give one of --markdown, --json, --against and --all")
@@ -69,7 +74,9 @@ def _print_facts(folder: Path, *, as_json: bool) -> None:
 def runs_command(root: Path | None, as_json: bool) -> None:
     """Lists the runs of ROOT, newest first: a root, or a pipeline.yaml.
 
-    For example: lockgate runs data/penguins/pipeline.yaml
+    \b
+    Example:
+      lockgate runs data/penguins/pipeline.yaml
     """
     from pipeline.results.listing import listed_runs, root_of
 
@@ -86,14 +93,18 @@ def runs_command(root: Path | None, as_json: bool) -> None:
 
 
 @click.command("diff")
-@click.argument("run", type=_RUN)
-@click.argument("other", type=_RUN)
+@click.argument("run", type=_RUN, shell_complete=completed_runs)
+@click.argument("other", type=_RUN, shell_complete=completed_runs)
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")
 @explains_failures
 def diff_command(run: Path, other: Path, as_json: bool) -> None:
     """Compares RUN with OTHER: settings, data, metrics, slices, seconds.
 
     Each is a run's folder; or a root or a pipeline.yaml, whose newest run is meant.
+
+    \b
+    Example:
+      lockgate diff data/penguins/output/runs/20260301T120000Z data/penguins/pipeline.yaml
     """
     from pipeline.report.comparison import compare
     from pipeline.report.written import facts_of

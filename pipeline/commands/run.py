@@ -42,6 +42,10 @@ def run_command(
     """Runs the pipeline in CONFIG on this machine.
 
     Ends with `pushed: PATH` (exit code 0), or `refused: GATE: reason` (exit code 3).
+
+    \b
+    Example:
+      lockgate run data/penguins/pipeline.yaml --to Transform
     """
     from pipeline.config.loader import load
     from pipeline.selection import Selection

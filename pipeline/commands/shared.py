@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands.completing import completed_components
 from preprocessing.errors import UserError
 
 EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
@@ -34,10 +35,11 @@ json_option = click.option(
 
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options `--from`, `--to` and `--no-cache`: which part of the graph."""
+    component: dict[str, Any] = {"metavar": "COMPONENT", "shell_complete": completed_components}
     for option in (
         click.option("--no-cache", is_flag=True, help="Runs every component again."),
-        click.option("--to", "last", metavar="COMPONENT", help="Stops after this component."),
-        click.option("--from", "first", metavar="COMPONENT", help=_FROM),
+        click.option("--to", "last", help="Stops after this component.", **component),
+        click.option("--from", "first", help=_FROM, **component),
     ):
         command = option(command)
     return command

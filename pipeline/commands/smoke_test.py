@@ -283,6 +283,10 @@ def smoke_test_command(
 
     MODEL_DIR may also be a TFX Model artifact, or a server's folder of versions. Without examples the rows are made
     up from the schema, or from the signatures. Ends with `passed: ...` (exit code 0), or `refused: ...` (exit code 3).
+
+    \b
+    Example:
+      lockgate smoke-test data/penguins/output/serving --examples data/penguins/penguins.csv --json report.json
     """
     with terminable(), noise_kept_back():
         check_writable(json_file, html_file)

@@ -1,6 +1,7 @@
 """The commands for other places than this machine: `lockgate compile` and `lockgate submit`."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.runners.compile.compiled import Compiled
     from pipeline.runners.compile.parameters import Value
     from pipeline.runners.submit.options import Options, Submitted
+    from pipeline.runners.submit.outcome import Outcome
 
 _LARGEST = 2**31 - 1
 """The largest number that a parameter can be: the trainer takes 32 bits."""
@@ -42,12 +44,21 @@ _target_option = click.option(
 @_target_option
 @click.option("--output", help="The file to write, or - for stdout; NAME-TARGET.yaml unless given.")
 @set_option
+@click.option("--json", "as_json", is_flag=True, help="Prints one JSON object about the file that was written.")
 @explains_failures
-def compile_command(config: Path, target: "TargetName", output: str | None, overrides: tuple[str, ...]) -> None:
+def compile_command(
+    config: Path, target: "TargetName", output: str | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Compiles CONFIG for Kubeflow Pipelines v2 or Vertex AI.
 
     Writes a PipelineSpec (YAML). Nothing is sent anywhere, and no credentials are needed.
+
+    \b
+    Example:
+      lockgate compile data/penguins/pipeline.yaml --target kubeflow --output penguins.yaml
     """
+    if output == "-" and as_json:
+        raise click.UsageError("--output - prints the file: leave out --json")
     from pipeline.config.loader import load
     from pipeline.runners.compile.compiled import check_output
 
@@ -61,6 +72,10 @@ def compile_command(config: Path, target: "TargetName", output: str | None, over
             say(compiled.text().rstrip("\n"))
             return
         compiled.write(file)
+    if as_json:
+        facts = {"file": str(file), "target": target, "steps": list(compiled.tasks), "parameters": compiled.parameters}
+        say(json.dumps(facts, indent=1))
+        return
     say(f"compiled: {file} ({len(compiled.tasks)} steps; parameters: {', '.join(compiled.parameters)})")
 
 
@@ -81,6 +96,7 @@ def compile_command(config: Path, target: "TargetName", output: str | None, over
 @click.option("--wait", is_flag=True, help="Follows the run to its end, and exits as `lockgate run` does.")
 @click.option("--dry-run", is_flag=True, help="Prints every request that would be made, and makes none.")
 @set_option
+@click.option("--json", "as_json", is_flag=True, help="Prints one JSON object; everything else goes to stderr.")
 @explains_failures
 def submit_command(
     config: Path,
@@ -91,10 +107,15 @@ def submit_command(
     wait: bool,
     dry_run: bool,
     overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Compiles CONFIG and submits it to Kubeflow Pipelines v2 or Vertex AI.
 
     Prints the run's link. With --wait it ends as `lockgate run` does: exit code 0 for a push, 3 for a gate's refusal.
+
+    \b
+    Example:
+      lockgate submit data/penguins/pipeline.yaml --target kubeflow --dry-run
     """
     if schedule and (wait or run_name):
         raise click.UsageError("--schedule creates no run: leave out --wait and --run-name")
@@ -113,11 +134,24 @@ def submit_command(
         options = Options(run_name=run_name, parameters=values, schedule=schedule)
         place = configured_target(loaded, target)
         if dry_run:
-            say(submission.printed(place, submission.plan(place, compiled, options)))
+            _print_plan(submission.printed(place, submission.plan(place, compiled, options)), as_json=as_json)
             return
-        submitted = _submitted(place, compiled, options)
-        if wait:
-            _wait(place, compiled, submitted)
+        submitted = _submitted(place, compiled, options, as_json=as_json)
+        outcome = _followed(place, compiled, submitted, as_json=as_json) if wait else None
+        if outcome is not None and outcome.state == "failed" and target == "kubeflow":
+            from pipeline.operate.notification import tell_of_failure
+
+            tell_of_failure(loaded.config, submitted.id, outcome.reason)
+    if as_json:
+        facts = {"id": submitted.id, "link": submitted.link, "scheduled": schedule, "note": submitted.note}
+        ended = {} if outcome is None else {"state": outcome.state, "reason": outcome.reason}
+        say(json.dumps(facts | ended, indent=1))
+    if outcome is not None and outcome.state != "pushed":
+        sys.exit(EXIT_REFUSED if outcome.state == "refused" else EXIT_ERROR)
+
+
+def _print_plan(text: str, *, as_json: bool) -> None:
+    say(json.dumps({"requests": text}, indent=1) if as_json else text)
 
 
 def _compiled(loaded: "LoadedConfig", target: "TargetName") -> "Compiled":
@@ -227,14 +261,14 @@ def _checked(
     return values
 
 
-def _submitted(place: "Cluster", compiled: "Compiled", options: "Options") -> "Submitted":
+def _submitted(place: "Cluster", compiled: "Compiled", options: "Options", *, as_json: bool) -> "Submitted":
     """Submits, and says what was made as soon as it is there, also where Ctrl-C cuts it short."""
     from pipeline.runners.submit import submission
 
     word = "scheduled" if options.schedule else "submitted"
     try:
         submitted = submission.submit(
-            place, compiled, options, made=lambda made: say(f"{word}: {made.id}\n{made.link}")
+            place, compiled, options, made=lambda made: say(f"{word}: {made.id}\n{made.link}", err=as_json)
         )
     except KeyboardInterrupt as stop:
         for note in getattr(stop, "__notes__", ()):
@@ -245,17 +279,16 @@ def _submitted(place: "Cluster", compiled: "Compiled", options: "Options") -> "S
     return submitted
 
 
-def _wait(place: "Cluster", compiled: "Compiled", submitted: "Submitted") -> None:
-    """Shows the run's steps to its end, and exits accordingly."""
+def _followed(place: "Cluster", compiled: "Compiled", submitted: "Submitted", *, as_json: bool) -> "Outcome":
+    """Shows the run's steps to its end."""
     from pipeline.runners.submit.follow import follow
     from pipeline.screen.console import Screen
 
     try:
-        with contextlib.closing(Screen(sys.stdout)) as screen:
+        with contextlib.closing(Screen(sys.stderr if as_json else sys.stdout)) as screen:
             outcome = follow(place, compiled, submitted, screen.step)
     except KeyboardInterrupt:
         say(f"the run goes on: {submitted.link}", err=True)
         raise
-    say(f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state)
-    if outcome.state != "pushed":
-        sys.exit(EXIT_REFUSED if outcome.state == "refused" else EXIT_ERROR)
+    say(f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state, err=as_json)
+    return outcome

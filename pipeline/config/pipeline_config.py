@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.cloud.notify_config import NotifyConfig
 from components.data_gate.config import DataGateConfig
 from components.engine import Engine
 from components.evaluator.catalog import CATALOG, CONFUSION_MATRIX, Metric, find, names, of_class
@@ -25,6 +26,7 @@ from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
 from pipeline.config.card import CardConfig
+from pipeline.config.operation import WatchConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.errors import FieldPath
@@ -183,6 +185,9 @@ class PipelineConfig(Settings):
     beam_args: tuple[BeamOption, ...] = (f"--runner={IN_MEMORY}",)
     """Beam's pipeline options. The default runs in this process, in memory."""
     targets: TargetsConfig = TargetsConfig()
+    watch: WatchConfig = WatchConfig()
+    notify: NotifyConfig | None = None
+    """A webhook that hears how each run ends."""
 
     @model_validator(mode="after")
     def _check_task(self) -> Self:

@@ -289,6 +289,15 @@ class ModelRegistry(Settings):
     """The container that would serve it."""
 
 
+SecretVersion = Annotated[
+    str,
+    matching(
+        r"^projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+$",
+        "a version such as projects/my-project/secrets/hook/versions/1",
+    ),
+]
+
+
 class VertexTarget(Target):
     """Vertex AI Pipelines in a Google Cloud project."""
 
@@ -305,6 +314,9 @@ class VertexTarget(Target):
     defaults: Step = Step()
     components: dict[ComponentName, Step] = Field(default_factory=dict)
     """Per component, what differs from `defaults`."""
+    secrets: dict[EnvironmentVariable, SecretVersion] = Field(default_factory=dict)
+    """For the webhook of `notify`, whose steps get no secrets in their environment on Vertex: by variable, a version
+    of a secret in Google's Secret Manager, which the service account may read."""
     trainer: VertexTrainer | None = None
     endpoint: VertexEndpoint | None = None
     registry: ModelRegistry | None = None

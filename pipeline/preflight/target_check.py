@@ -18,6 +18,7 @@ from pipeline.config.on_target import on_target, pushes_to_folder, serving_folde
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
+from pipeline.preflight import notify_check
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
 from pipeline.preflight.validate import SIGNING, problems
@@ -92,7 +93,8 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
         if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",) and problem.path[:2] != SIGNING
     ]
     fields = TargetFields(loaded, name, target)
-    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *value_problems(fields)]
+    notified = notify_check.on_cluster(loaded, name, target)
+    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *notified, *value_problems(fields)]
 
 
 class _Checks:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.evaluator.own_metric import tried
+from components.example_gen.changes import why_unseen
 from components.example_gen.columns.use import NUMBERS, RESERVED, schema_types, why_reserved
 from components.example_gen.config import STOCK_FORMATS
 from components.example_gen.partitions import partitions
@@ -57,6 +58,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.schema()
     checks.serving_sample()
     checks.signing()
+    checks.watched()
     checks.table()
     return checks.found
 
@@ -152,6 +154,12 @@ class _Checks:
                     received=brief(command[0]),
                     hint="install it, give its path, or remove push.signing",
                 )
+
+    def watched(self) -> None:
+        """Whether a table that is to be watched tells that it has changed."""
+        if "watch" in self._config.model_fields_set and (why := why_unseen(self._config.data)):
+            hint = "remove watch, and have a timer start lockgate run; or export the rows to files"
+            self._report(("watch",), why, hint=hint)
 
     def schema(self) -> None:
         """The curated schema: it names every column that the configuration does, in a fitting type."""

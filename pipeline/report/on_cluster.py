@@ -9,6 +9,7 @@ import html
 import importlib.metadata
 import json
 import logging
+import math
 import os
 import platform
 import posixpath
@@ -35,6 +36,7 @@ from pipeline.report.gates import stored_gates
 from pipeline.results.runs import KEY_PACKAGES, Gate, RunResult
 from pipeline.results.store import StoredArtifact, StoredNode
 from pipeline.runners.container_entrypoint import MOUNTS_VARIABLE
+from pipeline.runners.step_notice import notice_of
 from pipeline.selection import TUNER
 from preprocessing.config import FeaturesConfig
 
@@ -70,9 +72,11 @@ def write(inputs: Inputs, uri: str, given: dict[str, Any]) -> None:
       given: `target`, `image`, `config` (all of it, or what the data gate knows), `graph` (the nodes so far, each with
         those that it waits for), `run` (the run's name, or "").
     """
+    facts = None
     try:
         with tempfile.TemporaryDirectory() as folder:
-            text = page.render(run_so_far(inputs, given, Path(folder)))
+            facts = run_so_far(inputs, given, Path(folder))
+            text = page.render(facts)
     except Exception as error:  # noqa: BLE001 - a page that can't be drawn must not stop what it tells of
         _log.warning("the page of the run could not be written", exc_info=True)
         text = f"<!DOCTYPE html><title>No page</title><p>The page could not be written: {html.escape(str(error))}"
@@ -81,6 +85,31 @@ def write(inputs: Inputs, uri: str, given: dict[str, Any]) -> None:
         io_utils.write_string_file(uri, text)
     except Exception:  # noqa: BLE001 - of whichever store it is
         _log.warning("the page of the run could not be stored at %s", uri, exc_info=True)
+    if facts is not None:
+        _tell(facts, given)
+
+
+def _tell(facts: ReportFacts, given: Mapping[str, Any]) -> None:
+    """Tells the webhook of a refusal by the gates after the training; what the push becomes is its own step's to tell.
+
+    Only the step Report has the whole configuration, and so the webhook: the data gate's page is of a refusal too, but
+    DataStop tells of that.
+    """
+    stated = given["config"]
+    if facts.run.state != "refused" or stated.get("notify") is None:
+        return
+    config = PipelineConfig.model_validate_json(json.dumps(stated))
+    target = getattr(config.targets, given["target"])
+    notice = None if target is None else notice_of(config, target)
+    if notice is not None:
+        measured = () if facts.evaluation is None else facts.evaluation.metrics
+        notice.tell(
+            "refused",
+            given["run"],
+            reason=facts.run.line.removeprefix("refused: "),
+            gates=[each.model_dump(include={"name", "passed", "reason"}) for each in facts.run.gates],
+            metrics={each.name: math.nan if each.candidate is None else each.candidate for each in measured},
+        )
 
 
 def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> ReportFacts:

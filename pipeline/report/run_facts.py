@@ -141,8 +141,10 @@ def _changed(before: Path, now: Path) -> Iterator[ChangeFact]:
     for file, prefix in ((CONFIG_FILE, ""), (ENVIRONMENT_FILE, "environment: ")):
         old, new = (dict(flat(_any(each / file))) for each in (before, now))
         for name in dict.fromkeys([*old, *new]):
-            # What the command line changed is in the configuration.
-            if old.get(name) != new.get(name) and (file, name) != (ENVIRONMENT_FILE, "command"):
+            # What the command line changed is in the configuration, and what the keys of the inputs stand for is shown
+            # by itself.
+            own = file == ENVIRONMENT_FILE and (name == "command" or name.startswith("inputs"))
+            if old.get(name) != new.get(name) and not own:
                 yield ChangeFact(what=prefix + name, old=old.get(name, "not there"), new=new.get(name, "not there"))
 
 

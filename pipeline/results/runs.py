@@ -22,6 +22,7 @@ from components.data_gate.report import Verdict
 from components.smoke_test.report import Report
 from pipeline.code.commit import commit_of
 from pipeline.config.loader import LoadedConfig
+from pipeline.results.inputs import input_keys
 from pipeline.results.tuned import Tuned
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -50,6 +51,7 @@ SMOKE_TEST_FOLDER = "smoke_test"
 """In a run's folder: the smoke test's report, as JSON and as a page."""
 KEPT_FOLDER = "failed"
 """In a run's folder: what a component had written that failed, by component and output."""
+_HOLDER_FILE = ".lock-holder.json"
 CONFIG_FILE, RESULT_FILE, ENVIRONMENT_FILE = "config.yaml", "result.json", "environment.json"
 
 
@@ -212,6 +214,7 @@ def _environment(loaded: LoadedConfig, selection: Selection) -> dict[str, Any]:
         "deterministic": loaded.config.deterministic,
         "config_file": str(loaded.path),
         "schema": _schema(loaded),
+        "inputs": input_keys(loaded).to_json(),
         "command": sys.argv,
         "selection": asdict(selection),
         "overrides": [without_passwords(each) for each in loaded.overrides],
@@ -244,7 +247,7 @@ def only_run(root: Path) -> Iterator[str | None]:
       UserError: another process holds the root; it is named.
     """
     root.mkdir(parents=True, exist_ok=True)
-    holder_file = root / ".lock-holder.json"
+    holder_file = root / _HOLDER_FILE
     lock = filelock.FileLock(root / ".lock", timeout=0)
     try:
         lock.acquire()
@@ -266,6 +269,22 @@ def only_run(root: Path) -> Iterator[str | None]:
     finally:
         holder_file.unlink(missing_ok=True)
         lock.release()
+
+
+def held_by(root: Path) -> str | None:
+    """Which process holds the root, in words; None where none does. Nothing is taken over."""
+    holder_file = root / _HOLDER_FILE
+    # Who has the lock has written this file, or will in a moment. Without it the lock is not even tried: that would
+    # keep it from somebody else meanwhile.
+    if not holder_file.exists():
+        return None
+    lock = filelock.FileLock(root / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return _describe(_read_holder(holder_file))
+    lock.release()
+    return None
 
 
 def _read_holder(path: Path) -> dict[str, Any]:

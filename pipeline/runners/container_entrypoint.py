@@ -8,6 +8,7 @@
 - A page, whose type is the consoles' own, is given to TFX by the type that it can import.
 - Runtime parameters are put where the component looks, long parameters are unpacked, and an input that its producer
   marked as absent is left out, as a resolver that found nothing leaves it.
+- Steps with which a run ends tell the webhook of `notify:`, which fails none of them.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
 - What a failing step has written stays, and its log says where. Kubeflow's launcher uploads the outputs of steps that
   succeed only: those on Google Storage are copied here, those on S3 and MinIO, which TensorFlow can't write, are lost
@@ -46,6 +47,7 @@ PACKED = "zlib:"
 """What a packed parameter begins with; base64 of its compressed text follows."""
 _SCHEMES = ("gs", "s3", "minio")
 _LAUNCHERS_OWN = "executor-logs"
+_DATA_STOP = "DataStop"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,8 +65,10 @@ def main(arguments: Sequence[str]) -> int:
         _end_after(options.timeout_seconds)
     try:
         _run(options, beam_args)
+        _tell_end(options)
     except RefusedError as refusal:
         _say(f"refused: {refusal}")
+        _tell_refusal(options, refusal)
         return EXIT_REFUSED
     except Exception as error:  # noqa: BLE001 - the one place where every failure of a step ends
         message = explain(error)
@@ -84,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the component's input definitions")
     parser.add_argument("--seed", type=int, default=0, help="of the order in which Beam leaves examples")
     parser.add_argument("--timeout_seconds", type=int, help="ends the step after so long")
+    parser.add_argument("--notify", help="how the step tells a webhook how the run ended, as JSON")
     parser.add_argument("--mounted_stores", action="store_true", help="object stores are seen as folders")
     return parser
 
@@ -123,6 +128,32 @@ def _kept_if_it_fails(prepared: ExecutorInput, original: ExecutorInput) -> Itera
                 for here, there in zip(_listed(listed), _listed(original["outputs"]["artifacts"][name]), strict=True):
                     if place := step.kept(here["uri"], there["uri"]):
                         _say(f"kept: {place}")
+
+
+def _tell_end(options: argparse.Namespace) -> None:
+    """Tells the webhook of a push, or of a failure where the step is the exit handler."""
+    if options.notify is None or options.driver_only:
+        return
+    # Here and not at the top: most steps tell nobody.
+    from components.final_state.executor import final_state
+    from pipeline.runners import step, step_notice
+
+    notice = step_notice.StepNotice.from_json(options.notify)
+    original: ExecutorInput = json.loads(options.json_serialized_invocation_args)
+    properties = {name: _unpacked(each) for name, each in original["inputs"].get("parameterValues", {}).items()}
+    if "final_status" in properties:
+        line = final_state(notice.pipeline, properties["final_status"])
+        step_notice.tell_end(notice, line, _DATA_STOP)
+    else:
+        step_notice.tell_push(notice, properties, step.report(original["outputs"]["outputFile"]))
+
+
+def _tell_refusal(options: argparse.Namespace, refusal: RefusedError) -> None:
+    if options.notify is not None:
+        from pipeline.runners import step_notice
+
+        properties = json.loads(options.json_serialized_invocation_args)["inputs"].get("parameterValues", {})
+        step_notice.tell_refusal(step_notice.StepNotice.from_json(options.notify), properties, refusal.message)
 
 
 def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict[str, Any]) -> ExecutorInput:

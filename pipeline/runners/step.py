@@ -96,9 +96,15 @@ def drive(driver_class: str, executor_input: ExecutorInput, inputs_spec: str) ->
     _write(message.outputs.output_file, json_format.MessageToJson(report, sort_keys=True))
 
 
+def report(file: str) -> dict[str, Any]:
+    """What a step reported: its ExecutorOutput."""
+    content: dict[str, Any] = json.loads(io_utils.read_string_file(file))
+    return content
+
+
 def rewrite(file: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Changes a JSON file."""
-    _write(file, json.dumps(change(json.loads(io_utils.read_string_file(file)))))
+    _write(file, json.dumps(change(report(file))))
 
 
 def _write(file: str, text: str) -> None:

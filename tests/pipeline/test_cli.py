@@ -1,7 +1,13 @@
 """The command as a user meets it: exit codes, what goes to which stream, signals; none of these gets as far as TFX."""
 
+import contextlib
+import inspect
 import json
 import os
+import pty
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.shared import failure
@@ -46,6 +53,102 @@ def test_the_help_of_the_group_says_what_the_command_says(name: str) -> None:
     assert command.name == name
     [line] = [each[name][1] for each in COMMANDS.values() if name in each]
     assert (command.help or "").startswith(f"{line}\n") or command.help == line
+
+
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_the_help_of_a_command_ends_with_an_example_that_parses(name: str) -> None:
+    command = main.get_command(None, name)
+    assert command is not None
+    text, mark, example = inspect.cleandoc(command.help or "").partition("\b\nExample:\n")
+    assert text, "what the command does comes first"
+    assert mark
+    lines = [line.partition(" > ")[0] for line in example.splitlines() if line]
+    assert lines
+    for line in lines:
+        program, called, *arguments = shlex.split(line)
+        assert (line[:2], program, called) == ("  ", "lockgate", name)
+        # Parses, with every type and choice, and does not run.
+        command.make_context(name, arguments)
+    # As it is shown: on lines of its own, not wrapped into a paragraph.
+    shown = CliRunner().invoke(main, [name, "--help"]).output
+    assert f"Example:\n    lockgate {name}" in shown
+    assert "\b" not in shown
+
+
+@pytest.mark.parametrize("name", [each for each in main.list_commands(None) if each not in ("schema", "completion")])
+def test_every_command_has_json(name: str) -> None:
+    command = main.get_command(None, name)
+    assert command is not None
+    assert "--json" in [option for parameter in command.params for option in parameter.opts]
+
+
+def test_no_colour_where_none_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "runs/20260301T120000Z").mkdir(parents=True)
+    (tmp_path / "runs/20260301T120000Z/config.yaml").write_text("name: x\n")
+    commands = (["--help"], ["runs", str(tmp_path)], ["doctor"], ["validate", str(PENGUINS)])
+    for command in commands:
+        assert "\x1b" not in lockgate(*command).stdout, command
+        # On a terminal too where NO_COLOR is set: bold and dim may stay, which are no colours.
+        assert not COLOUR.search(on_terminal(*command, NO_COLOR="1")), command
+    assert COLOUR.search(on_terminal("runs", str(tmp_path), TERM="xterm-256color"))
+
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d|10\d)(?:;\d+)*m")
+
+
+def on_terminal(*arguments: str, **environment: str) -> str:
+    """What a command prints on a terminal."""
+    ours, its = pty.openpty()
+    command = [str(LOCKGATE), *arguments]
+    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env={**ENVIRONMENT, **environment})
+    os.close(its)
+    printed = b""
+    # Linux ends a terminal whose other side is closed with an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65536):
+            printed += part
+    os.close(ours)
+    process.wait(timeout=60)
+    return printed.decode(errors="replace")
+
+
+BASH = shutil.which("bash")
+
+
+@pytest.mark.skipif(BASH is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lockgate val", ["validate"]),
+        ("lockgate accept", ["accept-schema"]),
+        ("lockgate run --no", ["--no-cache"]),
+        ("lockgate run --from eval", ["Evaluator"]),
+        ("lockgate validate --target k", ["kubeflow"]),
+        ("lockgate report 2026", ["output/runs/20260301T120000Z"]),
+    ],
+)
+def test_bash_completes(tmp_path: Path, line: str, expected: list[str]) -> None:
+    (tmp_path / "output/runs/20260301T120000Z").mkdir(parents=True)
+    words = line.split(" ")
+    script = f"""
+    compopt() {{ :; }}  # the real one wants a line that is being typed
+    source <({shlex.quote(str(LOCKGATE))} completion bash)
+    complete -p lockgate >/dev/null
+    COMP_WORDS=({line}) COMP_CWORD={len(words) - 1}
+    _lockgate_completion {shlex.quote(str(LOCKGATE))}
+    printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run([str(BASH), "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (expected, "")
+
+
+def test_a_component_is_completed_without_the_configuration() -> None:
+    asked = {"_LOCKGATE_COMPLETE": "bash_complete", "COMP_WORDS": "lockgate run --to Tr", "COMP_CWORD": "3"}
+    code = "import sys, pipeline.cli as c\ntry: c.main(prog_name='lockgate')\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT | asked, stdout=subprocess.PIPE, text=True)
+    *completed, modules = done.stdout.splitlines()
+    assert completed == ["plain,Transform", "plain,Trainer"]
+    assert not {"pydantic", "pyarrow"} & set(modules.split())
 
 
 def test_the_help_imports_no_command() -> None:

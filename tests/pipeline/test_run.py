@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.config.loader import load
 from pipeline.failures import RunError
+from pipeline.operate.notification import EndNotice
 from pipeline.results.runs import RunRecord
 from pipeline.run import _Run
 from pipeline.runners.local import NodeResult
@@ -18,7 +19,7 @@ PENGUINS = Path(__file__).resolve().parents[2] / "data/penguins/pipeline.yaml"
 def run(tmp_path):
     loaded = load(PENGUINS, ())
     with (tmp_path / "screen").open("w") as stream:
-        yield _Run(loaded, tmp_path, RunRecord(tmp_path, loaded), Screen(stream))
+        yield _Run(loaded, tmp_path, RunRecord(tmp_path, loaded), Screen(stream), EndNotice(loaded))
 
 
 def ended(run, error, *nodes):

@@ -28,11 +28,13 @@ from pipeline.config.on_target import on_target, pushes_to_folder, serving_folde
 from pipeline.config.targets import Cluster, KubeflowTarget, Step, TargetName, VertexTarget
 from pipeline.graph import build_pipeline
 from pipeline.nodes.data_stage import Places
+from pipeline.nodes.run_report import RUN_NAME
 from pipeline.preflight.target_check import configured_target, with_format
 from pipeline.runners.compile import step_settings
 from pipeline.runners.compile.compiled import EXIT_HANDLER, INNER_DAG, Compiled
 from pipeline.runners.compile.parameters import Parameter, declared
 from pipeline.runners.container_entrypoint import PACKED
+from pipeline.runners.step_notice import RUN_PARAMETER, StepNotice, notice_of
 from preprocessing.errors import UserError
 
 Spec = dict[str, Any]
@@ -64,7 +66,12 @@ def compile_pipeline(loaded: LoadedConfig, target_name: TargetName) -> Compiled:
     own = (config.features.preprocessing_fn, *config.families(), *config.evaluate.metrics)
     functions = [path for path in own if path and "." in path]
     return compile_graph(
-        build_pipeline(config, places, target), target, parameters, seed=config.seed, functions=functions
+        build_pipeline(config, places, target),
+        target,
+        parameters,
+        seed=config.seed,
+        functions=functions,
+        notice=notice_of(config, target),
     )
 
 
@@ -75,6 +82,7 @@ def compile_graph(
     *,
     seed: int,
     functions: Sequence[str] = (),
+    notice: StepNotice | None = None,
 ) -> Compiled:
     """Compiles any TFX pipeline for a target.
 
@@ -84,6 +92,7 @@ def compile_graph(
       parameters: runtime parameters that `pipeline.runners.compile.parameters` knows how to apply.
       seed: settles the order in which Beam leaves the examples.
       functions: dotted paths that components import when they run.
+      notice: how steps tell the webhook how the run ended; None tells nobody.
 
     Raises:
       UserError: code that the image doesn't have, inputs that no command line can hold, or a resolver on Kubeflow.
@@ -91,6 +100,8 @@ def compile_graph(
     spec = _tfx_spec(pipeline, target)
     spec["defaultPipelineRoot"] = target.root
     _add_parameters(spec, parameters)
+    if notice is not None:
+        _name_runs(spec)
     nodes = {node.id: node for node in pipeline.components}
     executors = spec["deploymentSpec"]["executors"]
     for name, task in _tasks(spec).items():
@@ -102,6 +113,8 @@ def compile_graph(
         _refuse_resolver(name, executor, target)
         if "container" in executor:  # an Importer has none
             _set_container(executor["container"], component, nodes.get(name), target, seed)
+            if notice is not None and name in _TELLING:
+                executor["container"]["args"].append(f"--notify={notice.to_json()}")
     _carry_into_inner_dag(spec)
     check_image(spec, target.packages, functions)
     _show_pages(spec)
@@ -146,6 +159,21 @@ def _add_parameters(spec: Spec, parameters: Sequence[Parameter]) -> None:
             definitions[parameter.name] = {"parameterType": parameter.kind}
             task_inputs = tasks[step].setdefault("inputs", {}).setdefault("parameters", {})
             task_inputs[parameter.name] = {"componentInputParameter": parameter.name}
+
+
+_TELLING = ("DataStop", "Pusher", EXIT_HANDLER)
+"""The steps whose end is that of the run; Report, which tells of refusals too, has the whole configuration."""
+
+
+def _name_runs(spec: Spec) -> None:
+    """Gives the steps that tell how a run ended its name, where they don't have it yet."""
+    for name, task in _tasks(spec).items():
+        if name not in _TELLING or name == EXIT_HANDLER:
+            continue
+        definitions = spec["components"][name].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+        definitions.setdefault(RUN_PARAMETER, {"parameterType": "STRING"})
+        given = task.setdefault("inputs", {}).setdefault("parameters", {})
+        given.setdefault(RUN_PARAMETER, {"runtimeValue": {"constant": RUN_NAME}})
 
 
 def _compress(name: str, task: Spec) -> None:

@@ -191,3 +191,15 @@ def test_the_command_on_the_screen_works_as_it_stands_there(tmp_path: Path) -> N
     environment = os.environ | {"PATH": f"{LOCKGATE.parent}:{os.environ['PATH']}"}
     subprocess.run(f"{command} --yes", shell=True, check=True, cwd=tmp_path, env=environment, timeout=60)  # noqa: S602
     assert project.schema.read_bytes() == NEW
+
+
+def test_json_is_alone_on_stdout(tmp_path: Path) -> None:
+    project = Project(tmp_path, curated=True)
+    for wrote in (True, False):
+        done = project.accept("--yes", "--json")
+        assert done.returncode == 0
+        printed = json.loads(done.stdout)
+        assert (printed["schema"], printed["wrote"]) == (str(project.schema), wrote)
+        assert 'name: "größe' in printed["diff"]
+    assert project.schema.read_bytes() == NEW
+    assert "holds this schema already" in done.stderr

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 from support.compiled_pipelines import DATA_SETS, compiled, config_file
 from support.kubeflow_server import KubeflowServer
-from support.rest_server import Answers
+from support.rest_server import Answers, RestServer
 from support.vertex_server import VertexServer
 
 from components.cloud.google_login import TOKEN_VARIABLE
@@ -220,6 +220,38 @@ def test_waiting_shows_the_steps_and_ends_like_a_run(kubeflow, capfd, state, tas
     for name, ended in tasks.items():
         if ended != "RUNNING":
             assert any(name in each.split() for each in shown[2:]), name
+
+
+def test_waiting_for_a_failure_prints_one_object_and_tells_the_webhook(kubeflow, capfd, monkeypatch):
+    tasks = _states(Trainer="FAILED")
+    kubeflow.progress = Answers({"state": "FAILED", "run_details": {"task_details": tasks}})
+    secret = "{secret: s, env: {HOOK: url}}"  # noqa: S105 - its name
+    sets = ("notify={url_env: HOOK}", f"targets.kubeflow.secrets=[{secret}]")
+    with RestServer() as hook:
+        monkeypatch.setenv("HOOK", f"{hook.url}/hook")
+        with pytest.raises(SystemExit) as ended:
+            main([*_arguments(kubeflow, "--wait", "--json"), *(word for each in sets for word in ("--set", each))])
+        [told] = hook.bodies("POST /hook")
+    out, err = capfd.readouterr()
+    printed = json.loads(out)
+    assert ended.value.code == 1
+    assert (printed["state"], printed["scheduled"]) == ("failed", False)
+    assert printed["reason"].startswith("Trainer: ")
+    assert printed["link"] in err
+    assert (told["event"], told["runner"], told["run"]) == ("failed", "kubeflow", printed["id"])
+    assert told["reason"] == printed["reason"]
+
+
+def test_compile_and_the_dry_run_in_json(tmp_path, kubeflow):
+    file = tmp_path / "penguins.yaml"
+    compile_it = ["compile", str(config_file("penguins")), "--target", "kubeflow", "--json", "--output"]
+    printed = json.loads(CliRunner().invoke(main, [*compile_it, str(file)]).stdout)
+    assert printed["file"] == str(file)
+    assert {"ExampleGen", "Pusher"} <= set(printed["steps"])
+    assert set(printed["parameters"]) == {"data_path", "epochs", "push_directory"}
+    assert CliRunner().invoke(main, [*compile_it, "-"]).exit_code == 2
+    plan = json.loads(_submit(kubeflow, "--dry-run", "--json").stdout)
+    assert plan["requests"] == _submit(kubeflow, "--dry-run").stdout.rstrip("\n")
 
 
 def test_a_server_that_is_not_there_is_one_message(monkeypatch):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.compiled_pipelines import loaded
+from support.rest_server import RestServer
 
 from components.artifacts.reports import REPORT_FILE
 from components.data_gate.component import DataVerdict
@@ -85,3 +86,19 @@ def test_a_page_that_the_store_does_not_take_fails_no_step(
     with caplog.at_level(logging.WARNING, logger="lockgate"):
         on_cluster.write({"verdict": [verdict(tmp_path / "verdict")]}, str(tmp_path / "file" / "page"), given)
     assert "the page of the run could not be stored at" in caplog.text
+
+
+def test_a_refusal_after_the_training_is_told_the_webhook(
+    tmp_path: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {**given, "config": loaded("penguins", "notify={url_env: HOOK, tries: 1}").config.resolved(), "run": "p-7"}
+    inputs = {"verdict": [verdict(tmp_path / "verdict", FINDING)]}
+    with RestServer() as server:
+        monkeypatch.setenv("HOOK", f"{server.url}/hook")
+        on_cluster.write(inputs, str(tmp_path / "page"), given)
+        assert server.received == []  # the data gate's own page: DataStop tells
+        on_cluster.write(inputs, str(tmp_path / "page"), whole)
+        [body] = server.bodies("POST /hook")
+    assert (body["event"], body["run"], body["runner"]) == ("refused", "p-7", "kubeflow")
+    assert body["reason"].startswith("DataGate: drift (island): ")
+    assert [(each["name"], each["passed"]) for each in body["gates"]] == [("DataGate", False)]

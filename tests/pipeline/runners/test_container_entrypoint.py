@@ -7,6 +7,7 @@ import sys
 import zlib
 
 import pytest
+from support.rest_server import RestServer
 
 from components.artifacts.reports import REPORT_FILE
 from components.data_gate.report import DataFinding, Verdict
@@ -172,6 +173,24 @@ def test_a_gates_no_is_exit_code_3_with_the_reason_and_no_stack_trace(tmp_path, 
     assert f"read {tmp_path}/verdict/report.json; add rows" in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+def test_the_webhook_hears_of_a_refusal_and_of_the_exit_handlers_failure(tmp_path, monkeypatch):
+    notice = '--notify={"config": {"url_env": "HOOK", "tries": 1}, "pipeline": "penguins", "runner": "vertex"}'
+    stop = _arguments(tmp_path, "components.data_gate.stop.Executor", _verdict(tmp_path, blessed=0.0), run="p-7")
+    status = {"state": "FAILED", "pipelineJobName": "p-7", "error": {"message": "The failed tasks are: [Trainer]."}}
+    end = _arguments(
+        tmp_path, "components.final_state.executor.Executor", {}, pipeline="penguins", final_status=json.dumps(status)
+    )
+    with RestServer() as server:
+        monkeypatch.setenv("HOOK", f"{server.url}/hook")
+        assert main([*stop, notice]) == 3
+        assert main([*end, notice]) == 0
+        told = server.bodies("POST /hook")
+    assert [(each["event"], each["run"]) for each in told] == [("refused", "p-7"), ("failed", "p-7")]
+    assert told[0]["reason"].startswith("DataGate: min_rows: expected at least 10 rows")
+    # A webhook that does not answer any more fails no step.
+    assert main([*end, notice]) == 0
 
 
 def test_what_a_component_has_to_say_is_in_the_log(tmp_path, capfd):
