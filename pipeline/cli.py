@@ -28,6 +28,7 @@ COMMANDS = {
         "diff": ("reports", "Compares RUN with OTHER: settings, data, metrics, slices, seconds."),
     },
     "Operate what it made": {
+        "gc": ("gc", "Says which artifacts nothing needs any more, and removes them with --yes."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +23,7 @@ from pipeline.runners.beside import Beside
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
+from pipeline.temporary import own_temporary_folder
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -56,6 +56,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
     with contextlib.ExitStack() as held:
         try:
             took_over = held.enter_context(only_run(root))
+            held.enter_context(own_temporary_folder())
             record = RunRecord(root, loaded)
         except OSError as error:
             if (message := explain(error, root)) is None:
@@ -143,25 +144,13 @@ class _Run:
             return " and ".join(node.name for node in nodes if node.state in ("running", "failed")) or None
         return next((node.name for node in nodes if node.error is error), None)
 
-    @contextlib.contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        """Shows a preparation like a component."""
-        self._screen.step(name, "running", 0)
-        began = time.monotonic()
-        state = "failed"
-        try:
-            yield
-            state = "done"
-        finally:
-            self._screen.step(name, state, time.monotonic() - began)
-
     def table(self) -> TableFacts | None:
         """Looks at the whole table.
 
         Returns:
           What was found; None for a table that only the graph can reach.
         """
-        with self._step("table"):
+        with self._screen.timed("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
         for warning in facts.warnings if facts is not None else ():
             self._screen.say(f" ! {warning}", "yellow")
@@ -221,7 +210,7 @@ class _Run:
             lanes.start("table", self.table)
             # What is wrong with a small one is said at once.
             lanes.wait("table", _SECONDS_FOR_THE_TABLE)
-            with self._step("import TFX"), uncollected():
+            with self._screen.timed("import TFX"), uncollected():
                 # Here and not at the top: these bring TensorFlow, Beam and TFX, for seconds.
                 import pipeline.graph
                 import pipeline.results.verdicts

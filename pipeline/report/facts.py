@@ -63,6 +63,8 @@ class RunFacts(Fact):
     """What differs from it."""
     unknown: tuple[str, ...] = ()
     """What can't be known of the run where the page was written."""
+    cleaned: str = ""
+    """What `lockgate gc` has removed of it since then."""
 
 
 class ChangeFact(Fact):

@@ -257,6 +257,14 @@ def only_run(root: Path) -> Iterator[str | None]:
         lock.release()
 
 
+def running(root: Path) -> str | None:
+    """Who holds the root just now, in words; None where nobody does. Nothing is locked for the look."""
+    holder = _read_holder(root / ".lock-holder.json")
+    here = holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int)
+    gone = here and not Path(f"/proc/{holder['pid']}").exists()
+    return _describe(holder) if holder and not gone else None
+
+
 def _read_holder(path: Path) -> dict[str, Any]:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))

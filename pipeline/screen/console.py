@@ -119,6 +119,18 @@ class Screen:
             else:
                 self._finished.append(line)
 
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Shows what is done inside like a component."""
+        self.step(name, "running", 0)
+        began = time.monotonic()
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        finally:
+            self.step(name, state, time.monotonic() - began)
+
     def progress(self, message: str, component: str | None = None) -> None:
         """What a running component is doing.
 

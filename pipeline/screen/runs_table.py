@@ -19,7 +19,9 @@ _PLAIN_WIDTH = 200
 
 def runs_table(runs: Sequence[RunLine], stream: IO[str]) -> str:
     """The runs as text, newest first; the first metric of each stands for its quality."""
-    table = _table("", ("run", ""), ("state", ""), ("metric", ""), ("", "right"), ("cached", "right"), ("s", "right"))
+    table = plain_table(
+        "", ("run", ""), ("state", ""), ("metric", ""), ("", "right"), ("cached", "right"), ("s", "right")
+    )
     table.add_column("pushed, or why not", overflow="fold")
     for each in runs:
         name, value = next(iter(each.metrics.items()), ("", None))
@@ -32,7 +34,7 @@ def runs_table(runs: Sequence[RunLine], stream: IO[str]) -> str:
             f"{each.seconds:.1f}",
             Text(printable(one_line(each.pushed or each.why, _LONGEST))),
         )
-    return _printed([table], stream)
+    return printed([table], stream)
 
 
 def comparison_tables(found: ComparisonFacts, stream: IO[str]) -> str:
@@ -51,28 +53,29 @@ def comparison_tables(found: ComparisonFacts, stream: IO[str]) -> str:
     ):
         if pairs:
             parts.append(_pairs(title, pairs, found))
-    return _printed(parts, stream)
+    return printed(parts, stream)
 
 
 def _settings(found: ComparisonFacts) -> Iterator[RenderableType]:
     if not found.config:
         yield Text("Both have the same settings.")
         return
-    table = _table("Settings that differ", ("setting", ""), (found.run, ""), (found.other, ""))
+    table = plain_table("Settings that differ", ("setting", ""), (found.run, ""), (found.other, ""))
     for change in found.config:
         table.add_row(*(Text(printable(one_line(each, _LONGEST))) for each in (change.what, change.new, change.old)))
     yield table
 
 
 def _pairs(title: str, pairs: Sequence[PairFact], found: ComparisonFacts) -> Table:
-    table = _table(title, ("", ""), (found.run, "right"), (found.other, "right"), ("change", "right"))
+    table = plain_table(title, ("", ""), (found.run, "right"), (found.other, "right"), ("change", "right"))
     for pair in pairs:
         change = "" if pair.change is None else f"{pair.change:+.4g}"
         table.add_row(Text(printable(pair.name)), _number(pair.now), _number(pair.other), change)
     return table
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def plain_table(title: str, *columns: tuple[str, str]) -> Table:
+    """A table without lines; a column is its name, and `right` where numbers stand in it."""
     table = Table(
         title=title or None, title_justify="left", box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 1)
     )
@@ -87,7 +90,8 @@ def _number(value: float | None) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
-def _printed(parts: Sequence[RenderableType], stream: IO[str]) -> str:
+def printed(parts: Sequence[RenderableType], stream: IO[str]) -> str:
+    """The parts as text for a stream, as wide as its terminal, with colour only there."""
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
     with console.capture() as captured:
         for part in parts:
