@@ -33,7 +33,7 @@ def _parts(done: Cleaned) -> Iterator[RenderableType]:
     found, will = done.found, "went" if done.freed is not None else "would go"
     yield Text(f"rule: {printable(done.rule)}")
     yield from _stays(found)
-    if found.size() or found.going:
+    if found.going or found.leftovers or found.outside or found.records:
         yield from _by_run(found, will)
         yield from _by_component(found, will)
     if found.finishing:

@@ -65,10 +65,9 @@ def cleaned(folder: Path) -> str:
     lost = read_json(folder / CLEANED_FILE)
     if not lost:
         return ""
-    return (
-        f"{lost.get('removed')} of the run's {lost.get('of')} artifacts were removed by lockgate gc, the last of them at "
-        f"{lost.get('at')} ({', '.join(lost.get('components', ()))})"
-    )
+    removed, whole = (lost.get(name) for name in ("removed", "of"))
+    parts = ", ".join(lost.get("components", ()))
+    return f"{removed} of the run's {whole} artifacts were removed by lockgate gc by {lost.get('at')} ({parts})"
 
 
 def _collected(folder: Path) -> ReportFacts:
