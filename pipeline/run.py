@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -144,13 +145,25 @@ class _Run:
             return " and ".join(node.name for node in nodes if node.state in ("running", "failed")) or None
         return next((node.name for node in nodes if node.error is error), None)
 
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        """Shows a preparation like a component."""
+        self._screen.step(name, "running", 0)
+        began = time.monotonic()
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        finally:
+            self._screen.step(name, state, time.monotonic() - began)
+
     def table(self) -> TableFacts | None:
         """Looks at the whole table.
 
         Returns:
           What was found; None for a table that only the graph can reach.
         """
-        with self._screen.timed("table"):
+        with self._step("table"):
             facts = check_table(self._loaded.config, self._loaded.base)
         for warning in facts.warnings if facts is not None else ():
             self._screen.say(f" ! {warning}", "yellow")
@@ -210,7 +223,7 @@ class _Run:
             lanes.start("table", self.table)
             # What is wrong with a small one is said at once.
             lanes.wait("table", _SECONDS_FOR_THE_TABLE)
-            with self._screen.timed("import TFX"), uncollected():
+            with self._step("import TFX"), uncollected():
                 # Here and not at the top: these bring TensorFlow, Beam and TFX, for seconds.
                 import pipeline.graph
                 import pipeline.results.verdicts

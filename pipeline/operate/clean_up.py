@@ -23,6 +23,10 @@ from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 
 Artifact = metadata_store_pb2.Artifact
 _LOG, _COMPARISONS = "log.txt", f"{Path(PAGE_FILE).stem}-against-*.html"
+_BY_HAND = ("Push", "Rollback")
+"""Nodes that `lockgate push` and `rollback` have in the store; theirs are no runs."""
+_KEPT_OF_FAILURE = "failed"
+"""In a run's folder: what a component had written that failed."""
 _GONE = (Artifact.DELETED, Artifact.MARKED_FOR_DELETION)
 
 
@@ -117,7 +121,7 @@ def runs_of(root: Path, stored: StoredPipeline) -> list[str]:
         for folder in run_folders(root)
         if f"name: {stored.name}" in (folder / CONFIG_FILE).read_text(encoding="utf-8").splitlines()
     }
-    names = {*named, *stored.runs.values()} - {""}
+    names = {*named, *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in _BY_HAND)} - {""}
     return sorted(names, key=lambda each: (began(each, stored), each), reverse=True)
 
 
@@ -226,7 +230,11 @@ def _records(inside: Inside, runs: Sequence[str], *, whole: bool) -> Iterator[Le
     """What goes of the records of runs of which nothing else is kept."""
     for run in runs:
         folder = inside.root / "runs" / run
-        paths = [folder] if whole and not _serves(folder) else [folder / _LOG, *folder.glob(_COMPARISONS)]
+        paths = (
+            [folder]
+            if whole and not _serves(folder)
+            else [folder / _LOG, folder / _KEPT_OF_FAILURE, *folder.glob(_COMPARISONS)]
+        )
         yield from (Leftover("runs", path, size_of(path)) for path in paths if path.exists() and inside.holds(path))
 
 

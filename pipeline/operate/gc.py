@@ -100,10 +100,10 @@ def clean(place: Path, asked: Asked, screen: Screen) -> Cleaned:
     base = meant.config.push.destination(meant.root)
     with _held(meant.root, alone=asked.yes) as idle:
         inside = Inside(meant.root)
-        with screen.timed("import TFX"):
+        with screen.during("import TFX"):
             # Here and not at the top: TensorFlow and TFX, for seconds.
             from pipeline.operate.keepers import found_next, served
-        with screen.timed("look"):
+        with screen.during("look"):
             store = connection(meant.root, writes=asked.yes)
             stored = stored_pipeline(store, meant.config.name)
             others = [*served(stored, [base], rule.versions)]
@@ -111,7 +111,7 @@ def clean(place: Path, asked: Asked, screen: Screen) -> Cleaned:
             found = clean_up(inside, stored, rule, others, base, idle=idle)
         freed = None
         if asked.yes:
-            with screen.timed("gc"):
+            with screen.during("gc"):
                 freed = remove(inside, store, stored, found)
     return Cleaned(meant.config.name, meant.root, in_words(rule, age, base), found, freed)
 
@@ -122,7 +122,7 @@ def in_words(rule: Rule, age: str | None, base: str) -> str:
     records = (
         "its records go too, unless the version that it pushed is still there"
         if rule.records
-        else "its records stay, without log.txt and the pages that compare it with others"
+        else "its records stay, without log.txt, what a failed component had written, and pages that compare runs"
     )
     return (
         f"kept is what one of these needs, with all that it was made from: the newest {rule.runs} runs{young}; the "

@@ -120,8 +120,8 @@ class Screen:
                 self._finished.append(line)
 
     @contextlib.contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Shows what is done inside like a component."""
+    def during(self, name: str) -> Iterator[None]:
+        """Shows a preparation like a component."""
         self.step(name, "running", 0)
         began = time.monotonic()
         state = "failed"
