@@ -46,8 +46,11 @@ def own_temporary_folder(*, tidy: bool = True) -> Iterator[Path]:
 
 def abandoned_temporary() -> list[Path]:
     """The folders of this user's processes that were killed, in the system's temporary folder."""
+    place = Path(tempfile.gettempdir())
+    # This process may have one of these folders for its own.
+    place = place.parent if place.name.startswith(_PREFIX) else place
     found = []
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")):
+    for folder in sorted(place.glob(f"{_PREFIX}*")):
         with contextlib.suppress(FileNotFoundError):
             if folder.lstat().st_uid == os.getuid() and is_abandoned(folder, _PREFIX):
                 found.append(folder)

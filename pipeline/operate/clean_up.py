@@ -24,7 +24,7 @@ from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 Artifact = metadata_store_pb2.Artifact
 _LOG, _COMPARISONS = "log.txt", f"{Path(PAGE_FILE).stem}-against-*.html"
 _BY_HAND = ("Push", "Rollback")
-"""Nodes that `lockgate push` and `rollback` have in the store; theirs are no runs."""
+"""The nodes of `lockgate push` and `rollback` in the store: what they do is not a run."""
 _KEPT_OF_FAILURE = "failed"
 """In a run's folder: what a component had written that failed."""
 _GONE = (Artifact.DELETED, Artifact.MARKED_FOR_DELETION)

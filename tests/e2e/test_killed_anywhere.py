@@ -1,13 +1,14 @@
 """Commands that are killed with SIGKILL at any moment: run again, they end as if nothing had happened.
 
-`LOCKGATE_SOAK=30` kills each so many times. `LOCKGATE_SEED` is the first seed, to see one moment again.
+`LOCKGATE_SOAK=30` kills so many times, each command in its turn. `LOCKGATE_SEED` is the first seed, to see one moment
+again.
 """
 
 import os
 from collections.abc import Iterator
 
 import pytest
-from support.killing import COMMANDS, Command, Killing, command
+from support.killing import ROUND, Command, Killing, command
 
 from pipeline.results.runs import only_run
 
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SOAK = int(os.environ.get("LOCKGATE_SOAK", "0"))
 SEED = int(os.environ.get("LOCKGATE_SEED", "1"))
-KILLS = [(each, SEED + number) for number in range(SOAK) for each in COMMANDS] or [
+KILLS = [(ROUND[seed % len(ROUND)], seed) for seed in range(SEED, SEED + SOAK)] or [
     (command("run"), 1),
     (command("gc"), 1),
     (command("gc"), 2),

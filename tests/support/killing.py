@@ -33,6 +33,7 @@ class Command:
       arguments: of `lockgate`, with {config}, {root}, {run} (the newest run's folder) and {folder}.
       start: the name of the state in which it begins.
       code: with which it ends where nobody kills it.
+      weight: how often it is killed, of one round.
       compare: what has to be equal in the end, besides what is compared after each.
     """
 
@@ -40,6 +41,7 @@ class Command:
     arguments: tuple[str, ...]
     start: str
     code: int = 0
+    weight: int = 1
     compare: Callable[[Path], Any] = field(default=lambda _: None)
 
 
@@ -49,10 +51,10 @@ def _files(pattern: str) -> Callable[[Path], Any]:
 
 
 COMMANDS = (
-    Command("run", ("run", "{config}"), "project"),
+    Command("run", ("run", "{config}"), "project", weight=4),
     Command("second run", ("run", "{config}", "--set", "train.learning_rate=0.03"), "one run"),
     Command("refused run", ("run", "{config}", "--set", "data.path=other.csv"), "one run", code=3),
-    Command("gc", ("gc", "{config}", "--keep", "1", "--yes"), "two runs"),
+    Command("gc", ("gc", "{config}", "--keep", "1", "--yes"), "two runs", weight=2),
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
@@ -64,6 +66,9 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "refused run": ("one run", "refused run"),
 }
 """What is made of which state, by which command."""
+
+
+ROUND = [each for each in COMMANDS for _ in range(each.weight)]
 
 
 def command(name: str) -> Command:
