@@ -7,8 +7,9 @@ from typing import IO
 from rich.console import RenderableType
 from rich.text import Text
 
-from pipeline.operate.clean_up import CleanUp
+from pipeline.operate.clean_up import CleanUp, Going
 from pipeline.operate.gc import Cleaned
+from pipeline.operate.leftovers import Leftover
 from pipeline.screen.runs_table import plain_table, printed
 from preprocessing.text import counted, listed, printable
 
@@ -80,7 +81,8 @@ def _by_component(found: CleanUp, will: str) -> Iterator[RenderableType]:
     rest: Sequence[str] = [each.component for each in (*found.leftovers, *found.outside, *found.records)]
     others = Counter(rest)
     sizes: Counter[str] = Counter()
-    for each in (*found.going, *found.leftovers, *found.outside, *found.records):
+    parts: Sequence[Going | Leftover] = (*found.going, *found.leftovers, *found.outside, *found.records)
+    for each in parts:
         sizes[each.component] += each.size
     table = plain_table(
         f"What {will}, by component",
