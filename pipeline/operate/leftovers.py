@@ -57,7 +57,7 @@ def leftovers(inside: Inside, stored: StoredPipeline, keeps: set[str], oldest: f
         if folder.is_dir() and inside.holds(folder):
             of_node = {each for each, name in stored.nodes.items() if name == node}
             found = [
-                *_system(folder / _SYSTEM, stored, of_node),
+                *_system(folder / _SYSTEM, of_node),
                 *_partial(folder, stored, of_node, uris, keeps),
                 *_given_up(folder, oldest),
                 *(folder / "examples").glob(f"*/{_INGEST}"),
@@ -84,14 +84,12 @@ def remove_outside(leftover: Leftover) -> None:
     shutil.rmtree(leftover.path, ignore_errors=True)
 
 
-def _system(system: Path, stored: StoredPipeline, of_node: set[int]) -> Iterator[Path]:
-    """TFX's files of executions: those of this pipeline, by number or by the name that the store has."""
+def _system(system: Path, of_node: set[int]) -> Iterator[Path]:
+    """TFX's files of executions, by the execution's number; those of drivers and working folders have other names."""
     yield from (path for path in system.glob("executor_execution/*") if _number(path) in of_node)
-    stateful = {
-        stored.executions[each].custom_properties["__stateful_working_dir_index__"].string_value for each in of_node
-    }
-    yield from (path for path in system.glob("stateful_working_dir/*") if path.name in stateful)
+    # TFX never looks at them again, whichever pipeline's they are.
     yield from system.glob("driver_execution/*")
+    yield from system.glob("stateful_working_dir/*")
 
 
 def _partial(
