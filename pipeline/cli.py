@@ -37,6 +37,7 @@ COMMANDS = {
         "versions": ("versions", "Lists the versions in a serving folder: what is served, from which run, by whom."),
         "push": ("versions", "Pushes the model of RUN that was not pushed."),
         "rollback": ("versions", "Serves the files of an older version again, as a new version."),
+        "gc": ("gc", "Says which artifacts nothing needs any more, and removes them with --yes."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
     "This machine": {

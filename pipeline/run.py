@@ -24,6 +24,7 @@ from pipeline.results.tuned import read_tuning, write_tuned
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
+from pipeline.temporary import own_temporary_folder
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -57,6 +58,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         notice = held.enter_context(_noticed(loaded, screen))
         try:
             took_over = held.enter_context(only_run(root))
+            held.enter_context(own_temporary_folder())
             settled = settle(root)
             record = RunRecord(root, loaded, selection)
         except OSError as error:

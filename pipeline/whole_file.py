@@ -5,6 +5,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from components.ownership import owner
+
+DRAFT_PREFIX = ".lockgate-"
+"""What the name of an unfinished file begins with; `components.ownership` tells whether its process was killed."""
+
 
 def write_whole(file: Path, content: str | bytes, *, check: Callable[[], None] = lambda: None) -> None:
     """Writes a file; whoever reads it sees the old one or all of the new one, also when two write at once.
@@ -25,7 +30,7 @@ def write_whole(file: Path, content: str | bytes, *, check: Callable[[], None] =
         check()
         target.write_bytes(data)
         return
-    handle, name = tempfile.mkstemp(prefix=".lockgate-", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{DRAFT_PREFIX}{owner()}-", dir=target.parent)
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -7,20 +7,17 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.artifacts.pushed_version import is_part_of_model
 from components.artifacts.version_manifest import FileEntry, is_listed
+from components.ownership import is_abandoned, owner
 from components.pusher.manifest import Complete, entry
 
 _STAGING_PREFIX = ".pushing-"
-_FOREIGN_STAGING_SECONDS = 24 * 3600
-"""A staging folder of another host, untouched for this long, is taken for abandoned."""
 _COPY_BLOCK = 2**20
 
 
@@ -91,8 +88,7 @@ def same_files(left: Path, right: Path) -> bool:
 @contextlib.contextmanager
 def staging(base: Path) -> Iterator[Path]:
     """A new hidden folder in the serving folder, for this process; removed unless it was renamed."""
-    pid = os.getpid()
-    folder = base / f"{_STAGING_PREFIX}{_host()}-{pid}-{_process_start(pid)}-{time.monotonic_ns()}"
+    folder = base / f"{_STAGING_PREFIX}{owner()}-{time.monotonic_ns()}"
     folder.mkdir()
     try:
         yield folder
@@ -123,16 +119,19 @@ def copy_durably(model: Path, folder: Path, extra: Mapping[str, Path]) -> None:
 
 
 def remove_abandoned(base: Path) -> None:
-    """Removes the staging folders of killed runs, and no one else's.
+    """Removes the staging folders of killed runs, and no one else's. Another host's are left alone for a day."""
+    for folder in abandoned(base):
+        shutil.rmtree(folder, ignore_errors=True)
 
-    A folder of this host is abandoned when the process that made it is gone; the process's start time
-    guards against a reused number. Another host's processes cannot be seen from here, so its folders are
-    left alone for a day.
-    """
-    for folder in base.glob(f"{_STAGING_PREFIX}*"):
+
+def abandoned(base: Path) -> list[Path]:
+    """The staging folders in a serving folder whose process is gone."""
+    found = []
+    for folder in sorted(base.glob(f"{_STAGING_PREFIX}*")):
         with contextlib.suppress(FileNotFoundError):  # another push may be removing it too
-            if _is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if is_abandoned(folder, _STAGING_PREFIX):
+                found.append(folder)
+    return found
 
 
 def _copy_file(source: Path, target: Path) -> None:
@@ -140,13 +139,6 @@ def _copy_file(source: Path, target: Path) -> None:
         shutil.copyfileobj(reading, writing, _COPY_BLOCK)
         writing.flush()
         os.fsync(writing.fileno())
-
-
-def _is_abandoned(folder: Path) -> bool:
-    owner = re.fullmatch(r"(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-\d+", folder.name.removeprefix(_STAGING_PREFIX))
-    if owner is not None and owner["host"] == _host():
-        return _process_start(int(owner["pid"])) != owner["start"]
-    return time.time() - folder.stat().st_mtime > _FOREIGN_STAGING_SECONDS
 
 
 def _rename_to_next_version(folder: Path, base: Path) -> Path:
@@ -161,21 +153,6 @@ def _rename_to_next_version(folder: Path, base: Path) -> Path:
         else:
             _sync_folder(base)
             return target
-
-
-def _host() -> str:
-    """Where process numbers have a meaning: containers may share a host's name but not its processes."""
-    return f"{socket.gethostname()}.{Path('/proc/self/ns/pid').stat().st_ino}"
-
-
-def _process_start(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5), field 22 of stat), or "gone"."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-    # The second field is the program's name in parentheses, which may hold spaces and parentheses.
-    return stat.rpartition(")")[2].split()[19]
 
 
 def _sizes(folder: Path) -> dict[str, int]:

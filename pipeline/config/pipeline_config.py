@@ -26,6 +26,7 @@ from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
 from pipeline.config.card import CardConfig
+from pipeline.config.clean_up import CleanUpConfig
 from pipeline.config.operation import WatchConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
@@ -178,6 +179,7 @@ class PipelineConfig(Settings):
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
     card: CardConfig = CardConfig()
+    gc: CleanUpConfig = CleanUpConfig()
     engine: Engine = "auto"
     """Who computes StatisticsGen, Transform and Evaluator. `auto`: our executors, which read the examples in big
     batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not know goes to

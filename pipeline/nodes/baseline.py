@@ -96,6 +96,22 @@ class PreviousSpanStrategy(ResolverStrategy):
         return {name: [] for name in input_dict}
 
 
+def next_baselines(store: mlmd.MetadataStore, known: list[Artifact]) -> list[Artifact]:
+    """What `PreviousSpanStrategy` would find for a run of a new span, and for one of the newest span once more.
+
+    Args:
+      store: knows the lineage.
+      known: every ExampleStatistics that is live.
+    """
+    spans = _spans(store, known)
+    refused = _refused(store, [each.id for each in known])
+    best: dict[int, Artifact] = {}
+    for each in newest_first(known):
+        if each.id not in refused and _is_there(each):
+            best.setdefault(spans[each.id], each)
+    return [best[span] for span in sorted(best, reverse=True)[:2]]
+
+
 def _is_there(statistics: Artifact) -> bool:
     if fileio.exists(statistics.uri):
         return True

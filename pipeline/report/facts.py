@@ -65,6 +65,8 @@ class RunFacts(Fact):
     """What was done with its model by hand afterwards: pushes, also forced ones, and rollbacks to it; oldest first."""
     unknown: tuple[str, ...] = ()
     """What can't be known of the run where the page was written."""
+    cleaned: str = ""
+    """What `lockgate gc` has removed of it since then."""
 
 
 class ChangeFact(Fact):

@@ -26,6 +26,9 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
     sign = {"pushed": "✅", "accepted": "✅", "stopped": "⏸"}.get(run.state, "❌")
     yield f"## {sign} {plain(run.pipeline)}: {plain(run.line)}"
     yield ""
+    if run.cleaned:
+        yield f"Cleaned up: {plain(run.cleaned)}"
+        yield ""
     if run.next_step:
         yield f"**Next:** {plain(run.next_step)}"
         yield ""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from components.artifacts.reports import PAGE_FILE, REPORT_FILE
 from pipeline.report.comparison import compare
 from pipeline.report.facts import ReportFacts
+from pipeline.results.listing import CLEANED_FILE, read_json
 from pipeline.whole_file import write_whole
 
 MARKDOWN_FILE = "report.md"
@@ -17,7 +18,7 @@ CARD_FILE, CARD_MARKDOWN_FILE = "model_card.json", "model_card.md"
 
 def write_report(folder: Path) -> Path:
     """Collects the facts of a run and writes `report.html`, `report.json`, `report.md` and the model card into its
-    folder.
+    folder. Where a clean-up has removed artifacts, what was written before is all that there is.
 
     Args:
       folder: of the run, `<root>/runs/<id>`.
@@ -30,9 +31,8 @@ def write_report(folder: Path) -> Path:
       OSError: the folder can't be written.
     """
     from pipeline.report import card, markdown, page
-    from pipeline.report.collect import collect_facts
 
-    facts = collect_facts(folder)
+    facts = facts_of(folder) if cleaned(folder) else _collected(folder)
     write_whole(folder / REPORT_FILE, facts.to_json())
     write_whole(folder / MARKDOWN_FILE, markdown.render(facts))
     if facts.card is not None:
@@ -45,15 +45,35 @@ def write_report(folder: Path) -> Path:
 def facts_of(folder: Path) -> ReportFacts:
     """The facts of a run as they were written at its end, or else collected now: after a kill, or of another version.
 
+    Of a run that a clean-up has taken artifacts from they say so.
+
     Raises:
       UserError: it is not the folder of a run, or a file of it is damaged.
     """
+    lost = cleaned(folder)
     try:
-        return ReportFacts.model_validate_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        facts = ReportFacts.model_validate_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
-        from pipeline.report.collect import collect_facts
+        facts = _collected(folder)
+        if lost:
+            facts = facts.model_copy(update={"absent": dict.fromkeys(facts.absent, lost)})
+    return facts.model_copy(update={"run": facts.run.model_copy(update={"cleaned": lost})}) if lost else facts
 
-        return collect_facts(folder)
+
+def cleaned(folder: Path) -> str:
+    """What `lockgate gc` has removed of a run's artifacts, in words; "" for a run that still has all of them."""
+    lost = read_json(folder / CLEANED_FILE)
+    if not lost:
+        return ""
+    removed, whole = (lost.get(name) for name in ("removed", "of"))
+    parts = ", ".join(lost.get("components", ()))
+    return f"{removed} of the run's {whole} artifacts were removed by lockgate gc by {lost.get('at')} ({parts})"
+
+
+def _collected(folder: Path) -> ReportFacts:
+    from pipeline.report.collect import collect_facts
+
+    return collect_facts(folder)
 
 
 def write_comparison(folder: Path, other: Path) -> Path:

@@ -11,6 +11,8 @@ from pipeline.config.loader import load
 from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 from preprocessing.errors import UserError
 
+CLEANED_FILE = "cleaned.json"
+"""In the folder of a run whose artifacts a clean-up has removed: how many, of which components, and when."""
 _DEFAULTS = ("pipeline.yaml", "output")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 """As `pipeline.results.runs.RunRecord` makes them."""

@@ -5,6 +5,7 @@ environment and the folder that the command would have.
 """
 
 import contextlib
+import importlib.util
 import json
 import os
 import select
@@ -12,10 +13,11 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 _SECONDS = 900.0
 """No command of a test takes longer."""
@@ -52,10 +54,21 @@ class ForkServer:
         return self._run("step", arguments[3:], environment, folder, log, log)
 
     def lockgate(
-        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        stdout: Path,
+        stderr: Path,
+        moment: Mapping[str, Any] | None = None,
     ) -> int:
-        """Runs `lockgate` with these arguments; what it prints goes to the end of two files."""
-        return self._run("lockgate", arguments, environment, folder, stdout, stderr)
+        """Runs `lockgate` with these arguments; what it prints goes to the end of two files.
+
+        Args:
+          arguments, environment, folder, stdout, stderr: of the command.
+          moment: keywords of `support.moments.watch`, and `after`, seconds until the command is killed.
+        """
+        return self._run("lockgate", arguments, environment, folder, stdout, stderr, moment)
 
     def _run(
         self,
@@ -65,8 +78,10 @@ class ForkServer:
         folder: Path,
         stdout: Path,
         stderr: Path,
+        moment: Mapping[str, Any] | None = None,
     ) -> int:
         order = {
+            "moment": moment,
             "what": what,
             "arguments": list(arguments),
             "environment": dict(environment),
@@ -111,7 +126,7 @@ def _serve() -> None:
 
 
 def _run(main, order):
-    code = 70
+    code, watched = 70, None
     try:
         for number, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), number)
@@ -120,14 +135,28 @@ def _run(main, order):
         os.environ.clear()
         os.environ.update(order["environment"])
         sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        tempfile.tempdir = None  # as a new process, which has not looked yet
+        watched = order["moment"] and _watch(**order["moment"])
         code = _exit_code(main, order["arguments"])
     except Exception:  # noqa: BLE001 - as an interpreter does
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if watched:
+            watched()
         # Nothing of the parent's is to run in the child: exit handlers, buffers.
         os._exit(code)
+
+
+def _watch(place, record=None, at=None, after=None):
+    """Has `support.moments` watch this process; what is to be called at its end."""
+    spec = importlib.util.spec_from_file_location("moments", Path(__file__).with_name("moments.py"))
+    moments = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(moments)
+    if after is not None:
+        moments.kill_after(after)
+    return moments.watch(place, record, None if at is None else tuple(at))
 
 
 def _exit_code(main, arguments):
