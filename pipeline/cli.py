@@ -28,6 +28,7 @@ COMMANDS = {
         "diff": ("reports", "Compares RUN with OTHER: settings, data, metrics, slices, seconds."),
     },
     "Operate what it made": {
+        "predict": ("predict", "Predicts the rows of a table with the served version."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
 }
