@@ -25,6 +25,8 @@ OutputFormat = Literal["parquet", "csv", "jsonl"]
 _ENDINGS: dict[str, OutputFormat] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
 _BAD_ROWS = "_bad_rows.jsonl"
 """In a folder of shards: readers of such folders pass over names that begin with `_`."""
+_BESIDE = ".bad_rows.jsonl"
+"""Behind the name of a file."""
 _OURS = re.compile(rf"part-\d{{5}}-of-\d{{5}}\.({'|'.join(get_args(OutputFormat))})|{re.escape(_BAD_ROWS)}")
 _LOCK = "lock"
 _SHARDS = "shards"
@@ -47,7 +49,7 @@ class Target:
     @property
     def bad_rows(self) -> Path:
         """The file of the rows that have no prediction: in the folder, or beside the file."""
-        return self.path / _BAD_ROWS if self.folder else self.path.with_name(f"{self.path.stem}{_BAD_ROWS}")
+        return self.path / _BAD_ROWS if self.folder else self.path.with_name(f"{self.path.name}{_BESIDE}")
 
     def shard(self, position: int, count: int) -> str:
         """The name of a shard."""

@@ -54,8 +54,10 @@ def writing(path: Path, fmt: OutputFormat, schema: pa.Schema) -> Iterator[Writer
         writer: Writer = (
             _Parquet(file, schema) if fmt == "parquet" else _Csv(file, schema) if fmt == "csv" else _JsonLines(file)
         )
-        yield writer
-        writer.end()
+        try:
+            yield writer
+        finally:
+            writer.end()  # Parquet's writer wants to be closed before its file, whatever happened
 
 
 class _Parquet:

@@ -31,7 +31,7 @@ def test_bad_rows_are_told_with_file_line_and_reason(config: Path, tmp_path: Pat
     result = predicted(config, tmp_path / "rows.csv", tmp_path / "out.parquet", keep="id")
     assert (result.rows, result.bad_rows) == (3, 4)
     bad = [json.loads(line) for line in Path(result.bad_rows_file).read_text().splitlines()]
-    assert result.bad_rows_file == str(tmp_path / "out_bad_rows.jsonl")
+    assert result.bad_rows_file == str(tmp_path / "out.parquet.bad_rows.jsonl")
     assert [(row["file"], row["place"]) for row in bad] == [(str(tmp_path / "rows.csv"), n) for n in (3, 6, 7, 8)]
     reasons = [row["reason"] for row in bad]
     assert reasons[0] == "column 'bill length': expected a number (FLOAT in the schema), received 'wide'"
