@@ -73,8 +73,7 @@ class Predicted:
             yield f"{counted(self.bad_rows, 'bad row')} without a prediction: {shown(Path(self.bad_rows_file))}"
             yield from (f"  {line}" for line in self.first_bad[:_SHOWN])
         place = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files in {Path(self.files[0]).parent}"
-        speed = f", {60 * self.rows / self.seconds:,.0f} rows a minute" if self.seconds else ""
-        yield f"{counted(self.rows, 'prediction')} by version {self.version} in {self.seconds:.1f} s{speed}"
+        yield f"{counted(self.rows, 'prediction')} by version {self.version} in {self.seconds:.1f} s"
         yield f"predicted: {place}"
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import io
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from components.example_gen.columns.convert import bytes_as_text, is_bytes, is_string
+from components.example_gen.columns.convert import bytes_as_text, is_bytes
 from components.example_gen.columns.typed import json_value
 from pipeline.operate.predict.target import OutputFormat
 
@@ -90,8 +91,11 @@ class _Csv:
         file.write(header(schema))
 
     def write(self, columns: Columns) -> None:
-        table = pa.table({name: _csv_cells(cells) for name, cells in columns.items()})
-        pa_csv.write_csv(table, self._file, pa_csv.WriteOptions(include_header=False))
+        texts = [_texts(cells) for cells in columns.values()]
+        # Python's writer leaves a lone carriage return without quotation marks, and readers take it for a row's end.
+        returns = any(pc.any(pc.match_substring(cells, "\r")).as_py() for cells in texts)
+        rows = zip(*(cells.to_pylist() for cells in texts), strict=True)
+        self._file.write(_csv_lines(rows, csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL))
 
     def end(self) -> None:
         """Nothing is left."""
@@ -114,10 +118,8 @@ class _JsonLines:
 
 
 def header(schema: pa.Schema) -> bytes:
-    """The first line of a CSV file: the names, each in quotation marks."""
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.table({name: pa.array([], pa.string()) for name in schema.names}), sink)
-    return sink.getvalue().to_pybytes()
+    """The first row of a CSV file: the names."""
+    return _csv_lines([schema.names], csv.QUOTE_MINIMAL)
 
 
 def joined(shards: Sequence[Path], path: Path, fmt: OutputFormat, schema: pa.Schema) -> None:
@@ -148,13 +150,18 @@ def joined(shards: Sequence[Path], path: Path, fmt: OutputFormat, schema: pa.Sch
                 shutil.copyfileobj(part, file, _COPY_BYTES)
 
 
-def _csv_cells(cells: pa.Array) -> pa.Array:
-    """A column as Arrow's writer takes it: numbers and times as they are, bytes as text, all else as JSON."""
-    kind = cells.type
-    if is_bytes(kind):
+def _csv_lines(rows: Iterable[Sequence[str | None]], quoting: Literal[0, 1]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n", quoting=quoting).writerows(rows)
+    return out.getvalue().encode()
+
+
+def _texts(cells: pa.Array) -> pa.StringArray:
+    """A column as text: numbers with their fewest digits, bytes as UTF-8, lists and structs as JSON."""
+    if is_bytes(cells.type):
         return bytes_as_text(cells)
-    if is_string(kind) or not pa.types.is_nested(kind):
-        return cells.cast(pa.string()) if pa.types.is_null(kind) else cells
+    if not pa.types.is_nested(cells.type):
+        return cells.cast(pa.string())
     texts = [None if cell is None else json.dumps(_plain(cell), ensure_ascii=False) for cell in cells.to_pylist()]
     return pa.array(texts, pa.string())
 
