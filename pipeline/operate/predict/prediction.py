@@ -43,6 +43,7 @@ class Predicted:
       version: the version that answered.
       model: its folder or URL.
       engine: `auto` or `beam`.
+      output: the file or folder.
       files: what was written, in the order of the rows.
       bad_rows_file: what holds the bad rows; "" where there are none.
       columns: the columns of the predictions; of a probability its class, else what it is.
@@ -56,6 +57,7 @@ class Predicted:
     version: int
     model: str
     engine: str
+    output: str
     files: tuple[str, ...]
     bad_rows_file: str
     columns: Mapping[str, str]
@@ -72,9 +74,9 @@ class Predicted:
         if self.bad_rows:
             yield f"{counted(self.bad_rows, 'bad row')} without a prediction: {shown(Path(self.bad_rows_file))}"
             yield from (f"  {line}" for line in self.first_bad[:_SHOWN])
-        place = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files in {Path(self.files[0]).parent}"
-        yield f"{counted(self.rows, 'prediction')} by version {self.version} in {self.seconds:.1f} s"
-        yield f"predicted: {place}"
+        files = f" in {len(self.files)} files" if len(self.files) > 1 else ""
+        yield f"{counted(self.rows, 'prediction')}{files} by version {self.version}, {self.seconds:.1f} s"
+        yield f"predicted: {self.output}"
 
 
 def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
@@ -117,6 +119,7 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
         version=version.number,
         model=version.folder,
         engine=engine,
+        output=str(target.path),
         files=tuple(map(str, files)),
         bad_rows_file=str(target.bad_rows) if bad else "",
         columns=_columns(scoring.answers),
@@ -150,9 +153,12 @@ def _scoring(
     said = uses(loaded.config, declared)
     rows = source.first_rows(found, data)
     first = None if rows is None else (rows, in_types(rows, types, said, found.place)[0])
+    # Of formats in which each row has the same columns, only those that are wanted.
+    read = None if request.keep is None or found.format not in (*kept.RIGID, "csv") else (*version.inputs, *keep)
     scoring = Scoring(
         reader=source.reader(found, data),
         source=found.format,
+        read=read,
         types=types,
         inputs=tuple(version.inputs),
         uses=said,

@@ -62,6 +62,7 @@ class Scoring:
     Attributes:
       reader: of the input's files.
       source: their format.
+      read: the columns that are read; None for all.
       types: the columns that get ExampleGen's types.
       inputs: those of them that the model reads.
       uses: what the configuration says of columns.
@@ -75,6 +76,7 @@ class Scoring:
 
     reader: Reader
     source: Format
+    read: tuple[str, ...] | None
     types: Mapping[str, FeatureType]
     inputs: tuple[str, ...]
     uses: Mapping[str, ColumnUse]
@@ -99,11 +101,13 @@ class Scoring:
         """
         scored = Scored((0, 0), str(path))
         bad_path = path.with_name(f"{path.name}.bad")
+        # As text where the format has nothing else: what is kept is to stand as it is.
+        read: dict[str, FeatureType] | None = None if self.read is None else dict.fromkeys(self.read, "string")
         with bad_path.open("wb") as bad, writing(path, self.target, self.schema()) as writer:
             for position, unit in enumerate(units):
                 scored.key = scored.key if position else unit.key
                 for _, block, size in unit.blocks:
-                    for rows in self.reader.read(block):
+                    for rows in self.reader.read(block, read):
                         self._add(rows, block, scored, writer, bad)
                         progress.add(rows.batch.num_rows, 0, unit.total)
                     progress.add(0, size, unit.total)

@@ -93,6 +93,10 @@ def test_columns(config: Path, rows: Path, tmp_path: Path):
     assert "b.csv: no column 'id', which the first file has" in refused(config, rows.parent, tmp_path / "out.csv")
     result = predicted(config, rows.parent, tmp_path / "out.csv", keep="year,mass")
     assert (tmp_path / "out.csv").read_text().splitlines()[0].startswith("year,mass,predicted_species,")
+    assert result.notes == ()
+    (rows.parent / "b.csv").write_text("key," + SOUND.replace("1,40", "k,1,40"))
+    result = predicted(config, rows.parent, tmp_path / "out.csv", overwrite=True)
+    assert result.rows == 2
     assert "not kept: key" in result.notes[0]
 
 
