@@ -38,6 +38,7 @@ COMMANDS = {
         "push": ("versions", "Pushes the model of RUN that was not pushed."),
         "rollback": ("versions", "Serves the files of an older version again, as a new version."),
         "gc": ("gc", "Says which artifacts nothing needs any more, and removes them with --yes."),
+        "predict": ("predict", "Predicts the rows of a table with the served version."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
     "This machine": {

@@ -12,8 +12,9 @@ _MB = 1e6
 class ReadingProgress:
     """Counts the rows and bytes that this process has read."""
 
-    def __init__(self) -> None:
+    def __init__(self, component: str = "ExampleGen") -> None:
         self._lock = threading.Lock()
+        self._component = component
         self.restart()
 
     def restart(self) -> None:
@@ -33,7 +34,7 @@ class ReadingProgress:
         megabytes = total >= _MB
         with self._lock:
             if self._progress is None:
-                self._progress = Progress("ExampleGen", *(("MB", total / _MB) if megabytes else ("rows",)))
+                self._progress = Progress(self._component, *(("MB", total / _MB) if megabytes else ("rows",)))
             self._rows += rows
             self._progress.add(size / _MB if megabytes else rows, f"{self._rows:,} rows" if megabytes else None)
 

@@ -86,7 +86,13 @@ class Screen:
     @contextlib.contextmanager
     def captured(self, log: Path) -> Iterator[None]:
         """Sends the process's output to a log file, and Lockgate's own messages to the screen, meanwhile."""
-        with _messages_shown(self), output_to(log), records_to(log), self._alive():
+        with output_to(log), records_to(log), self.following():
+            yield
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """Shows what runs, how far it is, and Lockgate's own messages meanwhile."""
+        with _messages_shown(self), self._alive():
             yield
 
     @contextlib.contextmanager

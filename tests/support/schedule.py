@@ -29,6 +29,7 @@ TOGETHER = {
     # They share the run of penguins, and go on in its root.
     "tests/e2e/test_data_sources.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_operate.py": "tests/e2e/test_penguins.py",
+    "tests/e2e/test_predict.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_report.py": "tests/e2e/test_penguins.py",
 }
 

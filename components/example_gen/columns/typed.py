@@ -156,19 +156,20 @@ def _csv_lines(columns: Sequence[pa.Array]) -> list[bytes]:
 def _json_lines(columns: Mapping[str, pa.Array]) -> list[bytes]:
     lines = []
     for cells in zip(*(column.to_pylist() for column in columns.values()), strict=True):
-        row = {name: _json_value(cell) for name, cell in zip(columns, cells, strict=True)}
+        row = {name: json_value(cell) for name, cell in zip(columns, cells, strict=True)}
         lines.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace"))
     return lines
 
 
-def _json_value(value: object) -> object:
-    """A value that JSON has: it knows no NaN and no infinity, no bytes and no dates."""
+def json_value(value: object) -> object:
+    """A value that JSON has, it knows no NaN and no infinity, no bytes and no dates: of a number that is none its name,
+    of anything else its text; within lists and mappings too."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes):
         return decoded(value)
     if isinstance(value, list):
-        return [_json_value(each) for each in value]
+        return [json_value(each) for each in value]
     if isinstance(value, dict):
-        return {str(key): _json_value(each) for key, each in value.items()}
+        return {str(key): json_value(each) for key, each in value.items()}
     return value if value is None or isinstance(value, bool | int | str) else str(value)
