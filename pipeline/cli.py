@@ -28,6 +28,8 @@ COMMANDS = {
         "diff": ("reports", "Compares RUN with OTHER: settings, data, metrics, slices, seconds."),
     },
     "Operate what it made": {
+        "serve": ("serve", "Serves the newest pushed version over HTTP as TensorFlow Serving does, for development."),
+        "monitor": ("monitor", "Compares the requests that a server kept with the data that the model learned from."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
 }

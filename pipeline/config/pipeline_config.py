@@ -25,6 +25,7 @@ from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
 from pipeline.config.card import CardConfig
+from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.errors import FieldPath
@@ -175,6 +176,7 @@ class PipelineConfig(Settings):
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
+    serving: ServingConfig = ServingConfig()
     card: CardConfig = CardConfig()
     engine: Engine = "auto"
     """Who computes StatisticsGen, Transform and Evaluator. `auto`: our executors, which read the examples in big
