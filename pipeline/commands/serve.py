@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import config_argument, explains_failures, say, set_option, terminable
+from pipeline.commands.shared import config_argument, explains_failures, noise_kept_back, say, set_option, terminable
 
 if TYPE_CHECKING:
     from pipeline.operate.serve.server import Engine, Started
@@ -61,7 +61,7 @@ def serve_command(
 
     with terminable():
         loaded = load(config, (*overrides, *log))
-        serve(loaded, Options(host, port, engine), Told(started, lambda line: say(line, err=True)))
+        serve(loaded, Options(host, port, engine), Told(started, lambda line: say(line, err=True), noise_kept_back))
 
 
 def _lines(facts: "Started") -> str:

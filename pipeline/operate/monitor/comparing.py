@@ -28,7 +28,8 @@ _ALL = 1 - 1e-6
 """So much of a column's values the statistics have to name before another value counts as unseen."""
 _SHOWN_VALUES = 3
 _TABLES = (".csv", ".csv.gz", ".parquet")
-State = Literal["within", "beyond", "warned"]
+_ORDER = ("beyond", "warned", "chance", "within")
+State = Literal["within", "chance", "warned", "beyond"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Line:
       distance: 0 (the same) to 1 (nothing in common); None where the requests lack the column.
       limit: how far it may be.
       chance: what two samples of these sizes exceed by chance alone.
-      state: `beyond` the limit and chance, `warned` where that is configured only to warn, or `within`.
+      state: `beyond` the limit and chance, `warned` where that is configured only to warn, `within` the limit, or beyond
+        it but explained by `chance`: too few rows to tell.
       detail: where the difference is.
     """
 
@@ -116,8 +118,7 @@ def monitor(loaded: LoadedConfig, requests: str) -> Monitored:
         *_unseen(pair, columns, config.data_gate),
         *_answers(from_training, table, config.data_gate),
     ]
-    rank = {"beyond": 0, "warned": 1, "within": 2}
-    ordered = sorted(lines, key=lambda line: rank[line.state])
+    ordered = sorted(lines, key=lambda line: _ORDER.index(line.state))
     return Monitored(
         from_training.version, from_training.run, requests, sample.rows, from_training.train.rows, tuple(ordered)
     )
@@ -132,7 +133,9 @@ def _features(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterator[
 
 
 def _line(column: str, measured: str, distance: Any, limit: float, *, blocks: bool) -> Line:
-    state: State = "within" if not distance.exceeds(limit) else "beyond" if blocks else "warned"
+    state: State = "chance" if distance.value > limit else "within"
+    if distance.exceeds(limit):
+        state = "beyond" if blocks else "warned"
     return Line(column, measured, distance.value, limit, distance.chance, state, distance.detail)
 
 

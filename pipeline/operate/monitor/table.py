@@ -12,7 +12,7 @@ from preprocessing.text import counted, one_line, printable
 _PLAIN_WIDTH = 200
 """Columns where the output is not a terminal: lines stay whole for a program."""
 _LONGEST = 120
-_STYLES = {"beyond": "red", "warned": "yellow", "within": ""}
+_STYLES = {"beyond": "red", "warned": "yellow", "chance": "yellow", "within": ""}
 
 
 def text(found: Monitored, stream: IO[str]) -> str:

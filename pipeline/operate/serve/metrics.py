@@ -1,6 +1,6 @@
 """What the server counts, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -13,6 +13,8 @@ class Metrics:
     """The metrics of one server."""
 
     def __init__(self) -> None:
+        # When a counter began says little of a server that is started by hand.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "lockgate_serve_requests", "Requests by call and HTTP status.", ["call", "code"], registry=self._registry

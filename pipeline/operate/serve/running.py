@@ -18,7 +18,13 @@ from pipeline.operate.serve.versions import NotLoadedError, Versions
 
 
 class Running:
-    """One server: the versions, their requests, what is counted and kept."""
+    """One server: the versions, their requests, what is counted and kept.
+
+    Attributes:
+      base: the push destination.
+      log_folder: of the request log; None for none.
+      changed: is told of versions and of lost rows, a line each.
+    """
 
     def __init__(self, loaded: LoadedConfig, host: str, changed: Callable[[str], None]) -> None:
         """Nothing is loaded yet.
@@ -31,7 +37,8 @@ class Running:
         Raises:
           OSError: the folder of the request log can't be made.
         """
-        self._config, self._changed, self._host = loaded.config, changed, host
+        self._config, self._host = loaded.config, host
+        self.changed = changed
         self.base = loaded.config.push.destination(loaded.root())
         serving = loaded.config.serving
         self._metrics = Metrics()
@@ -98,16 +105,17 @@ class Running:
         """A version takes the requests."""
         self._metrics.version.set(version)
         self._metrics.reloads.labels("loaded").inc()
-        self._changed(f"serves version {version}")
+        if self._threads:
+            self.changed(f"serves version {version}")
 
     def failed(self, version: int, error: NotLoadedError) -> None:
         """A version does not load."""
         self._metrics.reloads.labels("failed").inc()
-        self._changed(f"version {version} is not served, it does not load: {error.code}: {error}")
+        self.changed(f"version {version} is not served, it does not load: {error.code}: {error}")
 
     def unreadable(self, error: OSError) -> None:
         """The push destination can't be listed."""
-        self._changed(f"no new version can be seen: {error}")
+        self.changed(f"no new version can be seen: {error}")
 
     def _kept(self, rows: int) -> None:
         self._metrics.logged.labels("written").inc(rows)
@@ -115,5 +123,5 @@ class Running:
     def _lost(self, rows: int, reason: str) -> None:
         self._metrics.logged.labels("lost").inc(rows)
         if not self._told_lost:
-            self._changed(f"the request log can't be written, its rows are lost: {reason}")
+            self.changed(f"the request log can't be written, its rows are lost: {reason}")
             self._told_lost = True

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -65,10 +66,12 @@ class Told:
     Attributes:
       started: requests may come.
       changed: one line about a version, or about the request log.
+      quiet: keeps what TensorFlow's C++ says of this machine off the screen while it loads.
     """
 
     started: Callable[[Started], None]
     changed: Callable[[str], None]
+    quiet: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def serve(loaded: LoadedConfig, options: Options, told: Told) -> None:
@@ -120,10 +123,18 @@ def _serve_here(loaded: LoadedConfig, options: Options, told: Told, notes: tuple
         # Here and not at the top: seconds of TensorFlow that a wrong address and the other engine need not pay.
         import uvicorn
 
-        from pipeline.operate.serve.running import Running
+        from components.smoke_test.sandbox.worker.runtime import import_bare
 
-        running = Running(loaded, options.host, told.changed)
-        version = running.load()
+        early: list[str] = []
+        with told.quiet():
+            import_bare()
+            from pipeline.operate.serve.running import Running
+
+            running = Running(loaded, options.host, early.append)
+            version = running.load()
+        for line in early:
+            told.changed(line)
+        running.changed = told.changed
         url = _url(options.host, listener.getsockname()[1])
         model = f"{url}/v1/models/{loaded.config.name}"
         body = example_row.request(example_row.first_row(loaded), example_row.arguments(loaded), running.input_types())
