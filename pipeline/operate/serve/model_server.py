@@ -15,6 +15,7 @@ from pipeline.operate.serve.guard import EVERY_INTERFACE
 from preprocessing.errors import UserError
 
 METRICS_PATH = "/metrics"
+_STDERR = 2
 
 
 def why_not(host: str, config: ServingConfig) -> str:
@@ -56,8 +57,8 @@ def run(name: str, base: str, port: int, config: ServingConfig, started: Callabl
             f"--monitoring_config_file={monitoring}",
         ]
         try:
-            # A group of its own, so that Ctrl-C is ours to pass on.
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - no shell
+            # A group of its own, so that Ctrl-C is ours to pass on; stdout is for what is asked of us.
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=_STDERR, process_group=0)  # noqa: S603
         except OSError as error:
             raise UserError(f"{PROGRAM} can't be started: {error}", hint="--engine python needs no program") from error
         try:
