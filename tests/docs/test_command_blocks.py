@@ -19,6 +19,7 @@ NEEDS = {
     "a Google Cloud account",
     "a Kubeflow cluster",
     "a browser",
+    "a second terminal",
     "half an hour",
     "runs of all three data sets",
     "the development tools",

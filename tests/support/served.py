@@ -33,7 +33,7 @@ serving:
   max_request_mb: 16
 """
 TABLE = "x,count,city,answer\n,3,Oslo,1\n0.5,3,Rome,14\n"
-_SECONDS = 60
+_SECONDS = 120
 
 
 def write_pipeline(folder: Path) -> Path:
@@ -68,7 +68,10 @@ class Server:
         return httpx.post(f"{self.model}:predict", content=json.dumps(body), timeout=_SECONDS)
 
     def states(self) -> dict[int, str]:
-        found = httpx.get(self.model, timeout=_SECONDS).json()["model_version_status"]
+        try:
+            found = httpx.get(self.model, timeout=_SECONDS).json()["model_version_status"]
+        except httpx.ConnectError:  # a program that has begun, but does not listen yet
+            return {}
         return {int(each["version"]): each["state"] for each in found}
 
     def wait_for(self, version: int, state: str) -> None:

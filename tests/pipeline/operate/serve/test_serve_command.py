@@ -23,7 +23,6 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.requests import strings
 from components.smoke_test.checks.server import check_server
-from components.smoke_test.server.client import NoAnswerError
 from components.smoke_test.server.rest import RestClient
 
 pytestmark = pytest.mark.slow  # servers are started and asked
@@ -232,18 +231,9 @@ def test_tensorflow_serving_is_started_where_it_is_installed_and_allowed(export:
     with serving(config, "--host", "0.0.0.0", path=path) as server:  # noqa: S104 - what the program listens on
         assert server.facts["engine"] == "tensorflow_model_server"
         assert server.facts["version"] is None
-        with RestClient(server.address, "toy", 60) as client:
-            while _unavailable(client):
-                pass
+        server.wait_for(1, "AVAILABLE")
         words = shlex.split(server.facts["curl"])
         assert httpx.post(words[1], content=words[-1]).status_code == 400  # the emulator answers by column only
         code, said = server.end()
     assert code == 130
     assert "the emulator serves toy" in said
-
-
-def _unavailable(client: RestClient) -> bool:
-    try:
-        return bool(client.unavailable())
-    except NoAnswerError:
-        return True
