@@ -4,6 +4,7 @@ One column for each column of the table, so that ExampleGen, `data_gate.serving`
 read the table; and `prediction_...` for what the model said.
 """
 
+import contextlib
 import datetime
 import random
 import secrets
@@ -128,7 +129,8 @@ class RequestLog:
             part.rename(self._folder / name)
             self._prune()
         except (OSError, pa.ArrowException) as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
             self._lost(waiting.rows, str(error))
         else:
             self._kept(waiting.rows)
