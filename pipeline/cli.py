@@ -39,6 +39,8 @@ COMMANDS = {
         "rollback": ("versions", "Serves the files of an older version again, as a new version."),
         "gc": ("gc", "Says which artifacts nothing needs any more, and removes them with --yes."),
         "predict": ("predict", "Predicts the rows of a table with the served version."),
+        "serve": ("serve", "Serves the newest pushed version over HTTP as TensorFlow Serving does, for development."),
+        "monitor": ("monitor", "Compares the requests that a server kept with the data that the model learned from."),
         "smoke-test": ("smoke_test", "Tests the SavedModel in MODEL_DIR, of any project, as a server would meet it."),
     },
     "This machine": {

@@ -52,8 +52,39 @@ def check_overrides(section: str, comparison: Comparison, known: Mapping[str, ob
             )
 
 
+@dataclass(frozen=True)
+class Moved:
+    """How far one thing about one column has moved.
+
+    Attributes:
+      column: its name.
+      measure: what was measured, in words.
+      distance: how far.
+      limit: how far it may move.
+      severity: of a distance beyond it.
+    """
+
+    column: str
+    measure: str
+    distance: Distance
+    limit: float
+    severity: Literal["block", "warn"]
+
+    @property
+    def too_far(self) -> bool:
+        """Whether it is beyond the limit, and chance does not explain it."""
+        return self.distance.exceeds(self.limit)
+
+
 def compare(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> Iterator[DataFinding]:
-    """The model's inputs whose distribution moved further than allowed.
+    """The model's inputs whose distribution moved further than allowed; arguments as for `moved`."""
+    for each in moved(pair, limits, columns, chance):
+        if each.too_far:
+            yield _finding(pair, each.column, each.distance, each.limit, each.measure, each.severity)
+
+
+def moved(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> Iterator[Moved]:
+    """How far each of the model's inputs has moved: its share of missing values, and its values.
 
     Args:
       pair: the data sets.
@@ -71,18 +102,30 @@ def compare(pair: Pair, limits: Comparison, columns: Columns, chance: float) -> 
             continue
         own = override.limit if override else None
         missing_limit = limits.categorical if own is None else own
-        missing = _missing(before, after, chance)
-        if missing.exceeds(missing_limit):
-            yield _finding(pair, name, missing, missing_limit, "the share of missing values", severity)
+        yield Moved(name, MISSING, _missing(before, after, chance), missing_limit, severity)
         measured = measure(before, after, as_category=columns.inputs[name] in ("category", "boolean"), chance=chance)
         if measured is None:
             continue
         distance, measure_name = measured
         limit = own if own is not None else limits.categorical if measure_name == CATEGORIES else limits.numeric
-        if distance.exceeds(limit):
-            yield _finding(pair, name, distance, limit, measure_name, severity)
+        yield Moved(name, measure_name, distance, limit, severity)
 
 
+def absent(pair: Pair, limits: Comparison, columns: Columns) -> Iterator[DataFinding]:
+    """The model's inputs that the judged data set lacks; arguments as for `moved`."""
+    for name in columns.inputs:
+        if name in pair.base.columns and name not in pair.other.columns and limits.severity != "off":
+            yield DataFinding(
+                check=pair.check,
+                feature=name,
+                expected=f"a column {name!r} in the sample",
+                received="no such column",
+                severity=limits.severity,
+                hint="a column that requests don't have can't be an input: remove it from features:",
+            )
+
+
+MISSING = "the share of missing values"
 CATEGORIES = "shares of the values (L-infinity)"
 """The measure that has a limit of its own."""
 _NUMBERS = "distribution (Jensen-Shannon)"

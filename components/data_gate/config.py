@@ -63,7 +63,8 @@ class Serving(Comparison):
     """The training split against a sample of the requests."""
 
     sample: Annotated[str, Field(min_length=1)] | None = None
-    """A CSV, Parquet or TFRecord (tf.Example) file of rows as in requests; the label is not needed."""
+    """A CSV, Parquet or TFRecord (tf.Example) file of rows as in requests; the label is not needed. Or a folder of
+    Parquet files: the request log of `lockgate serve`."""
     categorical: Share = 0.2
     """The limit, as described for `split_skew`."""
     numeric: Share = 0.2

@@ -12,7 +12,7 @@ from components.artifacts.splits import SPLITS
 from components.data_gate.anomalies import absent_columns, schema_findings, shared
 from components.data_gate.breach import Breach
 from components.data_gate.columns import Columns
-from components.data_gate.comparisons import Pair, check_overrides, compare, compare_label
+from components.data_gate.comparisons import Pair, absent, check_overrides, compare, compare_label
 from components.data_gate.config import DataGateConfig
 from components.data_gate.counting import by_split
 from components.data_gate.duplicates import shared_rows
@@ -167,7 +167,7 @@ def _compare_all(log: _Log, evidence: Evidence, columns: Columns, config: DataGa
     serving = Pair("serving_skew", train, "train", evidence.serving or before, None, _SERVING_HINT)
     log.run(
         "serving_skew",
-        lambda: [*_absent(serving, columns, config), *compare(serving, config.serving, columns, config.chance)],
+        lambda: [*absent(serving, config.serving, columns), *compare(serving, config.serving, columns, config.chance)],
         off=config.serving.severity == "off" and not config.serving.features,
         skip=no_train or ("" if evidence.serving else "no sample of serving data: data_gate.serving.sample"),
     )
@@ -192,20 +192,6 @@ def _compare_all(log: _Log, evidence: Evidence, columns: Columns, config: DataGa
 
 def _renamed(pair: Pair, check: str) -> Pair:
     return Pair(check, pair.base, pair.base_name, pair.other, pair.split, _LABEL_HINT)
-
-
-def _absent(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterable[DataFinding]:
-    """Inputs that the sample of serving data lacks."""
-    for name in columns.inputs:
-        if name in pair.base.columns and name not in pair.other.columns and config.serving.severity != "off":
-            yield DataFinding(
-                check=pair.check,
-                feature=name,
-                expected=f"a column {name!r} in the sample",
-                received="no such column",
-                severity=config.serving.severity,
-                hint="a column that requests don't have can't be an input: remove it from features:",
-            )
 
 
 def _look_at_values(

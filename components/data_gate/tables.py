@@ -53,7 +53,8 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
     """A sample of serving data, its columns of the types that the schema gives them.
 
     Args:
-      path: a CSV (`.csv`, also `.csv.gz`), Parquet or TFRecord (`.tfrecord`, `.tfrecord.gz`) file.
+      path: a CSV (`.csv`, also `.csv.gz`), Parquet or TFRecord (`.tfrecord`, `.tfrecord.gz`) file, or a folder of
+        Parquet files, of which one may lack columns that another has.
       schema: names and types; other columns of the file are left out.
       words: the texts that mean missing in CSV; where the format has a null, only those of single columns count.
 
@@ -74,8 +75,8 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
         values = {name: _without_missing(each, own.of(name)) for name, each in _examples(path).items()}
         rows = len(next(iter(values.values())).missing) if values else 0
         columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
-    elif base.endswith((".csv", ".parquet")):
-        table = _table(path, base)
+    elif base.endswith((".csv", ".parquet")) or fileio.isdir(path):
+        table = sample_table(path)
         words = words if base.endswith(".csv") else words.without_table()
         rows = table.num_rows
         columns = {
@@ -86,7 +87,7 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
     else:
         raise UserError(
             field=("data_gate", "serving", "sample"),
-            expected="a .csv, .parquet or .tfrecord file",
+            expected="a .csv, .parquet or .tfrecord file, or a folder of .parquet files",
             received=path,
             hint="write the sample in one of these formats",
         )
@@ -118,11 +119,33 @@ def _unreadable(path: str, error: Exception) -> UserError:
     )
 
 
-def _table(path: str, base: str) -> pa.Table:
+def sample_table(path: str) -> pa.Table:
+    """A CSV or Parquet file, the cells of CSV as text; or the rows of all Parquet files in a folder.
+
+    Raises:
+      UserError: it can't be read, or the folder has none.
+    """
+    if not fileio.isdir(path):
+        return _table(path)
+    names = sorted(name for name in fileio.listdir(path) if name.endswith(".parquet") and not name.startswith("."))
+    if not names:
+        raise UserError(
+            f"{path} has no .parquet file",
+            field=("data_gate", "serving", "sample"),
+            hint="wait until requests were kept there, or remove the setting",
+        )
+    tables = [_table(posixpath.join(path, name)) for name in names]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise _unreadable(path, error) from error
+
+
+def _table(path: str) -> pa.Table:
     try:
         with fileio.open(path, "rb") as raw:
             content = raw.read()
-        if base.endswith(".parquet"):
+        if path.endswith(".parquet"):
             return parquet.read_table(pa.BufferReader(content))
         return _read_csv(gzip.decompress(content) if path.endswith(".gz") else content)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "components/smoke_test/ZOO.md": "components/zoo.md",
     "deploy/ci/README.md": "deploy/ci.md",
     "deploy/kubeflow/README.md": "deploy/kubeflow.md",
+    "deploy/serving/README.md": "deploy/serving.md",
     "deploy/vertex/README.md": "deploy/vertex.md",
 }
 """Pages of the site by where they are in the repository."""

@@ -28,6 +28,7 @@ PATH_FIELDS: tuple[FieldPath, ...] = (
     ("data", "schema"),
     ("data", "prepare"),
     ("data_gate", "serving", "sample"),
+    ("serving", "request_log", "folder"),
 )
 """The fields that hold a path, relative to the file that states it."""
 

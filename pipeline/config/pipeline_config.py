@@ -28,6 +28,7 @@ from models.config import MlpModel, ModelConfig
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
 from pipeline.config.operation import WatchConfig
+from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.errors import FieldPath
@@ -178,6 +179,7 @@ class PipelineConfig(Settings):
     evaluate: EvaluateConfig
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     push: PushConfig = PushConfig()
+    serving: ServingConfig = ServingConfig()
     card: CardConfig = CardConfig()
     gc: CleanUpConfig = CleanUpConfig()
     engine: Engine = "auto"

@@ -173,11 +173,13 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
     )
 
 
-def _digest(file: str) -> str:
-    """The digest of a local file's content; a URL's can't be seen from here."""
-    path = Path(file)
-    if not file or not path.is_file():
+def _digest(place: str) -> str:
+    """The digest of a local file's content, or of the files in a folder; a URL's can't be seen from here."""
+    path = Path(place)
+    if not place or not path.exists():
         return ""
+    if path.is_dir():
+        return hashlib.sha256("".join(map(_digest, map(str, sorted(path.glob("*.parquet"))))).encode()).hexdigest()[:16]
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 

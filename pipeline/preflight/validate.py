@@ -139,8 +139,8 @@ class _Checks:
     def serving_sample(self) -> None:
         """The rows that the data gate compares the training data with."""
         sample = self._config.data_gate.serving.sample
-        if sample is not None and "://" not in sample and not self._loaded.resolve(sample).is_file():
-            self._report(("data_gate", "serving", "sample"), "no such file", received=brief(sample))
+        if sample is not None and "://" not in sample and not self._loaded.resolve(sample).exists():
+            self._report(("data_gate", "serving", "sample"), "no such file or folder", received=brief(sample))
 
     def signing(self) -> None:
         """The programs that sign and verify pushed versions."""

@@ -21,6 +21,7 @@ NEEDS = {
     "a browser",
     "another version",
     "a run that did not end",
+    "a second terminal",
     "half an hour",
     "runs of all three data sets",
     "the development tools",

@@ -22,22 +22,23 @@ def _unknown(value: Any, model: Any, path: str) -> Iterator[str]:
         if key not in names:
             yield f"{path}.{key}"
         else:
-            yield from _mistyped(each, model.openapi_types[names[key]], f"{path}.{key}")
+            yield from mistyped(each, model.openapi_types[names[key]], f"{path}.{key}")
 
 
-def _mistyped(value: Any, expected: str, path: str) -> Iterator[str]:
+def mistyped(value: Any, expected: str, path: str) -> Iterator[str]:
+    """Where a value is not of a type of the client's, such as `list[V1Volume]`, by its path."""
     if inner := re.fullmatch(r"list\[(.+)\]", expected):
         if not isinstance(value, list):
             yield f"{path}: no list"
             return
         for number, each in enumerate(value):
-            yield from _mistyped(each, inner[1], f"{path}[{number}]")
+            yield from mistyped(each, inner[1], f"{path}[{number}]")
     elif inner := re.fullmatch(r"dict\(str, (.+)\)", expected):
         if not isinstance(value, dict):
             yield f"{path}: no mapping"
             return
         for key, each in value.items():
-            yield from _mistyped(each, inner[1], f"{path}.{key}")
+            yield from mistyped(each, inner[1], f"{path}.{key}")
     elif expected.startswith("V1"):
         yield from _unknown(value, getattr(models, expected), path)
     elif expected in ("str", "int", "bool") and type(value).__name__ != expected:

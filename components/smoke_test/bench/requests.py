@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.core.example.example_pb2 import Example
 
 from components.smoke_test.export.contract import Signature, TensorSpec
 from components.smoke_test.sandbox.session import Request
@@ -25,7 +25,7 @@ def decode(record: bytes) -> Row:
     Raises:
       google.protobuf.message.DecodeError: it isn't one.
     """
-    features = tf.train.Example.FromString(record).features.feature
+    features = Example.FromString(record).features.feature
     row: dict[str, Array] = {}
     for name in sorted(features):
         kind = features[name].WhichOneof("kind")
@@ -39,7 +39,7 @@ def decode(record: bytes) -> Row:
 
 def encode(row: Row) -> bytes:
     """The row as a serialized tf.Example."""
-    example = tf.train.Example()
+    example = Example()
     for name, values in row.items():
         feature = example.features.feature[name]
         if values.dtype == object:

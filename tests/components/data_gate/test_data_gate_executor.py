@@ -340,6 +340,23 @@ def test_serving_sample(sound_run: Run, tmp_path: Path, suffix: str) -> None:
     assert (finding.feature, finding.received) == ("country", "no such column")
 
 
+def test_a_folder_of_parquet_files_is_one_sample(sound_run: Run, tmp_path: Path) -> None:
+    sample = orders(500, 9).drop(columns="late")
+    sample.iloc[:300].assign(price=lambda rows: rows["price"] * 100).to_parquet(tmp_path / "a.parquet")
+    # One file may lack a column, and hold another type of number.
+    sample.iloc[300:].assign(count=1.5, more="x").to_parquet(tmp_path / "b.parquet")
+    (tmp_path / ".c.parquet").write_bytes(b"half written")
+    (tmp_path / "notes.txt").write_text("not read", encoding="utf-8")
+    found = {finding.feature: finding for finding in sound_run.judge(serving=str(tmp_path)).findings}
+    assert found.keys() == {"price", "count"}
+    assert {finding.severity for finding in found.values()} == {"block"}
+
+
+def test_an_empty_folder_is_no_sample(sound_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no \.parquet file"):
+        sound_run.judge(serving=str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -50,8 +50,8 @@ class Answer(NamedTuple):
 class Serving:
     """A loaded export that answers requests."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        """Loads the export as a server does.
+    def __init__(self, folder: Path | str, threads: int) -> None:
+        """Loads the export as a server does, from a folder or from a URL that TensorFlow reads.
 
         Raises:
           FAILURES: it doesn't load.
@@ -62,6 +62,15 @@ class Serving:
         with self._graph.as_default():
             meta_graph = SavedModelLoader(str(folder)).load(self._session, ["serve"])
         self._signatures = dict(meta_graph.signature_def)
+
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """The export's SignatureDefs, by name."""
+        return self._signatures
+
+    def close(self) -> None:
+        """Frees what the model holds; nothing is answered any more."""
+        self._session.close()
 
     def ask(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
         """Answers one request of a signature."""
