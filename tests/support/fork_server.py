@@ -1,12 +1,14 @@
 """Runs commands in forks of a process that has imported TFX already: seconds less for each of them.
 
-What a fork runs is what `lockgate` or `python -m pipeline.runners.container_entrypoint` runs, with the arguments, the
-environment and the folder that the command would have.
+What a fork runs is what `lockgate` or `python -m MODULE` runs, with the arguments, the environment and the folder that
+the command would have.
 """
 
 import contextlib
+import importlib
 import json
 import os
+import runpy
 import select
 import shlex
 import signal
@@ -19,7 +21,13 @@ from typing import Literal
 
 _SECONDS = 900.0
 """No command of a test takes longer."""
-_STEP = ["python", "-m", "pipeline.runners.container_entrypoint"]
+_IMPORTED = ("pipeline.graph", "pipeline.runners.local", "pipeline.runners.step")
+"""What commands import anyway; with the graph come all components."""
+_ENTRY_POINTS = (
+    "pipeline.runners.container_entrypoint",
+    "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+)
+"""Of the containers of our compiled pipelines and of stock ones."""
 
 
 @contextlib.contextmanager
@@ -47,9 +55,9 @@ class ForkServer:
         )
 
     def step(self, arguments: list[str], environment: Mapping[str, str], folder: Path, log: Path) -> int:
-        """Runs one step of a compiled pipeline: a `support.launcher.Command`."""
-        assert arguments[:3] == _STEP, "the container's command is another one"
-        return self._run("step", arguments[3:], environment, folder, log, log)
+        """Runs the container's command of one step of a compiled pipeline: a `support.launcher.Command`."""
+        assert arguments[:2] == ["python", "-m"], "the container's command is another one"
+        return self._run("module", arguments[2:], environment, folder, log, log)
 
     def lockgate(
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path
@@ -59,7 +67,7 @@ class ForkServer:
 
     def _run(
         self,
-        what: Literal["step", "lockgate"],
+        what: Literal["module", "lockgate"],
         arguments: Sequence[str],
         environment: Mapping[str, str],
         folder: Path,
@@ -96,11 +104,13 @@ class ForkServer:
 def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    import pipeline.graph  # noqa: F401 - with it come all components
     from pipeline import cli
-    from pipeline.runners import container_entrypoint, local, step  # noqa: F401
+    from pipeline.code.heavy_imports import uncollected
 
-    mains = {"step": container_entrypoint.main, "lockgate": lambda arguments: cli.main(arguments, "lockgate")}
+    with uncollected():
+        for name in (*_IMPORTED, *_ENTRY_POINTS):
+            importlib.import_module(name)
+    mains = {"module": _run_module, "lockgate": lambda arguments: cli.main(arguments, "lockgate")}
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
@@ -128,6 +138,14 @@ def _run(main, order):
         sys.stderr.flush()
         # Nothing of the parent's is to run in the child: exit handlers, buffers.
         os._exit(code)
+
+
+def _run_module(arguments):
+    sys.argv = arguments
+    # What was imported as a module is not what runs as a program.
+    sys.modules.pop(arguments[0], None)
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _exit_code(main, arguments):
