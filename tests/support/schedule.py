@@ -29,7 +29,11 @@ TOGETHER = {
     # They share the run of penguins, and go on in its root.
     "tests/e2e/test_data_sources.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_report.py": "tests/e2e/test_penguins.py",
+    "tests/e2e/test_broken_model.py": "tests/e2e/test_penguins.py",
 }
+
+SHARED = ("tests/components/trainer/",)
+"""Folders whose files share tables and trained models: all of them run on one worker, which makes these once."""
 
 
 def position(file: str) -> int:
@@ -39,4 +43,4 @@ def position(file: str) -> int:
 
 def group(file: str) -> str:
     """The files of a group run on one worker, one after the other."""
-    return TOGETHER.get(file, file)
+    return next((folder for folder in SHARED if file.startswith(folder)), TOGETHER.get(file, file))
