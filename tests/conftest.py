@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.fork_server import ForkServer, fork_server
 from support.janitor import left_over
 from support.schedule import group, position
+
+from pipeline.code.heavy_imports import uncollected
 
 # A shell gives SIGINT ignored to what it starts in the background, and so on to the processes that tests send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -76,6 +79,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Run(config))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keeps Python's garbage collector from what the tests' modules import."""
+    with uncollected():
+        return (yield)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts long files first, and each file's tests on one worker: heavy fixtures are made once."""
     items.sort(key=lambda item: position(_file(item.nodeid)))
@@ -91,6 +101,13 @@ def _no_determinism_left() -> Iterator[None]:
         from tensorflow.python.framework import config
 
         config.disable_op_determinism()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """What runs commands without importing TFX for each of them."""
+    with fork_server() as server:
+        yield server
 
 
 def _file(nodeid: str) -> str:

@@ -5,10 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from support.fork_server import ForkServer
+from support.forked_command import forked_command
 from support.pages import DOCUMENTS, ROOT, SHELL, Block, Page
 
 from pipeline.cli import main
@@ -99,17 +102,26 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def forked(forks: ForkServer) -> Iterator[Path]:
+    """A folder with a `lockgate` that imports nothing; in the working copy stands the installed one."""
+    with forked_command(forks) as folder:
+        yield folder
+
+
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_in_order(page: Page, checkout: Path):
+def test_the_commands_of_a_page_run_in_order(page: Page, checkout: Path, forked: Path):
     for block in filter(runnable, page.blocks):
-        shell(block.code, checkout)
+        shell(block.code, checkout, forked)
 
 
-def shell(script: str, folder: Path) -> None:
-    """Runs a block of commands as a reader does who has followed the README's set-up."""
-    env = os.environ | {"PATH": f"{folder / '.venv/bin'}:{os.environ['PATH']}"}
+def shell(script: str, folder: Path, *commands: Path) -> None:
+    """Runs a block of commands as a reader does who has followed the README's set-up; commands in folders that are
+    given go before those of the set-up."""
+    path = os.pathsep.join(map(str, [*commands, folder / ".venv/bin", os.environ["PATH"]]))
+    env = os.environ | {"PATH": path}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,

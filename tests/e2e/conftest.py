@@ -2,17 +2,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fork_server import ForkServer, fork_server
+from support.fork_server import ForkServer
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOCKGATE = Path(sys.executable).with_name("lockgate")
 PENGUINS = REPOSITORY / "data/penguins/pipeline.yaml"
+SHORT = "smoke_test.search.seconds=1"
+"""What the searches find is the zoo's matter."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,7 @@ def _environment() -> dict[str, str]:
 
 
 def _arguments(config: Path, root: Path, *options: str) -> list[str]:
-    return ["run", str(config), "--json", "--set", f"root={root}", *options]
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[ForkServer]:
-    """What runs commands without importing TFX for each of them."""
-    with fork_server() as server:
-        yield server
+    return ["run", str(config), "--json", "--set", f"root={root}", "--set", SHORT, *options]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A model that trains well and would fail in serving: refused at the push, and the serving folder stays as it was."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,12 @@ def tree(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-def test_a_model_that_would_fail_in_serving_is_not_pushed(lockgate_run, tmp_path, monkeypatch):
-    # A root of its own: what this run leaves in the cache would be a surprise to other tests.
+def test_a_model_that_would_fail_in_serving_is_not_pushed(penguins, lockgate_run, tmp_path, monkeypatch):
+    # A copy of the root: what this run leaves in the cache would be a surprise to other tests.
+    finished, pushed = penguins
+    assert finished.result["state"] == "pushed"
     root = tmp_path / "root"
-    assert lockgate_run(PENGUINS, root).result["state"] == "pushed"
+    shutil.copytree(pushed, root)
     (tmp_path / "birds").mkdir()
     (tmp_path / "birds" / "noisy.py").write_text(NOISY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 REPOSITORY = Path(__file__).parent.parent.parent
 PENGUINS = REPOSITORY / "data/penguins/penguins.csv"
 MINIO = "minio://mlpipeline/penguins"
+SHORT = "smoke_test.search.seconds=1"
+"""What the searches find is the zoo's matter."""
 DATA = ("ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator")
 """Steps that do the same for the same table, and come from the cache in a second run."""
 IN_PROCESS = ("ExampleGen", "Trainer", "FinalState")
@@ -36,7 +38,7 @@ def steps(forks):
 def _kubeflow(folder, steps, cached=None, overrides=(), **parameters):
     given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving"), **parameters}
     return Launcher(
-        compiled("penguins", "kubeflow", *overrides),
+        compiled("penguins", "kubeflow", SHORT, *overrides),
         MINIO,
         folder,
         given,
@@ -60,7 +62,7 @@ def on_vertex(tmp_path_factory, steps):
 
     folder = tmp_path_factory.mktemp("vertex")
     given = {"data_path": str(PENGUINS), "push_directory": str(folder / "serving")}
-    launcher = Launcher(compiled("penguins", "vertex"), str(folder / "root"), folder, given, command=command)
+    launcher = Launcher(compiled("penguins", "vertex", SHORT), str(folder / "root"), folder, given, command=command)
     return launcher.run(), folder
 
 

@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.fork_server import ForkServer
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types.artifact import Artifact
@@ -32,12 +32,19 @@ def parameters(compiled: Compiled, step: str) -> dict[str, Any]:
     return {name: each["runtimeValue"]["constant"] for name, each in given.items()}
 
 
-def run_step(
-    compiled: Compiled, step: str, inputs: Mapping[str, Artifact], folder: Path
-) -> subprocess.CompletedProcess[str]:
-    """Runs the container's command in a process, its placeholders filled in as Kubeflow does.
+@dataclass(frozen=True)
+class Ended:
+    """How a step ended: the exit code, and all that it printed."""
+
+    returncode: int
+    log: str
+
+
+def run_step(forks: ForkServer, compiled: Compiled, step: str, inputs: Mapping[str, Artifact], folder: Path) -> Ended:
+    """Runs the container's command, its placeholders filled in as Kubeflow does.
 
     Args:
+      forks: runs it.
       compiled: the pipeline spec.
       step: the component's id.
       inputs: an artifact for every input that the spec declares.
@@ -71,10 +78,9 @@ def run_step(
     words = [*container.get("command", []), *container["args"]]
     text = json.dumps(executor_input)
     words = [text if word in ("{{$}}", "{{$.json_escape[1]}}") else word for word in words]
-    if words[0] == "python":
-        words[0] = sys.executable
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    log = folder / "log.txt"
+    code = forks.step(words, os.environ | {"PYTHONPATH": str(ROOT)}, ROOT, log)
+    return Ended(code, log.read_text(encoding="utf-8", errors="replace"))
 
 
 def _metadata(artifact: Artifact) -> dict[str, Any]:

@@ -31,7 +31,11 @@ TOGETHER = {
     "tests/e2e/test_operate.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_predict.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_report.py": "tests/e2e/test_penguins.py",
+    "tests/e2e/test_broken_model.py": "tests/e2e/test_penguins.py",
 }
+
+SHARED = ("tests/components/trainer/",)
+"""Folders whose files share tables and trained models: all of them run on one worker, which makes these once."""
 
 
 def position(file: str) -> int:
@@ -41,4 +45,4 @@ def position(file: str) -> int:
 
 def group(file: str) -> str:
     """The files of a group run on one worker, one after the other."""
-    return TOGETHER.get(file, file)
+    return next((folder for folder in SHARED if file.startswith(folder)), TOGETHER.get(file, file))

@@ -1,11 +1,11 @@
 """The gate in a pipeline compiled for Kubeflow: its container's own command, run here, on sound and on broken data."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from support.fork_server import ForkServer
 from support.gated import COLUMNS, Run, sound
-from support.kubeflow import Compiled, compiled_job, parameters, run_step, written
+from support.kubeflow import Compiled, Ended, compiled_job, parameters, run_step, written
 from tfx.components import CsvExampleGen, ExampleValidator, StatisticsGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.v1.components import ImportSchemaGen
@@ -55,27 +55,27 @@ def test_all_parameters_are_strings_of_json_or_words(compiled: Compiled) -> None
     assert (values["on_refusal"], values["code_fingerprint"]) == ("fail", "f00")
 
 
-def _run(compiled: Compiled, run: Run, folder: Path) -> subprocess.CompletedProcess[str]:
+def _run(forks: ForkServer, compiled: Compiled, run: Run, folder: Path) -> Ended:
     declared = compiled["components"]["DataGate"]["inputDefinitions"]["artifacts"]
-    return run_step(compiled, "DataGate", {name: run.inputs[name][0] for name in declared}, folder)
+    return run_step(forks, compiled, "DataGate", {name: run.inputs[name][0] for name in declared}, folder)
 
 
 @pytest.mark.slow
-def test_sound_data_are_blessed(compiled: Compiled, sound_run: Run, tmp_path: Path) -> None:
-    done = _run(compiled, sound_run, tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_sound_data_are_blessed(forks: ForkServer, compiled: Compiled, sound_run: Run, tmp_path: Path) -> None:
+    done = _run(forks, compiled, sound_run, tmp_path)
+    assert done.returncode == 0, done.log
     assert read(str(tmp_path / "verdict")).blessed
     assert written(tmp_path, "verdict")["blessed"] == 1
 
 
 @pytest.mark.slow
-def test_refused_data_fail_the_step(compiled: Compiled, tmp_path: Path) -> None:
+def test_refused_data_fail_the_step(forks: ForkServer, compiled: Compiled, tmp_path: Path) -> None:
     frames = sound()
     for frame in frames.values():
         frame.loc[: len(frame) // 2, "country"] = "nl"
-    done = _run(compiled, Run(tmp_path / "run", frames), tmp_path)
+    done = _run(forks, compiled, Run(tmp_path / "run", frames), tmp_path)
     assert done.returncode != 0
-    assert "the data gate refuses the data: ENUM_TYPE_UNEXPECTED_STRING_VALUES (country" in done.stderr
+    assert "the data gate refuses the data: ENUM_TYPE_UNEXPECTED_STRING_VALUES (country" in done.log
     verdict = read(str(tmp_path / "verdict"))
     assert not verdict.blessed
     assert verdict.proposal

@@ -3,13 +3,12 @@
 import importlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.examples import SPLITS, by_split
+from support.fork_server import ForkServer
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 from tfx.orchestration.pipeline import Pipeline
 
@@ -83,13 +82,13 @@ def _driven(compiled: dict[str, Any], folder: Path) -> dict[str, Any]:
     return output
 
 
-def _executed(compiled: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the container's command."""
+def _executed(forks: ForkServer, compiled: dict[str, Any], folder: Path) -> tuple[int, str]:
+    """Runs the container's command: its exit code, and what it printed."""
     container = _container(compiled)
     assert container["command"] == ["python", "-m", EXECUTOR]
-    command = [sys.executable, "-m", EXECUTOR, *_words(compiled, folder, container)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command, log = [*container["command"], *_words(compiled, folder, container)], folder / "log.txt"
+    code = forks.step(command, os.environ | {"PYTHONPATH": str(ROOT)}, ROOT, log)
+    return code, log.read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.fixture
@@ -102,15 +101,15 @@ def spans(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_newest_span_becomes_examples(spans: Path) -> None:
+def test_the_newest_span_becomes_examples(forks: ForkServer, spans: Path) -> None:
     compiled = _compiled(spans)
     found = _driven(compiled, spans)["parameterValues"]
     assert found["span"] == 2
     size = (spans / "2/t.csv").stat().st_size
     assert found["input_fingerprint"].startswith(f"split:all,num_files:1,total_bytes:{size},")
     assert json.loads(found["input_config"])["splits"] == [{"name": "all", "pattern": "2/*.csv"}]
-    done = _executed(compiled, spans)
-    assert done.returncode == 0, done.stderr
+    code, log = _executed(forks, compiled, spans)
+    assert code == 0, log
     rows = [row for each in by_split(spans / "examples").values() for row in each]
     assert sorted((row["id"][0], row["code"][0], row["x"][0], row["label"][0]) for row in rows) == [
         (number, f"00{number % 7}".encode(), number / 4, b"yes" if number % 3 else b"no") for number in range(20, 60)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fork_server import ForkServer
 from support.kubeflow import Compiled, compiled_job, parameters, run_step, written
 from support.zoo.broken_answers import NanOnMissing
 from support.zoo.tiny import TinyModel, export
@@ -54,7 +55,7 @@ def test_what_is_not_given_is_not_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "blessed"), [(TinyModel, 1), (NanOnMissing, 0)])
 def test_the_step_and_the_push_after_it(
-    compiled: Compiled, tmp_path: Path, kind: type[TinyModel], blessed: int
+    forks: ForkServer, compiled: Compiled, tmp_path: Path, kind: type[TinyModel], blessed: int
 ) -> None:
     exported = export(kind, tmp_path / "export")
     inputs: dict[str, Any] = {
@@ -65,9 +66,9 @@ def test_the_step_and_the_push_after_it(
     for artifact, path in zip(inputs.values(), exported, strict=False):
         artifact.uri = str(path)
     inputs["examples"].split_names = encode_split_names(["test"])
-    done = run_step(compiled, "SmokeTest", inputs, tmp_path)
+    done = run_step(forks, compiled, "SmokeTest", inputs, tmp_path)
     # A model that is refused is a result: the step itself succeeds, and the Pusher reads the blessing.
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.log
     assert read(str(tmp_path / "report")).blessed == bool(blessed)
     assert written(tmp_path, "blessing")["blessed"] == blessed
     pusher = compiled["root"]["dag"]["tasks"]["Pusher"]["inputs"]["artifacts"]["infra_blessing"]

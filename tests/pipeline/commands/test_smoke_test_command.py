@@ -54,6 +54,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 @pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Short searches: what they find is the zoo's matter."""
+    file = tmp_path / "short.yaml"
+    file.write_text("search: {seconds: 1}\n")
+    return file
+
+
+@pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Twenty rows, the third of which has a negative mass."""
     file = tmp_path / "rows.csv"
@@ -92,7 +100,7 @@ def test_the_newest_version_with_rows_of_a_table(models: Models, table: Path, tm
     (tmp_path / "serving").mkdir()
     (tmp_path / "serving" / "9").symlink_to(models.broken)
     subprocess.run(["cp", "-r", models.sound, tmp_path / "serving" / "10"], check=True)
-    (tmp_path / "c.yaml").write_text("expect: {task: multiclass}\nrows: 8\n")
+    (tmp_path / "c.yaml").write_text("expect: {task: multiclass}\nrows: 8\nsearch: {seconds: 1}\n")
     out = tmp_path / "out.json"
     done = lockgate(tmp_path / "serving", "--examples", table, "--config", tmp_path / "c.yaml", "--json", out)
     assert done.exit_code == 0, done.output
@@ -103,9 +111,9 @@ def test_the_newest_version_with_rows_of_a_table(models: Models, table: Path, tm
 
 
 @pytest.mark.slow
-def test_a_broken_export_is_refused_with_the_row(models: Models, table: Path, tmp_path: Path) -> None:
+def test_a_broken_export_is_refused_with_the_row(models: Models, table: Path, config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    done = lockgate(models.broken, "--examples", table, "--json", out)
+    done = lockgate(models.broken, "--examples", table, "--json", out, "--config", config)
     assert done.exit_code == 3
     report = Report.model_validate_json(out.read_text())
     assert mistakes(json.loads(out.read_text()), json.loads(report_schema.SCHEMA_FILE.read_text())) == []
@@ -118,10 +126,11 @@ def test_a_broken_export_is_refused_with_the_row(models: Models, table: Path, tm
 
 
 @pytest.mark.slow
-def test_the_artifact_of_our_trainer_is_compared_with_its_predictions(tmp_path: Path) -> None:
+def test_the_artifact_of_our_trainer_is_compared_with_its_predictions(config: Path, tmp_path: Path) -> None:
     exported = export(TinyModel, tmp_path / "tiny")
     [split] = exported.examples.glob("Split-*")
     options = ["--examples", split, "--schema", exported.schema / "schema.pbtxt", "--json", tmp_path / "out.json"]
+    options += ["--config", config]
     done = lockgate(exported.model, *options)
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "out.json").read_text())
@@ -137,7 +146,7 @@ def test_the_artifact_of_our_trainer_is_compared_with_its_predictions(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_model_whose_input_no_example_can_hold(tmp_path: Path) -> None:
+def test_a_model_whose_input_no_example_can_hold(config: Path, tmp_path: Path) -> None:
     """Token ids as int32, in rows of four: what a signature says is enough to make rows."""
 
     class Ids(tf.Module):
@@ -147,7 +156,7 @@ def test_a_model_whose_input_no_example_can_hold(tmp_path: Path) -> None:
 
     module = Ids()
     tf.saved_model.save(module, str(tmp_path / "ids"), signatures={"serving_default": module.serve})
-    done = lockgate(tmp_path / "ids", "--json", tmp_path / "out.json")
+    done = lockgate(tmp_path / "ids", "--json", tmp_path / "out.json", "--config", config)
     assert done.exit_code == 0, done.output
 
 

@@ -10,10 +10,29 @@ from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import encode_split_names
 
 from components.smoke_test import report as reports
+from components.smoke_test.bench.search_time import WEIGHTS
 from components.smoke_test.component import SmokeTestReport
-from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.executor import Executor
+from components.smoke_test.names import CheckName
 from components.smoke_test.report import Report
+
+LAST_SEARCHES: tuple[CheckName, ...] = ("values", "integers", "words", "defaults", "lengths", "endurance")
+"""The searches that are families of their own, in the gate's order; all others come before them."""
+_MEASURED: tuple[CheckName, ...] = ("load_time", "memory", "latency", "throughput")
+
+
+def brief(check: CheckName) -> dict[str, Any]:
+    """Fields of `smoke_test:` that leave out what can't change the finding of one check: long searches and measuring.
+
+    Where the check itself searches, it has the share of time that it has by default, and what searches after it is off.
+    """
+    measured = {} if check in _MEASURED else {"budgets": {"requests": 10}}
+    if check not in WEIGHTS:
+        return {**measured, "search": {"seconds": 1}}
+    later = LAST_SEARCHES[LAST_SEARCHES.index(check) + 1 if check in LAST_SEARCHES else 0 :]
+    share = 1 - sum(WEIGHTS[each] for each in later) / sum(WEIGHTS.values())
+    return {**measured, "search": {"seconds": Search().seconds * share}, "severity": dict.fromkeys(later, "off")}
 
 
 def smoke_test(exported: Exported, folder: Path, **config: Any) -> Report:

@@ -24,6 +24,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "wide_deep": {"hidden": [8], "batch_norm": True, "dropout": 0.2},
     "dcn": {"hidden": [8]},
 }
+MORE_PAIRS = {f"{family}_{task}" for i, family in enumerate(FAMILIES) for j, task in enumerate(TASKS) if i != j}
+"""Of a family and a task, besides those in which every family and every task is once."""
 LABELS: dict[str, dict[str, Any]] = {
     "binary": {"label": {"column": "bought", "task": "binary"}, "weight": "weight"},
     "multiclass": {"label": {"column": "kind", "task": "multiclass", "classes": ["c", "a", "b"]}},

@@ -1,0 +1,49 @@
+"""A `lockgate` for a shell's PATH whose commands run in forks of one process: seconds less for each of them."""
+
+import contextlib
+import json
+import socketserver
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from support.fork_server import ForkServer
+
+# -I -S: it starts at once. What it was started with is opened anew by the fork, in /proc.
+_CLIENT = """#!{python} -IS
+import json, os, socket, sys
+order = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(),
+         "stdout": f"/proc/{{os.getpid()}}/fd/1", "stderr": f"/proc/{{os.getpid()}}/fd/2"}}
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    server.sendall(json.dumps(order).encode() + b"\\n")
+    sys.exit(int(server.makefile().readline()))
+"""
+
+
+@contextlib.contextmanager
+def forked_command(forks: ForkServer) -> Iterator[Path]:
+    """A folder with the command, for as long as it is needed; one command runs at a time, without input."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            order = json.loads(self.rfile.readline())
+            folder, stdout, stderr = (Path(order[name]) for name in ("folder", "stdout", "stderr"))
+            code = forks.lockgate(order["arguments"], order["environment"], folder, stdout, stderr)
+            self.wfile.write(f"{code}\n".encode())
+
+    # Not pytest's folder: the name of a socket is short.
+    with tempfile.TemporaryDirectory() as name:
+        address, command = Path(name, "socket"), Path(name, "lockgate")
+        command.write_text(_CLIENT.format(python=sys.executable, address=str(address)))
+        command.chmod(0o755)
+        with socketserver.UnixStreamServer(str(address), Handler) as server:
+            waiting = threading.Thread(target=server.serve_forever, args=(0.05,))
+            waiting.start()
+            try:
+                yield Path(name)
+            finally:
+                server.shutdown()
+                waiting.join()
