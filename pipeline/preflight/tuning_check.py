@@ -33,7 +33,7 @@ def without_meaning(loaded: LoadedConfig) -> Iterator[str]:
     names = [name for name in DESCENT_ONLY if loaded.tree.find(("train", name)) is not None]
     left_out = [f"train.{name}" for name in names if not any(has(family, f"train.{name}") for family in families)]
     if left_out:
-        yield f"{listed(left_out)}: without a meaning for the family {listed(families)}, which no gradient descent trains"
+        yield f"{listed(left_out)}: without a meaning for {listed(families)}, which no gradient descent trains"
 
 
 def on_cluster(loaded: LoadedConfig, target: TargetName) -> Iterator[Problem]:

@@ -76,7 +76,8 @@ def test_every_built_in_family_is_under_this_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "api"), [("mlp", "Sequential"), ("wide_deep", "Functional"), ("dcn", "DeepCrossNetwork"), ("gbt", "Functional")]
+    ("family", "api"),
+    [("mlp", "Sequential"), ("wide_deep", "Functional"), ("dcn", "DeepCrossNetwork"), ("gbt", "Functional")],
 )
 def test_family_uses_the_keras_api_that_it_stands_for(family: str, api: str, inputs: Inputs) -> None:
     assert type(build_model(CONFIGS[family], inputs, HEADS["binary"])).__name__ == api

@@ -25,8 +25,8 @@ def key(number: float) -> int:
 
 
 def trees(units: int = 1) -> Trees:
-    """Of the inputs of conftest: columns 0 to 2 are numbers (NaN to the left), 3 to 5 the same (NaN to the right), 6 and
-    7 the codes of colour and shop.
+    """Of the inputs of conftest: columns 0 to 2 are the numbers (NaN to the left), 3 to 5 the same ones (NaN to the
+    right), 6 and 7 the codes of colour and shop.
 
         price > 0: 2, else -1            NaN to the right
         colour 1 or unknown: 10, else    month_cycle[1] > 1.5: 30, else 20    NaN to the left

@@ -24,6 +24,9 @@ from models.config import GbtParams
 
 Array = np.ndarray[Any, Any]
 
+_CELLS_FOR_THREADS = 200_000
+"""Of fewer numbers one thread makes a tree faster than several, which wait for each other at every split."""
+
 
 class Growth:
     """The trees so far, and what they answer for the rows of two splits.
@@ -64,6 +67,7 @@ class Growth:
         self._loss = LOSSES[loss](sample_weight=train.weights, **options)
         self._mapper = bin_mapper(columns.categories, seed)
         self._binned = self._mapper.fit_transform(train.matrix)
+        self._threads = threads() if train.matrix.size >= _CELLS_FOR_THREADS else 1
         self._binned_held_out = None if held_out is None else self._mapper.transform(held_out.matrix)
         self._has_missing = (self._binned == MISSING_BIN).any(axis=0).astype(np.uint8)
         self._monotone = columns.monotone(params.monotone)
@@ -87,7 +91,7 @@ class Growth:
         if not self._loss.constant_hessian:
             slopes["hessian_out"] = self._hessians
         find = self._loss.gradient if self._loss.constant_hessian else self._loss.gradient_hessian
-        find(y_true=labels, raw_prediction=self.raw, sample_weight=weights, n_threads=threads(), **slopes)
+        find(y_true=labels, raw_prediction=self.raw, sample_weight=weights, n_threads=self._threads, **slopes)
         gradients = self._gradients.reshape(len(labels), -1, order="F")
         hessians = self._hessians.reshape(len(self._hessians), -1, order="F")
         for unit in range(self.units):
@@ -95,7 +99,7 @@ class Growth:
             grower.grow()
             if not self._loss.differentiable:
                 set_best_values(self._loss, grower, labels, self.raw[:, unit], weights)
-            add_answers(self.raw[:, unit], grower)
+            add_answers(self.raw[:, unit], grower, self._threads)
             self._keep(unit, grower.make_predictor(binning_thresholds=self._mapper.bin_thresholds_))
 
     def _grower(self, gradients: Array, hessians: Array) -> Grower:
@@ -116,12 +120,13 @@ class Growth:
             feature_fraction_per_split=params.features_per_split,
             rng=self._random,
             shrinkage=params.learning_rate,
+            n_threads=self._threads,
         )
 
     def _keep(self, unit: int, tree: TreePredictor) -> None:
         self.trees.append(tree)
         if self.held_out is not None:
-            self.held_out[:, unit] += tree.predict_binned(self._binned_held_out, MISSING_BIN, threads())
+            self.held_out[:, unit] += tree.predict_binned(self._binned_held_out, MISSING_BIN, self._threads)
 
     def state(self) -> tuple[dict[str, Array], Mapping[str, Any]]:
         """What has to be stored to go on: arrays, and the state of the random numbers as plain data."""
@@ -142,6 +147,6 @@ class Growth:
         for number, (tree, (binned, raw)) in enumerate(zip(nodes, sets, strict=True)):
             known = TreePredictor(tree, binned, raw)
             # The same sums in the same order as when it was grown.
-            self.raw[:, number % self.units] += known.predict_binned(self._binned, MISSING_BIN, threads())
+            self.raw[:, number % self.units] += known.predict_binned(self._binned, MISSING_BIN, self._threads)
             self._keep(number % self.units, known)
         self._random.bit_generator.state = random

@@ -74,9 +74,9 @@ class Grower(TreeGrower):
         self.n_threads = threads
 
 
-def add_answers(raw: Any, grower: Grower) -> None:
+def add_answers(raw: Any, grower: Grower, n_threads: int) -> None:
     """Adds the answers of a tree just grown to the sums of the rows that it was grown on, float64 [rows]."""
-    _update_raw_predictions(raw, grower, threads())
+    _update_raw_predictions(raw, grower, n_threads)
 
 
 def set_best_values(loss: BaseLoss, grower: Grower, labels: Any, raw: Any, weights: Any) -> None:

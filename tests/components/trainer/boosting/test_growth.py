@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
+from components.trainer.boosting import growth as growth_module
 from components.trainer.boosting.forest import as_weights
 from components.trainer.boosting.growth import Growth
 from components.trainer.boosting.table import Columns, Table
@@ -39,15 +39,17 @@ def weights(growth: Growth) -> Trees:
 
 
 def same(one: Growth, other: Growth) -> bool:
-    pairs = [(getattr(weights(one), name), getattr(weights(other), name)) for name in ("columns", "thresholds", "values")]
+    pairs = [
+        (getattr(weights(one), name), getattr(weights(other), name)) for name in ("columns", "thresholds", "values")
+    ]
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_the_seed_decides_and_the_number_of_threads_does_not() -> None:
-    with threadpool_limits(1):
-        alone = grow(12)
-    with threadpool_limits(3):
-        together = grow(12)
+def test_the_seed_decides_and_the_number_of_threads_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = grow(12)
+    monkeypatch.setattr(growth_module, "_CELLS_FOR_THREADS", 0)
+    monkeypatch.setattr(growth_module, "threads", lambda: 3)
+    together = grow(12)
     assert same(alone, together)
     assert not same(alone, grow(12, seed=2))
 
