@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag
 
-from preprocessing.settings import DottedPath, Settings
+from preprocessing.settings import ColumnName, DottedPath, Settings
 
 Width = Annotated[int, Field(ge=1, le=65536)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -52,6 +52,29 @@ class DcnParams(DeepParams):
     """Whether the dense layers are beside the cross layers, or on top of them."""
 
 
+class GbtParams(Settings):
+    """Options of the family `gbt`."""
+
+    trees: Annotated[int, Field(ge=1, le=20_000)] = 600
+    """The most trees (of a multiclass label, of each class). They are grown in `train.epochs` equal parts; the eval
+    split decides after which part the forest is cut off."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.06
+    """What each tree's answer is multiplied by. A lower rate needs more trees."""
+    leaves: Annotated[int, Field(ge=2, le=4096)] = 31
+    """The most leaves of a tree."""
+    depth: Annotated[int, Field(ge=1, le=32)] = 8
+    """The most questions between a tree's root and a leaf. Serving takes so many steps."""
+    leaf_rows: Annotated[int, Field(ge=1)] = 20
+    """The fewest training rows in a leaf."""
+    leaf_l2: Annotated[float, Field(ge=0)] = 0.0
+    """L2 penalty on the answers of the leaves."""
+    features_per_split: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The share of the inputs that each question is chosen from, drawn anew for each."""
+    monotone: dict[ColumnName, Literal["increasing", "decreasing"]] = Field(default_factory=dict)
+    """Numeric columns whose larger values must never lower (`increasing`) or raise (`decreasing`) the answer, the other
+    columns being the same: the value, or the probability of the second class. Not for multiclass labels."""
+
+
 class MlpModel(Settings):
     """`mlp`: a stack of dense layers (Keras Sequential)."""
 
@@ -73,6 +96,13 @@ class DcnModel(Settings):
     params: DcnParams = DcnParams()
 
 
+class GbtModel(Settings):
+    """`gbt`: gradient boosted trees, trained by scikit-learn and served as TensorFlow operations (Keras Functional)."""
+
+    family: Literal["gbt"]
+    params: GbtParams = GbtParams()
+
+
 class CustomModel(Settings):
     """Your own family: `build_model(inputs, head, params) -> keras.Model`, uncompiled."""
 
@@ -92,10 +122,13 @@ ModelConfig = Annotated[
     Annotated[MlpModel, Tag("mlp")]
     | Annotated[WideDeepModel, Tag("wide_deep")]
     | Annotated[DcnModel, Tag("dcn")]
+    | Annotated[GbtModel, Tag("gbt")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_family_tag),
 ]
 """The `model:` section; `family` decides which options `params` may have."""
 
-FAMILIES = ("mlp", "wide_deep", "dcn")
+FAMILIES = ("mlp", "wide_deep", "dcn", "gbt")
 """The built-in families."""
+BOOSTED = "gbt"
+"""The family that no gradient descent trains."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from models import dcn, mlp, wide_deep
+from models import dcn, gbt, mlp, wide_deep
 from models.config import FAMILIES, ModelConfig
 from models.heads import Head
 from models.inputs import zero_batch
@@ -23,6 +23,7 @@ _BUILDERS: dict[str, ModelBuilder] = {
     "mlp": mlp.build_model,
     "wide_deep": wide_deep.build_model,
     "dcn": dcn.build_model,
+    "gbt": gbt.build_model,
 }
 
 _CONTRACT = (

@@ -123,6 +123,8 @@ class FoldReport(BaseModel):
     """The mean of a regression's training labels, on the scale that the model learns on; its outputs are in units of it
     and of `std`. 0 and 1 for classes."""
     std: FiniteFloat = 1.0
+    size: dict[str, int] = Field(default_factory=dict)
+    """What has to be known beside the configuration to load its weights: of `gbt` how large its forest is."""
 
 
 class FoldReports(BaseModel):

@@ -49,7 +49,7 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
         tf.config.experimental.enable_op_determinism()
     label = job.features.label
     with _precision(job.train), _distribution(job.train):
-        model = build_model(job.model, data.schema.inputs, _head(label, data))
+        model = build_model(job.model, data.schema.inputs, model_head(label, data))
         if task.champion_dir is not None:
             # Before there is an optimizer: it starts again, at this run's step 0.
             warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
@@ -98,7 +98,8 @@ def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[obje
     return strategy.scope()
 
 
-def _head(label: Label, data: TrainingData) -> Head:
+def model_head(label: Label, data: TrainingData) -> Head:
+    """What a model of this label predicts; it starts with the classes' shares in the training split."""
     if label.task == "regression":
         return Head("regression", 0)
     # Half a row for each class keeps the logarithm finite for a class that is not there.

@@ -4,6 +4,7 @@ import json
 import os
 import posixpath
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class TrainingState:
 
 
 class Checkpoint:
-    """Weights, optimizer, random states and progress of one training, in a folder of its own.
+    """Progress of one training and what it needs to go on, in a folder of its own.
 
     Each epoch writes a numbered sub-folder under a temporary name and renames it, so that the newest one is
     always whole; the older one is removed after that. Where the folder goes with its machine, a mirror at a URL
@@ -70,18 +71,50 @@ class Checkpoint:
         Raises:
           tensorflow.errors.OpError: the mirror can't be read.
         """
-        if self._mirror is not None and self._newest() is None:
-            self._fetch(self._mirror)
-        newest = self._newest()
+        newest = self.newest()
         if newest is None:
             return TrainingState()
         model.load_weights(newest / self._WEIGHTS)
         for variable, value in zip(_random_states(model), json.loads((newest / self._RANDOM).read_text()), strict=True):
             variable.assign(value)
+        return self.state_in(newest)
+
+    def newest(self) -> Path | None:
+        """The newest sub-folder, from the mirror where there is none here; None where there is none at all.
+
+        Raises:
+          tensorflow.errors.OpError: the mirror can't be read.
+        """
+        if self._mirror is not None and self._newest() is None:
+            self._fetch(self._mirror)
+        return self._newest()
+
+    def state_in(self, newest: Path) -> TrainingState:
+        """The progress that a sub-folder holds."""
         return TrainingState(**json.loads((newest / self._STATE).read_text()))
 
     def save(self, model: keras.Model, state: TrainingState, improved: bool) -> None:
-        """Writes the state after an epoch.
+        """Writes weights, optimizer, random states and progress after an epoch.
+
+        Raises:
+          OSError, tensorflow.errors.OpError: as `write`.
+        """
+
+        def fill(folder: Path, previous: Path | None) -> None:
+            model.save_weights(folder / self._WEIGHTS)
+            best = folder if improved or previous is None else previous
+            shutil.copyfile(best / (self._WEIGHTS if best is folder else self._BEST), folder / self._BEST)
+            random = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)]
+            (folder / self._RANDOM).write_text(json.dumps(random))
+
+        self.write(state, fill)
+
+    def write(self, state: TrainingState, fill: Callable[[Path, Path | None], None]) -> None:
+        """Writes the sub-folder of an epoch.
+
+        Args:
+          state: where the training stands.
+          fill: writes what else belongs to it into a folder, given the sub-folder of the epoch before.
 
         Raises:
           OSError: the disk is full, or the folder can't be written.
@@ -91,13 +124,7 @@ class Checkpoint:
         temporary = self.folder / f".writing-{os.getpid()}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        model.save_weights(temporary / self._WEIGHTS)
-        if improved or previous is None:
-            shutil.copyfile(temporary / self._WEIGHTS, temporary / self._BEST)
-        else:
-            shutil.copyfile(previous / self._BEST, temporary / self._BEST)
-        random = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)]
-        (temporary / self._RANDOM).write_text(json.dumps(random))
+        fill(temporary, previous)
         (temporary / self._STATE).write_text(json.dumps(asdict(state)))
         newest = temporary.rename(self.folder / f"epoch-{state.epoch:06d}")
         if previous is not None:

@@ -41,7 +41,8 @@ class TrainConfig(Settings):
 
     batch_size: PositiveInt = 64
     epochs: Annotated[int, Field(ge=1, le=2**31 - 1)] = 20
-    """The most passes over the training split. With `steps_per_epoch`, an epoch is that many steps."""
+    """The most passes over the training split. With `steps_per_epoch`, an epoch is that many steps. The family `gbt`
+    grows its trees in so many equal parts, of which each is an epoch."""
     steps_per_epoch: PositiveInt | None = None
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -60,7 +61,7 @@ class TrainConfig(Settings):
     """Regression only; `auto` is mse for regression and cross-entropy for classes."""
     memory_mb: Annotated[int, Field(ge=0)] = 256
     """A split that takes no more than this (MiB, as numbers) is held in memory, and shuffled as a whole in every pass;
-    a larger one is read from its files each time."""
+    a larger one is read from its files each time, which the family `gbt` refuses."""
     shuffle_buffer: PositiveInt = 100_000
     """Rows of a split in files that are held for shuffling."""
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
@@ -96,6 +97,13 @@ class TrainConfig(Settings):
                 hint="set it to false, or remove cross_validation",
             )
         return self
+
+
+DESCENT_ONLY = (
+    *("batch_size", "steps_per_epoch", "shuffle_buffer", "optimizer", "learning_rate", "momentum", "weight_decay"),
+    *("clip_norm", "schedule", "label_smoothing", "mixed_precision", "distribution"),
+)
+"""Fields of `TrainConfig` that mean nothing to a family that no gradient descent trains."""
 
 
 class FoldsJob(Settings):

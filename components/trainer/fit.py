@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import tensorflow as tf
 from components.progress import Progress
 from components.trainer.build import steps_per_epoch
 from components.trainer.checkpoint import Checkpoint, TrainingState
-from components.trainer.config import TrainConfig
+from components.trainer.config import EarlyStopping, TrainConfig
 from components.trainer.data import TrainingData, training_batches
+from components.trainer.scalars import EpochScalars
 from components.trainer.task import TrainingTask
 from preprocessing.errors import UserError
 
@@ -54,10 +55,7 @@ def fit(
     Raises:
       UserError: the loss is no longer a number.
     """
-    config = task.job.train
-    if epochs is not None:
-        config = config.model_copy(update={"epochs": epochs, "early_stopping": None})
-    judged = config.judged_by() if epochs is None else (_UNJUDGED, False)
+    config, judged = begun(task.job.train, epochs)
     steps = steps_per_epoch(config, data)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
@@ -84,6 +82,47 @@ def fit(
     return state
 
 
+def begun(config: TrainConfig, epochs: int | None) -> tuple[TrainConfig, tuple[str, bool]]:
+    """The settings of a training, and what its epochs are judged by, as `TrainConfig.judged_by` says.
+
+    Args:
+      config: the configuration's.
+      epochs: as for `fit`.
+    """
+    if epochs is None:
+        return config, config.judged_by()
+    return config.model_copy(update={"epochs": epochs, "early_stopping": None}), (_UNJUDGED, False)
+
+
+def judged_epoch(
+    state: TrainingState,
+    epoch: int,
+    logs: Mapping[str, float],
+    judged: tuple[str, bool],
+    stopping: EarlyStopping | None,
+) -> bool:
+    """Takes note of a finished epoch.
+
+    Args:
+      state: of the training; it is changed.
+      epoch: counted from 1.
+      logs: its numbers.
+      judged: the one that counts, and whether more of it is better.
+      stopping: when to stop.
+
+    Returns:
+      Whether it is the best so far.
+    """
+    monitor, higher_is_better = judged
+    value, margin = logs[monitor], stopping.min_delta if stopping else 0.0
+    gain = (value - state.best) if higher_is_better else (state.best - value)
+    improved = state.best_epoch == 0 or gain > margin or monitor == _UNJUDGED
+    state.record(epoch, value, improved)
+    if stopping is not None and state.waited >= stopping.patience:
+        state.stopped = True
+    return improved
+
+
 class _Loop(keras.callbacks.Callback):
     """Reports, keeps the best weights, stops early, and checkpoints after every epoch."""
 
@@ -101,7 +140,7 @@ class _Loop(keras.callbacks.Callback):
         super().__init__()
         self._watch = watch
         self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
-        self._monitor, self._higher_is_better = judged
+        self._judged = judged
         self._epoch = state.epoch
         self._reported = 0.0
 
@@ -117,22 +156,18 @@ class _Loop(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self._report(None, logs)
-        value = logs[self._monitor]
+        monitor, _ = self._judged
+        value = logs[monitor]
         if not (tf.math.is_finite(logs["loss"]) and tf.math.is_finite(value)):
             # A restart must not go on from these weights.
             self._checkpoint.remove()
             raise UserError(
                 f"training: the loss is not a number any more (epoch {epoch + 1}: loss {logs['loss']}, "
-                f"{self._monitor} {value})",
+                f"{monitor} {value})",
                 hint="lower train.learning_rate, set train.clip_norm: 1.0, or look for extreme numbers in the data",
             )
-        stopping = self._config.early_stopping
-        margin = stopping.min_delta if stopping else 0.0
-        gain = (value - self._state.best) if self._higher_is_better else (self._state.best - value)
-        improved = self._state.best_epoch == 0 or gain > margin or self._monitor == _UNJUDGED
-        self._state.record(epoch + 1, value, improved)
-        if stopping is not None and self._state.waited >= stopping.patience:
-            self._state.stopped = True
+        improved = judged_epoch(self._state, epoch + 1, logs, self._judged, self._config.early_stopping)
+        if self._state.stopped:
             self.model.stop_training = True
         self._checkpoint.save(self.model, self._state, improved)
         if self._watch is not None and self._watch(epoch + 1, value):
@@ -151,23 +186,15 @@ class _Loop(keras.callbacks.Callback):
 
 
 class _EpochScalars(keras.callbacks.Callback):
-    """Writes what each epoch came to for TensorBoard: `train/` and `validation/`, as Keras' own callback names them.
-
-    That one also works in every step, for a tenth of the time of a training of small steps.
-    """
+    """Writes what each epoch came to for TensorBoard, with its learning rate."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")}
+        self._scalars = EpochScalars(folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        for name, value in (logs or {}).items():
-            validation = name.startswith("val_")
-            with self._writers["validation" if validation else "train"].as_default():
-                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", float(value), step=epoch)
-        with self._writers["train"].as_default():
-            tf.summary.scalar("epoch_learning_rate", float(self.model.optimizer.learning_rate), step=epoch)
+        rate = float(self.model.optimizer.learning_rate)
+        self._scalars.write(epoch, {**(logs or {}), "learning_rate": rate})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        for writer in self._writers.values():
-            writer.close()
+        self._scalars.close()

@@ -21,14 +21,14 @@ from components.artifacts.cross_validation import (
 from components.artifacts.golden import prediction_name
 from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.trainer.average import average
-from components.trainer.build import build
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.data import TrainingData
 from components.trainer.export import export
-from components.trainer.fit import fit
 from components.trainer.remote import upload
 from components.trainer.signatures import inverse, serving_outputs
 from components.trainer.task import TrainingTask
+from components.trainer.training import train as trained
+from components.trainer.training import weights_size, with_weights
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import dataset
 
@@ -43,15 +43,14 @@ def train(task: TrainingTask, data: TrainingData) -> None:
       OSError: the disk is full, or the folder can't be written.
       tensorflow.errors.OpError: the URL can't be written.
     """
-    model = build(task, data)
-    state = fit(model, data, task)
+    model, state = trained(task, data)
     # TFX's Trainer looks for the folder of a model that is served; nothing else looks there for one that is not.
     folder = task.serving_dir
     folder.mkdir(parents=True, exist_ok=True)
     model.save_weights(folder / WEIGHTS_FILE)
     with (folder / HELD_OUT_FILE).open("wb") as file:
         np.savez(file, **_held_out(model, task, data))
-    (folder / FOLD_FILE).write_text(_report(task, data, state).model_dump_json(indent=1), encoding="utf-8")
+    (folder / FOLD_FILE).write_text(_report(task, data, model, state).model_dump_json(indent=1), encoding="utf-8")
     if task.remote is not None:
         upload(task.log_dir, task.remote.logs)
         upload(task.artifact_dir, task.remote.model, last=posixpath.join(folder.name, FOLD_FILE))
@@ -64,8 +63,7 @@ def refit(task: TrainingTask, data: TrainingData) -> None:
     Raises:
       UserError, OSError, tensorflow.errors.OpError: as `train`.
     """
-    model = build(task, data)
-    fit(model, data, task, epochs=_reports(task).epochs())
+    model, _ = trained(task, data, epochs=_reports(task).epochs())
     export(model, data, task)
 
 
@@ -76,11 +74,10 @@ def export_together(task: TrainingTask, data: TrainingData) -> None:
       OSError, tensorflow.errors.OpError: as `train`.
     """
     reports = _reports(task).folds
-    members = []
-    for report in reports:
-        member = build(task, data)
-        member.load_weights(posixpath.join(_folder(task), member_file(report.fold)))
-        members.append(member)
+    members = [
+        with_weights(task, data, posixpath.join(_folder(task), member_file(report.fold)), report.size)
+        for report in reports
+    ]
     scales = [(report.mean, report.std) for report in reports]
     model = average(members, scales, (data.train.mean, data.train.std), task.job.features.label.task, data.schema)
     export(model, data, task, members=len(members))
@@ -108,7 +105,7 @@ def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dic
     }
 
 
-def _report(task: TrainingTask, data: TrainingData, state: TrainingState) -> FoldReport:
+def _report(task: TrainingTask, data: TrainingData, model: keras.Model, state: TrainingState) -> FoldReport:
     return FoldReport(
         fold=task.job.folds.fold if task.job.folds is not None else 0,
         train_rows=data.train.labelled,
@@ -119,6 +116,7 @@ def _report(task: TrainingTask, data: TrainingData, state: TrainingState) -> Fol
         best=state.best,
         mean=data.train.mean,
         std=data.train.std,
+        size=weights_size(task, model),
     )
 
 

@@ -1,4 +1,4 @@
-"""The Trainer's entry point: parse, data, build, fit, export. TFX calls it by its dotted path."""
+"""The Trainer's entry point: parse, data, train, export. TFX calls it by its dotted path."""
 
 import tempfile
 from pathlib import Path
@@ -6,11 +6,10 @@ from pathlib import Path
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer import folds
-from components.trainer.build import build
 from components.trainer.data import load_data
 from components.trainer.export import export
-from components.trainer.fit import fit
 from components.trainer.task import TrainingTask
+from components.trainer.training import train
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -25,8 +24,7 @@ def run_fn(fn_args: FnArgs) -> None:
         if not task.exports:
             folds.train(task, data)
         elif task.job.folds is None:
-            model = build(task, data)
-            fit(model, data, task)
+            model, _ = train(task, data)
             export(model, data, task)
         elif task.job.folds.work == "refit":
             folds.refit(task, data)

@@ -25,6 +25,7 @@ from components.trainer.config import TrainConfig
 from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
+from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
 from pipeline.config.operation import WatchConfig
@@ -198,11 +199,11 @@ class PipelineConfig(Settings):
         task = self.features.label.task
         for position, threshold in enumerate(self.evaluate.thresholds):
             self._check_metric(task, threshold, ("evaluate", "thresholds", position))
-        self._check_training(task, self.train)
+        own = Sections(train=self.train, model=self.model)
+        self._check_training(task, own)
         self._check_folds(task)
         if self.tune is not None:
-            own = Sections(train=self.train, model=self.model)
-            check_space(self.tune, own, stated_params(self.model), lambda each: self._check_training(task, each.train))
+            check_space(self.tune, own, stated_params(self.model), lambda each: self._check_training(task, each))
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
@@ -283,8 +284,10 @@ class PipelineConfig(Settings):
                     allowed=allowed,
                 )
 
-    def _check_training(self, task: Task, train: TrainConfig) -> None:
-        """What of the training settings depends on the task."""
+    def _check_training(self, task: Task, sections: Sections) -> None:
+        """What of the training settings depends on the task, or on the family."""
+        check_boosting(self.features, sections)
+        train = sections.train
         stopping = train.early_stopping
         allowed = {
             "binary": ("val_loss", "val_accuracy", "val_auc"),

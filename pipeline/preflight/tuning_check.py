@@ -1,11 +1,13 @@
-"""What keeps a sound search from running here, or on a target."""
+"""What keeps a sound search from running here, or on a target; and which settings a family has no use for."""
 
 from collections.abc import Iterator
 
+from components.trainer.config import DESCENT_ONLY
 from components.trainer.tuning.values import has
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem
 from pipeline.config.targets import TargetName, trials_steps
+from preprocessing.text import listed
 
 MOST_STEPS = 100
 """Steps of trials in one compiled pipeline."""
@@ -23,6 +25,15 @@ def left_behind(loaded: LoadedConfig) -> Iterator[Problem]:
                 message = f"the family {family}, which tune.space has too, does not have it"
                 hint = "remove it, or put it into tune.space, where it is for the families that have it"
                 yield loaded.problem(("model", "params", name), message, hint=hint)
+
+
+def without_meaning(loaded: LoadedConfig) -> Iterator[str]:
+    """A line for the stated fields of `train` that mean nothing to any of the families, if there are some."""
+    families = loaded.config.families()
+    names = [name for name in DESCENT_ONLY if loaded.tree.find(("train", name)) is not None]
+    left_out = [f"train.{name}" for name in names if not any(has(family, f"train.{name}") for family in families)]
+    if left_out:
+        yield f"{listed(left_out)}: without a meaning for {listed(families)}, which no gradient descent trains"
 
 
 def on_cluster(loaded: LoadedConfig, target: TargetName) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_files, table_format
 from pipeline.preflight.table_rules import nameless
-from pipeline.preflight.tuning_check import left_behind
+from pipeline.preflight.tuning_check import left_behind, without_meaning
 from preprocessing.errors import FieldPath, UserError, dotted, sentence
 from preprocessing.features import planned_inputs
 from preprocessing.nearest import nearest
@@ -64,13 +64,14 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
 
 
 def notes(loaded: LoadedConfig) -> list[str]:
-    """What a user should know of a table whose configuration has no problem: what of it a run leaves out."""
+    """What a user should know of a configuration without a problem: what of it, and of its table, a run leaves out."""
     data = loaded.config.data
+    found = list(without_meaning(loaded))
     if is_remote(data):
-        return []
-    files = [file for found in table_files(data, loaded.base).values() for file in found]
+        return found
+    files = [file for split in table_files(data, loaded.base).values() for file in split]
     reader = TableReader(table_format(files, data), data.model_copy(update={"block_mb": 1}))
-    return list(nameless((Path(shown(file)), reader.columns(file)) for file in files[:MAX_FILES]))
+    return [*found, *nameless((Path(shown(file)), reader.columns(file)) for file in files[:MAX_FILES])]
 
 
 class _Checks:

@@ -13,6 +13,7 @@ from models.config import (
     DcnModel,
     DcnParams,
     DeepParams,
+    GbtModel,
     MlpModel,
     ModelConfig,
     WideDeepModel,
@@ -32,6 +33,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "mlp": MlpModel(family="mlp"),
     "wide_deep": WideDeepModel(family="wide_deep"),
     "dcn": DcnModel(family="dcn"),
+    "gbt": GbtModel(family="gbt"),
 }
 VARIANTS: dict[str, ModelConfig] = {
     **CONFIGS,
@@ -53,6 +55,9 @@ LOSSES = {
 
 families = pytest.mark.parametrize("family", CONFIGS)
 variants = pytest.mark.parametrize("variant", VARIANTS)
+# What a forest, which has no weights to train, keeps in a way of its own: see test_gbt.py.
+learning_families = pytest.mark.parametrize("family", [each for each in CONFIGS if each != "gbt"])
+learning_variants = pytest.mark.parametrize("variant", [each for each in VARIANTS if each != "gbt"])
 tasks = pytest.mark.parametrize("task", HEADS)
 
 
@@ -71,7 +76,8 @@ def test_every_built_in_family_is_under_this_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "api"), [("mlp", "Sequential"), ("wide_deep", "Functional"), ("dcn", "DeepCrossNetwork")]
+    ("family", "api"),
+    [("mlp", "Sequential"), ("wide_deep", "Functional"), ("dcn", "DeepCrossNetwork"), ("gbt", "Functional")],
 )
 def test_family_uses_the_keras_api_that_it_stands_for(family: str, api: str, inputs: Inputs) -> None:
     assert type(build_model(CONFIGS[family], inputs, HEADS["binary"])).__name__ == api
@@ -91,7 +97,7 @@ def test_built_model_is_uncompiled_and_gives_float32_of_head_units(
     assert np.isfinite(outputs).all()
 
 
-@variants
+@learning_variants
 @tasks
 def test_one_gradient_step_moves_every_weight_and_lowers_the_loss(
     variant: str, task: str, inputs: Inputs, make_batch: MakeBatch
@@ -136,7 +142,7 @@ def test_export_gives_equal_outputs_after_reload_for_a_new_batch_size(
         np.testing.assert_allclose(served, predict(model, batch), rtol=1e-5, atol=1e-6)
 
 
-@variants
+@learning_variants
 def test_ids_out_of_range_count_as_the_nearest_valid_id(variant: str, inputs: Inputs, make_batch: MakeBatch) -> None:
     model = build_model(VARIANTS[variant], inputs, HEADS["multiclass"])
     for weight in model.trainable_weights:  # the wide part starts at zero, where all ids look alike
@@ -149,7 +155,7 @@ def test_ids_out_of_range_count_as_the_nearest_valid_id(variant: str, inputs: In
     assert not np.allclose(predict(model, bad), predict(model, batch))
 
 
-@families
+@learning_families
 def test_seed_decides_the_initial_weights(family: str, inputs: Inputs) -> None:
     def weights(seed: int) -> list[np.ndarray]:
         keras.utils.set_random_seed(seed)
@@ -163,7 +169,7 @@ def test_seed_decides_the_initial_weights(family: str, inputs: Inputs) -> None:
 
 
 @pytest.mark.slow
-@variants
+@learning_variants
 def test_fit_then_weights_into_a_fresh_model_gives_equal_outputs(
     variant: str, inputs: Inputs, make_batch: MakeBatch, tmp_path: Path
 ) -> None:
@@ -204,7 +210,7 @@ def test_configuration_rebuilds_the_model(variant: str, inputs: Inputs, make_bat
     np.testing.assert_array_equal(predict(again, batch), predict(model, batch))
 
 
-@variants
+@learning_variants
 def test_mixed_precision_keeps_outputs_in_float32_and_ids_exact(
     variant: str,
     inputs: Inputs,

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import keras
 
-from components.trainer.build import build
 from components.trainer.data import load_data
-from components.trainer.fit import fit
 from components.trainer.task import TrainingTask
+from components.trainer.training import train
 from components.trainer.tuning.messages import Ended, Epoch, Order
 from components.trainer.tuning.report import TrialState, better
 from preprocessing.errors import UserError
@@ -57,8 +56,7 @@ def _trained(order: Order, watch: "_Watch") -> tuple[TrialState, float | None]:
         code=order.code,
         checkpoints=None,
     )
-    data = load_data(task)
-    reached = fit(build(task, data), data, task, watch=watch)
+    _, reached = train(task, load_data(task), watch=watch)
     if reached.finished(order.job.train):
         return "complete", reached.best
     return ("pruned" if watch.worse else "paused"), reached.best

@@ -9,9 +9,9 @@ from pydantic import JsonValue, ValidationError
 from pydantic_core import PydanticCustomError
 
 from components.artifacts.cross_validation import CrossValidationConfig
-from components.trainer.config import TrainConfig
+from components.trainer.config import DESCENT_ONLY, TrainConfig
 from components.trainer.tuning.config import Dimension, TuneConfig
-from models.config import DcnParams, DeepParams, ModelConfig, WideDeepParams
+from models.config import BOOSTED, DcnParams, DeepParams, GbtParams, ModelConfig, WideDeepParams
 from preprocessing.errors import FieldPath, dotted
 from preprocessing.nearest import nearest
 from preprocessing.rules import BROKEN_RULE, broken_rule
@@ -23,7 +23,12 @@ FAMILY = "model.family"
 SPACE: FieldPath = ("tune", "space")
 """The field of the configuration."""
 _PARAMS = "model.params."
-_FAMILIES: dict[str, type[DeepParams]] = {"mlp": DeepParams, "wide_deep": WideDeepParams, "dcn": DcnParams}
+_FAMILIES: dict[str, type[Settings]] = {
+    "mlp": DeepParams,
+    "wide_deep": WideDeepParams,
+    "dcn": DcnParams,
+    "gbt": GbtParams,
+}
 _OTHER_MEANING = (
     "train.loss",
     "train.label_smoothing",
@@ -71,6 +76,9 @@ def stated_params(model: ModelConfig) -> Values:
 
 def has(family: str, name: str) -> bool:
     """Whether a family has a field of a space; of a family of the user's own nobody knows."""
+    section, _, field = name.partition(".")
+    if family == BOOSTED and section == "train" and field.partition(".")[0] in DESCENT_ONLY:
+        return False
     params = _FAMILIES.get(family)
     if params is None or not name.startswith(_PARAMS):
         return True

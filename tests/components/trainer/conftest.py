@@ -21,11 +21,13 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.build import build
+from components.trainer.checkpoint import TrainingState
 from components.trainer.config import FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.data import TrainingData, load_data
-from components.trainer.fit import fit
+from components.trainer.fit import Watch, fit
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
+from components.trainer.training import train
 from preprocessing.config import FeaturesConfig
 from preprocessing.missing import MissingWords
 from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
@@ -283,6 +285,42 @@ def prepare(world: Callable[[str], World], tmp_path: Path) -> Prepare:
         training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
         data = load_data(training)
         return Prepared(training, data, build(training, data))
+
+    return make
+
+
+class Trained(NamedTuple):
+    """A training through the door of all families, without an export."""
+
+    model: keras.Model
+    state: TrainingState
+    task: TrainingTask
+    data: TrainingData
+
+
+@pytest.fixture
+def trained(world: Callable[[str], World], tmp_path: Path) -> Callable[..., Trained]:
+    """`trained(task, **options of make_fn_args)`: parse, data, train. `run` names a root of its own."""
+
+    def make(task: str = "binary", run: str = "run", watch: Watch | None = None, **options: Any) -> Trained:
+        training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
+        data = load_data(training)
+        return Trained(*train(training, data, watch=watch), training, data)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def export_of(
+    world: Callable[[str], World], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, dict[str, Any]], "Exported"]:
+    """`export_of(task, model)`: trained and exported by `run_fn`."""
+
+    def make(task: str, model: dict[str, Any]) -> Exported:
+        run = tmp_path_factory.mktemp(f"{task}_export")
+        fn_args = make_fn_args(world(task), run, model=model, train={"epochs": 4})
+        run_fn(fn_args)
+        return Exported(world(task), run / "Trainer" / "model" / "1", fn_args)
 
     return make
 

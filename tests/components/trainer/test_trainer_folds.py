@@ -17,12 +17,12 @@ from tfx.types import standard_artifacts
 
 from components.artifacts.cross_validation import FoldReport, FoldReports, trained_on
 from components.trainer.average import average
-from components.trainer.build import build
 from components.trainer.config import JOB_KEY, FoldsJob, TrainerJob
 from components.trainer.data import load_data
 from components.trainer.gather import Executor as Gather
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
+from components.trainer.training import with_weights
 from preprocessing.features import LABEL, WEIGHT, ModelInput
 from preprocessing.input_pipeline import TransformedData, dataset
 
@@ -47,8 +47,8 @@ def records(folder: Path) -> list[bytes]:
 class Folds:
     """The binary table of these tests in two folds of train and eval, with what is made of them."""
 
-    def __init__(self, exported: Any, folder: Path) -> None:
-        self.done, self.folder = exported, folder
+    def __init__(self, exported: Any, folder: Path, model: dict[str, Any]) -> None:
+        self.done, self.folder, self.model = exported, folder, model
         self.examples = folder / "examples"
         rows = [row for split in ("train", "eval") for row in records(exported.world.examples / f"Split-{split}")]
         for number in range(1, FOLDS + 1):
@@ -61,6 +61,7 @@ class Folds:
         told = TrainerJob.from_json(self.done.fn_args.custom_config[JOB_KEY])
         train = told.train.model_copy(update={"epochs": EPOCHS, "tensorboard": False})
         told = told.model_copy(update={"folds": job, "train": train})
+        told = TrainerJob.from_json(json.dumps(json.loads(told.to_json()) | {"model": self.model}))
         return attr.evolve(
             self.done.fn_args,
             train_files=[str(self.examples / f"Split-{each}" / "*") for each in job.train],
@@ -92,10 +93,18 @@ class Folds:
         return FoldReport.model_validate_json((self.artifact(f"Fold{number}") / "Format-Serving/fold.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def folds(exported: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Folds:
+MODELS: dict[str, dict[str, Any]] = {
+    "mlp": {"family": "mlp", "params": {"hidden": [8]}},
+    "gbt": {"family": "gbt", "params": {"trees": 20, "learning_rate": 0.2, "leaf_rows": 5, "leaves": 8}},
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def folds(
+    request: pytest.FixtureRequest, exported: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Folds:
     """Both folds trained, and gathered."""
-    made = Folds(exported("binary"), tmp_path_factory.mktemp("folds"))
+    made = Folds(exported("binary"), tmp_path_factory.mktemp("folds"), MODELS[request.param])
     models = {}
     for number in range(1, FOLDS + 1):
         run_fn(made.fold(number))
@@ -110,9 +119,8 @@ def folds(exported: Callable[[str], Any], tmp_path_factory: pytest.TempPathFacto
 def member(folds: Folds, number: int, scratch: Path) -> tuple[keras.Model, TrainingTask]:
     """A fold's model, from its weights."""
     task = TrainingTask.parse(folds.fold(number), scratch)
-    model = build(task, load_data(task))
-    model.load_weights(folds.artifact(f"Fold{number}") / "Format-Serving/model.weights.h5")
-    return model, task
+    weights = folds.artifact(f"Fold{number}") / "Format-Serving/model.weights.h5"
+    return with_weights(task, load_data(task), str(weights), folds.report(number).size), task
 
 
 def probability(model: keras.Model, inputs: dict[str, tf.Tensor]) -> np.ndarray[Any, Any]:

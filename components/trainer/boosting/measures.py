@@ -1,0 +1,44 @@
+"""The numbers of a forest's epochs: those that Keras reports of the other families, by the same names."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from components.trainer.boosting.table import Table
+from preprocessing.config import Task
+
+Array = np.ndarray[Any, Any]
+
+
+def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[str, float]:
+    """Loss and metrics, weighted: `loss`; `accuracy` of classes, `auc` of two; `rmse` and `mae` of numbers.
+
+    Args:
+      task: what the labels are.
+      raw: float64 [rows, units]: logits, or standardised numbers.
+      table: labels and weights.
+      absolute: whether the loss of numbers is the absolute error, not the squared one.
+    """
+    labels, weights = table.labels, table.weights
+
+    def mean(each: Array) -> float:
+        return float(np.average(each, weights=weights))
+
+    if task == "regression":
+        errors = raw[:, 0] - labels
+        squared, mae = mean(errors**2), mean(np.abs(errors))
+        return {"loss": mae if absolute else squared, "rmse": squared**0.5, "mae": mae}
+    if task == "binary":
+        logits = raw[:, 0]
+        return {
+            "loss": mean(np.logaddexp(0, logits) - labels * logits),
+            "accuracy": mean((logits > 0) == (labels == 1)),
+            "auc": float(roc_auc_score(labels, logits, sample_weight=weights)),
+        }
+    ids = labels.astype(np.int64)
+    chosen = raw[np.arange(len(ids)), ids]
+    return {
+        "loss": mean(np.logaddexp.reduce(raw, axis=1) - chosen),
+        "accuracy": mean(raw.argmax(axis=1) == ids),
+    }

@@ -1,0 +1,100 @@
+"""The names of scikit-learn that boosting leans on and that are not its API: how HistGradientBoosting grows a tree.
+
+Its estimators grow a whole forest in one call. To stop by our own metrics, to say how far it has come, to go on after a
+kill and to end anywhere, the forest is grown tree by tree with the parts that they are made of. Importing this raises
+UserError with another version than that it was written for.
+"""
+
+from typing import Any
+
+import numpy as np
+import sklearn
+
+from preprocessing.errors import UserError
+
+VERSION = "1.5.2"
+
+if sklearn.__version__ != VERSION:
+    raise UserError(
+        f"is trained with scikit-learn {VERSION}, installed is {sklearn.__version__}",
+        field=("model", "family"),
+        received="gbt",
+        hint="install the locked packages (requirements.lock), or choose another family",
+    )
+
+# After the check: another version may have none of these names.
+from sklearn._loss.loss import (  # noqa: E402
+    AbsoluteError,
+    BaseLoss,
+    HalfBinomialLoss,
+    HalfMultinomialLoss,
+    HalfSquaredError,
+)
+from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting.common import G_H_DTYPE  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import _update_leaves_values  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor  # noqa: E402
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as threads  # noqa: E402
+
+MOST_CATEGORIES = 255
+"""Codes that a categorical column may have, as many as there are bins for numbers; one bin more is for missing ones."""
+MISSING_BIN = MOST_CATEGORIES
+LOSSES: dict[str, type[BaseLoss]] = {
+    "binary": HalfBinomialLoss,
+    "multiclass": HalfMultinomialLoss,
+    "squared": HalfSquaredError,
+    "absolute": AbsoluteError,
+}
+
+
+def bin_mapper(categories: list[int | None], seed: int) -> Any:
+    """What turns numbers into the bins that trees are grown on, not fitted yet.
+
+    Args:
+      categories: by column how many codes it has, None for numbers.
+      seed: of the rows that quantiles are found in, when there are more than 200,000.
+    """
+    known = [None if count is None else np.arange(count, dtype=np.float64) for count in categories]
+    is_categorical = np.array([count is not None for count in categories])
+    return _BinMapper(MOST_CATEGORIES + 1, is_categorical=is_categorical, known_categories=known, random_state=seed)
+
+
+class Grower(TreeGrower):
+    """Grows a tree that does not depend on the number of threads.
+
+    What is summed for the root is summed by one of them: float64 sums depend on the order. All else is done column by
+    column, or row by row.
+    """
+
+    def _initialize_root(self, gradients: Any, hessians: Any) -> None:
+        threads, self.n_threads = self.n_threads, 1
+        super()._initialize_root(gradients, hessians)
+        self.n_threads = threads
+
+
+def add_answers(raw: Any, grower: Grower, n_threads: int) -> None:
+    """Adds the answers of a tree just grown to the sums of the rows that it was grown on, float64 [rows]."""
+    _update_raw_predictions(raw, grower, n_threads)
+
+
+def set_best_values(loss: BaseLoss, grower: Grower, labels: Any, raw: Any, weights: Any) -> None:
+    """Gives the leaves of a tree the values that are best for a loss without second derivatives."""
+    _update_leaves_values(loss=loss, grower=grower, y_true=labels, raw_prediction=raw, sample_weight=weights)
+
+
+__all__ = [
+    "G_H_DTYPE",
+    "LOSSES",
+    "MISSING_BIN",
+    "MOST_CATEGORIES",
+    "VERSION",
+    "BaseLoss",
+    "Grower",
+    "TreePredictor",
+    "add_answers",
+    "bin_mapper",
+    "set_best_values",
+    "threads",
+]

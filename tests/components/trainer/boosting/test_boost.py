@@ -1,0 +1,166 @@
+"""Whole trainings of the family `gbt`: stopped, killed, exported, watched, refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
+from support.killed_training import killed_in_epoch
+from tensorflow.core.protobuf import saved_model_pb2
+
+from components.artifacts.model import SAVED_MODEL
+from preprocessing.errors import UserError
+from preprocessing.features import LABEL, WEIGHT
+from preprocessing.input_pipeline import dataset
+
+pytestmark = pytest.mark.slow
+
+Trained = Callable[..., Any]
+ALLOWED = Path(__file__).parents[4] / "components/smoke_test/checks/allowed_ops.txt"
+GBT = {"family": "gbt", "params": {"trees": 40, "learning_rate": 0.3, "leaf_rows": 5, "leaves": 8, "depth": 4}}
+TASKS = pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+
+
+def weights(trained: Any) -> list[Any]:
+    return list(trained.model.get_weights())
+
+
+def assert_same(one: Any, other: Any) -> None:
+    for a, b in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def eval_numbers(trained: Any, task: str) -> dict[str, float]:
+    """What scikit-learn's metrics say of the model's answers for the eval split."""
+    [(inputs, targets)] = dataset(trained.task.files["eval"], trained.data.schema, batch_size=1000)
+    raw = np.asarray(trained.model(inputs), np.float64)
+    labels = targets[LABEL].numpy()[:, 0]
+    weights = targets[WEIGHT].numpy()[:, 0] if WEIGHT in targets else None
+    if task == "regression":
+        labels = (labels.astype(np.float64) - trained.data.train.mean) / trained.data.train.std
+        squared = mean_squared_error(labels, raw[:, 0])
+        return {"loss": squared, "rmse": squared**0.5, "mae": mean_absolute_error(labels, raw[:, 0])}
+    logits = np.concatenate([np.zeros_like(raw), raw], axis=1) if task == "binary" else raw
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    found = {
+        "loss": log_loss(labels, shares, sample_weight=weights, labels=range(shares.shape[1])),
+        "accuracy": accuracy_score(labels, shares.argmax(axis=1), sample_weight=weights),
+    }
+    return found | ({"auc": roc_auc_score(labels, raw[:, 0], sample_weight=weights)} if task == "binary" else {})
+
+
+@TASKS
+def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_model(
+    trained: Trained, epochs_logged: list[dict[str, float]], task: str
+) -> None:
+    done = trained(task, model=GBT, train={"epochs": 10, "tensorboard": True})
+    losses = [epoch["val_loss"] for epoch in epochs_logged]
+    assert len(losses) == done.state.epoch == 10
+    assert done.state.best_epoch == 1 + int(np.argmin(losses))
+    assert min(losses) < losses[0]
+    # 4 trees an epoch, for each class.
+    units = 3 if task == "multiclass" else 1
+    assert done.model.get_layer("forest").size.trees == 4 * done.state.best_epoch * units
+    logged = epochs_logged[done.state.best_epoch - 1]
+    for name, value in eval_numbers(done, task).items():
+        assert logged[f"val_{name}"] == pytest.approx(value, abs=1e-4), name
+    assert {path.parent.name for path in done.task.log_dir.rglob("events.out.tfevents.*")} == {"train", "validation"}
+
+
+@pytest.mark.parametrize(("monitor", "sign"), [("val_loss", -1), ("val_auc", 1)])
+def test_early_stopping_waits_for_some_epochs(
+    trained: Trained, epochs_logged: list[dict[str, float]], monitor: str, sign: int
+) -> None:
+    stopping = {"monitor": monitor, "patience": 2}
+    done = trained(model=GBT, train={"epochs": 40, "early_stopping": stopping})
+    values = [sign * epoch[monitor] for epoch in epochs_logged]
+    best = int(np.argmax(values))
+    assert len(values) == best + 3 < 40
+    assert (done.state.best_epoch, done.state.stopped) == (best + 1, True)
+
+
+@TASKS
+def test_a_killed_training_ends_with_the_same_forest(trained: Trained, task: str) -> None:
+    options = {"model": GBT, "train": {"epochs": 5, "class_weights": "none" if task == "regression" else "balanced"}}
+    whole = trained(task, run="whole", **options)
+    with killed_in_epoch(3):
+        trained(task, run="killed", **options)
+    again = trained(task, run="killed", **options)
+    assert_same(again, whole)
+    assert again.state == whole.state
+    # Nothing of it could run as code when it is read.
+    assert {file.suffix for file in again.task.checkpoint_dir.rglob("*.*") if file.is_file()} == {".npz", ".json"}
+
+
+def test_a_watched_training_pauses_and_goes_on(trained: Trained) -> None:
+    options = {"model": GBT, "train": {"epochs": 5}}
+    told: list[tuple[int, float]] = []
+
+    def until(last: int) -> Callable[[int, float], bool]:
+        def watch(epoch: int, value: float) -> bool:
+            told.append((epoch, value))
+            return epoch == last
+
+        return watch
+
+    paused = trained(run="paused", watch=until(2), **options)
+    assert paused.state.epoch == 2
+    ended = trained(run="paused", watch=until(0), **options)
+    assert [epoch for epoch, _ in told] == [1, 2, 1, 2, 3, 4, 5]
+    assert told[:2] == told[2:4]
+    assert_same(ended, trained(run="whole", **options))
+
+
+def test_weights_of_classes_and_absolute_errors_change_the_forest(trained: Trained) -> None:
+    plain = trained(run="plain", model=GBT)
+    balanced = trained(run="balanced", model=GBT, train={"class_weights": {"yes": 5.0}})
+    [(inputs, _)] = dataset(plain.task.files["eval"], plain.data.schema, batch_size=1000)
+    # The rarer class counts five times: it is thought more probable.
+    assert np.asarray(balanced.model(inputs)).mean() > np.asarray(plain.model(inputs)).mean() + 0.3
+    absolute = trained("regression", run="mae", model=GBT, train={"loss": "mae", "epochs": 10})
+    squared = trained("regression", run="mse", model=GBT, train={"epochs": 10})
+    assert eval_numbers(absolute, "regression")["mae"] == pytest.approx(absolute.state.best, abs=1e-5)
+    assert eval_numbers(squared, "regression")["loss"] == pytest.approx(squared.state.best, abs=1e-5)
+
+
+def test_rows_that_take_too_much_memory_are_refused(trained: Trained) -> None:
+    with pytest.raises(UserError) as caught:
+        trained(model=GBT, train={"memory_mb": 0})
+    assert caught.value.field == ("train", "memory_mb")
+    assert "split 'train'" in str(caught.value)
+
+
+@TASKS
+def test_the_export_answers_as_the_trainer_did_with_allowed_operations(
+    export_of: Callable[..., Any], task: str
+) -> None:
+    done = export_of(task, GBT)
+    folder = done.artifact / "Format-Serving"
+    model = tf.saved_model.load(str(folder))
+    serve = model.signatures["serving_default"]
+    examples = done.world.serialized("test")
+    name = "value" if task == "regression" else "probabilities"
+    got = serve(examples=tf.constant(examples))[name].numpy()
+    keys = model.signatures["transform_features"](examples=tf.constant(examples))["row_key_xf"].numpy()[:, 0].tolist()
+    golden = np.load(done.artifact / "golden/predictions.npz")
+    place = {key: row for row, key in enumerate(keys)}
+    order = [place[key] for key in golden["row_key"].tolist()]
+    np.testing.assert_allclose(got[order], golden[name], rtol=1e-6)
+    for size in (0, 1, 7):
+        # Whatever the batch: sums in float64, rounded once.
+        np.testing.assert_allclose(serve(examples=tf.constant(examples[:size], tf.string))[name], got[:size], rtol=1e-6)
+    proto = saved_model_pb2.SavedModel()
+    proto.ParseFromString((folder / SAVED_MODEL).read_bytes())
+    graph = proto.meta_graphs[0].graph_def
+    used = {
+        node.op for each in [graph, *graph.library.function] for node in getattr(each, "node", None) or each.node_def
+    }
+    inherited = {node.op for function in graph.library.function for node in function.node_def}
+    allowed = {line for line in ALLOWED.read_text().splitlines() if not line.startswith("#")}
+    assert (used | inherited) - allowed <= {"Placeholder", "NoOp", "MergeV2Checkpoints", "SaveV2", "RestoreV2"}
+    with h5py.File(done.artifact / "training/model.weights.h5") as file:
+        assert file["layers/forest/vars"]

@@ -1,0 +1,150 @@
+"""The forest's layer, by trees that a person can follow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.config import GbtModel
+from models.gbt import HIGHEST, LOWEST, Trees, filled_model, number_keys, size_of, sized_model
+from models.heads import Head
+from models.registry import build_model
+from preprocessing.features import ModelInput
+
+Batch = dict[str, np.ndarray]
+Inputs = tuple[ModelInput, ...]
+FLOAT = np.finfo(np.float32)
+
+
+def key(number: float) -> int:
+    return int(number_keys(np.array([number], np.float32).view(np.int32))[0])
+
+
+def trees(units: int = 1) -> Trees:
+    """Of the inputs of conftest: columns 0 to 2 are the numbers (NaN to the left), 3 to 5 the same ones (NaN to the
+    right), 6 and 7 the codes of colour and shop.
+
+        price > 0: 2, else -1            NaN to the right
+        colour 1 or unknown: 10, else    month_cycle[1] > 1.5: 30, else 20    NaN to the left
+    """
+    colour, shop = [0, 1, 3], [0] * 1500 + [2] * 1500  # id 2 of colour was never seen; of shops there are two codes
+    return Trees(
+        base=np.full(units, 100.0),
+        roots=np.array([0, 3], np.int32),
+        #                 price          colour              month
+        columns=np.array([3, 0, 0, 6, 2, 0, 0, 0], np.int32),
+        thresholds=np.array([key(0.0), HIGHEST, HIGHEST, HIGHEST, key(1.5), HIGHEST, HIGHEST, HIGHEST], np.int32),
+        children=np.array([1, 1, 2, 4, 6, 5, 6, 7], np.int32),
+        splits=np.array([-1, -1, -1, 0, -1, -1, -1, -1], np.int32),
+        values=np.array([0, -1, 2, 0, 0, 10, 20, 30], np.float64),
+        codes=np.array(colour + shop, np.int32),
+        rights=np.array([[False, True, False, True]]),
+        depth=2,
+    )
+
+
+def batch_of(*rows: tuple[float, float, int, int]) -> Batch:
+    """Rows of price, the second of month_cycle, colour and shop."""
+    price, month, colour, shop = (np.array(column)[:, None] for column in zip(*rows, strict=True))
+    return {
+        "price": price.astype(np.float32),
+        "month_cycle": np.concatenate([np.zeros_like(month), month], axis=1).astype(np.float32),
+        "colour": colour.astype(np.int64),
+        "shop": shop.astype(np.int64),
+    }
+
+
+def test_answers_are_those_of_the_trees(inputs: Inputs) -> None:
+    model = filled_model(inputs, Head("binary", 2), trees())
+    nan, inf = np.nan, np.inf
+    rows = {
+        (1.0, 1.5, 0, 7): 100 + 2 + 20,
+        (1.0, 1.6, 0, 7): 100 + 2 + 30,
+        (-1.0, 1.6, 1, 2000): 100 - 1 + 10,
+        (nan, nan, 0, 7): 100 + 2 + 20,
+        (inf, inf, 0, 7): 100 + 2 + 30,
+        (-inf, -inf, 0, 7): 100 - 1 + 20,
+        # 0 and -0 are not above 0, the smallest number is.
+        (0.0, np.nextafter(np.float32(1.5), np.float32(2)), 0, 7): 100 - 1 + 30,
+        (-0.0, 0.0, 0, 7): 100 - 1 + 20,
+        (float(FLOAT.smallest_subnormal), 0.0, 0, 7): 100 + 2 + 20,
+        (-float(FLOAT.smallest_subnormal), 0.0, 0, 7): 100 - 1 + 20,
+        # Never seen, and no id.
+        (1.0, 0.0, 2, 7): 100 + 2 + 10,
+        (1.0, 0.0, 3, 7): 100 + 2 + 10,
+        (1.0, 0.0, -1, 7): 100 + 2 + 10,
+        (1.0, 0.0, 2**40, -(2**63)): 100 + 2 + 10,
+    }
+    batch, expected = batch_of(*rows), np.array(list(rows.values()), np.float32)[:, None]
+    np.testing.assert_array_equal(np.asarray(model(batch)), expected)
+    # In a graph TensorFlow's own threads compute, which flush the smallest numbers.
+    np.testing.assert_array_equal(np.asarray(tf.function(model)(batch)), expected)
+    xla = tf.function(model, jit_compile=True)({name: tf.constant(value) for name, value in batch.items()})
+    np.testing.assert_array_equal(np.asarray(xla), expected)
+
+
+def test_the_trees_of_an_iteration_are_one_for_each_unit(inputs: Inputs) -> None:
+    model = filled_model(inputs, Head("multiclass", 2), trees(units=2))
+    np.testing.assert_array_equal(np.asarray(model(batch_of((1.0, 1.6, 0, 7)))), [[102, 130]])
+
+
+def test_keys_have_the_order_of_the_numbers() -> None:
+    random = np.random.default_rng(1)
+    bits = random.integers(-(2**31), 2**31, 20_000).astype(np.int32)
+    special = np.array([0, -0.0, 1e-45, -1e-45, FLOAT.tiny, FLOAT.max, FLOAT.min, np.inf, -np.inf], np.float32)
+    numbers = np.concatenate([bits.view(np.float32), special])
+    numbers = numbers[~np.isnan(numbers)]
+    keys = number_keys(numbers.view(np.int32))
+    exact = numbers.astype(np.float64)
+    order = np.argsort(exact, kind="stable")
+    assert (np.sign(np.diff(keys[order].astype(np.int64))) == np.sign(np.diff(exact[order]))).all()
+    assert keys.min() > LOWEST
+    assert keys.max() < HIGHEST
+    np.testing.assert_array_equal(number_keys(tf.constant(numbers.view(np.int32))), keys)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_export_answers_the_same_for_any_batch_size(inputs: Inputs, tmp_path: Path, rows: int) -> None:
+    model = filled_model(inputs, Head("binary", 2), trees())
+    spec = {
+        each.name: tf.TensorSpec([None, each.size if each.kind == "dense" else 1], dtype, name=each.name)
+        for each in inputs
+        for dtype in [tf.float32 if each.kind == "dense" else tf.int64]
+    }
+    module = tf.Module()
+    module.variables_ = [variable.value for variable in model.variables]
+    module.serve = tf.function(lambda batch: {"outputs": model(batch)}, input_signature=[spec])
+    tf.saved_model.save(module, tmp_path, signatures={"serving_default": module.serve})
+    serve = tf.saved_model.load(tmp_path).signatures["serving_default"]
+    batch = batch_of(*[(1.0, 1.6, 0, 7), (-1.0, 0.0, 1, 2), (np.nan, np.nan, 2, 3)] * 3)
+    part = {name: tf.constant(value[:rows]) for name, value in batch.items()}
+    np.testing.assert_array_equal(serve(**part)["outputs"], np.asarray(model(batch))[:rows])
+
+
+def test_weights_go_into_a_model_of_their_size(inputs: Inputs, tmp_path: Path) -> None:
+    head = Head("binary", 2, (0.5,))
+    model = filled_model(inputs, head, trees())
+    model.save_weights(tmp_path / "model.weights.h5")
+    again = sized_model(inputs, head, trees().size)
+    assert size_of(model) == {"trees": 2, "nodes": 8, "splits": 1, "width": 4, "depth": 2}
+    batch = batch_of((1.0, 1.6, 0, 7), (-1.0, 0.0, 1, 2))
+    again.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(np.asarray(again(batch)), np.asarray(model(batch)))
+
+
+def test_configuration_rebuilds_a_model_of_its_size(inputs: Inputs) -> None:
+    model = filled_model(inputs, Head("binary", 2), trees())
+    again = keras.models.model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    batch = batch_of((1.0, 1.6, 0, 7), (-1.0, 0.0, 1, 2))
+    np.testing.assert_array_equal(np.asarray(again(batch)), np.asarray(model(batch)))
+
+
+def test_without_trees_the_head_answers_its_initial_bias(inputs: Inputs, make_batch: Callable[[int], Any]) -> None:
+    model = build_model(GbtModel(family="gbt"), inputs, Head("multiclass", 3, (0.5, 0.25, -1.0)))
+    np.testing.assert_array_equal(np.asarray(model(make_batch(2))), [[0.5, 0.25, -1.0]] * 2)
+    assert model.trainable_weights == []
