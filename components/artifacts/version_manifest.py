@@ -26,7 +26,7 @@ class FileEntry(_Part):
     """One file of a version."""
 
     size: Annotated[int, Field(ge=0)]
-    """In bytes."""
+    """Its size in bytes."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -53,11 +53,11 @@ class DataOrigin(_Part):
 
     span: int | None = None
     version: int | None = None
-    """Of the span."""
+    """The span's version."""
     fingerprint: str = ""
     """TFX's: a line for each split, from number, sizes and times of the files."""
     rows: dict[str, int] = {}
-    """By split."""
+    """The rows by split."""
     digest: str = ""
     """The sum of the digests of all files, 16 hexadecimal digits: the same rows give the same one."""
     files: tuple[SourceFile, ...] = ()
@@ -72,13 +72,13 @@ class Provenance(_Part):
     run: str = ""
     """The run's id; on a cluster the name of the job."""
     commit: str | None = None
-    """Of the repository around the configuration; None outside one."""
+    """The one of the repository around the configuration; None outside one."""
     dirty: bool | None = None
     """Whether files under version control were changed."""
     image: str = ""
     """The container image, on a cluster."""
     config_sha256: str = ""
-    """Of the run's config.yaml, every default in it; "" on a cluster."""
+    """The hash of the run's config.yaml, every default in it; "" on a cluster."""
     data: DataOrigin | None = None
     gates: tuple[GateVerdict, ...] = ()
     metrics: dict[str, FiniteFloat | None] = {}
@@ -92,7 +92,7 @@ class PushRecord(_Part):
     at: str
     """The moment, ISO 8601 in UTC."""
     by: str
-    """`user@host`."""
+    """Who pushed it, `user@host`."""
     operation: str = ""
     """The record of the command under the root, `operations/<id>`; "" for a run's own push."""
     reason: str = ""
@@ -108,7 +108,7 @@ class RollbackRecord(_Part):
     bytes_of: str
     """The version whose files these are."""
     smoke_test: GateVerdict
-    """Of the old files, on the rows of that day."""
+    """The verdict on the old files, on the rows of that day."""
 
 
 class VersionManifest(_Part):
@@ -121,7 +121,7 @@ class VersionManifest(_Part):
     made_from: Provenance
     pushed: PushRecord
     earlier: tuple[PushRecord, ...] = ()
-    """Of a rollback: how the same files came into the serving folder before, oldest first."""
+    """Before a rollback: how the same files came into the serving folder before, oldest first."""
     rollback: RollbackRecord | None = None
     files: dict[str, FileEntry]
     """Every other file of the version but the signature, by its path in it."""

@@ -20,7 +20,7 @@ from preprocessing.errors import UserError
 
 @dataclass(frozen=True)
 class Version:
-    """One version.
+    """One numbered version.
 
     Attributes:
       name: its number.

@@ -63,17 +63,23 @@ def of_inputs(inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str, Any]
       run: the job's name.
     """
     from pipeline.report.on_cluster import given_nodes
-    from pipeline.results.store import properties_of
 
     [examples] = inputs["examples"]
     read = {name: listed[0] for name, listed in inputs.items() if name in ("verdict", "evaluation", "smoke_report")}
+    # By TFX's own readers: what a driver noted comes here as JSON.
+    readers = {
+        "span": examples.get_int_custom_property,
+        "version": examples.get_int_custom_property,
+        "input_fingerprint": examples.get_string_custom_property,
+    }
+    noted = {name: get(name) for name, get in readers.items() if examples.has_custom_property(name)}
     with tempfile.TemporaryDirectory() as folder:
         return Provenance(
             pipeline=given["pipeline"],
             run=run,
             commit=given["commit"],
             image=given["image"],
-            data=_origin(examples.uri, properties_of(examples.mlmd_artifact)),
+            data=_origin(examples.uri, noted),
             **_judged(given_nodes(read, Path(folder))),
         )
 

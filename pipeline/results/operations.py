@@ -32,7 +32,7 @@ class Operation(BaseModel):
     state: State
     """`begun` where it has not ended, or was killed; `abandoned`: it was killed before the version was there."""
     by: str
-    """`user@host`."""
+    """Who did it, `user@host`."""
     reason: str = ""
     pipeline: str
     run: str = ""
@@ -43,7 +43,7 @@ class Operation(BaseModel):
     """The gates that refused the model."""
     rolled_back_from: str = ""
     bytes_of: str = ""
-    """Of a rollback: the version that was served, and the one whose files are served again."""
+    """In a rollback the version that was served, and the one whose files are served again."""
     model: int | None = None
     """The Model's number in the metadata store."""
     in_store: bool = True
