@@ -215,7 +215,7 @@ def test_a_run_that_failed_is_resumed_from_the_step_that_failed(birds: Birds) ->
     [failed] = [
         each for each in json.loads(birds.ended("runs", "pipeline.yaml", "--json")[1]) if each["state"] == "failed"
     ]
-    assert f"resume: {failed['id']}: failed in Transform: " in stderr
+    assert f"resume: {failed['id']} (--to Transform): failed in Transform: " in stderr
     assert "first step that runs: Transform" in stderr
     assert "reused: ExampleGen, ImportSchemaGen, StatisticsGen, ExampleValidator, DataGate" in stderr
     result = json.loads(stdout)
