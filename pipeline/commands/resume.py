@@ -1,6 +1,7 @@
 """`lockgate resume`: goes on with a run, through the same path as `lockgate run`: the cache."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,8 @@ def resume_command(run: Path | None, yes: bool, as_json: bool) -> None:
             left = [step.name for step in plan.working() if step.name != "Pusher"]
             if not left and (verdict := plan.verdict()):
                 screen.say(f"refused: {verdict}; change what it refused first", "bold red")
+                if as_json:
+                    say(json.dumps(plan.to_json(), indent=1))
                 sys.exit(EXIT_REFUSED)
         run_and_end(ready.loaded, ready.selection, as_json=as_json)
 

@@ -11,7 +11,7 @@ from preprocessing.text import printable
 _NAME, _STATE = 17, 8
 """Widths of the first columns."""
 _CHANGES_SHOWN = 8
-"""Of one component; --json has all."""
+"""So many differences of one component; --json has all."""
 
 
 def plan_lines(plan: Plan) -> Iterator[Text]:

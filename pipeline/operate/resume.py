@@ -36,17 +36,20 @@ class Unfinished:
       state: `failed`, `interrupted`, `refused` or `killed`.
       why: the error's first line or the gates that refused; "" where nobody knows.
       component: where it ended, as far as it is known.
+      given: the options that it was given: what tells two runs of one file apart.
     """
 
     folder: Path
     state: str
     why: str
     component: str
+    given: str = ""
 
     def line(self) -> str:
         """One line about it."""
         at = f" in {self.component}" if self.component else ""
-        return f"{self.folder.name}: {self.state}{at}{f': {self.why}' if self.why else ''}"
+        given = f" ({self.given})" if self.given else ""
+        return f"{self.folder.name}{given}: {self.state}{at}{f': {self.why}' if self.why else ''}"
 
 
 def unfinished(folder: Path) -> Unfinished:
@@ -97,7 +100,15 @@ def _unfinished(folder: Path, line: RunLine) -> Unfinished:
     component = read_json(folder / RESULT_FILE).get("component") or ""
     if state == "killed":
         component = " and ".join(name for name, node in _nodes(folder).items() if node == "running")
-    return Unfinished(folder, state, line.why, component)
+    return Unfinished(folder, state, line.why, component, _given(read_json(folder / ENVIRONMENT_FILE)))
+
+
+def _given(environment: dict[str, Any]) -> str:
+    """The options of the command that made a run, as far as they are its configuration and selection."""
+    asked = Selection(**environment.get("selection", {}))
+    options = [f"--set {each}" for each in environment.get("overrides", ())]
+    options += [f"{option} {name}" for option, name in (("--from", asked.first), ("--to", asked.last)) if name]
+    return " ".join([*options, *([] if asked.use_cache else ["--no-cache"])])
 
 
 def _nodes(folder: Path) -> dict[str, str]:
@@ -149,7 +160,7 @@ def _left(run: Unfinished, loaded: LoadedConfig, environment: dict[str, Any]) ->
         return asked
     states = read_json(run.folder / RESULT_FILE).get("states") or _nodes(run.folder)
     names = components(loaded.config)
-    left = [name for name in names if states.get(name) not in ("done", "cached")]
+    left = [name for name in names if states.get(name) not in ("done", "cached", "skipped")]
     start = names.index(asked.first) if asked.first is not None else 0
     first = next((name for name in left if names.index(name) >= start), None)
     if asked.first is not None and any(names.index(name) < start for name in left):

@@ -24,7 +24,7 @@ ABSENT = "nothing"
 
 @dataclass(frozen=True)
 class Change:
-    """One difference.
+    """One difference between two executions.
 
     Attributes:
       kind: of what: a parameter, the code (its fingerprint), the data, or an input.
@@ -40,7 +40,7 @@ class Change:
     setting: str = ""
 
     def text(self) -> str:
-        """One line."""
+        """The difference in one line."""
         names = {"code": "code", "data": "data"}
         name = self.setting or names.get(self.kind, self.field)
         return printable(f"{name}: {self.old} -> {self.new}")

@@ -61,7 +61,7 @@ class Executions:
         self._store = metadata_store.MetadataStore(config)
 
     def newest_first(self, pipeline: str, node: str) -> list[metadata_store_pb2.Execution]:
-        """Of one node of a pipeline, as the store has them."""
+        """The executions of one node of a pipeline, as the store has them."""
         try:
             context = self._store.get_context_by_type_and_name("node", f"{pipeline}.{node}")
         except NotFoundError:
@@ -119,7 +119,7 @@ class Executions:
         )
 
     def by_id(self, execution: int) -> Execution:
-        """One execution."""
+        """The execution of an id."""
         [found] = self._store.get_executions_by_id([execution])
         return self.whole(found)
 

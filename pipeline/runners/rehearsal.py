@@ -34,7 +34,7 @@ REHEARSAL = "rehearsal"
 _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 
 Value = str | int | float
-"""Of an execution property, as the metadata store holds it."""
+"""The value of an execution property, as the metadata store holds it."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ def test_a_full_disk_ends_the_run_and_nothing_is_pushed(mounted, lockgate_run):
     done = lockgate_run(PENGUINS, root)
     assert done.code == 1, done.stderr
     error, hint, *_ = _error_lines(done.stderr)
-    assert "disk is full" in error
+    assert "disk is full: " in error
+    assert f"of 614 kB free on the file system at {root.parent}; a run from nothing writes about 5." in error
+    assert f"614 kB free on the file system at {root.parent}; a run from nothing" in done.stderr.splitlines()[0]
     assert hint.startswith("  next: free some space")
     assert not list((root / "serving").glob("*")) if (root / "serving").exists() else True

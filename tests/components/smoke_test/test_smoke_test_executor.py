@@ -290,3 +290,23 @@ def test_two_at_once(sound: Exported, tmp_path: Path) -> None:
         thread.join()
     assert {name: verdict.report.reason() for name, verdict in verdicts.items() if not verdict.report.blessed} == {}
     assert set(verdicts) == {"one", "two"}
+
+
+@slow
+def test_a_test_that_is_cut_short_leaves_what_it_had_found_and_never_a_blessing(
+    sound: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(bench: Any) -> Any:
+        yield next(iter(gate.check_answers(bench)))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gate, "FAMILIES", ((broken, ("answers",)), *gate.FAMILIES[1:]))
+    inputs, outputs = artifacts(sound, tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        Executor().Do(inputs, outputs, {"config": SmokeTestConfig().to_json(), "code_fingerprint": ""})
+    report = reports.read(outputs["report"][0].uri)
+    assert not report.blessed
+    assert only(report, "ops").status == "passed"
+    assert only(report, "process").received == "it was cut short"
+    assert only(report, "parity").received == "the smoke test was cut short"
+    assert not outputs["blessing"][0].has_custom_property("blessed")

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+from support.bucket import use_folder_as_storage
 from support.compiled_pipelines import REPOSITORY, compiled
 
-from pipeline.runners.container_entrypoint import main
+from pipeline.runners.container_entrypoint import _kept_if_it_fails, main
 
 
 def test_a_window_of_spans_is_read_where_no_driver_ran_before(tmp_path):
@@ -33,3 +35,29 @@ def test_a_window_of_spans_is_read_where_no_driver_ran_before(tmp_path):
     assert {each["file"].split("/")[-2]: each["rows"] for each in ingest["files"]} == {"2": 100, "3": 145}
     metadata = json.loads(report.read_text())["artifacts"]["examples"]["artifacts"][0]["metadata"]
     assert metadata["custom:span"] == 3
+
+
+def test_what_a_failing_step_has_written_stays_and_its_log_says_where(tmp_path, monkeypatch, capsys):
+    use_folder_as_storage(tmp_path / "storage", monkeypatch)
+    places = {
+        # As Kubeflow's launcher mounts Google Storage; what is on Vertex is there already; S3 goes with the pod.
+        "model": (str(tmp_path / "gcs/bucket/model"), "gs://bucket/model"),
+        "report": ("gs://bucket/report", "gs://bucket/report"),
+        "lost": (str(tmp_path / "s3/bucket/lost"), "s3://bucket/lost"),
+        "empty": (str(tmp_path / "gcs/bucket/empty"), "gs://bucket/empty"),
+    }
+    for folder in (tmp_path / "gcs/bucket/model/deep", tmp_path / "storage/bucket/report", tmp_path / "s3/bucket/lost"):
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("a model")
+    (tmp_path / "gcs/bucket/empty").mkdir()
+    here, there = (
+        {"outputs": {"artifacts": {name: {"artifacts": [{"uri": uris[side]}]} for name, uris in places.items()}}}
+        for side in (0, 1)
+    )
+    with pytest.raises(ZeroDivisionError), _kept_if_it_fails(here, there):
+        raise ZeroDivisionError
+    assert capsys.readouterr().err.splitlines() == ["kept: gs://bucket/model", "kept: gs://bucket/report"]
+    assert (tmp_path / "storage/bucket/model/deep/half").read_text() == "a model"
+    with _kept_if_it_fails(here, there):
+        pass
+    assert capsys.readouterr().err == ""
