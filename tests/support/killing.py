@@ -151,7 +151,7 @@ class Killing:
     def state(self, which: Command) -> Any:
         """All that has to be the same in the end, apart from numbers of executions and from times."""
         return {
-            "serving": _serving(self.root / "serving"),
+            "serving": _models(self.root / "serving"),
             "run": _newest_result(self.root),
             "artifacts": live_artifacts(self.root),
             "own": which.compare(self.place),
@@ -222,17 +222,34 @@ def _without_times(path: Path) -> str:
     return path.as_posix().partition("events.out")[0]
 
 
-def _serving(folder: Path) -> list[dict[str, str]]:
-    versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
-    return [_digests(each) for each in versions]
-
-
 def _digests(folder: Path) -> dict[str, str]:
     return {
         each.relative_to(folder).as_posix(): digest(each)
         for each in sorted(folder.rglob("*"))
         if each.is_file() and "assets.extra" not in each.parts
     }
+
+
+def _models(folder: Path) -> list[dict[str, str]]:
+    """The files of each version; of a graph without the names that TensorFlow makes of temporary files and counters."""
+    versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
+    return [
+        {name: found for name, found in _digests(each).items() if name not in ("saved_model.pb", "fingerprint.pb")}
+        | {"saved_model.pb": _graph(each / "saved_model.pb")}
+        for each in versions
+    ]
+
+
+def _graph(file: Path) -> str:
+    from tensorflow.core.protobuf import saved_model_pb2  # seconds, which a run that is only looked at need not take
+
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta in model.meta_graphs:
+        bodies = [meta.graph_def.node, *(each.node_def for each in meta.graph_def.library.function)]
+        for node in (each for body in bodies for each in body):
+            if "shared_name" in node.attr:
+                node.attr["shared_name"].s = b""
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
 
 def digest(file: Path) -> str:
