@@ -33,6 +33,7 @@ class Command:
       arguments: of `lockgate`, with {config}, {root}, {run} (the newest run's folder) and {folder}.
       start: the name of the state in which it begins.
       code: with which it ends where nobody kills it.
+      again: with which it may end too, where it was killed when all was done.
       weight: how often it is killed, of one round.
       compare: what has to be equal in the end, besides what is compared after each.
     """
@@ -41,6 +42,7 @@ class Command:
     arguments: tuple[str, ...]
     start: str
     code: int = 0
+    again: int | None = None
     weight: int = 1
     compare: Callable[[Path], Any] = field(default=lambda _: None)
 
@@ -58,7 +60,13 @@ COMMANDS = (
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
-    Command("init", ("init", "{folder}/seeds.csv", "--output", "{folder}/made"), "project", compare=_files("made/*")),
+    Command(
+        "init",
+        ("init", "made", "--data", "{folder}/seeds.csv", "--label", "kind"),
+        "project",
+        again=1,  # it overwrites nothing, where both files are there already
+        compare=_files("made/*"),
+    ),
 )
 STATES: Mapping[str, tuple[str, ...]] = {
     "one run": ("project", "run"),
