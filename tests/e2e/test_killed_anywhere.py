@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SOAK = int(os.environ.get("LOCKGATE_SOAK", "0"))
 SEED = int(os.environ.get("LOCKGATE_SEED", "1"))
 KILLS = [(ROUND[seed % len(ROUND)], seed) for seed in range(SEED, SEED + SOAK)] or [
-    (command("run"), 1),
+    (command("run"), 3),
     (command("gc"), 1),
     (command("gc"), 2),
-    (command("gc"), 3),
 ]
 
 

@@ -56,7 +56,10 @@ COMMANDS = (
     Command("run", ("run", "{config}"), "project", weight=4),
     Command("second run", ("run", "{config}", "--set", "train.learning_rate=0.03"), "one run"),
     Command("refused run", ("run", "{config}", "--set", "data.path=other.csv"), "one run", code=3),
-    Command("gc", ("gc", "{config}", "--keep", "1", "--yes"), "two runs", weight=2),
+    Command(
+        "short run", ("run", "{config}", "--to", "ExampleValidator", "--set", "data.split.eval=3"), "one run", weight=0
+    ),
+    Command("gc", ("gc", "{config}", "--keep", "0", "--yes"), "and a short one", weight=2),
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
@@ -68,12 +71,13 @@ COMMANDS = (
         compare=_files("made/*"),
     ),
 )
-STATES: Mapping[str, tuple[str, ...]] = {
-    "one run": ("project", "run"),
-    "two runs": ("one run", "second run"),
-    "refused run": ("one run", "refused run"),
+STATES: Mapping[str, str] = {
+    "one run": "run",
+    "and a short one": "short run",
+    "two runs": "second run",
+    "refused run": "refused run",
 }
-"""What is made of which state, by which command."""
+"""Which command leaves which state."""
 
 
 ROUND = [each for each in COMMANDS for _ in range(each.weight)]
@@ -109,11 +113,7 @@ class Killing:
                 write_project(stored)
                 write_table(stored / "other.csv", ("east", "west", "north"))
             else:
-                before, made_by = STATES[state]
-                self.begin(before)
-                made = command(made_by)
-                assert self.run(made) == made.code, self.said()
-                shutil.copytree(self.place, stored, symlinks=True)
+                self.undisturbed(command(STATES[state]))
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(stored, self.place, symlinks=True)
 
@@ -145,6 +145,8 @@ class Killing:
             assert self.run(which, {"place": str(self.place), "record": str(record)}) == which.code, self.said()
             seconds = os.times().elapsed - began
             self._undisturbed[which.name] = self.state(which), json.loads(record.read_text()), seconds
+            for state in (name for name, made_by in STATES.items() if made_by == which.name):
+                shutil.copytree(self.place, self._states / state, symlinks=True)
         return self._undisturbed[which.name]
 
     def moment(self, which: Command, seed: int) -> dict[str, Any]:
