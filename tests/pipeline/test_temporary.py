@@ -50,6 +50,7 @@ def test_what_a_killed_process_left_is_found_and_goes_the_next_time(place):
         assert abandoned_temporary() == [left]
     with own_temporary_folder() as folder:
         assert sorted(place.iterdir()) == sorted([folder, other])
+        assert os.uname().nodename not in folder.name
 
 
 def test_the_folder_of_a_process_that_runs_is_left(place):

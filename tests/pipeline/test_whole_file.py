@@ -1,13 +1,16 @@
 """Files that are written whole or not at all."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from pipeline.whole_file import write_whole
+from pipeline.whole_file import DRAFT_PREFIX, write_whole
 
 
 def test_the_content_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -82,3 +85,19 @@ def test_two_that_write_at_once_are_never_seen_half(tmp_path: Path) -> None:
         writer.join()
     assert failures == []
     assert seen <= set(texts)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.whole_file import DRAFT_PREFIX, write_whole
+write_whole(Path(sys.argv[1]), "half", check=lambda: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_file(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert [each.name.startswith(DRAFT_PREFIX) for each in tmp_path.iterdir()] == [True]
+    write_whole(tmp_path / "b", "whole")
+    assert [each.name for each in tmp_path.iterdir()] == ["b"]

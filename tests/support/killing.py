@@ -33,6 +33,7 @@ class Command:
       arguments: of `lockgate`, with {config}, {root}, {run} (the newest run's folder) and {folder}.
       start: the name of the state in which it begins.
       code: with which it ends where nobody kills it.
+      again: with which it may end too, where it was killed when all was done.
       weight: how often it is killed, of one round.
       compare: what has to be equal in the end, besides what is compared after each.
     """
@@ -41,6 +42,7 @@ class Command:
     arguments: tuple[str, ...]
     start: str
     code: int = 0
+    again: int | None = None
     weight: int = 1
     compare: Callable[[Path], Any] = field(default=lambda _: None)
 
@@ -54,18 +56,28 @@ COMMANDS = (
     Command("run", ("run", "{config}"), "project", weight=4),
     Command("second run", ("run", "{config}", "--set", "train.learning_rate=0.03"), "one run"),
     Command("refused run", ("run", "{config}", "--set", "data.path=other.csv"), "one run", code=3),
-    Command("gc", ("gc", "{config}", "--keep", "1", "--yes"), "two runs", weight=2),
+    Command(
+        "short run", ("run", "{config}", "--to", "ExampleValidator", "--set", "data.split.eval=3"), "one run", weight=0
+    ),
+    Command("gc", ("gc", "{config}", "--keep", "0", "--yes"), "and a short one", weight=2),
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
-    Command("init", ("init", "{folder}/seeds.csv", "--output", "{folder}/made"), "project", compare=_files("made/*")),
+    Command(
+        "init",
+        ("init", "made", "--data", "{folder}/seeds.csv", "--label", "kind"),
+        "project",
+        again=1,  # it overwrites nothing, where both files are there already
+        compare=_files("made/*"),
+    ),
 )
-STATES: Mapping[str, tuple[str, ...]] = {
-    "one run": ("project", "run"),
-    "two runs": ("one run", "second run"),
-    "refused run": ("one run", "refused run"),
+STATES: Mapping[str, str] = {
+    "one run": "run",
+    "and a short one": "short run",
+    "two runs": "second run",
+    "refused run": "refused run",
 }
-"""What is made of which state, by which command."""
+"""Which command leaves which state."""
 
 
 ROUND = [each for each in COMMANDS for _ in range(each.weight)]
@@ -101,11 +113,7 @@ class Killing:
                 write_project(stored)
                 write_table(stored / "other.csv", ("east", "west", "north"))
             else:
-                before, made_by = STATES[state]
-                self.begin(before)
-                made = command(made_by)
-                assert self.run(made) == made.code, self.said()
-                shutil.copytree(self.place, stored, symlinks=True)
+                self.undisturbed(command(STATES[state]))
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(stored, self.place, symlinks=True)
 
@@ -137,6 +145,8 @@ class Killing:
             assert self.run(which, {"place": str(self.place), "record": str(record)}) == which.code, self.said()
             seconds = os.times().elapsed - began
             self._undisturbed[which.name] = self.state(which), json.loads(record.read_text()), seconds
+            for state in (name for name, made_by in STATES.items() if made_by == which.name):
+                shutil.copytree(self.place, self._states / state, symlinks=True)
         return self._undisturbed[which.name]
 
     def moment(self, which: Command, seed: int) -> dict[str, Any]:
@@ -151,7 +161,7 @@ class Killing:
     def state(self, which: Command) -> Any:
         """All that has to be the same in the end, apart from numbers of executions and from times."""
         return {
-            "serving": _serving(self.root / "serving"),
+            "serving": _models(self.root / "serving"),
             "run": _newest_result(self.root),
             "artifacts": live_artifacts(self.root),
             "own": which.compare(self.place),
@@ -222,17 +232,34 @@ def _without_times(path: Path) -> str:
     return path.as_posix().partition("events.out")[0]
 
 
-def _serving(folder: Path) -> list[dict[str, str]]:
-    versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
-    return [_digests(each) for each in versions]
-
-
 def _digests(folder: Path) -> dict[str, str]:
     return {
         each.relative_to(folder).as_posix(): digest(each)
         for each in sorted(folder.rglob("*"))
         if each.is_file() and "assets.extra" not in each.parts
     }
+
+
+def _models(folder: Path) -> list[dict[str, str]]:
+    """The files of each version; of a graph without the names that TensorFlow makes of temporary files and counters."""
+    versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
+    return [
+        {name: found for name, found in _digests(each).items() if name not in ("saved_model.pb", "fingerprint.pb")}
+        | {"saved_model.pb": _graph(each / "saved_model.pb")}
+        for each in versions
+    ]
+
+
+def _graph(file: Path) -> str:
+    from tensorflow.core.protobuf import saved_model_pb2  # seconds, which a run that is only looked at need not take
+
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta in model.meta_graphs:
+        bodies = [meta.graph_def.node, *(each.node_def for each in meta.graph_def.library.function)]
+        for node in (each for body in bodies for each in body):
+            if "shared_name" in node.attr:
+                node.attr["shared_name"].s = b""
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
 
 def digest(file: Path) -> str:

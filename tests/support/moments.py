@@ -49,7 +49,9 @@ def watch(place: str, record: str | None = None, at: tuple[str, int] | None = No
         if event == "subprocess.Popen":
             group = "processes"
         elif path.startswith(f"{place}/"):
-            group = "/".join(path[len(place) + 1 :].split("/")[:2])
+            # A draft's name has the process's number in it.
+            parts = [each.partition("-")[0] if each[0] == "." else each for each in path[len(place) + 1 :].split("/")]
+            group = "/".join(parts[:2])
         else:
             return
         counts[group] += 1

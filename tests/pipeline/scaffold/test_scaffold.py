@@ -266,6 +266,13 @@ class TestFiles:
         assert [path.name for path in (tmp_path / "made").iterdir()] == [existing]
         assert (tmp_path / "made" / existing).read_text() == "mine"
 
+    def test_what_a_kill_between_the_two_files_left_is_completed(self, tmp_path: Path) -> None:
+        proposal = proposed(tmp_path, {"y": shuffled(["a", "b"])})
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made/schema.pbtxt").write_text(proposal.schema)
+        write(proposal, tmp_path / "made")
+        assert (tmp_path / "made/pipeline.yaml").is_file()
+
     def test_bytes_that_are_not_text_are_not_listed_in_the_schema(self, tmp_path: Path) -> None:
         table = {
             "x": pa.array([_scattered(i) / 1009 for i in range(ROWS)]),
