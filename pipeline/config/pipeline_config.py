@@ -184,9 +184,9 @@ class PipelineConfig(Settings):
     card: CardConfig = CardConfig()
     gc: CleanUpConfig = CleanUpConfig()
     engine: Engine = "auto"
-    """Who computes StatisticsGen, Transform and Evaluator. `auto`: our executors, which read the examples in big
-    batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not know goes to
-    TFX's stock executors on Beam, and the log says why. `beam`: always the stock executors."""
+    """Who computes StatisticsGen, Transform, Evaluator and batch predictions. `auto`: our executors, which read the
+    examples in big batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not
+    know goes to TFX's stock executors on Beam, and the log says why. `beam`: always Beam."""
     beam_args: tuple[BeamOption, ...] = (f"--runner={IN_MEMORY}",)
     """Beam's pipeline options. The default runs in this process, in memory."""
     targets: TargetsConfig = TargetsConfig()

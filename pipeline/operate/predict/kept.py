@@ -197,7 +197,7 @@ def _type(rows: Rows | None, name: str, single: bool, otherwise: pa.DataType) ->
     kind = (singles(cells) if single else cells).type
     if pa.types.is_null(kind):
         return otherwise
-    return pa.string() if is_bytes(kind) and otherwise == pa.string() and single else kind
+    return pa.string() if single and is_bytes(kind) else kind
 
 
 def _fitted(cells: pa.Array, column: Column, file: str) -> pa.Array:

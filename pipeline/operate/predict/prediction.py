@@ -124,7 +124,7 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
         bad_rows_file=str(target.bad_rows) if bad else "",
         columns=_columns(scoring.answers),
         first_bad=tuple(f"{place_text(row.file, row.place, found.format)}: {row.reason}" for row in first_bad),
-        notes=_notes(scored),
+        notes=_notes(scored) if request.keep is None else (),
     )
 
 
@@ -153,12 +153,13 @@ def _scoring(
     said = uses(loaded.config, declared)
     rows = source.first_rows(found, data)
     first = None if rows is None else (rows, in_types(rows, types, said, found.place)[0])
-    # Of formats in which each row has the same columns, only those that are wanted.
-    read = None if request.keep is None or found.format not in (*kept.RIGID, "csv") else (*version.inputs, *keep)
+    # Of CSV all: a bad row is to stand as it is in its file.
+    wanted = {*version.inputs, *keep}
+    read = tuple(name for name in names if name in wanted) if found.format in kept.RIGID else None
     scoring = Scoring(
         reader=source.reader(found, data),
         source=found.format,
-        read=read,
+        read=None if request.keep is None else read,
         types=types,
         inputs=tuple(version.inputs),
         uses=said,

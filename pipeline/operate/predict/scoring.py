@@ -101,7 +101,7 @@ class Scoring:
         """
         scored = Scored((0, 0), str(path))
         bad_path = path.with_name(f"{path.name}.bad")
-        # As text where the format has nothing else: what is kept is to stand as it is.
+        # These formats have types of their own, whatever is asked for.
         read: dict[str, FeatureType] | None = None if self.read is None else dict.fromkeys(self.read, "string")
         with bad_path.open("wb") as bad, writing(path, self.target, self.schema()) as writer:
             for position, unit in enumerate(units):

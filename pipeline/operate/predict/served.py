@@ -120,7 +120,7 @@ class Model:
     """A version in memory."""
 
     def __init__(self, folder: str) -> None:
-        """Loads it.
+        """Loads the model of a version.
 
         Raises:
           UserError: it has no signature that takes serialized examples.

@@ -1,6 +1,7 @@
 """The same rows here and on Beam, as one file and as shards, and nothing of a prediction that was killed."""
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.served import configured, species
 
+from components.progress import LOGGER
 from pipeline.operate.predict import prediction
 from pipeline.operate.predict.prediction import Predicted, predict
 from pipeline.operate.predict.request import Request, checked
@@ -78,8 +80,15 @@ def test_beam_gives_the_same_rows_in_the_same_order(config: Path, rows: Path, tm
 
 
 @pytest.mark.slow
-def test_a_folder_gets_shards_that_are_the_file_together(config: Path, rows: Path, tmp_path: Path):
-    predicted(config, rows, tmp_path / "one.parquet")
+def test_a_folder_gets_shards_that_are_the_file_together(
+    config: Path, rows: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.INFO, LOGGER):
+        predicted(config, rows, tmp_path / "one.parquet")
+    # Megabytes, because they are known before the rows are: of them the time that is left follows.
+    [last] = [each for each in caplog.records if each.name == LOGGER][-1:]
+    assert last.component == "Predict"
+    assert last.getMessage().endswith(f"2 MB   {ROWS - 1:,} rows")  # the ragged one is not among them
     for side, overrides in (("here", ()), ("beam", BEAM)):
         result = predicted(config, rows, tmp_path / side, *overrides)
         names = sorted(each.name for each in (tmp_path / side).iterdir())

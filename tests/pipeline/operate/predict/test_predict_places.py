@@ -146,6 +146,7 @@ class Numbered(TinyModel):
         return named(tf.nn.softmax(logits), ("3", "-1", "20"))
 
 
+@pytest.mark.slow
 def test_other_tasks(rows: Path, tmp_path: Path):
     predicted(pushed(tmp_path / "binary", Binary), rows, tmp_path / "binary.parquet", keep="id")
     table = pq.read_table(tmp_path / "binary.parquet")
