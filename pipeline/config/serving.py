@@ -22,7 +22,7 @@ class RequestLogConfig(Settings):
     seconds_per_file: Seconds = 60.0
     """when its first row has waited so long. A server that is killed loses what waits."""
     max_mb: Count = 256
-    """Of all files together, in MiB: beyond it the oldest are removed."""
+    """The size of all files together, in MiB: beyond it the oldest are removed."""
 
 
 class ServingConfig(Settings):

@@ -34,7 +34,7 @@ State = Literal["within", "chance", "warned", "beyond"]
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison.
+    """How one comparison came out.
 
     Attributes:
       column: of the table, or `PREDICTION`.
@@ -42,8 +42,8 @@ class Line:
       distance: 0 (the same) to 1 (nothing in common); None where the requests lack the column.
       limit: how far it may be.
       chance: what two samples of these sizes exceed by chance alone.
-      state: `within` the limit; `beyond` it, or `warned` where that is configured only to warn; or beyond it by `chance`,
-        as there are too few rows to tell.
+      state: `within` the limit; `beyond` it, or `warned` where that is configured only to warn; or beyond it by
+        `chance`, as there are too few rows to tell.
       detail: where the difference is.
     """
 

@@ -14,7 +14,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # When a counter began says little of a server that is started by hand.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "lockgate_serve_requests", "Requests by call and HTTP status.", ["call", "code"], registry=self._registry

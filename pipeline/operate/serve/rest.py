@@ -2,7 +2,7 @@
 
 What is taken and what is refused, and in which words, follows util/json_tensor.cc of TensorFlow Serving: bare NaN and
 Infinity; by row every input of the signature and no other; by column inputs that nobody knows are not looked at; no
-default is filled in either way; a whole number is a float, a float is no integer.
+default is filled in either way; a whole number may stand for a float, a float never for a whole number.
 """
 
 import base64
@@ -21,6 +21,7 @@ from preprocessing.text import shortened
 
 Json = Mapping[str, Any]
 Tensors = dict[str, NDArray[Any]]
+Conversion = Callable[[Any, "DataType"], Any]
 
 DEFAULT_SIGNATURE = "serving_default"
 _LONGEST = 200
@@ -226,7 +227,7 @@ def _values(value: Any, shape: tuple[int, ...], number: int) -> list[Any]:
     if number not in _DATA_TYPES:
         raise RefusalError("Unimplemented", f"Conversion of JSON Value: {shown(value)} to type: {number}")
     data_type = _DATA_TYPES[number]
-    convert = _CONVERSIONS.get(data_type.dtype.kind, _whole)
+    convert: Conversion = _CONVERSIONS.get(data_type.dtype.kind, _whole)
     found: list[Any] = []
 
     def fill(element: Any, level: int) -> None:
@@ -286,7 +287,7 @@ def _string(value: Any, to: DataType) -> bytes:
     return as_bytes(value)
 
 
-_CONVERSIONS: Mapping[str, Callable[[Any, DataType], Any]] = {"f": _float, "b": _boolean, "O": _string}
+_CONVERSIONS: Mapping[str, Conversion] = {"f": _float, "b": _boolean, "O": _string}
 
 
 def as_bytes(text: str) -> bytes:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from components.smoke_test.server.process import PROGRAM, find_program
 from pipeline.config.loader import LoadedConfig
 from pipeline.operate.serve import example_row, model_server
 from pipeline.operate.serve.guard import EVERY_INTERFACE
@@ -88,7 +89,7 @@ def serve(loaded: LoadedConfig, options: Options, told: Told) -> None:
     if options.engine == "tensorflow_model_server" or (options.engine == "auto" and not reason):
         _serve_by_program(loaded, options, told)
         return
-    installed = model_server.find_program() is not None and options.engine == "auto"
+    installed = find_program() is not None and options.engine == "auto"
     _serve_here(loaded, options, told, notes=(reason,) if installed else ())
 
 
@@ -105,7 +106,7 @@ def _serve_by_program(loaded: LoadedConfig, options: Options, told: Told) -> Non
         body = example_row.request(row, columns, types)
         told.started(
             Started(
-                model_server.PROGRAM, model, url + model_server.METRICS_PATH, base, None, None,
+                PROGRAM, model, url + model_server.METRICS_PATH, base, None, None,
                 example_row.curl(model, body),
             )
         )  # fmt: skip
