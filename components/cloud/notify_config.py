@@ -15,7 +15,7 @@ class NotifyConfig(Settings):
     url_env: EnvironmentVariable = "LOCKGATE_WEBHOOK"
     """The environment variable that holds the address: it is a secret itself."""
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("pushed", "refused", "failed")
-    """Of what it hears."""
+    """The ends of runs that it hears of."""
     token_env: EnvironmentVariable | None = None
     """The environment variable that holds a bearer token, which is then sent along."""
     signature_env: EnvironmentVariable | None = None

@@ -35,7 +35,7 @@ VERSION = 1
 SIGNATURE_HEADER = "X-Lockgate-Signature"
 _SHORTEST_SECRET = 4
 """Shorter parts of an address, such as `/` and `/v1`, stand in many texts by chance."""
-_PATH = re.compile(r"(?<![\w./:~-])~?/(?:[^\s/'\":,;()]+/)*([^\s/'\":,;()]+)/?")
+_URL_OR_PATH = re.compile(r"[A-Za-z][\w+.-]*://\S+|(?<![\w./:~-])~?/(?:[^\s/'\":,;()]+/)*([^\s/'\":,;()]+)/?")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Notification:
 
 def without_paths(text: str) -> str:
     """The text on one line, with the last name alone of each absolute path; URLs stay."""
-    return _PATH.sub(r"\1", one_line(text))
+    return _URL_OR_PATH.sub(lambda match: match[1] or match[0], one_line(text))
 
 
 def send(

@@ -26,7 +26,7 @@ _LIBRARIES = {
     "tensorflow_data_validation": "pywrap/tensorflow_data_validation_extension.so",
     "tensorflow": "libtensorflow_framework.so.2",
 }
-"""Of each compiled package, a library in its folder, as a glob."""
+"""A library of each compiled package, in the package's folder, as a glob."""
 _LOAD = """
 import ctypes, sys
 for file in sys.argv[1:]:

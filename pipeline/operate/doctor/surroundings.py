@@ -98,7 +98,8 @@ def _credentials(name: TargetName, target: Cluster, required: bool) -> Sequence[
     variable = target.token_env
     there = in_environment(variable) is not None
     # Some servers want none: only the server can say.
-    state, found = ("ok", "set") if there else ("warning", "not set: nothing is sent")
+    state: State = "ok" if there else "warning"
+    found = "set" if there else "not set: nothing is sent"
     install = "" if there else f"export {variable}=..., where the server wants a token"
     return [
         Diagnosis(f"credentials for {name}", state, f"${variable} is {found}", "submitting", install),

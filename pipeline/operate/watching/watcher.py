@@ -31,18 +31,18 @@ class Clock(Protocol):
         """Seconds since 1970."""
 
     def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Waits so many seconds."""
 
 
 class SystemClock:
-    """The machine's."""
+    """The clock of the machine."""
 
     def now(self) -> float:
         """Seconds since 1970."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Waits so many seconds."""
         time.sleep(seconds)
 
 

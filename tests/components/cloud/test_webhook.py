@@ -171,6 +171,7 @@ def test_nobody_listens(tell: Any, waits: list[float]) -> None:
         ("/home/anna/birds/penguins.csv:7: a bad row", "penguins.csv:7: a bad row"),
         ("'/data/x.csv' and ~/y/z.csv", "'x.csv' and z.csv"),
         ("gs://bucket/folder/x.csv: see https://host/a/b", "gs://bucket/folder/x.csv: see https://host/a/b"),
+        ("see http://127.0.0.1:1/#/runs/details/p-7, /home/anna/x", "see http://127.0.0.1:1/#/runs/details/p-7, x"),
         ("12/31 of train/eval, a/b", "12/31 of train/eval, a/b"),
         ("two\nlines", "two lines"),
     ],

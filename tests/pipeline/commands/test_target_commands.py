@@ -250,8 +250,10 @@ def test_compile_and_the_dry_run_in_json(tmp_path, kubeflow):
     assert {"ExampleGen", "Pusher"} <= set(printed["steps"])
     assert set(printed["parameters"]) == {"data_path", "epochs", "push_directory"}
     assert CliRunner().invoke(main, [*compile_it, "-"]).exit_code == 2
-    plan = json.loads(_submit(kubeflow, "--dry-run", "--json").stdout)
-    assert plan["requests"] == _submit(kubeflow, "--dry-run").stdout.rstrip("\n")
+    plan = json.loads(_submit(kubeflow, "--dry-run", "--json", "--run-name", "birds-7").stdout)
+    assert plan["requests"].startswith(f"GET {kubeflow.url}/")
+    assert '"display_name": "birds-7"' in plan["requests"]
+    assert kubeflow.runs == []
 
 
 def test_a_server_that_is_not_there_is_one_message(monkeypatch):

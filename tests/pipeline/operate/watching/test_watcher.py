@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.operate.watching.watcher import Said, Watcher
+from pipeline.preflight.validate import problems
 from pipeline.results.runs import Gate, RunRecord, RunResult, only_run
 from preprocessing.errors import UserError
 
@@ -262,6 +263,9 @@ def test_a_database_that_tells_nothing_is_refused_and_sqlite_is_not(tmp_path: Pa
     place = Place(tmp_path, "data.path=null", "data.sql={url: 'postgresql://me@host/db', query: SELECT 1}")
     with pytest.raises(UserError, match="doesn't tell whether the rows of a query have changed"):
         place.watch(100)
+    # `watch:` is stated in the configuration, so validate says it too.
+    [problem] = [each for each in problems(place.load()) if each.path == ("watch",)]
+    assert problem.message == "a database doesn't tell whether the rows of a query have changed"
     with sqlite3.connect(tmp_path / "birds.db") as connection:
         connection.execute("CREATE TABLE birds (species TEXT)")
     place = Place(tmp_path, "data.path=null", f"data.sql={{url: 'sqlite:///{tmp_path}/birds.db', query: SELECT 1}}")
