@@ -108,6 +108,8 @@ class GoldenContract(BaseModel):
     importance: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
     """Importances by raw column: the mean absolute change of the trainer's predictions, over rows and classes, when the
     column is shuffled among golden rows. Without the columns that only the user's own preprocessing function reads."""
+    importance_error: dict[str, Annotated[FiniteFloat, Field(ge=0)]] | None = None
+    """The standard error of each over these rows."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

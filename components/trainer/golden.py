@@ -16,7 +16,7 @@ from components.artifacts.golden import (
     prediction_name,
 )
 from components.trainer.data import TrainingData
-from components.trainer.importance import Array, Inputs, Sample, importance
+from components.trainer.importance import Array, Importance, Inputs, Sample, importance
 from components.trainer.signatures import ServingModule, inverse, serving_outputs
 from components.trainer.task import TrainingTask
 from components.trainer.trivial import trivial_answer
@@ -60,13 +60,14 @@ def write(folder: Path, model: keras.Model, module: ServingModule, data: Trainin
             break
     arrays = {ROW_KEYS: np.concatenate(keys), predictor.output: np.concatenate(answers)}
     np.savez(folder / PREDICTIONS_FILE, **arrays)
-    mattered = importance(predictor, sample.repeated(), source_columns(task.job.features), task.job.seed)
+    sources = source_columns(task.job.features)
+    mattered = importance(predictor, sample.repeated(), sources, task.job.seed, sample.copies)
     contract = _contract(module, data, task, mattered)
     (folder / CONTRACT_FILE).write_text(contract.to_json(), encoding="utf-8")
 
 
 def _contract(
-    module: ServingModule, data: TrainingData, task: TrainingTask, mattered: dict[str, float] | None
+    module: ServingModule, data: TrainingData, task: TrainingTask, mattered: Importance | None
 ) -> GoldenContract:
     label = task.job.features.label
     limits = None
@@ -92,7 +93,8 @@ def _contract(
         missing_words={
             each.column: task.job.missing.of(each.column) for each in module.inputs if each.dtype == tf.string
         },
-        importance=mattered,
+        importance=None if mattered is None else mattered.change,
+        importance_error=None if mattered is None else mattered.error,
     )
 
 

@@ -1,7 +1,7 @@
 """How much each raw column mattered to the model: what shuffling it among rows changes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,9 +10,21 @@ Inputs = Mapping[str, Array]
 Sources = Mapping[str, tuple[str, ...]]
 
 
+class Importance(NamedTuple):
+    """How much each raw column mattered, in the predictions' own units.
+
+    Attributes:
+      change: by column: the mean absolute change.
+      error: by column: its standard error, over the rows that differ.
+    """
+
+    change: dict[str, float]
+    error: dict[str, float]
+
+
 def importance(
-    predict: Callable[[Inputs], Array], inputs: Inputs, sources: Sources, seed: int
-) -> dict[str, float] | None:
+    predict: Callable[[Inputs], Array], inputs: Inputs, sources: Sources, seed: int, copies: int = 1
+) -> Importance | None:
     """The mean absolute change of the predictions, over rows and classes, when one column is shuffled.
 
     All inputs that are made of the column are shuffled together. A cross stays what Transform would have made of the
@@ -25,21 +37,25 @@ def importance(
       sources: the columns behind each input (see `preprocessing.features.source_columns`). An input that is not in it
         keeps its rows; a column that is in none of its tuples gets no number.
       seed: of the shuffling.
+      copies: how often `inputs` has each row: see `Sample.repeated`.
 
     Returns:
-      The change by column, in the predictions' own units; None when a prediction is not finite.
+      None when a prediction is not finite.
     """
     before = predict(inputs)
     if not np.isfinite(before).all():
         return None
     random = np.random.default_rng(seed)
-    changes: dict[str, float] = {}
+    found = Importance({}, {})
     for column in dict.fromkeys(column for columns in sources.values() for column in columns):
         givers = _givers(column, inputs, sources, random)
         made_of_it = {name: inputs[name][givers] for name, columns in sources.items() if column in columns}
         after = predict({**inputs, **made_of_it})
-        changes[column] = float(np.abs(after - before).mean(dtype=np.float64))
-    return changes if np.isfinite(list(changes.values())).all() else None
+        # Copies of a row are not further rows: the error is that of the rows' own means.
+        by_row = np.abs(after - before, dtype=np.float64).reshape(copies, len(before) // copies, -1).mean(axis=(0, 2))
+        found.change[column] = float(by_row.mean())
+        found.error[column] = float(by_row.std(ddof=1) / np.sqrt(len(by_row))) if len(by_row) > 1 else 0.0
+    return found if np.isfinite([*found.change.values(), *found.error.values()]).all() else None
 
 
 def _givers(column: str, inputs: Inputs, sources: Sources, random: np.random.Generator) -> Array:
@@ -80,10 +96,14 @@ class Sample:
         before = self.inputs or {name: values[:0] for name, values in batch.items()}
         self.inputs = {name: np.concatenate([before[name], values])[kept] for name, values in batch.items()}
 
+    @property
+    def copies(self) -> int:
+        """How many whole copies fit into its size."""
+        return max(1, self._size // max(1, len(self._lots)))
+
     def repeated(self) -> dict[str, Array]:
-        """The sample over and over, as often as whole copies fit into its size.
+        """The sample over and over, in `copies`.
 
         Shuffled as one table, each of a few rows meets many others: a single shuffle of sixty is a matter of luck.
         """
-        copies = max(1, self._size // max(1, len(self._lots)))
-        return {name: np.tile(values, (copies, 1)) for name, values in self.inputs.items()}
+        return {name: np.tile(values, (self.copies, 1)) for name, values in self.inputs.items()}

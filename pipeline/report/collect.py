@@ -61,7 +61,7 @@ def sections(
             return None
         return found
 
-    data = there("data", data_facts(nodes, config.features, config.data_gate, _importance(nodes)))
+    data = there("data", data_facts(nodes, config.features, config.data_gate, _contract(nodes)))
     training = there("training", training_facts(nodes, config))
     evaluation = there("evaluation", evaluation_facts(nodes, config))
     return ReportFacts(
@@ -93,13 +93,12 @@ def _config(folder: Path) -> PipelineConfig:
         ) from error
 
 
-def _importance(nodes: Mapping[str, StoredNode]) -> Mapping[str, float]:
-    """How far shuffling each column moved the trainer's predictions."""
+def _contract(nodes: Mapping[str, StoredNode]) -> GoldenContract | None:
+    """What the trained model promises; None without one."""
     model = nodes["Trainer"].output("model") if "Trainer" in nodes else None
     if model is None or not (model / CONTRACT).is_file():
-        return {}
-    contract = GoldenContract.model_validate_json((model / CONTRACT).read_text(encoding="utf-8"))
-    return contract.importance or {}
+        return None
+    return GoldenContract.model_validate_json((model / CONTRACT).read_text(encoding="utf-8"))
 
 
 def _smoke_test_facts(nodes: Mapping[str, StoredNode]) -> SmokeTestFacts | str:

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import ValidationError
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.artifacts.golden import GoldenContract
 from components.artifacts.reports import DIFF_FILE
 from components.artifacts.splits import SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate import report as data_report
@@ -31,14 +32,14 @@ def data_facts(
     nodes: Mapping[str, StoredNode],
     features: FeaturesConfig,
     gate_config: DataGateConfig,
-    importance: Mapping[str, float],
+    contract: GoldenContract | None,
 ) -> DataFacts | str:
     """What is known of the data, or why nothing is.
 
     Args:
       nodes: of the run.
       features, gate_config: sections of the run's configuration.
-      importance: by column, from the trainer.
+      contract: of the model, which says how much each column matters; None without a model.
     """
     statistics = next((node.output("statistics") for node in nodes.values() if "statistics" in node.outputs), None)
     if statistics is None:
@@ -55,6 +56,8 @@ def data_facts(
     if before is not None:
         sets[LAST_PUSH] = _read(before / split_folder("train") / STATISTICS_FILE)
     known = {name: each for name, each in sets.items() if each is not None}
+    importance = (contract.importance if contract is not None else None) or {}
+    errors = (contract.importance_error if contract is not None else None) or {}
     findings = verdict.findings if verdict is not None else ()
     told: dict[str, list[str]] = {}
     for finding in findings:
@@ -72,6 +75,7 @@ def data_facts(
             "distance": distance,
             "limit": limit,
             "importance": importance.get(name),
+            "importance_error": errors.get(name),
             "findings": tuple(told.get(name, ())),
         }
         columns.append(_feature(name, summaries, means, use).model_copy(update=more))

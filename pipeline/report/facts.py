@@ -103,6 +103,8 @@ class FeatureFact(Fact):
     """The data gate's; none for a column that it does not compare."""
     importance: float | None = None
     """How far shuffling it moves the predictions, as the trainer measured it."""
+    importance_error: float | None = None
+    """The standard error of that, over the rows that were shuffled; none where an older trainer measured it."""
     findings: tuple[str, ...] = ()
     """What the data gate says about it."""
 

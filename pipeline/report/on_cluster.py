@@ -113,7 +113,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     if whole:
         return sections(nodes, PipelineConfig.model_validate_json(json.dumps(stated)), run, reproduce)
     gate = DataGateConfig.model_validate_json(json.dumps(stated["data_gate"]))
-    data = data_facts(nodes, features, gate, {})
+    data = data_facts(nodes, features, gate, None)
     later = "it comes after the data gate, which wrote this page"
     names = ("training", "evaluation", "smoke_test")
     return ReportFacts(

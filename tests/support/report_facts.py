@@ -112,6 +112,7 @@ def facts(**changed: Any) -> ReportFacts:
                     ),
                     distance=0.5,
                     importance=0.1,
+                    importance_error=0.01,
                     findings=("drift: expected at most 0.1, received 0.5",),
                 ),
                 FeatureFact(

@@ -4,7 +4,7 @@ import json
 import posixpath
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.io import fileio
@@ -26,10 +26,12 @@ from components.trainer.tuning.report import (
     as_yaml,
     stock_results,
 )
-from components.trainer.tuning.tuning import Data, Tuning
 from components.trainer.tuning.values import Sections
 from preprocessing.errors import UserError
 from preprocessing.input_pipeline import expand
+
+if TYPE_CHECKING:
+    from components.trainer.tuning.tuning import Tuning
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -112,7 +114,7 @@ class TrialsExecutor(BaseExecutor):
         _write(artifact_utils.get_single_uri(output_dict[TRIALS_KEY]), _TRIALS_FILE, json.dumps(trials))
 
 
-def _tuning(inputs: Artifacts, exec_properties: dict[str, Any], folder: Path, *, steps: int | None) -> Tuning:
+def _tuning(inputs: Artifacts, exec_properties: dict[str, Any], folder: Path, *, steps: int | None) -> "Tuning":
     """The search of an execution.
 
     Args:
@@ -120,6 +122,9 @@ def _tuning(inputs: Artifacts, exec_properties: dict[str, Any], folder: Path, *,
       folder: for results and unfinished trials.
       steps: among which its minutes are divided; None is one for each round.
     """
+    # Here and not at the top: every graph imports this module, and few of them search.
+    from components.trainer.tuning.tuning import Data, Tuning
+
     custom = json.loads(exec_properties["custom_config"])
     tuner = TunerJob.from_json(custom[TUNE_KEY])
     examples = artifact_utils.get_single_uri(inputs[standard_component_specs.EXAMPLES_KEY])

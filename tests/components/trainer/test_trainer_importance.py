@@ -1,11 +1,12 @@
 """What shuffling a column changes, on functions whose answer is known."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from components.trainer.importance import Inputs, Sample, importance
+from components.trainer.importance import Inputs, Sample, Sources, importance
 
 Array = np.ndarray[Any, Any]
 ROWS = 2000
@@ -21,9 +22,16 @@ def mean_difference(values: Array) -> float:
     return float(np.abs(values[:, np.newaxis] - values[np.newaxis, :]).mean())
 
 
+def changes(predict: Callable[[Inputs], Array], inputs: Inputs, sources: Sources, seed: int) -> dict[str, float]:
+    """The changes by column of a model whose predictions are finite."""
+    found = importance(predict, inputs, sources, seed)
+    assert found is not None
+    return found.change
+
+
 def test_a_column_that_matters_and_one_that_does_not() -> None:
     inputs = {"a_xf": A, "b_xf": B}
-    got = importance(lambda given: 3 * given["a_xf"][:, 0], inputs, {"a_xf": ("a",), "b_xf": ("b",)}, seed=1)
+    got = changes(lambda given: 3 * given["a_xf"][:, 0], inputs, {"a_xf": ("a",), "b_xf": ("b",)}, seed=1)
     assert got == {"a": pytest.approx(3 * mean_difference(A[:, 0]), rel=0.05), "b": 0.0}
 
 
@@ -32,13 +40,13 @@ def test_probabilities_count_over_rows_and_classes() -> None:
         positive = 1 / (1 + np.exp(-given["a_xf"]))
         return np.concatenate([1 - positive, positive, np.zeros((ROWS, 2))], axis=1)
 
-    got = importance(predict, {"a_xf": A}, {"a_xf": ("a",)}, seed=1)
+    got = changes(predict, {"a_xf": A}, {"a_xf": ("a",)}, seed=1)
     assert got == {"a": pytest.approx(mean_difference(1 / (1 + np.exp(-A[:, 0]))) / 2, rel=0.05)}
 
 
 def test_all_inputs_of_a_column_are_shuffled_together() -> None:
     inputs = {"a_number_xf": A, "a_missing_xf": A}
-    got = importance(lambda given: given["a_number_xf"] - given["a_missing_xf"], inputs,
+    got = changes(lambda given: given["a_number_xf"] - given["a_missing_xf"], inputs,
                      {"a_number_xf": ("a",), "a_missing_xf": ("a",)}, seed=1)  # fmt: skip
     assert got == {"a": 0.0}
 
@@ -50,14 +58,14 @@ def test_a_cross_is_always_one_that_the_row_would_have() -> None:
 
     inputs = {"a_id_xf": IDS, "b_id_xf": OTHER_IDS, "cross_xf": 10 * IDS + OTHER_IDS}
     sources = {"a_id_xf": ("a",), "b_id_xf": ("b",), "cross_xf": ("a", "b")}
-    got = importance(predict, inputs, sources, seed=1)
+    got = changes(predict, inputs, sources, seed=1)
     # Independent columns, so that exchanging among equal b's is no other than exchanging freely.
     assert got == {"a": pytest.approx(mean_difference(IDS[:, 0]), rel=0.05), "b": 0.0}
 
 
 def test_an_input_of_unknown_columns_keeps_its_rows() -> None:
     inputs = {"a_xf": A, "own": B}
-    got = importance(lambda given: given["a_xf"][:, 0] * (given["own"][:, 0] == B[:, 0]), inputs, {"a_xf": ("a",)}, 1)
+    got = changes(lambda given: given["a_xf"][:, 0] * (given["own"][:, 0] == B[:, 0]), inputs, {"a_xf": ("a",)}, 1)
     assert got == {"a": pytest.approx(mean_difference(A[:, 0]), rel=0.05)}
 
 
@@ -70,10 +78,24 @@ def test_no_importance_where_a_prediction_is_not_finite(bad: float) -> None:
 
 
 def test_the_seed_decides() -> None:
-    def measured(seed: int) -> dict[str, float] | None:
-        return importance(lambda given: given["a_xf"][:, 0], {"a_xf": A}, {"a_xf": ("a",)}, seed)
+    def measured(seed: int) -> dict[str, float]:
+        return changes(lambda given: given["a_xf"][:, 0], {"a_xf": A}, {"a_xf": ("a",)}, seed)
 
     assert measured(1) == measured(1) != measured(2)
+
+
+def test_the_error_is_the_spread_that_other_rows_would_give() -> None:
+    """Against what happens: the same column of many tables, each with rows of its own."""
+    tables = np.random.default_rng(8).normal(size=(400, 50, 1))
+    found = [importance(lambda given: given["a_xf"], {"a_xf": each}, {"a_xf": ("a",)}, 1) for each in tables]
+    spread = np.std([each.change["a"] for each in found if each is not None])
+    errors = [each.error["a"] for each in found if each is not None]
+    assert len(errors) == 400
+    assert np.mean(errors) == pytest.approx(spread, rel=0.2)
+    # Copies are not further rows.
+    again = importance(lambda given: given["a_xf"], {"a_xf": np.tile(tables[0], (40, 1))}, {"a_xf": ("a",)}, 1, 40)
+    assert again is not None
+    assert again.error["a"] > 0.25 * errors[0]
 
 
 def sample_of(rows: int, seed: int = 3) -> dict[str, Array]:

@@ -70,6 +70,11 @@ def test_a_chart_has_its_numbers_below_it(tree: Any) -> None:
     assert "The weights of epoch 1 were kept." in words(curve)
 
 
+def test_an_importance_has_its_spread(tree: Any) -> None:
+    cells = [words(each) for each in tree.get_element_by_id("data").getparent().iter("td")]
+    assert "0.1 ± 0.0196" in cells  # 1.96 standard errors of 0.01
+
+
 def test_curves_confusion_and_errors_stand_below_their_charts(tree: Any) -> None:
     figures = {words(each.find("figcaption")): each for each in tree.iter("figure")}
 
