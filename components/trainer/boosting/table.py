@@ -101,7 +101,7 @@ def codes_of(ids: Array, size: int) -> Array:
 
 @dataclass(frozen=True)
 class Table:
-    """One split.
+    """The rows of one split.
 
     Attributes:
       matrix: float64 [rows, columns], see `Columns`.
