@@ -80,7 +80,7 @@ class Checkpoint:
         return self.state_in(newest)
 
     def newest(self) -> Path | None:
-        """The newest sub-folder, from the mirror where there is none here; None where there is none at all.
+        """The newest sub-folder, from the mirror where this machine has none; None for a new training.
 
         Raises:
           tensorflow.errors.OpError: the mirror can't be read.

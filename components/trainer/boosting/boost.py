@@ -59,14 +59,6 @@ def boost(
     growth = Growth(model.params, loss, head.units, columns, train, held_out, task.job.seed)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = _restored(checkpoint, growth)
-
-    def numbers() -> dict[str, float]:
-        found = measures(head.task, growth.raw, train, absolute=absolute)
-        if growth.held_out is not None and held_out is not None:
-            on_eval = measures(head.task, growth.held_out, held_out, absolute=absolute)
-            found |= {f"val_{name}": value for name, value in on_eval.items()}
-        return found
-
     ends = _Ends(model.params, task.job.train)
     progress = Progress(task.step, "iterations", ends.of(config.epochs), begun=ends.of(state.epoch))
     scalars = EpochScalars(task.log_dir) if config.tensorboard else None
@@ -74,7 +66,10 @@ def boost(
     while not over and not state.finished(config):
         epoch = state.epoch + 1
         _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}")
-        logs = numbers()
+        logs = measures(head.task, growth.raw, train, absolute=absolute)
+        if growth.held_out is not None and held_out is not None:
+            on_eval = measures(head.task, growth.held_out, held_out, absolute=absolute)
+            logs |= {f"val_{name}": value for name, value in on_eval.items()}
         if scalars is not None:
             scalars.write(epoch - 1, logs)
         said = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())

@@ -25,7 +25,7 @@ from models.config import GbtParams
 Array = np.ndarray[Any, Any]
 
 _CELLS_FOR_THREADS = 200_000
-"""Of fewer numbers one thread makes a tree faster than several, which wait for each other at every split."""
+"""Below so many numbers one thread makes a tree faster than several, which wait for each other at every split."""
 
 
 class Growth:

@@ -68,10 +68,12 @@ class Grower(TreeGrower):
     column, or row by row.
     """
 
+    n_threads: int
+
     def _initialize_root(self, gradients: Any, hessians: Any) -> None:
-        threads, self.n_threads = self.n_threads, 1
+        wanted, self.n_threads = self.n_threads, 1
         super()._initialize_root(gradients, hessians)
-        self.n_threads = threads
+        self.n_threads = wanted
 
 
 def add_answers(raw: Any, grower: Grower, n_threads: int) -> None:

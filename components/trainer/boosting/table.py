@@ -101,7 +101,7 @@ def codes_of(ids: Array, size: int) -> Array:
 
 @dataclass(frozen=True)
 class Table:
-    """One split.
+    """The rows of one split.
 
     Attributes:
       matrix: float64 [rows, columns], see `Columns`.
@@ -124,11 +124,20 @@ class Table:
           columns: of the training split.
           mean, std: of a regression's training labels; 0 and 1 of classes.
           class_weights: by class id; None weighs all alike.
+
+        Raises:
+          UserError: all rows have the weight 0.
         """
         raw = rows.targets[LABEL].numpy()[:, 0]
         weights = rows.targets[WEIGHT].numpy()[:, 0].astype(np.float64) if WEIGHT in rows.targets else None
         if class_weights is not None:
             weights = class_weights[raw] * (1.0 if weights is None else weights)
+        if weights is not None and not weights.sum() > 0:
+            raise UserError(
+                "all rows of a split have the weight 0, and the family gbt has nothing to learn from them",
+                field=("features", "weight"),
+                hint="correct the column, or remove it from features.weight",
+            )
         return cls(columns.matrix(rows), (raw.astype(np.float64) - mean) / std, weights)
 
 
