@@ -74,7 +74,9 @@ def stands_in(shown: str, printed: str) -> str | None:
 
 
 def test_what_changes_is_one_word():
-    assert plain("run 20261130T003350Z took 12.5 s\n\n  pushed: /tmp/x/afternoon/birds/output/serving/1796044495 \n") == [
+    assert plain(
+        "run 20261130T003350Z took 12.5 s\n\n  pushed: /tmp/x/afternoon/birds/output/serving/1796044495 \n"
+    ) == [
         "run RUN took # s",
         "pushed: /srv/afternoon/birds/output/serving/VERSION",
     ]
