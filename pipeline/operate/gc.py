@@ -16,6 +16,7 @@ from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.operate.clean_up import CleanUp, Rule, clean_up
 from pipeline.operate.inside import Inside
+from pipeline.operate.pushing import settle
 from pipeline.operate.removal import remove
 from pipeline.operate.stored import connection, pipelines, stored_pipeline
 from pipeline.results.listing import run_folders
@@ -23,6 +24,7 @@ from pipeline.results.runs import CONFIG_FILE, held_by, only_run
 from pipeline.screen.console import Screen
 from pipeline.selection import METADATA_FILE
 from preprocessing.errors import UserError
+from preprocessing.text import printable
 
 logger = logging.getLogger("lockgate")
 
@@ -142,6 +144,9 @@ def _held(root: Path, *, alone: bool) -> Iterator[bool]:
     with only_run(root) as took_over:
         if took_over:
             logger.warning("%s", took_over)
+        # A rollback that was killed when its version was there already: the store is told of it before anything goes.
+        for operation in settle(root):
+            logger.warning("recorded what was killed: %s", printable(operation.line()))
         yield True
 
 

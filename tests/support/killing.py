@@ -61,6 +61,7 @@ COMMANDS = (
     ),
     Command("gc", ("gc", "{config}", "--keep", "0", "--yes"), "and a short one", weight=2),
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
+    Command("rollback", ("rollback", "{config}", "--reason", "a test", "--yes"), "two runs"),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
     Command(
