@@ -35,7 +35,7 @@ def doctor_command(config: Path | None, overrides: tuple[str, ...], target: "Tar
         raise click.UsageError("--target needs CONFIG, which says where that is")
     from pipeline.operate.doctor.diagnosis import Check, run_all, works
     from pipeline.operate.doctor.machine import machine
-    from pipeline.operate.doctor.packages import packages
+    from pipeline.operate.doctor.packages import package_checks
     from pipeline.operate.doctor.programs import program_checks
     from pipeline.operate.doctor.surroundings import configuration, google, surroundings
 
@@ -47,7 +47,7 @@ def doctor_command(config: Path | None, overrides: tuple[str, ...], target: "Tar
         if loaded is not None:
             root = loaded.root()
             more += surroundings(loaded, target)
-    found += run_all([Check("machine", partial(machine, root)), Check("packages", packages), *program_checks(), *more])
+    found += run_all([Check("machine", partial(machine, root)), *package_checks(), *program_checks(), *more])
     if as_json:
         say(json.dumps({"works": works(found), "checks": [each.to_json() for each in found]}, indent=1))
     else:

@@ -8,10 +8,10 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.operate.doctor.diagnosis import Diagnosis, asked
+from pipeline.operate.doctor.diagnosis import Check, Diagnosis, asked
 
 _OURS = "lockgate"
 _MAKE = "make setup"
@@ -39,9 +39,9 @@ for file in sys.argv[1:]:
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 
-def packages() -> Sequence[Diagnosis]:
-    """Looks at what is installed."""
-    return [_installed(), _compiled()]
+def package_checks() -> list[Check]:
+    """The checks of what is installed: which packages, and whether the compiled ones load."""
+    return [Check("packages", lambda: [_installed()]), Check(_COMPILED, lambda: [_compiled()])]
 
 
 def _installed() -> Diagnosis:
