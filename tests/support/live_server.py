@@ -1,12 +1,13 @@
 """A real `lockgate serve` in a process of its own, and a pipeline whose serving folder holds toy models."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ serving:
 """
 TABLE = "x,count,city,answer\n,3,Oslo,1\n0.5,3,Rome,14\n"
 _SECONDS = 120
+_BETWEEN_SECONDS = 0.05
 
 
 def write_pipeline(folder: Path) -> Path:
@@ -76,9 +78,15 @@ class Server:
 
     def wait_for(self, version: int, state: str) -> None:
         """Asks for the status until a version is in a state."""
+        self.wait_until(lambda: self.states().get(version) == state)
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Asks again and again, with room for the server between."""
         end = time.monotonic() + _SECONDS
-        while self.states().get(version) != state:
-            assert time.monotonic() < end, f"version {version} is not {state}: {self.states()}"
+        while not true():
+            assert time.monotonic() < end, f"it did not come true; versions: {self.states()}"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"the server has ended: {self.process.wait(_BETWEEN_SECONDS)}")
 
     def metric(self, name: str, **labels: str) -> float:
         """A number of the metrics page; 0 where it is not there."""

@@ -5,10 +5,12 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from components.smoke_test.server import launch
 from components.smoke_test.server.process import PROGRAM, Ports, find_program
 from pipeline.config.serving import ServingConfig
 from pipeline.operate.serve.guard import EVERY_INTERFACE
@@ -16,6 +18,8 @@ from preprocessing.errors import UserError
 
 METRICS_PATH = "/metrics"
 _STDERR = 2
+_LARGEST_FILE = 2**62
+"""No limit: what the program prints is for the screen."""
 
 
 def why_not(host: str, config: ServingConfig) -> str:
@@ -57,8 +61,14 @@ def run(name: str, base: str, port: int, config: ServingConfig, started: Callabl
             f"--monitoring_config_file={monitoring}",
         ]
         try:
-            # A group of its own, so that Ctrl-C is ours to pass on; stdout is for what is asked of us.
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=_STDERR, process_group=0)  # noqa: S603
+            # A group of its own, so that Ctrl-C is ours to pass on; stdout is for what is asked of us. `launch` ends
+            # the program with this process, also where that is killed outright.
+            process = subprocess.Popen(  # noqa: S603 - no shell
+                [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(_LARGEST_FILE), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=_STDERR,
+                process_group=0,
+            )
         except OSError as error:
             raise UserError(f"{PROGRAM} can't be started: {error}", hint="--engine python needs no program") from error
         try:

@@ -31,10 +31,6 @@ def arguments():
     parser.add_argument("--model_name")
     parser.add_argument("--model_base_path", type=Path)
     parser.add_argument("--max_num_load_retries", type=int)
-    # Taken, and of no effect here.
-    parser.add_argument("--rest_api_num_threads", type=int)
-    parser.add_argument("--file_system_poll_wait_seconds", type=int)
-    parser.add_argument("--monitoring_config_file", type=Path)
     parser.add_argument("--emulate", choices=["exit", "hang", "flood"])
     parser.add_argument("--emulate_child")
     return parser.parse_args()

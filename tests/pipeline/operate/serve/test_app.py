@@ -117,7 +117,7 @@ def test_what_is_beyond_threads_and_queue_is_refused_at_once():
         for each in waiting:
             each.start()
         while "lockgate_serve_in_flight 2.0" not in asked.get("/metrics").text:
-            pass
+            waiting[0].join(0.02)
         refused = asked.get("/v1/models/toy")
         assert refused.status_code == 503
         assert refused.json() == {"error": "2 requests are being answered; try again later"}

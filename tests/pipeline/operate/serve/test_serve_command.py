@@ -1,9 +1,12 @@
 """A real server with toy models, asked by the smoke test's own client and by others."""
 
 import json
+import os
 import shlex
 import shutil
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,8 +212,7 @@ def test_ctrl_c_answers_what_has_begun_and_writes_the_request_log(export: Path, 
         replies: list[httpx.Response] = []
         client = threading.Thread(target=lambda: replies.append(server.predict(many)))
         client.start()
-        while not server.metric("lockgate_serve_in_flight"):
-            pass
+        server.wait_until(lambda: server.metric("lockgate_serve_in_flight") > 0)
         code, _ = server.end()
         client.join()
     assert code == 130
@@ -224,16 +226,81 @@ def test_ctrl_c_answers_what_has_begun_and_writes_the_request_log(export: Path, 
     assert not list(log.glob(".*"))
 
 
-def test_tensorflow_serving_is_started_where_it_is_installed_and_allowed(export: Path, tmp_path: Path):
+STUB = """\
+#!{python}
+import http.server, json, sys
+flags = dict(each[2:].split("=", 1) for each in sys.argv[1:])
+flags["monitoring"] = open(flags["monitoring_config_file"]).read()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        state = {{"version": "1", "state": "AVAILABLE"}}
+        self.wfile.write(json.dumps({{"model_version_status": [state], "flags": flags}}).encode())
+print("the stub serves", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(flags["rest_api_port"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> str:
+    """A PATH with a `tensorflow_model_server` that tells its flags."""
+    program = tmp_path / "bin/tensorflow_model_server"
+    program.parent.mkdir()
+    program.write_text(STUB.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_tensorflow_serving_is_started_where_it_is_installed_and_allowed(
+    tmp_path: Path, installed: str, how: signal.Signals
+):
     config = write_pipeline(tmp_path / "pipeline")
-    push(export, config, 1)
-    path = write_program(tmp_path / "bin")
-    with serving(config, "--host", "0.0.0.0", path=path) as server:  # noqa: S104 - what the program listens on
+    with serving(config, "--host", "0.0.0.0", path=installed) as server:  # noqa: S104 - what the program listens on
         assert server.facts["engine"] == "tensorflow_model_server"
-        assert server.facts["version"] is None
+        assert server.facts["metrics"] == f"{server.address}/metrics"
         server.wait_for(1, "AVAILABLE")
-        words = shlex.split(server.facts["curl"])
-        assert httpx.post(words[1], content=words[-1]).status_code == 400  # the emulator answers by column only
-        code, said = server.end()
-    assert code == 130
-    assert "the emulator serves toy" in said
+        flags = httpx.get(server.model).json()["flags"]
+        code, said = server.end(how)
+    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[how]
+    assert "the stub serves" in said
+    # And it has ended: until then its end of the pipe would be open, and `end` would read on.
+    assert flags.pop("monitoring") == 'prometheus_config { enable: true path: "/metrics" }\n'
+    assert (how == signal.SIGKILL) == Path(flags.pop("monitoring_config_file")).exists()
+    assert flags == {
+        "port": "0",
+        "rest_api_port": server.address.rpartition(":")[2],
+        "rest_api_num_threads": "4",
+        "model_name": "toy",
+        "model_base_path": str(config.parent / "output/serving"),
+        "file_system_poll_wait_seconds": "1",
+    }
+
+
+def test_tensorflow_serving_is_not_started_where_it_would_listen_to_everybody(tmp_path: Path, installed: str):
+    config = write_pipeline(tmp_path / "pipeline")
+    with (
+        pytest.raises(AssertionError, match="listens on every interface"),
+        serving(config, "--engine", "tensorflow_model_server", path=installed),
+    ):
+        pass
+    with pytest.raises(AssertionError, match="keeps no request log"), serving(
+        config, "--engine", "tensorflow_model_server", "--host", "0.0.0.0", "--request-log", "log", path=installed  # noqa: S104
+    ):  # fmt: skip
+        pass
+    with pytest.raises(AssertionError, match="no version of toy was pushed"), serving(config, path=installed):
+        pass
+
+
+def test_an_address_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path):
+    config = write_pipeline(tmp_path)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        with (
+            pytest.raises(AssertionError, match=f"127.0.0.1:{port} can't be listened on"),
+            serving(config, "--port", port),
+        ):
+            pass
