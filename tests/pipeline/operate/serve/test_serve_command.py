@@ -19,7 +19,6 @@ from pyarrow import parquet
 from support.live_server import Server, serving, write_pipeline
 from support.model_server import toy
 from support.model_server.benches import RAW, toy_bench, with_server
-from support.model_server.on_path import write_program
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
