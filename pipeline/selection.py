@@ -70,11 +70,13 @@ class Selection:
       first: this node and all that depend on it run again; what comes before is taken from the cache.
       last: what this node doesn't need is left out.
       use_cache: False runs everything again.
+      push: False leaves the push out: every gate judges, and `lockgate push` can push what they accept.
     """
 
     first: str | None = None
     last: str | None = None
     use_cache: bool = True
+    push: bool = True
 
     def mistake(self, config: PipelineConfig) -> str:
         """What is wrong with the names for the graph of a configuration, or ""."""
@@ -84,6 +86,8 @@ class Selection:
                 close = nearest(name, names)
                 question = f"; did you mean {close}?" if close else ""
                 return f"{option}: no component {name!r}{question} (components: {', '.join(names)})"
+        if not self.push and "Pusher" in (self.first, self.last):
+            return "--no-push leaves Pusher out, which --from or --to names"
         if self.first and self.last and names.index(self.first) > names.index(self.last):
             return f"--from {self.first} --to {self.last}: the second does not depend on the first"
         return ""

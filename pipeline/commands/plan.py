@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from pipeline.commands.shared import (
     explains_failures,
     json_option,
     say,
+    selected,
     selection_options,
     set_option,
     terminable,
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 @selection_options
 @json_option
 @explains_failures
-def plan_command(
-    config: Path, overrides: tuple[str, ...], first: str | None, last: str | None, no_cache: bool, as_json: bool
-) -> None:
+def plan_command(config: Path, overrides: tuple[str, ...], as_json: bool, **part: Any) -> None:
     """Says what a run of CONFIG would do: what comes from the cache, what runs, and why.
 
     For a component that runs: the input, parameter, data or code that differs from its newest execution in the root,
@@ -44,14 +43,10 @@ def plan_command(
       lockgate plan birds/pipeline.yaml --set train.epochs=50
     """
     from pipeline.config.loader import load
-    from pipeline.selection import Selection
 
     with terminable():
         loaded = load(config, overrides)
-        selection = Selection(first, last, use_cache=not no_cache)
-        if mistake := selection.mistake(loaded.config):
-            raise click.UsageError(mistake)
-        show_plan(loaded, selection, as_json=as_json)
+        show_plan(loaded, selected(loaded.config, **part), as_json=as_json)
 
 
 def show_plan(loaded: "LoadedConfig", selection: "Selection", *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from pipeline.commands.shared import (
     explains_failures,
     json_option,
     say,
+    selected,
     selection_options,
     set_option,
     terminable,
@@ -30,15 +31,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Says what would run and why, as lockgate plan does; nothing is run.")
 @json_option
 @explains_failures
-def run_command(
-    config: Path,
-    overrides: tuple[str, ...],
-    first: str | None,
-    last: str | None,
-    no_cache: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def run_command(config: Path, overrides: tuple[str, ...], dry_run: bool, as_json: bool, **part: Any) -> None:
     """Runs the pipeline in CONFIG on this machine.
 
     Ends with `pushed: PATH` (exit code 0), or `refused: GATE: reason` (exit code 3).
@@ -48,13 +41,10 @@ def run_command(
       lockgate run data/penguins/pipeline.yaml --to Transform
     """
     from pipeline.config.loader import load
-    from pipeline.selection import Selection
 
     with terminable():
         loaded = load(config, overrides)
-        selection = Selection(first, last, use_cache=not no_cache)
-        if mistake := selection.mistake(loaded.config):
-            raise click.UsageError(mistake)
+        selection = selected(loaded.config, **part)
         if dry_run:
             from pipeline.commands.plan import show_plan
 

@@ -11,12 +11,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.completing import completed_components
 from preprocessing.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
+    from pipeline.selection import Selection
 
 EXIT_ERROR, EXIT_REFUSED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
 
@@ -34,15 +38,33 @@ json_option = click.option(
 
 
 def selection_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options `--from`, `--to` and `--no-cache`: which part of the graph."""
+    """The options `--from`, `--to`, `--no-cache` and `--no-push`: which part of the graph; see `selected`."""
     component: dict[str, Any] = {"metavar": "COMPONENT", "shell_complete": completed_components}
     for option in (
+        click.option("--no-push", is_flag=True, help="Stops before the push, when every gate has judged."),
         click.option("--no-cache", is_flag=True, help="Runs every component again."),
         click.option("--to", "last", help="Stops after this component.", **component),
         click.option("--from", "first", help=_FROM, **component),
     ):
         command = option(command)
     return command
+
+
+def selected(
+    config: "PipelineConfig", first: str | None, last: str | None, no_cache: bool, no_push: bool
+) -> "Selection":
+    """What `selection_options` ask for.
+
+    Raises:
+      click.UsageError: the names don't fit the graph of the configuration.
+    """
+    # Here and not at the top: most commands run no graph.
+    from pipeline.selection import Selection
+
+    selection = Selection(first, last, use_cache=not no_cache, push=not no_push)
+    if mistake := selection.mistake(config):
+        raise click.UsageError(mistake)
+    return selection
 
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))

@@ -108,7 +108,8 @@ def _given(environment: dict[str, Any]) -> str:
     asked = Selection(**environment.get("selection", {}))
     options = [f"--set {each}" for each in environment.get("overrides", ())]
     options += [f"{option} {name}" for option, name in (("--from", asked.first), ("--to", asked.last)) if name]
-    return " ".join([*options, *([] if asked.use_cache else ["--no-cache"])])
+    flags = (("--no-cache", asked.use_cache), ("--no-push", asked.push))
+    return " ".join([*options, *(flag for flag, off in flags if not off)])
 
 
 def _nodes(folder: Path) -> dict[str, str]:
@@ -165,7 +166,7 @@ def _left(run: Unfinished, loaded: LoadedConfig, environment: dict[str, Any]) ->
     first = next((name for name in left if names.index(name) >= start), None)
     if asked.first is not None and any(names.index(name) < start for name in left):
         first = asked.first
-    return Selection(first, asked.last)
+    return Selection(first, asked.last, push=asked.push)
 
 
 def _notes(path: Path, overrides: list[str], loaded: LoadedConfig) -> Iterator[str]:

@@ -73,6 +73,8 @@ def select(nodes: list[pipeline_pb2.PipelineNode], selection: Selection) -> tupl
     upstream = {node.node_info.id: set(node.upstream_nodes) for node in nodes}
     downstream = {node.node_info.id: set(node.downstream_nodes) for node in nodes}
     wanted = set(names) if selection.last is None else reachable(selection.last, upstream)
+    if not selection.push:
+        wanted -= {"Pusher"}
     forced = set() if selection.first is None else reachable(selection.first, downstream)
     if selection.first is not None and selection.first not in wanted:
         raise UserError(f"--from {selection.first} --to {selection.last}: the second does not depend on the first")

@@ -78,6 +78,12 @@ def test_the_schema_component_is_the_one_that_applies():
     assert "did you mean SchemaGen?" in Selection(CURATED_SCHEMA).mistake(config())
 
 
+def test_a_push_that_is_left_out_and_asked_for_is_a_mistake():
+    assert Selection(push=False).mistake(config()) == ""
+    for both in (Selection(last="Pusher", push=False), Selection("Pusher", push=False)):
+        assert both.mistake(config()).startswith("--no-push")
+
+
 def test_the_baseline_is_there_where_drift_is_measured():
     assert Selection(BASELINE).mistake(config()) == ""
     assert "no component 'Baseline'" in Selection(BASELINE).mistake(config(baseline="none"))

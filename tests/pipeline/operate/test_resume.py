@@ -98,6 +98,7 @@ def test_a_run_goes_on_with_what_it_has_stored_and_says_what_has_changed_since(r
         (Selection(use_cache=False), Selection(first="Trainer")),
         (Selection(first="StatisticsGen", last="Evaluator"), Selection(first="Trainer", last="Evaluator")),
         (Selection(first="Evaluator"), Selection(first="Evaluator")),
+        (Selection(use_cache=False, push=False), Selection(first="Trainer", push=False)),
         (Selection(last="Trainer", use_cache=False), Selection(first="Trainer", last="Trainer")),
     ],
 )

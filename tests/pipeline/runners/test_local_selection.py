@@ -5,7 +5,7 @@ from pipeline.runners.launching import select
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
 
-EDGES = {"gen": [], "stats": ["gen"], "transform": ["gen"], "trainer": ["transform"], "push": ["trainer", "stats"]}
+EDGES = {"gen": [], "stats": ["gen"], "transform": ["gen"], "trainer": ["transform"], "Pusher": ["trainer", "stats"]}
 
 
 @pytest.fixture
@@ -24,14 +24,15 @@ def nodes():
     ("selection", "wanted", "forced"),
     [
         (Selection(), set(EDGES), set()),
-        (Selection(first="transform"), set(EDGES), {"transform", "trainer", "push"}),
+        (Selection(first="transform"), set(EDGES), {"transform", "trainer", "Pusher"}),
         (Selection(last="transform"), {"gen", "transform"}, set()),
         (
             Selection(first="transform", last="trainer"),
             {"gen", "transform", "trainer"},
-            {"transform", "trainer", "push"},
+            {"transform", "trainer", "Pusher"},
         ),
         (Selection(first="gen", last="gen"), {"gen"}, set(EDGES)),
+        (Selection(push=False), {"gen", "stats", "transform", "trainer"}, set()),
     ],
 )
 def test_from_forces_what_depends_on_it_and_to_leaves_out_what_it_does_not_need(nodes, selection, wanted, forced):
@@ -45,4 +46,4 @@ def test_an_unknown_component_is_named_with_the_known_ones(nodes):
 
 def test_an_empty_selection_is_refused(nodes):
     with pytest.raises(UserError, match="does not depend"):
-        select(nodes, Selection(first="push", last="stats"))
+        select(nodes, Selection(first="Pusher", last="stats"))
