@@ -128,8 +128,9 @@ def in_words(rule: Rule, age: str | None, base: str) -> str:
     )
     return (
         f"kept is what one of these needs, with all that it was made from: the newest {rule.runs} runs{young}; the "
-        f"newest {rule.versions} versions in {base} that this pipeline pushed; the champion and the baseline of drift "
-        f"that the next run would find. What one execution made stays together. Of a run of which nothing is kept "
+        f"newest {rule.versions} versions in {base} that this pipeline pushed, each with another model and none that "
+        f"was rolled back from; the champion and the baseline of drift that the next run would find. What one "
+        f"execution made stays together. Of a run of which nothing is kept "
         f"{records}. Never touched: the serving folder's versions, what other pipelines wrote, what a symbolic link "
         f"leads to."
     )

@@ -13,7 +13,9 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
+from pipeline.nodes.baseline import statistics_behind
 from pipeline.nodes.pushes import ROLLED_BACK_FROM, made_from, newest_first
+from pipeline.nodes.wiring import BaselineKind
 from pipeline.results.operations import Operation
 from pipeline.selection import METADATA_FILE
 
@@ -74,6 +76,38 @@ def model_of(root: Path, version: str) -> int | None:
         here = [each for each in known if each.get_string_custom_property("pushed_destination") == version]
         models = made_from(handle.store, [each.id for each in here], "model")
         return next((min(models[each.id]) for each in newest_first(here) if models[each.id]), None)
+
+
+def lost(root: Path, version: str, kind: BaselineKind) -> tuple[str, ...]:
+    """What the runs after a rollback to a version will not find any more, a sentence each.
+
+    Args:
+      root: of the metadata store.
+      version: the version's folder.
+      kind: which baseline of drift the configuration names.
+    """
+    number = model_of(root, version)
+    if not (root / METADATA_FILE).is_file():
+        return ()  # these runs are not of this root
+    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+        store = handle.store
+        models, statistics = (
+            _artifacts(store, _of_type(store, each.TYPE_NAME))
+            for each in (standard_artifacts.Model, standard_artifacts.ExampleStatistics)
+        )
+        measured = kind != "last_push" or statistics_behind(store, number, statistics) is not None
+    found = []
+    if not any(each.id == number and Path(each.uri).exists() for each in models):
+        found.append(
+            f"the Model artifact of {version} is gone, so the next runs will find no champion: until one of them is "
+            "pushed, the Evaluator compares with none, and only the thresholds stop a worse model"
+        )
+    if not measured:
+        found.append(
+            f"the statistics of the data that {version} was trained on are gone, so the next runs will measure no "
+            "drift until one of them is pushed"
+        )
+    return tuple(found)
 
 
 def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:

@@ -17,7 +17,7 @@ from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
 from pipeline.nodes.champion import latest_blessed
 from pipeline.operate.pushing import begun_now, make_version, settle
-from pipeline.operate.recorded import record
+from pipeline.operate.recorded import lost, record
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import begin, operations
 from pipeline.runners import local
@@ -59,7 +59,7 @@ class Runs:
         uris = [each.uri for each in found["Baseline"].get("baseline_statistics", [])]
         return next((name for name, uri in self.statistics.items() if [uri] == uris), "")
 
-    def rolled_back(self, back_from: str, to: str) -> None:
+    def rolled_back(self, back_from: str, to: str) -> str:
         version = model(self.root / f"serving/{1000 + self._number}", to)
         operation = begun_now(
             "rollback",
@@ -70,6 +70,7 @@ class Runs:
             version=str(version),
         )
         record(self.root, operation.model_copy(update={"id": f"operation-{self._number}"}))
+        return str(version)
 
     def _run(self, pipeline: Pipeline, uncached: tuple[str, ...] | list[str] = ()) -> dict:
         self._number += 1
@@ -89,13 +90,20 @@ def test_the_newest_push_decides_and_what_was_rolled_back_from_never_does(run: R
     assert (run.champion(), run.baseline()) == ("b", "b")
     run("c", push=0)
     assert run.champion() == "b"
-    run.rolled_back("b", "a")
+    version = run.rolled_back("b", "a")
     assert (run.champion(), run.baseline()) == ("a", "a")
     run("d", push=0)
     assert run.champion() == "a"
     # The old model's files are gone: what was rolled back from does not come back for that.
+    assert lost(run.root, version, "last_push") == ()
     shutil.rmtree(run.models["a"][1])
+    [no_champion] = lost(run.root, version, "last_push")
     shutil.rmtree(run.statistics["a"])
+    assert lost(run.root, version, "none") == (no_champion,)
+    assert [each.partition(" of ")[0] for each in lost(run.root, version, "last_push")] == [
+        "the Model artifact",
+        "the statistics",
+    ]
     assert (run.champion(), run.baseline()) == ("", "")
     run("d")
     assert (run.champion(), run.baseline()) == ("d", "d")

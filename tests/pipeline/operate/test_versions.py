@@ -11,11 +11,16 @@ from click.testing import CliRunner
 from support.bucket import forbid_storage, use_folder_as_storage
 from support.pushed import model, provenance, pushed
 
-from components.artifacts.version_manifest import MANIFEST, SIGNATURE
+from components.artifacts.version_manifest import MANIFEST, SIGNATURE, GateVerdict, RollbackRecord
 from components.pusher.config import SigningConfig
+from components.pusher.manifest import completing, pushed_now
+from components.pusher.push import push
 from pipeline.cli import main
+from pipeline.operate.rollback import plan
 from pipeline.operate.serving import Serving
 from pipeline.operate.version_lines import version_lines
+from pipeline.operate.versions import standing, versions
+from preprocessing.errors import UserError
 
 COPY = SigningConfig(sign=("cp", "{file}", "{signature}"), verify=("cmp", "{file}", "{signature}"))
 """A signature that is a copy: cmp tells whether the manifest is another one."""
@@ -121,6 +126,30 @@ def test_a_version_without_a_model_is_not_served(serving: tuple[str, Path]) -> N
     assert [each["state"] for each in found["versions"]] == ["unfinished", "served"]
     # Where a push is one rename, somebody has removed the file; in a bucket a push was killed.
     asked(base, "--verify", code=0 if "://" in base else 3)
+
+
+def rolled_back(folder: Path, back_from: str, to: str) -> str:
+    """A version as a rollback makes it."""
+    passed = GateVerdict(name="SmokeTest", passed=True, reason="fine")
+    record = RollbackRecord(rolled_back_from=back_from, bytes_of=to, smoke_test=passed)
+    complete = completing(provenance(), pushed_now("rollback"), None, rollback=record)
+    return push(folder / to, folder, {}, complete, again=True)[0].name
+
+
+def test_one_rollback_after_the_other_goes_back_and_never_forward(tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    a, b, c = (Path(pushed(model(tmp_path / each, each), str(base), provenance())).name for each in "abc")
+    place = Serving(str(base))
+    assert plan(place, None).back_to.name == b
+    first = rolled_back(base, c, b)
+    assert plan(place, None).back_to.name == a
+    second = rolled_back(base, first, a)
+    with pytest.raises(UserError, match=f"no version before {second} has another model"):
+        plan(place, None)
+    # A run's push goes on from there: the newest before it, and not what was rolled back from.
+    latest = Path(pushed(model(tmp_path / "d", "d"), str(base), provenance())).name
+    assert plan(place, None).back_to.name == second
+    assert [each.name for each in standing(versions(str(base)))] == [latest, second]
 
 
 def test_says_when_nothing_was_pushed_and_when_there_is_no_such_place(tmp_path: Path) -> None:
