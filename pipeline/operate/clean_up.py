@@ -19,14 +19,11 @@ from pipeline.operate.leftovers import Leftover, leftovers, outside_leftovers
 from pipeline.operate.retention import Keeper, kept, run_keeper
 from pipeline.operate.stored import StoredPipeline
 from pipeline.results.listing import read_json, run_folders
-from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
+from pipeline.results.operations import NODES
+from pipeline.results.runs import CONFIG_FILE, KEPT_FOLDER, RESULT_FILE
 
 Artifact = metadata_store_pb2.Artifact
 _LOG, _COMPARISONS = "log.txt", f"{Path(PAGE_FILE).stem}-against-*.html"
-_BY_HAND = ("Push", "Rollback")
-"""The nodes of `lockgate push` and `rollback` in the store: what they do is not a run."""
-_KEPT_OF_FAILURE = "failed"
-"""In a run's folder: what a component had written that failed."""
 _GONE = (Artifact.DELETED, Artifact.MARKED_FOR_DELETION)
 
 
@@ -123,7 +120,10 @@ def runs_of(root: Path, stored: StoredPipeline) -> list[str]:
         for folder in run_folders(root)
         if lines & {*(folder / CONFIG_FILE).read_text(encoding="utf-8").splitlines()}
     }
-    names = {*named, *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in _BY_HAND)} - {""}
+    names = {
+        *named,
+        *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in NODES.values()),
+    } - {""}
     return sorted(names, key=lambda each: (began(each, stored), each), reverse=True)
 
 
@@ -235,7 +235,7 @@ def _records(inside: Inside, runs: Sequence[str], *, whole: bool) -> Iterator[Le
         paths = (
             [folder]
             if whole and not _serves(folder)
-            else [folder / _LOG, folder / _KEPT_OF_FAILURE, *folder.glob(_COMPARISONS)]
+            else [folder / _LOG, folder / KEPT_FOLDER, *folder.glob(_COMPARISONS)]
         )
         yield from (Leftover("runs", path, size_of(path)) for path in paths if path.exists() and inside.holds(path))
 

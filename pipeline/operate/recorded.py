@@ -16,23 +16,22 @@ from tfx.utils import io_utils
 from pipeline.nodes.baseline import statistics_behind
 from pipeline.nodes.pushes import ROLLED_BACK_FROM, made_from, newest_first
 from pipeline.nodes.wiring import BaselineKind
-from pipeline.results.operations import Operation
+from pipeline.results.operations import NODES, Operation
 from pipeline.selection import METADATA_FILE
 
-_NODES = {"push": "Push", "rollback": "Rollback"}
 
-
-def record(root: Path, operation: Operation) -> None:
+def record(root: Path, operation: Operation, node: str = "") -> None:
     """Stores that a version is served now, and by which model.
 
     Args:
       root: of the metadata store.
       operation: with the version's folder.
+      node: that is told to have pushed, in a run of the operation's id; "" is that of the operation's kind.
 
     Raises:
       OSError, tensorflow.errors.OpError: the copy of the model can't be written.
     """
-    node = _NODES[operation.kind]
+    node = node or NODES[operation.kind]
     config = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
     with metadata.Metadata(config) as handle:
         pipeline = _context(handle, constants.PIPELINE_CONTEXT_TYPE_NAME, operation.pipeline)

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.artifacts.version_manifest import GateVerdict, Provenance, RollbackRecord
 from components.smoke_test.report import Report
 from pipeline.operate.push_run import Pushed
-from pipeline.operate.pushing import begun_now, make_version, settle
+from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle
 from pipeline.operate.serving import Serving
 from pipeline.operate.versions import Version, checked, served, standing, versions
 from pipeline.results.operations import begin, store
@@ -134,6 +134,8 @@ def finished_before(root: Path, serving: Serving) -> Pushed | None:
     A second one in its place would go back one version too far.
     """
     done = [each for each in settle(root, serving) if each.kind == "rollback"]
+    if serving.root is not None:
+        record_killed_push(serving.root, serving.base)
     return Pushed(done[0], {}, resumed=True) if done else None
 
 

@@ -16,10 +16,12 @@ from components.pusher.config import SigningConfig
 from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
 from pipeline.nodes.champion import latest_blessed
-from pipeline.operate.pushing import begun_now, make_version, settle
+from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle, unrecorded
 from pipeline.operate.recorded import lost, record
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import begin, operations
+from pipeline.results.runs import sha256
+from pipeline.results.store import stored_run
 from pipeline.runners import local
 from pipeline.selection import Selection
 
@@ -123,6 +125,26 @@ def test_what_was_killed_after_the_push_is_recorded_by_the_next(run: Runs) -> No
     assert [each.state for each in operations(run.root)] == ["done", "abandoned"]
     assert run.champion() == "a"
     assert settle(run.root) == []
+
+
+def test_a_run_that_was_killed_after_its_push_is_recorded_by_the_next(run: Runs) -> None:
+    base = run.root / "serving"
+    run("a")
+    run("b", push=0)  # TFX's record of a push is what is missing
+    name = "run-2"
+    (run.root / "runs" / name).mkdir(parents=True)
+    config = run.root / "runs" / name / "config.yaml"
+    config.write_text("name: toy\n")
+    made_from = Provenance(pipeline="toy", run=name, config_sha256=sha256(config))
+    version, _ = push(model(run.root / "b", "b"), base, {}, completing(made_from, pushed_now("run"), None))
+    assert run.champion() == "a"
+    config.write_text("name: of another root\n")
+    assert unrecorded(run.root, str(base)) is None
+    config.write_text("name: toy\n")
+    assert record_killed_push(run.root, str(base)) == f"the push of {version} by run {name}, which was killed in it"
+    assert (run.champion(), run.baseline()) == ("b", "b")
+    assert record_killed_push(run.root, str(base)) == ""
+    assert stored_run(run.root, name)["Pusher"].output("pushed_model") is not None
 
 
 def test_a_push_that_is_killed_in_the_middle_leaves_no_version_and_is_told_of(tmp_path: Path) -> None:
