@@ -248,7 +248,7 @@ def _smoke_test(loaded: LoadedConfig, examples: Path | None, screen: Screen) -> 
     if rows is None:
         from pipeline.operate.recorded import newest_rows
 
-        found = newest_rows(loaded.root(), settings.split)
+        found = newest_rows(loaded.root(), loaded.config.name, settings.split)
         if found is not None:
             rows, schema = found
     if schema is None and loaded.config.data.schema_file is not None:

@@ -109,11 +109,12 @@ def lost(root: Path, version: str, kind: BaselineKind) -> tuple[str, ...]:
     return tuple(found)
 
 
-def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
+def newest_rows(root: Path, pipeline: str, split: str) -> tuple[Path, Path | None] | None:
     """The folder of a split of the examples that were ingested last, and the schema of their kind.
 
     Args:
       root: of the metadata store.
+      pipeline: its name.
       split: the split's name.
 
     Returns:
@@ -125,8 +126,9 @@ def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
     if not (root / METADATA_FILE).is_file():
         return None
     with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+        live = _live_of(handle.store, pipeline)
         examples, schemas = (
-            newest_first(_artifacts(handle.store, _of_type(handle.store, kind.TYPE_NAME)))
+            newest_first(_artifacts(handle.store, [each for each in live if each.type == kind.TYPE_NAME]))
             for kind in (standard_artifacts.Examples, standard_artifacts.Schema)
         )
     # Only ExampleGen's have it: Transform's are made of them.
@@ -141,6 +143,16 @@ def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
 
 def _of_type(store: mlmd.MetadataStore, name: str) -> Sequence[metadata_store_pb2.Artifact]:
     return [each for each in store.get_artifacts_by_type(name) if each.state == metadata_store_pb2.Artifact.LIVE]
+
+
+def _live_of(store: mlmd.MetadataStore, pipeline: str) -> Sequence[metadata_store_pb2.Artifact]:
+    """The live artifacts of one pipeline: several may share a store."""
+    try:
+        own = store.get_context_by_type_and_name(constants.PIPELINE_CONTEXT_TYPE_NAME, pipeline)
+    except mlmd.errors.NotFoundError:
+        return []  # nothing has run
+    found = [] if own is None else store.get_artifacts_by_context(own.id)
+    return [each for each in found if each.state == metadata_store_pb2.Artifact.LIVE]
 
 
 def _context(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.pushed import model
+from support.stored_runs import StoredRuns
 from support.toy_graph import graph
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -17,7 +18,7 @@ from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
 from pipeline.nodes.champion import latest_blessed
 from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle, unrecorded
-from pipeline.operate.recorded import lost, record
+from pipeline.operate.recorded import lost, newest_rows, record
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import begin, operations
 from pipeline.results.runs import sha256
@@ -145,6 +146,20 @@ def test_a_run_that_was_killed_after_its_push_is_recorded_by_the_next(run: Runs)
     assert (run.champion(), run.baseline()) == ("b", "b")
     assert record_killed_push(run.root, str(base)) == ""
     assert stored_run(run.root, name)["Pusher"].output("pushed_model") is not None
+
+
+def test_the_smoke_test_of_a_rollback_reads_the_rows_of_its_own_pipeline(tmp_path: Path) -> None:
+    found = {}
+    for name in ("birds", "orders"):
+        runs = StoredRuns(tmp_path, name)
+        outputs = {"examples": "Examples", "schema": "Schema"}
+        made = runs.node(f"run of {name}", "ExampleGen", outputs=outputs, properties={"input_fingerprint": "x"})
+        rows, schema = runs.folder(made[0]) / "Split-train", runs.folder(made[1]) / "schema.pbtxt"
+        rows.mkdir()
+        schema.touch()
+        found[name] = rows, schema
+    assert {name: newest_rows(tmp_path, name, "train") for name in found} == found
+    assert newest_rows(tmp_path, "another", "train") is None
 
 
 def test_a_push_that_is_killed_in_the_middle_leaves_no_version_and_is_told_of(tmp_path: Path) -> None:
