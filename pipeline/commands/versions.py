@@ -210,9 +210,14 @@ def _working(root: Path, what: str) -> Iterator[_Work]:
     """Shows on stderr that something goes on, and keeps what libraries say in a log."""
     from pipeline.results.operations import FOLDER
     from pipeline.screen.console import Screen
+    from pipeline.temporary import own_temporary_folder
 
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(Screen(sys.stderr)) as screen, screen.captured(root / FOLDER / _LOG):
+    with (
+        own_temporary_folder(),
+        contextlib.closing(Screen(sys.stderr)) as screen,
+        screen.captured(root / FOLDER / _LOG),
+    ):
         work, began = _Work(screen), time.monotonic()
         screen.step(what, "running", 0)
         try:

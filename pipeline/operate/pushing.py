@@ -85,6 +85,27 @@ def unrecorded(root: Path, base: str) -> Version | None:
     return None if told else now
 
 
+def unsettled(root: Path, base: str) -> str:
+    """A warning where a push or a rollback has begun that the metadata store is not told of yet; "" where none has.
+
+    Args:
+      root: with the records.
+      base: the serving folder; a bucket is not looked into.
+
+    Raises:
+      UserError, OSError: the serving folder, or the record of an operation, can't be read.
+    """
+    found = [f"the {each.kind} {each.id}" for each in operations(root) if each.state == "begun" and each.in_store]
+    if "://" not in base and (version := unrecorded(root, base)) is not None:
+        found.append(f"the push of {version.path}")
+    if not found:
+        return ""
+    return (
+        f"not recorded yet, for it goes on or was killed: {' and '.join(found)}; the next run records it first, and "
+        "may then find another champion and another baseline of drift than this plan"
+    )
+
+
 def record_killed_push(root: Path, base: str) -> str:
     """Tells the metadata store of what `unrecorded` finds, so that the served model is the champion.
 

@@ -116,6 +116,11 @@ def checked(version: Version, signing: SigningConfig | None) -> list[str]:
     return found if signing is None else [*found, *_signature(version.path, signing)]
 
 
+def is_signed(version: Version) -> bool:
+    """Whether a version has a signature, good or bad."""
+    return _exists(posixpath.join(version.path, SIGNATURE))
+
+
 def files_of(path: str) -> dict[str, FileEntry]:
     """Size and hash of each file that belongs into the manifest, by its path in the version."""
     if "://" not in path:
