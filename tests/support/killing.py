@@ -75,7 +75,8 @@ COMMANDS = (
         "one run",
         weight=0,
     ),
-    Command("push", ("push", "{run}", "--yes"), "and a tested one"),
+    # Evaluator gave no verdict on it.
+    Command("push", ("push", "{run}", "--force", "--reason", "a test", "--yes"), "and a tested one"),
     Command(
         "resume",
         ("resume", "{run}", "--yes"),
