@@ -14,7 +14,7 @@ from pipeline.config.problems import ConfigError, shown
 from pipeline.failures import RunError, explain, is_out_of_space
 from pipeline.operate.notification import EndNotice
 from pipeline.operate.prepared import places, table_seen
-from pipeline.operate.pushing import settle
+from pipeline.operate.pushing import record_killed_push, settle
 from pipeline.preflight.validate import problems
 from pipeline.report.written import write_report
 from pipeline.results.ingest_notes import ingest_warnings, span_note
@@ -59,7 +59,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         try:
             took_over = held.enter_context(only_run(root))
             held.enter_context(own_temporary_folder())
-            settled = settle(root)
+            settled = [operation.line() for operation in settle(root)]
+            settled.append(_recorded(loaded, root))
             record = RunRecord(root, loaded, selection)
         except OSError as error:
             if (message := _explained(error, loaded, root)) is None:
@@ -70,8 +71,8 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             with screen.captured(record.log):
                 if took_over:
                     screen.say(f" ! {took_over}", "yellow")
-                for operation in settled:
-                    screen.say(f" ! recorded what was killed: {printable(operation.line())}", "yellow")
+                for line in filter(None, settled):
+                    screen.say(f" ! recorded what was killed: {printable(line)}", "yellow")
                 if warning := shortage(loaded, root):
                     screen.say(f" ! {warning}", "yellow")
                 with run.errors_logged():
@@ -80,6 +81,13 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         run.report()
         notice.ended(record, result)
     return result
+
+
+def _recorded(loaded: LoadedConfig, root: Path) -> str:
+    """A push of a run that was killed in it, recorded now."""
+    base = loaded.config.push.destination(root)
+    # A bucket is asked by the Pusher, and not for seconds of TensorFlow before anything is on the screen.
+    return "" if "://" in base else record_killed_push(root, base)
 
 
 def _explained(error: Exception, loaded: LoadedConfig, root: Path) -> str | None:

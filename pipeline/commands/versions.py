@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.config.targets import TargetName
     from pipeline.operate.push_run import Pushed
     from pipeline.operate.rollback import Plan
+    from pipeline.operate.serving import Serving
     from pipeline.screen.console import Screen
 
 _LOG = "log.txt"
@@ -167,6 +168,9 @@ def rollback_command(
             with noise_kept_back():
                 ended = finished_before(root, serving)
                 chosen = None if ended is not None else plan(serving, to)
+                warnings = _lost(loaded, serving, chosen)
+            for warning in warnings:
+                say(f" ! {warning}", err=True)
             if chosen is not None:
                 if not yes and not confirmed(f"{_question(chosen)} Roll back?"):
                     _nothing_done()
@@ -176,7 +180,7 @@ def rollback_command(
                     work.ended(ended)
             _tell_report(root / "runs" / ended.operation.run if ended and ended.operation.run else None)
     if ended is not None:
-        _end(ended, as_json=as_json)
+        _end(ended, as_json=as_json, warnings=warnings)
 
 
 def _check_reason(*, force: bool, reason: str) -> None:
@@ -206,15 +210,29 @@ def _working(root: Path, what: str) -> Iterator[_Work]:
     """Shows on stderr that something goes on, and keeps what libraries say in a log."""
     from pipeline.results.operations import FOLDER
     from pipeline.screen.console import Screen
+    from pipeline.temporary import own_temporary_folder
 
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(Screen(sys.stderr)) as screen, screen.captured(root / FOLDER / _LOG):
+    with (
+        own_temporary_folder(),
+        contextlib.closing(Screen(sys.stderr)) as screen,
+        screen.captured(root / FOLDER / _LOG),
+    ):
         work, began = _Work(screen), time.monotonic()
         screen.step(what, "running", 0)
         try:
             yield work
         finally:
             screen.step(what, work.state, time.monotonic() - began)
+
+
+def _lost(loaded: LoadedConfig, serving: Serving, chosen: Plan | None) -> tuple[str, ...]:
+    """What a clean-up has removed that the champion and the baseline of the next runs would be."""
+    if chosen is None or serving.root is None:
+        return ()
+    from pipeline.operate.recorded import lost
+
+    return lost(serving.root, chosen.back_to.path, loaded.config.data_gate.drift.baseline)
 
 
 def _question(chosen: Plan) -> str:
@@ -235,7 +253,7 @@ def _smoke_test(loaded: LoadedConfig, examples: Path | None, screen: Screen) -> 
     if rows is None:
         from pipeline.operate.recorded import newest_rows
 
-        found = newest_rows(loaded.root(), settings.split)
+        found = newest_rows(loaded.root(), loaded.config.name, settings.split)
         if found is not None:
             rows, schema = found
     if schema is None and loaded.config.data.schema_file is not None:
@@ -264,14 +282,15 @@ def _tell_report(run: Path | None) -> None:
         say(f" ! the report was not written again: {error}", err=True)
 
 
-def _end(ended: Pushed, *, as_json: bool) -> None:
+def _end(ended: Pushed, *, as_json: bool, warnings: tuple[str, ...] = ()) -> None:
     if ended.resumed:
         say("finished what an earlier command had begun and was killed in; nothing else was done", err=True)
     for name, why in ended.refused.items():
         if ended.operation.forced_over:
             say(f" ! forced over {name}: {why}", err=True)
     if as_json:
-        say(json.dumps(ended.operation.model_dump(mode="json") | {"refused": ended.refused}, indent=1))
+        more = {"refused": ended.refused, "warnings": warnings}
+        say(json.dumps(ended.operation.model_dump(mode="json") | more, indent=1))
     else:
         say(ended.line())
     if ended.operation.state == "refused":

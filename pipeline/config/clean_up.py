@@ -18,8 +18,8 @@ class CleanUpConfig(Settings):
     keep: Annotated[int, Field(ge=0)] = 10
     """The newest runs, however they ended, that keep their artifacts."""
     versions: Annotated[int, Field(ge=1)] = 2
-    """The newest versions in the serving folder whose artifacts are kept: the served one, and those that a rollback may
-    go back to."""
+    """The newest versions in the serving folder whose artifacts are kept: the served one, and those that a rollback
+    goes back to. A version with a model that is counted already does not count, nor one that was rolled back from."""
     older_than: Annotated[str, matching(AGE, AGE_IN_WORDS)] | None = None
     """Runs that are younger keep their artifacts too, in hours, days or weeks (`30d`)."""
 

@@ -59,13 +59,9 @@ class LastPushStrategy(ResolverStrategy):
           The push and the statistics; empty lists without one whose files are there.
         """
         known = input_dict[BASELINE_KEY]
-        examples_of = made_from(store, [each.id for each in known], "examples")
-        for pushed, _ in standing_pushes(store, input_dict["pushed_model"]):
-            examples = _raw_examples(store, pushed.id)
-            statistics = [each for each in known if examples & examples_of[each.id]]
-            for found in newest_first(statistics):
-                if _is_there(found):
-                    return {"pushed_model": [pushed], BASELINE_KEY: [found]}
+        for pushed, model in standing_pushes(store, input_dict["pushed_model"]):
+            if (found := statistics_behind(store, model, known)) is not None:
+                return {"pushed_model": [pushed], BASELINE_KEY: [found]}
         return {name: [] for name in input_dict}
 
 
@@ -96,6 +92,20 @@ class PreviousSpanStrategy(ResolverStrategy):
         return {name: [] for name in input_dict}
 
 
+def statistics_behind(store: mlmd.MetadataStore, model: int | None, known: list[Artifact]) -> Artifact | None:
+    """The newest statistics on disk of the examples that a model was trained on; None where there are none.
+
+    Args:
+      store: knows the lineage.
+      model: the Model's number; None where nobody knows it.
+      known: every ExampleStatistics that is live.
+    """
+    examples_of = made_from(store, [each.id for each in known], "examples")
+    examples = _raw_examples(store, model)
+    statistics = newest_first(each for each in known if examples & examples_of[each.id])
+    return next((each for each in statistics if _is_there(each)), None)
+
+
 def next_baselines(store: mlmd.MetadataStore, known: list[Artifact]) -> list[Artifact]:
     """What `PreviousSpanStrategy` would find for a run of a new span, and for one of the newest span once more.
 
@@ -119,12 +129,11 @@ def _is_there(statistics: Artifact) -> bool:
     return False
 
 
-def _raw_examples(store: mlmd.MetadataStore, pushed_model: int) -> set[int]:
-    """The examples at the beginning of the way to a pushed model: those that were not made of other examples.
+def _raw_examples(store: mlmd.MetadataStore, model: int | None) -> set[int]:
+    """The examples at the beginning of the way to a model: those that were not made of other examples.
 
-    Only the model is followed, and only its examples: the champion and the schema have pasts of their own.
+    Only its examples are followed: the champion and the schema have pasts of their own.
     """
-    [model, *_] = made_from(store, [pushed_model], "model")[pushed_model] or [None]
     found = made_from(store, [model], "examples")[model] if model is not None else set[int]()
     while earlier := set[int]().union(*made_from(store, found, "examples").values()):
         found = earlier

@@ -53,7 +53,7 @@ class LocalWiring:
 
     @cached_property
     def champion(self) -> BaseNode:
-        """A resolver: the newest model that every gate blessed."""
+        """A resolver: the model that was pushed last, or before the first push the newest that every gate blessed."""
         return latest_blessed()
 
     def baseline(self, kind: BaselineKind, statistics: BaseChannel) -> Baseline:

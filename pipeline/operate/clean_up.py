@@ -14,19 +14,18 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from components.artifacts.reports import PAGE_FILE
-from pipeline.operate.inside import Inside, size_of
+from pipeline.operate.inside import Inside
 from pipeline.operate.leftovers import Leftover, leftovers, outside_leftovers
 from pipeline.operate.retention import Keeper, kept, run_keeper
 from pipeline.operate.stored import StoredPipeline
+from pipeline.operate.versions import versions
 from pipeline.results.listing import read_json, run_folders
-from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
+from pipeline.results.operations import NODES, operations
+from pipeline.results.runs import CONFIG_FILE, KEPT_FOLDER, RESULT_FILE
+from pipeline.results.space import size_of
 
 Artifact = metadata_store_pb2.Artifact
 _LOG, _COMPARISONS = "log.txt", f"{Path(PAGE_FILE).stem}-against-*.html"
-_BY_HAND = ("Push", "Rollback")
-"""The nodes of `lockgate push` and `rollback` in the store: what they do is not a run."""
-_KEPT_OF_FAILURE = "failed"
-"""In a run's folder: what a component had written that failed."""
 _GONE = (Artifact.DELETED, Artifact.MARKED_FOR_DELETION)
 
 
@@ -123,7 +122,10 @@ def runs_of(root: Path, stored: StoredPipeline) -> list[str]:
         for folder in run_folders(root)
         if lines & {*(folder / CONFIG_FILE).read_text(encoding="utf-8").splitlines()}
     }
-    names = {*named, *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in _BY_HAND)} - {""}
+    names = {
+        *named,
+        *(name for number, name in stored.runs.items() if stored.nodes.get(number) not in NODES.values()),
+    } - {""}
     return sorted(names, key=lambda each: (began(each, stored), each), reverse=True)
 
 
@@ -162,6 +164,7 @@ def clean_up(
         if inside.trash.exists():
             left.append(Leftover("trash", inside.trash, size_of(inside.trash)))
     states = {run: _state(inside.root, run) for run in runs}
+    serves = _served_runs(inside.root, base) if rule.records else set()
     empty = [run for run in runs if run not in keeps and not _holds(stored, run, reasons)]
     return CleanUp(
         stays=tuple(_stays(inside, stored, reasons)),
@@ -169,7 +172,7 @@ def clean_up(
         finishing=sum(stored.artifacts[each.number].state == Artifact.MARKED_FOR_DELETION for each in going),
         leftovers=tuple(left),
         outside=tuple(outside_leftovers(base)) if idle else (),
-        records=tuple(_records(inside, empty, whole=rule.records)),
+        records=tuple(_records(inside, empty, serves if rule.records else None)),
         foreign=foreign,
         states=states,
     )
@@ -228,25 +231,33 @@ def _holds(stored: StoredPipeline, run: str, reasons: Mapping[int, str]) -> bool
     )
 
 
-def _records(inside: Inside, runs: Sequence[str], *, whole: bool) -> Iterator[Leftover]:
-    """What goes of the records of runs of which nothing else is kept."""
+def _records(inside: Inside, runs: Sequence[str], serves: set[str] | None) -> Iterator[Leftover]:
+    """What goes of the records of runs of which nothing else is kept: all but for those in `serves`; None for none."""
     for run in runs:
         folder = inside.root / "runs" / run
         paths = (
             [folder]
-            if whole and not _serves(folder)
-            else [folder / _LOG, folder / _KEPT_OF_FAILURE, *folder.glob(_COMPARISONS)]
+            if serves is not None and run not in serves and not _is_there(read_json(folder / RESULT_FILE).get("pushed"))
+            else [folder / _LOG, folder / KEPT_FOLDER, *folder.glob(_COMPARISONS)]
         )
         yield from (Leftover("runs", path, size_of(path)) for path in paths if path.exists() and inside.holds(path))
 
 
-def _serves(folder: Path) -> bool:
-    """Whether the version that a run pushed is still there: then its records tell where that came from."""
-    pushed = read_json(folder / RESULT_FILE).get("pushed")
-    if not pushed:
+def _served_runs(root: Path, base: str) -> set[str]:
+    """The runs with a version that is still there, also by hand or by a rollback: their records tell where it is from.
+
+    Raises:
+      UserError, OSError: the serving folder, or the record of an operation, can't be read.
+    """
+    here = {each.manifest.made_from.run for each in versions(base) if each.manifest is not None}
+    return here | {each.run for each in operations(root) if each.state == "done" and _is_there(each.version)}
+
+
+def _is_there(version: str | None) -> bool:
+    if not version:
         return False
-    if "://" not in pushed:
-        return Path(pushed).exists()
+    if "://" not in version:
+        return Path(version).exists()
     from tfx.dsl.io import fileio  # seconds of TensorFlow that a folder does not need
 
-    return bool(fileio.exists(pushed))
+    return bool(fileio.exists(version))

@@ -16,7 +16,7 @@ from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.operate.clean_up import CleanUp, Rule, clean_up
 from pipeline.operate.inside import Inside
-from pipeline.operate.pushing import settle
+from pipeline.operate.pushing import record_killed_push, settle
 from pipeline.operate.removal import remove
 from pipeline.operate.stored import connection, pipelines, stored_pipeline
 from pipeline.results.listing import run_folders
@@ -100,7 +100,7 @@ def clean(place: Path, asked: Asked, screen: Screen) -> Cleaned:
         records=asked.records,
     )
     base = meant.config.push.destination(meant.root)
-    with _held(meant.root, alone=asked.yes) as idle:
+    with _held(meant.root, base, alone=asked.yes) as idle:
         inside = Inside(meant.root)
         with screen.during("import TFX"):
             # Here and not at the top: TensorFlow and TFX, for seconds.
@@ -128,15 +128,16 @@ def in_words(rule: Rule, age: str | None, base: str) -> str:
     )
     return (
         f"kept is what one of these needs, with all that it was made from: the newest {rule.runs} runs{young}; the "
-        f"newest {rule.versions} versions in {base} that this pipeline pushed; the champion and the baseline of drift "
-        f"that the next run would find. What one execution made stays together. Of a run of which nothing is kept "
+        f"newest {rule.versions} versions in {base} that this pipeline pushed, each with another model and none that "
+        f"was rolled back from; the champion and the baseline of drift that the next run would find. What one "
+        f"execution made stays together. Of a run of which nothing is kept "
         f"{records}. Never touched: the serving folder's versions, what other pipelines wrote, what a symbolic link "
         f"leads to."
     )
 
 
 @contextlib.contextmanager
-def _held(root: Path, *, alone: bool) -> Iterator[bool]:
+def _held(root: Path, base: str, *, alone: bool) -> Iterator[bool]:
     """Holds the root's lock where something is to be removed. Yields whether no run is on."""
     if not alone:
         yield held_by(root) is None
@@ -144,9 +145,9 @@ def _held(root: Path, *, alone: bool) -> Iterator[bool]:
     with only_run(root) as took_over:
         if took_over:
             logger.warning("%s", took_over)
-        # A rollback that was killed when its version was there already: the store is told of it before anything goes.
-        for operation in settle(root):
-            logger.warning("recorded what was killed: %s", printable(operation.line()))
+        # Killed when the version was there already: the store is told of that before anything goes.
+        for line in filter(None, [*(each.line() for each in settle(root)), record_killed_push(root, base)]):
+            logger.warning("recorded what was killed: %s", printable(line))
         yield True
 
 

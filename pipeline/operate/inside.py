@@ -1,10 +1,9 @@
-"""Files and folders of a root: whether they are inside it, how large they are, and how they go whole or not yet."""
+"""Files and folders of a root: whether they are inside it, and how they go whole or not yet."""
 
 import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -64,22 +63,3 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def size_of(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder; links count as themselves, what is not there as 0."""
-    try:
-        if path.is_dir() and not path.is_symlink():
-            return sum(_sizes(path))
-        return path.lstat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                yield os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - hundred thousands of files
-            except FileNotFoundError:
-                continue

@@ -5,33 +5,33 @@ The next run's own resolvers are asked, so that nothing of what they would find 
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS, Resolver
-from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.types.artifact_utils import deserialize_artifact
 from tfx.types.channel import Channel
 
-from components.artifacts.model import SAVED_MODEL
 from pipeline.nodes.baseline import baseline, next_baselines
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BaselineKind
 from pipeline.operate.retention import Keeper
 from pipeline.operate.stored import StoredPipeline
+from pipeline.operate.versions import standing, versions
 
 
 def served(stored: StoredPipeline, bases: Iterable[str], newest: int) -> Iterator[Keeper]:
-    """The newest versions of each serving folder, where this pipeline pushed them.
+    """The newest models of each serving folder that rollbacks go to, where this pipeline pushed them.
 
     Args:
       stored: the pipeline.
       bases: serving folders, paths or URLs; those that a push went to are looked at besides.
-      newest: how many versions of each.
+      newest: how many of each, the served one included.
 
     Raises:
-      OSError, tensorflow.errors.OpError: a serving folder can't be read. That is not the same as nothing served.
+      UserError, OSError, tensorflow.errors.OpError: a serving folder can't be read. That is not the same as
+        nothing served.
     """
     pushes: dict[str, list[int]] = {}
     for number, artifact in stored.artifacts.items():
@@ -39,21 +39,10 @@ def served(stored: StoredPipeline, bases: Iterable[str], newest: int) -> Iterato
             pushes.setdefault(destination.rstrip("/"), []).append(number)
     everywhere = dict.fromkeys([*(base.rstrip("/") for base in bases), *map(posixpath.dirname, pushes)])
     for base in everywhere:
-        for version in _versions(base)[:newest]:
-            place = posixpath.join(base, version)
-            if place in pushes:
-                yield Keeper(f"served version {place}", frozenset(pushes[place]))
-
-
-def _versions(base: str) -> list[str]:
-    """The complete versions in a serving folder, the highest number first."""
-    if "://" in base:
-        names = [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
-    else:
-        # Not TensorFlow's file system, which takes a folder that may not be looked at for one that is not there.
-        names = [each.name for each in Path(base).iterdir()] if Path(base).exists() else []
-    numbers = sorted((name for name in names if name.isascii() and name.isdecimal()), key=int, reverse=True)
-    return [each for each in numbers if fileio.exists(posixpath.join(base, each, SAVED_MODEL))]
+        # A model is counted once, and one that was rolled back from never: a rollback goes to none of these.
+        for version in islice(standing(versions(base)), newest):
+            if version.path in pushes:
+                yield Keeper(f"served version {version.path}", frozenset(pushes[version.path]))
 
 
 def found_next(store: Any, stored: StoredPipeline, kind: BaselineKind) -> Iterator[Keeper]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.operate.serving import of_run
 from pipeline.operate.versions import Version, read_version, versions
 from pipeline.report.run_facts import operations_of
 from pipeline.results.listing import run_of
-from pipeline.results.runs import CONFIG_FILE
+from pipeline.results.runs import CONFIG_FILE, sha256
 from preprocessing.errors import UserError
 from preprocessing.text import one_line, printable
 
@@ -159,18 +159,24 @@ def _of_version(version: Version) -> Lineage:
 
 
 def _of_run(folder: Path) -> Lineage:
-    # Here and not at the top: of a run that was evaluated it brings TensorFlow.
-    from pipeline.report.provenance import of_stored_run
-
-    root = folder.parent.parent
     found = pushes_of(folder)
     return Lineage(
         str(folder),
-        of_stored_run({}, {"root": str(root)}, folder.name),
+        _made_from(folder, found),
         pushes=tuple(each.manifest.pushed for each in found if each.manifest is not None),
         versions=tuple(each.path for each in found),
         operations=operations_of(folder),
     )
+
+
+def _made_from(folder: Path, pushed: Sequence[Version]) -> Provenance:
+    """What a run knows of its model: as one of its versions has it, for the run's own reports bring TensorFlow."""
+    known = next((each.manifest.made_from for each in pushed if each.manifest is not None), None)
+    if known is not None and known.config_sha256 == sha256(folder / CONFIG_FILE):
+        return known
+    from pipeline.report.provenance import of_stored_run
+
+    return of_stored_run({}, {"root": str(folder.parent.parent)}, folder.name)
 
 
 def _rollback_lines(rollback: RollbackRecord | None) -> Iterator[tuple[str, str]]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.operate.compared import Compared, Later, unusable
 from pipeline.operate.prepared import places, table_seen
+from pipeline.operate.pushing import unsettled
 from pipeline.preflight.validate import problems
 from pipeline.results.changes import Change
 from pipeline.results.space import shortage
 from pipeline.screen.console import Screen
 from pipeline.selection import Selection
+from pipeline.temporary import own_temporary_folder
 
 if TYPE_CHECKING:
     from pipeline.results.executions import Executions
@@ -122,7 +122,7 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
     if found := problems(loaded):
         raise ConfigError(found)
     root = loaded.root()
-    with tempfile.TemporaryDirectory(prefix="lockgate-plan-") as folder, screen.captured(Path(folder) / "log.txt"):
+    with own_temporary_folder() as folder, screen.captured(folder / "log.txt"):
         facts = table_seen(loaded, screen)
         with screen.during("plan"):
             from pipeline.graph import build_pipeline
@@ -136,7 +136,8 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
                 reasons = _Reasons(loaded, Executions(store), selection, pipelines)
                 steps = tuple(reasons.step(node) for node in rehearsed)
     working = [step.name for step in steps if step.state == "runs" and not step.asks]
-    return Plan(str(loaded.path), str(root), steps, shortage(loaded, root, working))
+    warnings = (shortage(loaded, root, working), unsettled(root, loaded.config.push.destination(root)))
+    return Plan(str(loaded.path), str(root), steps, "; ".join(filter(None, warnings)))
 
 
 class _Reasons:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts.version_manifest import Provenance
-from pipeline.operate.pushing import begun_now, make_version, refusing, settle
+from pipeline.operate.pushing import begun_now, make_version, record_killed_push, refusing, settle
 from pipeline.operate.serving import Serving
 from pipeline.operate.versions import served, versions
 from pipeline.results.operations import Operation, begin, store
@@ -58,6 +58,7 @@ def push_run(folder: Path, serving: Serving, *, force: bool, reason: str) -> Pus
     for each in settle(root, serving):
         if each.kind == "push" and each.run == folder.name:
             return Pushed(each, {}, resumed=True)
+    record_killed_push(root, serving.base)
     nodes = stored_run(root, folder.name)
     model = _model(folder, nodes)
     made_from = of_stored_run({}, {"root": str(root)}, folder.name)

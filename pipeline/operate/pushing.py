@@ -9,8 +9,10 @@ from components.artifacts.version_manifest import GateVerdict, Provenance, PushR
 from components.pusher.config import RegistryUpload
 from components.pusher.manifest import completing, pushed_now, who
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import versions
+from pipeline.operate.versions import Version, served, versions
+from pipeline.results.listing import read_json
 from pipeline.results.operations import Operation, begin, operations, store
+from pipeline.results.runs import CONFIG_FILE, RESULT_FILE, sha256
 from preprocessing.errors import UserError
 from preprocessing.text import one_line
 
@@ -50,6 +52,99 @@ def settle(root: Path, serving: Serving | None = None) -> list[Operation]:
         registry = serving.registry if serving is not None else None
         finished.append(_finish(root, each.model_copy(update={"version": version.path}), registry))
     return finished
+
+
+def unrecorded(root: Path, base: str) -> Version | None:
+    """The served version, where its run was killed between the push and TFX's record of that.
+
+    Args:
+      root: with the metadata store.
+      base: the serving folder.
+
+    Returns:
+      None where the store knows the version, or another root's run pushed it.
+
+    Raises:
+      UserError, OSError: the serving folder can't be read.
+    """
+    now = served(versions(base))
+    if now is None or now.manifest is None or now.manifest.pushed.how != "run":
+        return None
+    folder = root / "runs" / (now.manifest.made_from.run or "-")
+    config = folder / CONFIG_FILE
+    if not config.is_file() or sha256(config) != now.manifest.made_from.config_sha256:
+        return None
+    if read_json(folder / RESULT_FILE).get("pushed") == now.path:
+        return None  # as after nearly every run: the store need not be asked
+    # Here and not at the top: a second.
+    from pipeline.results.store import read_only
+
+    store = read_only(root)
+    known = [] if store is None else store.get_artifacts_by_type("PushedModel")
+    told = store is None or any(each.custom_properties["pushed_destination"].string_value == now.path for each in known)
+    return None if told else now
+
+
+def unsettled(root: Path, base: str) -> str:
+    """A warning where a push or a rollback has begun that the metadata store is not told of yet; "" where none has.
+
+    Args:
+      root: with the records.
+      base: the serving folder; a bucket is not looked into.
+
+    Raises:
+      UserError, OSError: the serving folder, or the record of an operation, can't be read.
+    """
+    found = [f"the {each.kind} {each.id}" for each in operations(root) if each.state == "begun" and each.in_store]
+    if "://" not in base and (version := unrecorded(root, base)) is not None:
+        found.append(f"the push of {version.path}")
+    if not found:
+        return ""
+    return (
+        f"not recorded yet, for it goes on or was killed: {' and '.join(found)}; the next run records it first, and "
+        "may then find another champion and another baseline of drift than this plan"
+    )
+
+
+def record_killed_push(root: Path, base: str) -> str:
+    """Tells the metadata store of what `unrecorded` finds, so that the served model is the champion.
+
+    Only for the holder of the root's lock: the push may be one that goes on.
+
+    Args:
+      root, base: see `unrecorded`.
+
+    Returns:
+      What was recorded, in words; "" where nothing was.
+
+    Raises:
+      UserError: the serving folder can't be read.
+      OSError, tensorflow.errors.OpError: it can't, or the copy of the model can't be written.
+    """
+    version = unrecorded(root, base)
+    if version is None or version.manifest is None:
+        return ""
+    from pipeline.operate.recorded import record
+    from pipeline.results.store import stored_run
+
+    made_from, pushed = version.manifest.made_from, version.manifest.pushed
+    trainer = stored_run(root, made_from.run).get("Trainer")
+    models = trainer.outputs.get("model", ()) if trainer is not None else ()
+    if len(models) != 1:
+        return ""
+    push = Operation(
+        id=made_from.run,
+        kind="push",
+        state="done",
+        by=pushed.by,
+        pipeline=made_from.pipeline,
+        run=made_from.run,
+        serving=base,
+        model=models[0].id,
+        version=version.path,
+    )
+    record(root, push, "Pusher")
+    return f"the push of {version.path} by run {made_from.run}, which was killed in it"
 
 
 def make_version(

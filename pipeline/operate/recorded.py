@@ -13,24 +13,25 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
+from pipeline.nodes.baseline import statistics_behind
 from pipeline.nodes.pushes import ROLLED_BACK_FROM, made_from, newest_first
-from pipeline.results.operations import Operation
+from pipeline.nodes.wiring import BaselineKind
+from pipeline.results.operations import NODES, Operation
 from pipeline.selection import METADATA_FILE
 
-_NODES = {"push": "Push", "rollback": "Rollback"}
 
-
-def record(root: Path, operation: Operation) -> None:
+def record(root: Path, operation: Operation, node: str = "") -> None:
     """Stores that a version is served now, and by which model.
 
     Args:
       root: of the metadata store.
       operation: with the version's folder.
+      node: that is told to have pushed, in a run of the operation's id; "" is that of the operation's kind.
 
     Raises:
       OSError, tensorflow.errors.OpError: the copy of the model can't be written.
     """
-    node = _NODES[operation.kind]
+    node = node or NODES[operation.kind]
     config = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
     with metadata.Metadata(config) as handle:
         pipeline = _context(handle, constants.PIPELINE_CONTEXT_TYPE_NAME, operation.pipeline)
@@ -76,11 +77,44 @@ def model_of(root: Path, version: str) -> int | None:
         return next((min(models[each.id]) for each in newest_first(here) if models[each.id]), None)
 
 
-def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
+def lost(root: Path, version: str, kind: BaselineKind) -> tuple[str, ...]:
+    """What the runs after a rollback to a version will not find any more, a sentence each.
+
+    Args:
+      root: of the metadata store.
+      version: the version's folder.
+      kind: which baseline of drift the configuration names.
+    """
+    number = model_of(root, version)
+    if not (root / METADATA_FILE).is_file():
+        return ()  # these runs are not of this root
+    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+        store = handle.store
+        models, statistics = (
+            _artifacts(store, _of_type(store, each.TYPE_NAME))
+            for each in (standard_artifacts.Model, standard_artifacts.ExampleStatistics)
+        )
+        measured = kind != "last_push" or statistics_behind(store, number, statistics) is not None
+    found = []
+    if not any(each.id == number and Path(each.uri).exists() for each in models):
+        found.append(
+            f"the Model artifact of {version} is gone, so the next runs will find no champion: until one of them is "
+            "pushed, the Evaluator compares with none, and only the thresholds stop a worse model"
+        )
+    if not measured:
+        found.append(
+            f"the statistics of the data that {version} was trained on are gone, so the next runs will measure no "
+            "drift until one of them is pushed"
+        )
+    return tuple(found)
+
+
+def newest_rows(root: Path, pipeline: str, split: str) -> tuple[Path, Path | None] | None:
     """The folder of a split of the examples that were ingested last, and the schema of their kind.
 
     Args:
       root: of the metadata store.
+      pipeline: its name.
       split: the split's name.
 
     Returns:
@@ -92,8 +126,9 @@ def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
     if not (root / METADATA_FILE).is_file():
         return None
     with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+        live = _live_of(handle.store, pipeline)
         examples, schemas = (
-            newest_first(_artifacts(handle.store, _of_type(handle.store, kind.TYPE_NAME)))
+            newest_first(_artifacts(handle.store, [each for each in live if each.type == kind.TYPE_NAME]))
             for kind in (standard_artifacts.Examples, standard_artifacts.Schema)
         )
     # Only ExampleGen's have it: Transform's are made of them.
@@ -108,6 +143,16 @@ def newest_rows(root: Path, split: str) -> tuple[Path, Path | None] | None:
 
 def _of_type(store: mlmd.MetadataStore, name: str) -> Sequence[metadata_store_pb2.Artifact]:
     return [each for each in store.get_artifacts_by_type(name) if each.state == metadata_store_pb2.Artifact.LIVE]
+
+
+def _live_of(store: mlmd.MetadataStore, pipeline: str) -> Sequence[metadata_store_pb2.Artifact]:
+    """The live artifacts of one pipeline: several may share a store."""
+    try:
+        own = store.get_context_by_type_and_name(constants.PIPELINE_CONTEXT_TYPE_NAME, pipeline)
+    except mlmd.errors.NotFoundError:
+        return []  # nothing has run
+    found = [] if own is None else store.get_artifacts_by_context(own.id)
+    return [each for each in found if each.state == metadata_store_pb2.Artifact.LIVE]
 
 
 def _context(

@@ -56,9 +56,15 @@ def unfinished(folder: Path) -> Unfinished:
     """A run that somebody named.
 
     Raises:
-      UserError: it has ended as it should.
+      UserError: it has ended as it should, or the folder is a copy somewhere else.
     """
-    line = next(each for each in listed_runs(folder.parent.parent) if each.id == folder.name)
+    root = folder.parent.parent
+    line = next((each for each in listed_runs(root) if root / "runs" / each.id == folder), None)
+    if line is None:
+        raise UserError(
+            f"{folder}: a copy of a run's records, without the root that the run was made in",
+            hint=f"name the run there: ROOT/runs/{folder.name}",
+        )
     if line.state not in _UNFINISHED:
         raise UserError(
             f"run {line.id} is {line.state}: nothing is left to go on with",

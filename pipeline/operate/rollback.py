@@ -5,15 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from components.artifacts.pushed_version import is_part_of_model
-from components.artifacts.version_manifest import FileEntry, GateVerdict, Provenance, RollbackRecord
+from components.artifacts.version_manifest import GateVerdict, Provenance, RollbackRecord
 from components.smoke_test.report import Report
 from pipeline.operate.push_run import Pushed
-from pipeline.operate.pushing import begun_now, make_version, settle
+from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import Version, checked, files_of, served, versions
+from pipeline.operate.versions import Version, checked, served, standing, versions
 from pipeline.results.operations import begin, store
 from preprocessing.errors import UserError
 from preprocessing.text import listed, sentences
@@ -43,7 +43,7 @@ def plan(serving: Serving, to: str | None) -> Plan:
     Args:
       serving: the folder.
       to: the version's number; None takes the newest before the served one that has another model and was not itself
-        rolled back from.
+        rolled back from; after a rollback, the newest before the version that this went back to.
 
     Raises:
       UserError: there is no such version, or it is served already.
@@ -55,12 +55,9 @@ def plan(serving: Serving, to: str | None) -> Plan:
         raise UserError(f"{serving.base}: no version is served", hint="push one first: lockgate run CONFIG")
     if to is not None:
         return Plan(now, _named(to, found, now))
-    withdrawn = {each.manifest.rollback.rolled_back_from for each in found if each.manifest and each.manifest.rollback}
-    model = _model(now)
-    for each in found:
-        older = int(each.name) < int(now.name) and each.complete and each.name not in withdrawn
-        if older and _model(each) != model:
-            return Plan(now, each)
+    back_to = next(islice(standing(found), 1, None), None)
+    if back_to is not None:
+        return Plan(now, back_to)
     raise UserError(
         f"{serving.base}: no version before {now.name} has another model that was not rolled back from",
         hint="name one with --to; lockgate versions shows them",
@@ -137,6 +134,8 @@ def finished_before(root: Path, serving: Serving) -> Pushed | None:
     A second one in its place would go back one version too far.
     """
     done = [each for each in settle(root, serving) if each.kind == "rollback"]
+    if serving.root is not None:
+        record_killed_push(serving.root, serving.base)
     return Pushed(done[0], {}, resumed=True) if done else None
 
 
@@ -151,12 +150,6 @@ def _named(to: str, found: list[Version], now: Version) -> Version:
     if not version.complete:
         raise UserError(f"--to {to}: the version has no model: its push has not finished", hint="name another one")
     return version
-
-
-def _model(version: Version) -> dict[str, FileEntry]:
-    """The files of the model itself: two versions with the same ones answer alike."""
-    files = version.manifest.files if version.manifest is not None else files_of(version.path)
-    return {name: each for name, each in files.items() if is_part_of_model(name)}
 
 
 def _tested(path: str, test: Callable[[Path], Report]) -> Report:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import Version, checked, served, versions
+from pipeline.operate.versions import Version, checked, is_signed, served, versions
+
+_UNCHECKED = "signature not checked: give the pipeline.yaml, whose push.signing has the command for it"
 
 
 def version_lines(serving: Serving, *, verify: bool) -> list[dict[str, Any]]:
@@ -51,4 +53,5 @@ def _line(version: Version, serving: Serving, *, is_served: bool, verify: bool) 
         "lockgate": manifest.lockgate if manifest else "",
         "problem": version.problem,
         "differences": checked(version, serving.signing) if verify else None,
+        "unchecked": _UNCHECKED if verify and serving.signing is None and is_signed(version) else "",
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from components.artifacts.model import SAVED_MODEL
+from components.artifacts.pushed_version import is_part_of_model
 from components.artifacts.version_manifest import MANIFEST, SIGNATURE, FileEntry, VersionManifest, differences
 from components.pusher.config import SigningConfig
 from components.pusher.push import listed_files
@@ -74,6 +75,31 @@ def served(found: Sequence[Version]) -> Version | None:
     return next((each for each in found if each.complete), None)
 
 
+def standing(found: Sequence[Version]) -> Iterator[Version]:
+    """The served version, and behind it those that one rollback after the other goes to, each with another model.
+
+    What was rolled back from is none of them, nor what was served between a rollback and the version that it went back
+    to: as in `pipeline.nodes.pushes.standing_pushes`.
+
+    Args:
+      found: see `versions`.
+
+    Raises:
+      OSError, tensorflow.errors.OpError: the files of a version without a manifest can't be read.
+    """
+    withdrawn = {each.manifest.rollback.rolled_back_from for each in found if each.manifest and each.manifest.rollback}
+    models: list[dict[str, FileEntry]] = []
+    below: int | None = None
+    for each in found:
+        if not each.complete or (below is not None and int(each.name) >= below):
+            continue
+        if each.manifest is not None and each.manifest.rollback is not None:
+            below = int(each.manifest.rollback.bytes_of) + 1
+        if each.name not in withdrawn and (model := _model(each)) not in models:
+            models.append(model)
+            yield each
+
+
 def checked(version: Version, signing: SigningConfig | None) -> list[str]:
     """What is wrong with a version's files: each that changed, is missing or was added, and a signature that is bad.
 
@@ -90,6 +116,11 @@ def checked(version: Version, signing: SigningConfig | None) -> list[str]:
     return found if signing is None else [*found, *_signature(version.path, signing)]
 
 
+def is_signed(version: Version) -> bool:
+    """Whether a version has a signature, good or bad."""
+    return _exists(posixpath.join(version.path, SIGNATURE))
+
+
 def files_of(path: str) -> dict[str, FileEntry]:
     """Size and hash of each file that belongs into the manifest, by its path in the version."""
     if "://" not in path:
@@ -97,6 +128,12 @@ def files_of(path: str) -> dict[str, FileEntry]:
     from components.pusher.remote import remote_files
 
     return remote_files(path)
+
+
+def _model(version: Version) -> dict[str, FileEntry]:
+    """The files of the model itself: two versions with the same ones answer alike."""
+    files = version.manifest.files if version.manifest is not None else files_of(version.path)
+    return {name: each for name, each in files.items() if is_part_of_model(name)}
 
 
 def _signature(path: str, signing: SigningConfig) -> list[str]:

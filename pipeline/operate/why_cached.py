@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from preprocessing.nearest import nearest
 if TYPE_CHECKING:
     from pipeline.results.executions import Execution, Executions
 
+_GATE, _AFTER_THE_GATE = "DataGate", ("Folds", "Transform")
+"""These wait for the gate, and read nothing of it."""
 _RESOLVERS = ("Baseline", "Champion")
 
 
@@ -82,10 +85,16 @@ def why_cached(folder: Path, component: str) -> Why:
         return Why(run, component, "cached", taken_from=known.origin(execution).run)
     if component in _RESOLVERS:
         return Why(run, component, execution.state, reasons=("asks the metadata store in every run",))
-    return _ran(known, execution, config, folder)
+    return _ran(known, execution, executions, config, folder)
 
 
-def _ran(known: Executions, execution: Execution, config: dict[str, Any], folder: Path) -> Why:
+def _ran(
+    known: Executions,
+    execution: Execution,
+    executions: Mapping[str, Execution],
+    config: dict[str, Any],
+    folder: Path,
+) -> Why:
     later = Later(
         str(config.get("name", "")),
         execution.node,
@@ -95,7 +104,7 @@ def _ran(known: Executions, execution: Execution, config: dict[str, Any], folder
         unfinished=execution.state != "done",
     )
     nearest = Compared(folder.parent.parent, known).nearest(later, before=execution.id)
-    told = [reason] if (reason := _told(folder, execution.node)) else []
+    told = [reason] if (reason := _told(folder, execution.node, executions)) else []
     if nearest is None:
         reasons = ["nothing was in the cache", *told]
         return Why(folder.name, execution.node, execution.state, reasons=tuple(reasons))
@@ -103,14 +112,30 @@ def _ran(known: Executions, execution: Execution, config: dict[str, Any], folder
     return Why(folder.name, execution.node, execution.state, "", nearest.last.run, tuple(reasons), nearest.changes)
 
 
-def _told(folder: Path, component: str) -> str:
+def _told(folder: Path, component: str, executions: Mapping[str, Execution]) -> str:
     """Why it must not come from the cache."""
     asked = Selection(**read_json(folder / ENVIRONMENT_FILE).get("selection", {}))
     if component == "Pusher":
         return "always runs"
     if not asked.use_cache:
         return "--no-cache"
-    return f"the run was asked for --from {asked.first}" if asked.first is not None else ""
+    if asked.first is None or component not in _below(asked.first, executions):
+        return ""
+    return f"the run was asked for --from {asked.first}"
+
+
+def _below(first: str, executions: Mapping[str, Execution]) -> set[str]:
+    """A node and those that depend on it, by what each has read in a run."""
+    found, made = {first}, set[int]()
+    for name, each in sorted(executions.items(), key=lambda item: item[1].id):
+        if name == first or made & _numbers(each.inputs) or (name in _AFTER_THE_GATE and _GATE in found):
+            found.add(name)
+            made |= _numbers(each.outputs)
+    return found
+
+
+def _numbers(side: Mapping[str, Sequence[int]]) -> set[int]:
+    return {number for listed in side.values() for number in listed}
 
 
 def _why_absent(folder: Path, component: str, executed: list[str]) -> str:

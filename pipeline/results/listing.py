@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.loader import load
+from pipeline.results.operations import operations
 from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 from preprocessing.errors import UserError
 
@@ -24,8 +25,9 @@ class RunLine:
 
     Attributes:
       id: of the run.
-      state: `pushed`, `refused`, `stopped`, `failed`, `interrupted`; `running` where it has not ended, or was killed.
-      why: the gate that refused it, or the error's first line.
+      state: `pushed`, also by hand, `refused`, `stopped`, `failed`, `interrupted`; `running` where it has not ended, or
+        was killed.
+      why: the gate that refused it, or the error's first line; also of one that was pushed by hand after it.
       metrics: on the test split.
       seconds: of all components together.
       cached: how many components came from the cache, of how many that ran.
@@ -54,22 +56,28 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def listed_runs(root: Path) -> Iterator[RunLine]:
-    """One line for each run, newest first."""
+    """One line for each run, newest first.
+
+    Raises:
+      UserError: a result, or the record of a push by hand, is damaged.
+    """
+    by_hand = {each.run: each.version for each in operations(root) if (each.kind, each.state) == ("push", "done")}
     for folder in run_folders(root):
         result = read_json(folder / RESULT_FILE)
         states = result.get("states", {})
         ran = [state for state in states.values() if state in ("done", "cached")]
         refusing = [each["name"] for each in result.get("gates", ()) if each.get("passed") is False]
         error = (result.get("error") or "").partition("\n")[0]
+        state, pushed = result.get("state", "running"), result.get("pushed") or by_hand.get(folder.name, "")
         yield RunLine(
             id=folder.name,
-            state=result.get("state", "running"),
+            state="pushed" if pushed else state,
             why=", ".join(refusing) or error,
             metrics=result.get("metrics", {}),
             seconds=round(sum(result.get("seconds", {}).values()), 1),
             cached=ran.count("cached"),
             ran=len(ran),
-            pushed=result.get("pushed") or "",
+            pushed=pushed,
         )
 
 

@@ -18,6 +18,8 @@ FOLDER = "operations"
 """In the root."""
 FILE = "operation.json"
 Kind = Literal["push", "rollback"]
+NODES: dict[Kind, str] = {"push": "Push", "rollback": "Rollback"}
+"""The nodes that the metadata store knows them by: what they do is not a run."""
 State = Literal["begun", "done", "refused", "failed", "abandoned"]
 
 

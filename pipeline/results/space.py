@@ -1,5 +1,6 @@
 """How much a run writes, about, and what is free where it writes: from the file system alone."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from pipeline.config.loader import LoadedConfig
 from pipeline.failures import full_place
 from pipeline.preflight.table_files import is_remote, table_files
+from pipeline.results.operations import NODES
 from preprocessing.errors import UserError
 
 _TEXT = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"})
@@ -96,20 +98,37 @@ def _by_table(loaded: LoadedConfig) -> Need | None:
 
 
 def newest_outputs(root: Path) -> dict[str, int]:
-    """The bytes of the newest artifact of each output, by component: TFX numbers their folders."""
+    """The bytes of the newest artifact of each output of a run, by component: TFX numbers their folders."""
     found: dict[str, int] = {}
     for output in root.glob("[A-Z]*/[a-z]*"):
-        numbered = [each for each in output.iterdir() if each.name.isdigit()] if output.is_dir() else []
-        if numbered:
-            newest = max(numbered, key=lambda each: int(each.name))
-            found[output.parent.name] = found.get(output.parent.name, 0) + sum(_sizes(newest))
+        if output.parent.name in NODES.values() or not output.is_dir():
+            continue
+        # A run or a clean-up may be on beside a plan: what was there a moment ago need not be any more.
+        with contextlib.suppress(FileNotFoundError):
+            numbered = [each for each in output.iterdir() if each.name.isdigit()]
+            if numbered:
+                newest = max(numbered, key=lambda each: int(each.name))
+                found[output.parent.name] = found.get(output.parent.name, 0) + size_of(newest)
     return found
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; links count as themselves, what is not there as 0."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            return sum(_sizes(path))
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _sizes(folder: Path) -> Iterator[int]:
     for place, _, names in os.walk(folder):
         for name in names:
-            yield (Path(place) / name).lstat().st_size
+            try:
+                yield os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - hundred thousands of files
+            except FileNotFoundError:
+                continue
 
 
 def shortage(loaded: LoadedConfig, root: Path, components: Collection[str] | None = None) -> str:

@@ -51,7 +51,6 @@ class Rehearsed:
       properties: its execution properties, with what a driver found out.
       inputs: the ids of its artifacts, by name, where they are known.
       outputs: what it takes from the cache, or has found.
-      execution: the id, in the copy, of the execution that took them.
     """
 
     name: str
@@ -76,7 +75,7 @@ def copied_store(root: Path) -> Iterator[Path]:
     """A copy of a root's metadata store, in a folder that goes with the block; a new one where there is none.
 
     Raises:
-      UserError: the file is not a metadata store.
+      UserError: the file is not a metadata store, or another process is writing to it.
     """
     file = root / METADATA_FILE
     with tempfile.TemporaryDirectory(prefix="lockgate-plan-") as folder:
@@ -98,11 +97,17 @@ def _copy(file: Path, copy: Path) -> None:
             contextlib.closing(sqlite3.connect(copy)) as target,
         ):
             source.backup(target)
-    except sqlite3.OperationalError:
-        # A killed run may have left a journal, which only who may write can roll back: that is done in the copy.
-        for suffix in ("", "-journal"):
-            if (part := file.with_name(file.name + suffix)).is_file():
-                shutil.copyfile(part, copy.with_name(copy.name + suffix))
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise UserError(
+                f"{file}: another process is writing to it: {error}", hint="try again in a moment"
+            ) from error
+        parts = [part for suffix in ("-journal", "-wal") if (part := file.with_name(file.name + suffix)).is_file()]
+        if not parts:
+            raise
+        # A killed run may have left one of these, which only who may write can work in: that is done in the copy.
+        for part in (file, *parts):
+            shutil.copyfile(part, copy.with_name(part.name))
 
 
 def rehearse(pipeline: Pipeline, store: Path, selection: Selection) -> list[Rehearsed]:

@@ -89,3 +89,5 @@ def _notes(row: Mapping[str, Any]) -> Iterator[str]:
         yield from (printable(f"{name}: {one_line(each, _LONGEST)}") for each in row["differences"])
         if not row["differences"]:
             yield f"{name}: verified"
+    if row["unchecked"]:
+        yield f"{name}: {row['unchecked']}"

@@ -20,6 +20,8 @@ from support.brief_pipeline import write_project, write_table
 from support.fork_server import ForkServer
 from support.janitor import left_over
 
+from pipeline.results.operations import operations
+
 _LOOKS_PER_SECOND = 200
 _SECONDS_FOR_PROCESSES = 20
 
@@ -61,7 +63,33 @@ COMMANDS = (
     ),
     Command("gc", ("gc", "{config}", "--keep", "0", "--yes"), "and a short one", weight=2),
     Command("gc with records", ("gc", "{root}", "--keep", "1", "--records", "--yes"), "two runs"),
-    Command("rollback", ("rollback", "{config}", "--reason", "a test", "--yes"), "two runs"),
+    Command(
+        "rollback",
+        ("rollback", "{config}", "--reason", "a test", "--yes"),
+        "two runs",
+        again=1,  # there is nothing further back, where all was done
+    ),
+    Command(
+        "tested run",
+        ("run", "{config}", "--to", "SmokeTest", "--set", "train.learning_rate=0.04"),
+        "one run",
+        weight=0,
+    ),
+    # Evaluator gave no verdict on it.
+    Command("push", ("push", "{run}", "--force", "--reason", "a test", "--yes"), "and a tested one"),
+    Command(
+        "resume",
+        ("resume", "{run}", "--yes"),
+        "killed run",
+        again=1,  # the run that it made has ended as it should, where all was done
+    ),
+    Command(
+        "predict",
+        ("predict", "{config}", "--input", "{folder}/seeds.csv", "--output", "{folder}/out.csv"),
+        "one run",
+        again=1,  # it overwrites nothing
+        compare=_files("out.csv"),
+    ),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
     Command(
@@ -75,10 +103,13 @@ COMMANDS = (
 STATES: Mapping[str, str] = {
     "one run": "run",
     "and a short one": "short run",
+    "and a tested one": "tested run",
     "two runs": "second run",
     "refused run": "refused run",
 }
 """Which command leaves which state."""
+_KILLED = "killed run", "and a short one"
+"""A state, and the one that it is made of: the newest run has not said how it ended."""
 
 
 ROUND = [each for each in COMMANDS for _ in range(each.weight)]
@@ -108,6 +139,10 @@ class Killing:
 
     def begin(self, state: str) -> None:
         """Makes the place be in a state."""
+        if state == _KILLED[0]:
+            self.begin(_KILLED[1])
+            max((self.root / "runs").glob("*/result.json")).unlink()
+            return
         stored = self._states / state
         if not stored.exists():
             if state == "project":
@@ -165,6 +200,8 @@ class Killing:
             "serving": _models(self.root / "serving"),
             "run": _newest_result(self.root),
             "artifacts": live_artifacts(self.root),
+            "champion": _champion(self.root),
+            "done by hand": [each.kind for each in operations(self.root) if each.state == "done"],
             "own": which.compare(self.place),
         }
 
@@ -228,6 +265,22 @@ def live_artifacts(root: Path) -> dict[str, list[tuple[str, ...]]]:
     return {name: sorted(set(files)) for name, files in sorted(found.items())}
 
 
+def _champion(root: Path) -> dict[str, str] | None:
+    """The files of the model that the next run's candidate is compared with; None for none."""
+    from pipeline.operate.keepers import found_next
+    from pipeline.operate.stored import connection, pipelines, stored_pipeline
+
+    if not (root / "metadata.sqlite").is_file():
+        return None
+    store = connection(root)
+    for name in pipelines(store):
+        stored = stored_pipeline(store, name)
+        for keeper in found_next(store, stored, "none"):
+            models = [stored.artifacts[each] for each in keeper.needs if stored.artifacts[each].type == "Model"]
+            return _model(Path(models[0].uri) / "Format-Serving")
+    return None
+
+
 def _without_times(path: Path) -> str:
     # TensorBoard's files are named after the second and the process.
     return path.as_posix().partition("events.out")[0]
@@ -244,11 +297,14 @@ def _digests(folder: Path) -> dict[str, str]:
 def _models(folder: Path) -> list[dict[str, str]]:
     """The files of each version; of a graph without the names that TensorFlow makes of temporary files and counters."""
     versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
-    return [
-        {name: found for name, found in _digests(each).items() if name not in ("saved_model.pb", "fingerprint.pb")}
-        | {"saved_model.pb": _graph(each / "saved_model.pb")}
-        for each in versions
-    ]
+    return [_model(each) for each in versions]
+
+
+def _model(folder: Path) -> dict[str, str]:
+    files = _digests(folder)
+    return {name: found for name, found in files.items() if name not in ("saved_model.pb", "fingerprint.pb")} | {
+        "saved_model.pb": _graph(folder / "saved_model.pb")
+    }
 
 
 def _graph(file: Path) -> str:

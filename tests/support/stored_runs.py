@@ -76,10 +76,11 @@ class StoredRuns:
         events += [self._event(number, each, Event.INTERNAL_OUTPUT) for each in found]
         self.store.put_events(events)
         contexts = [("pipeline", self._pipeline), ("pipeline_run", run), ("node", f"{self._pipeline}.{node}")]
-        associations = [
-            metadata_store_pb2.Association(context_id=self._context(*each), execution_id=number) for each in contexts
-        ]
-        self.store.put_attributions_and_associations([], associations)
+        numbers = [self._context(*each) for each in contexts]
+        self.store.put_attributions_and_associations(
+            [metadata_store_pb2.Attribution(context_id=each, artifact_id=out) for each in numbers for out in made],
+            [metadata_store_pb2.Association(context_id=each, execution_id=number) for each in numbers],
+        )
         return made
 
     def state(self, number: int) -> str:

@@ -1,12 +1,14 @@
 """What a clean-up keeps and removes, on stores that hold what TFX's launcher would have written."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from support.pushed import model, provenance, pushed
 from support.stored_runs import SIZE, Execution, StoredRuns
 
 from pipeline.operate.clean_up import Rule, clean_up
@@ -15,6 +17,7 @@ from pipeline.operate.removal import remove
 from pipeline.operate.retention import Keeper
 from pipeline.operate.stored import connection, stored_pipeline
 from pipeline.report.written import cleaned
+from pipeline.results.operations import Operation, begin, store
 
 FIRST, SECOND, THIRD = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
 
@@ -147,6 +150,7 @@ def test_what_stays_is_the_same_for_the_keys_of_the_cache(toy):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from support.pushed import model, provenance, pushed
 from support.stored_runs import StoredRuns
 from pipeline.operate.clean_up import Rule, clean_up
 from pipeline.operate.inside import Inside
@@ -245,6 +249,26 @@ def test_records_go_when_asked_unless_the_version_is_there(tmp_path):
     (runs / SECOND / "result.json").write_text(f'{{"state": "pushed", "pushed": "{version}9"}}')
     toy.clean(0, records=True)
     assert sorted(each.name for each in runs.iterdir()) == [FIRST]
+
+
+def test_records_of_a_run_that_was_pushed_by_hand_or_rolled_back_to_stay(tmp_path):
+    toy = Toy(tmp_path / "root")
+    root, base = toy.runs.root, tmp_path / "serving"
+    served = pushed(model(tmp_path / "model", "x"), str(base), provenance(SECOND))
+    elsewhere = model(tmp_path / "elsewhere/7", "y")
+    push = Operation(id="", kind="push", state="begun", by="me", pipeline="toy", run=THIRD, serving="elsewhere")
+    begun = begin(root, push)
+    store(root, begun.model_copy(update={"state": "done", "version": str(elsewhere)}))
+
+    def going() -> set[str]:
+        found = toy.plan(0, records=True, base=str(base)).records
+        return {each.path.name for each in found if each.path.parent == root / "runs"}
+
+    assert going() == {FIRST}
+    shutil.rmtree(elsewhere)
+    assert going() == {FIRST, THIRD}
+    shutil.rmtree(served)
+    assert going() == {FIRST, SECOND, THIRD}
 
 
 def test_leftovers_of_killed_executions_go(toy):

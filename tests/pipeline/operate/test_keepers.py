@@ -9,7 +9,6 @@ import pytest
 from support.bucket import forbid_storage, use_folder_as_storage
 from support.stored_runs import StoredRuns
 from support.toy_graph import BASELINE_FILE, graph
-from tensorflow.errors import PermissionDeniedError
 
 from pipeline.cli import main
 from pipeline.operate.clean_up import Rule, clean_up
@@ -20,6 +19,7 @@ from pipeline.operate.stored import connection, stored_pipeline
 from pipeline.results.runs import only_run
 from pipeline.runners import local
 from pipeline.selection import Selection
+from preprocessing.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +28,11 @@ def stored(root: Path, name: str = "toy"):
     return stored_pipeline(connection(root), name)
 
 
-def version(base: Path, name: str, *, whole: bool = True) -> str:
+def version(base: Path, name: str, content: str | None = None, *, whole: bool = True) -> str:
     folder = base / name
     folder.mkdir(parents=True)
     if whole:
-        (folder / "saved_model.pb").write_text("x")
+        (folder / "saved_model.pb").write_text(name if content is None else content)
     return name
 
 
@@ -75,11 +75,20 @@ def test_the_newest_whole_versions_are_served(tmp_path, monkeypatch, base):
     ]
 
 
+def test_a_model_that_is_served_twice_is_counted_once(tmp_path):
+    base, runs = tmp_path / "serving", StoredRuns(tmp_path / "root")
+    for name, content in (("9", "old"), ("10", "new"), ("11", "new")):
+        version(base, name, content)
+        pushed(runs, f"202601{name:0>2}T000000Z", f"{base}/{name}")
+    kept = served(stored(tmp_path / "root"), [str(base)], 2)
+    assert [each.name for each in kept] == [f"served version {base}/11", f"served version {base}/9"]
+
+
 def test_a_store_that_may_not_be_read_is_not_one_without_versions(tmp_path, monkeypatch):
     forbid_storage(monkeypatch)
     runs = StoredRuns(tmp_path / "root")
     pushed(runs, "20260101T000000Z", "gs://bucket/serving/9")
-    with pytest.raises(PermissionDeniedError):
+    with pytest.raises(UserError, match="can't be read: 403"):
         list(served(stored(tmp_path / "root"), ["gs://bucket/serving"], 1))
 
 

@@ -1,6 +1,7 @@
 """Which runs can be gone on with, and what is left of one."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import yaml
 
 from pipeline.config.loader import load
 from pipeline.operate.resume import candidates, make_ready, unfinished
-from pipeline.results.listing import named_run, run_of
+from pipeline.results.listing import listed_runs, named_run, run_of
+from pipeline.results.operations import Operation, begin, store
 from pipeline.results.runs import RunRecord
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
@@ -58,12 +60,29 @@ def test_without_a_name_the_runs_after_the_last_good_end_are_meant_one_for_each_
         candidates(root)
 
 
-def test_a_named_run_may_be_older_but_must_be_unfinished(made):
+def test_a_named_run_may_be_older_but_must_be_unfinished(made, tmp_path):
     failed = made("failed", "seed=1", component="Trainer", error="first\nsecond")
     pushed = made("pushed")
     assert unfinished(failed).line().endswith(": failed in Trainer: first")
     with pytest.raises(UserError, match="is pushed: nothing is left"):
         unfinished(pushed)
+    copy = shutil.copytree(failed, tmp_path / "copied" / failed.name)
+    with pytest.raises(UserError, match="a copy of a run's records"):
+        unfinished(copy)
+
+
+def test_a_run_that_was_pushed_by_hand_is_done(root, made):
+    made("failed", "seed=1")
+    refused = made("refused", "seed=2")
+    push = Operation(id="", kind="push", state="begun", by="me", pipeline="penguins", run=refused.name, serving="s")
+    begun = begin(root, push)
+    assert ids(root)[0] == refused.name
+    store(root, begun.model_copy(update={"state": "done", "version": "s/7"}))
+    assert [(each.state, each.pushed) for each in listed_runs(root)] == [("pushed", "s/7"), ("failed", "")]
+    with pytest.raises(UserError, match=f"the last one, {refused.name}, is pushed"):
+        candidates(root)
+    with pytest.raises(UserError, match="is pushed: nothing is left"):
+        unfinished(refused)
 
 
 def test_a_run_goes_on_with_what_it_has_stored_and_says_what_has_changed_since(root, tmp_path):

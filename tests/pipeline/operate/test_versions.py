@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,18 @@ from click.testing import CliRunner
 from support.bucket import forbid_storage, use_folder_as_storage
 from support.pushed import model, provenance, pushed
 
-from components.artifacts.version_manifest import MANIFEST, SIGNATURE
+from components.artifacts.version_manifest import MANIFEST, SIGNATURE, GateVerdict, RollbackRecord
 from components.pusher.config import SigningConfig
+from components.pusher.manifest import completing, pushed_now
+from components.pusher.push import push
 from pipeline.cli import main
+from pipeline.commands.versions import _working
+from pipeline.operate.rollback import plan
 from pipeline.operate.serving import Serving
 from pipeline.operate.version_lines import version_lines
+from pipeline.operate.versions import standing, versions
+from pipeline.results.runs import sha256
+from preprocessing.errors import UserError
 
 COPY = SigningConfig(sign=("cp", "{file}", "{signature}"), verify=("cmp", "{file}", "{signature}"))
 """A signature that is a copy: cmp tells whether the manifest is another one."""
@@ -92,8 +102,13 @@ def test_a_signature_shows_that_the_manifest_was_changed_too(serving: tuple[str,
     [of_new], [of_old] = differences()
     assert of_new.startswith(f"{SIGNATURE}: not verified by cmp: exit code 1: ")
     assert of_old == f"{SIGNATURE}: missing, and push.signing is configured"
-    # Without the commands nobody can tell.
-    assert [each["differences"] for each in asked(base, "--verify")["versions"]] == [[], []]
+    # Without the commands nobody can tell, which is said where there is a signature.
+    found = asked(base, "--verify")["versions"]
+    assert [each["differences"] for each in found] == [[], []]
+    assert [each["unchecked"].partition(":")[0] for each in found] == ["signature not checked", ""]
+    text = CliRunner().invoke(main, ["versions", base, "--verify"]).stdout
+    assert f"{new}: signature not checked: give the pipeline.yaml" in text
+    assert [each["unchecked"] for each in version_lines(Serving(base, COPY), verify=True)] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +136,39 @@ def test_a_version_without_a_model_is_not_served(serving: tuple[str, Path]) -> N
     assert [each["state"] for each in found["versions"]] == ["unfinished", "served"]
     # Where a push is one rename, somebody has removed the file; in a bucket a push was killed.
     asked(base, "--verify", code=0 if "://" in base else 3)
+
+
+def rolled_back(folder: Path, back_from: str, to: str) -> str:
+    """A version as a rollback makes it."""
+    passed = GateVerdict(name="SmokeTest", passed=True, reason="fine")
+    record = RollbackRecord(rolled_back_from=back_from, bytes_of=to, smoke_test=passed)
+    complete = completing(provenance(), pushed_now("rollback"), None, rollback=record)
+    return push(folder / to, folder, {}, complete, again=True)[0].name
+
+
+def test_one_rollback_after_the_other_goes_back_and_never_forward(tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    a, b, c = (Path(pushed(model(tmp_path / each, each), str(base), provenance())).name for each in "abc")
+    place = Serving(str(base))
+    assert plan(place, None).back_to.name == b
+    first = rolled_back(base, c, b)
+    assert plan(place, None).back_to.name == a
+    second = rolled_back(base, first, a)
+    with pytest.raises(UserError, match=f"no version before {second} has another model"):
+        plan(place, None)
+    # A run's push goes on from there: the newest before it, and not what was rolled back from.
+    latest = Path(pushed(model(tmp_path / "d", "d"), str(base), provenance())).name
+    assert plan(place, None).back_to.name == second
+    assert [each.name for each in standing(versions(str(base)))] == [latest, second]
+
+
+def test_what_a_command_that_pushes_leaves_in_the_temporary_folder_is_its_own(tmp_path: Path) -> None:
+    before = tempfile.gettempdir()
+    with _working(tmp_path, "push"):
+        inside = Path(tempfile.gettempdir())
+        assert [each.name.startswith(".made-by-") for each in inside.iterdir()] == [True]
+    assert tempfile.gettempdir() == before
+    assert not inside.exists()
 
 
 def test_says_when_nothing_was_pushed_and_when_there_is_no_such_place(tmp_path: Path) -> None:
@@ -158,6 +206,21 @@ def test_lineage_of_a_version_folder_alone(serving: tuple[str, Path], tmp_path: 
     assert "  data --> run" in drawn
     assert "  gate2 --> push0" in drawn
     assert all(line.count('"') in (0, 2) for line in drawn.splitlines())
+
+
+def test_lineage_of_a_pushed_run_needs_no_tensorflow(tmp_path: Path) -> None:
+    folder = tmp_path / "runs/20261101T000000Z"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("name: birds\n")
+    made_from = provenance(folder.name).model_copy(update={"config_sha256": sha256(folder / "config.yaml")})
+    pushed(model(tmp_path / "model", "x"), str(tmp_path / "serving"), made_from)
+    told = (
+        "import sys; from pipeline.operate.lineage import lineage_of; "
+        f"found = lineage_of({str(folder)!r}); print(found.made_from.metrics, found.made_from.data.rows['train'], "
+        "sorted({'tensorflow', 'tfx', 'apache_beam'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'accuracy': 0.9} 60 []\n"
 
 
 def test_lineage_wants_a_manifest(tmp_path: Path) -> None:

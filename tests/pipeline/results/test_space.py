@@ -45,6 +45,22 @@ def test_a_later_run_is_told_by_the_newest_outputs_of_what_runs(loaded):
     assert needed(loaded, root, ["Trainer", "Evaluator"]).bytes == 11_000_000
 
 
+def test_what_vanishes_meanwhile_and_what_was_pushed_by_hand_do_not_count(loaded, monkeypatch):
+    root = loaded.root()
+    for name in ("Trainer/model/15/kept", "Trainer/model/15/vanishes", "Rollback/pushed_model/17/file"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x" * 90)
+    walk = os.walk
+
+    def beside_another(folder):
+        for found in walk(folder):
+            (root / "Trainer/model/15/vanishes").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", beside_another)
+    assert space.newest_outputs(root) == {"Trainer": 90}
+
+
 def test_a_table_elsewhere_says_nothing(tmp_path):
     loaded = load(PENGUINS, [f"root={tmp_path}/root", "data.path=gs://bucket/birds.csv", "data.prepare=null"])
     assert needed(loaded, loaded.root()) is None

@@ -96,3 +96,38 @@ def test_a_killed_run_leaves_a_journal_that_the_copy_rolls_back(both, tmp_path):
     store.write_text("no store")
     with pytest.raises(UserError, match="not a metadata store"), copied_store(tmp_path):
         pass
+
+
+def test_a_store_that_is_written_to_is_not_copied_half(tmp_path, monkeypatch):
+    (tmp_path / "metadata.sqlite").touch()
+    (tmp_path / "metadata.sqlite-journal").touch()
+
+    def locked(*_, **__):
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", locked)
+    with pytest.raises(UserError, match="another process is writing to it"), copied_store(tmp_path):
+        pass
+
+
+def test_what_is_still_in_a_log_of_the_store_is_in_the_copy(tmp_path, monkeypatch):
+    file = tmp_path / "metadata.sqlite"
+    writer = sqlite3.connect(file)
+    writer.execute("PRAGMA journal_mode = wal")
+    writer.execute("CREATE TABLE T (x)")
+    writer.commit()
+    connect = sqlite3.connect
+
+    def in_a_folder_that_may_not_be_written(place, **options):
+        if options.get("uri"):
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(place, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", in_a_folder_that_may_not_be_written)
+    with copied_store(tmp_path) as copy:
+        assert connect(copy).execute("SELECT COUNT(*) FROM T").fetchone() == (0,)
+    writer.close()  # with it goes the log
+    with pytest.raises(UserError, match="unable to open"), copied_store(tmp_path):
+        pass
