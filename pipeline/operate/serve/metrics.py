@@ -36,7 +36,7 @@ class Metrics:
         )
         self.logged = Counter(
             "lockgate_serve_logged_rows",
-            "Rows for the request log: written, or lost.",
+            "Rows for the request log: written, lost, or left out as their columns are not known.",
             ["result"],
             registry=self._registry,
         )
