@@ -126,9 +126,11 @@ class Running:
         self._metrics.reloads.labels("failed").inc()
         self.changed(f"version {version} is not served, it does not load: {error.code}: {error}")
 
-    def unreadable(self, error: OSError) -> None:
-        """The push destination can't be listed."""
-        self.changed(f"no new version can be seen: {error}")
+    def unreadable(self, error: OSError, *, again: bool) -> None:
+        """The push destination can't be read; it is tried again, and said the first time."""
+        self._metrics.reloads.labels("unreadable").inc()
+        if not again:
+            self.changed(f"no new version can be seen: {error}")
 
     def _kept(self, rows: int) -> None:
         self._metrics.logged.labels("written").inc(rows)
