@@ -9,7 +9,7 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
-from components.data_gate.columns import Columns
+from components.data_gate.columns import Columns, Kind
 from components.data_gate.comparisons import CATEGORIES, Pair, absent, measure, moved
 from components.data_gate.config import DataGateConfig
 from components.data_gate.summary import Column, from_values
@@ -17,6 +17,7 @@ from components.data_gate.tables import sample_table, serving_summary
 from pipeline.config.loader import LoadedConfig
 from pipeline.operate.monitor.learned import Learned, Predictions, learned
 from pipeline.operate.serve.answer_columns import LABEL, PROBABILITY, VALUE, VERSION
+from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.text import quoted
 
@@ -112,7 +113,7 @@ def monitor(loaded: LoadedConfig, requests: str) -> Monitored:
             error.message or "the requests can't be read", expected=error.expected, received=error.received, hint=hint
         ) from error
     pair = Pair("serving_skew", from_training.train, "train", sample, None, "")
-    columns = Columns.of(config.features)
+    columns = _columns(from_training, config.features)
     lines = [
         *_features(pair, columns, config.data_gate),
         *_unseen(pair, columns, config.data_gate),
@@ -122,6 +123,19 @@ def monitor(loaded: LoadedConfig, requests: str) -> Monitored:
     return Monitored(
         from_training.version, from_training.run, requests, sample.rows, from_training.train.rows, tuple(ordered)
     )
+
+
+def _columns(from_training: Learned, features: FeaturesConfig) -> Columns:
+    """The inputs of the served version: the configuration may have others by now."""
+    today = Columns.of(features)
+    if from_training.inputs is None:
+        return today
+    known = from_training.train.columns
+    inputs: dict[str, Kind] = {
+        name: today.inputs.get(name, "category" if name in known and known[name].type == "BYTES" else "number")
+        for name in from_training.inputs
+    }
+    return today.model_copy(update={"inputs": inputs})
 
 
 def _features(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from support.gated import orders, statistics_of
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.artifacts.golden import ContractInput, GoldenContract
-from components.artifacts.pushed_version import STATISTICS
+from components.artifacts.pushed_version import CONTRACT, STATISTICS
 from components.data_gate.columns import Columns
 from components.data_gate.comparisons import Pair, compare
 from components.data_gate.summary import from_statistics
@@ -110,6 +110,21 @@ def test_missing_values_new_categories_and_an_absent_column(config: Path, tmp_pa
     assert "nl" in unseen.detail
     absent = by_column(found, "the column")["count"]
     assert (absent.distance, absent.state, absent.detail) == (None, "beyond", "no such column")
+
+
+def test_the_columns_are_those_of_the_served_version(config: Path, tmp_path: Path):
+    contract = config.parent / "output/serving/1764000000" / CONTRACT.version
+    inputs = {name: ContractInput(argument=name, dtype="string") for name in ("price", "country")}
+    promised = GoldenContract(task="regression", classes=None, row_key="k", label="late", inputs=inputs)
+    contract.write_text(promised.model_dump_json(), encoding="utf-8")
+    try:
+        # `count` is an input of today's configuration, and `country` is not one any more.
+        loaded = load(config, ["features.categorical=[]"])
+        found = monitor(loaded, kept(tmp_path, orders(300, 5).drop(columns="count").assign(country="be")))
+    finally:
+        contract.unlink()
+    assert {line.column for line in found.lines} == {"price", "country"}
+    assert by_column(found, "shares")["country"].state == "beyond"
 
 
 def test_few_rows_are_told_from_a_real_difference(config: Path, tmp_path: Path):

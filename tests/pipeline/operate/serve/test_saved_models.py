@@ -23,5 +23,5 @@ def test_a_store_that_fails_at_a_versions_file_can_not_be_read(tmp_path: Path, m
         raise errors.UnavailableError(None, None, f"{path}: 503")
 
     monkeypatch.setattr(saved_models.file_io, "file_exists", away)
-    with pytest.raises(OSError, match="can't be read: .*11.*503"):
+    with pytest.raises(OSError, match=r"can't be read: .*11.*503"):
         store.versions()
