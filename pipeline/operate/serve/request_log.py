@@ -92,12 +92,12 @@ class RequestLog:
             return
         try:
             columns = calls.features(asked, self._inputs(asked.version, asked.signatures))
-        except calls.NotRawError as error:
+            if columns is None:
+                return
+            table = _table(columns, asked)
+        except (calls.NotRawError, pa.ArrowException) as error:
             self._left_out(asked.rows, str(error))
             return
-        if columns is None:
-            return
-        table = _table(columns, asked)
         full: list[_Waiting] = []
         with self._lock:
             if self._waiting is not None and self._waiting.version != asked.version:

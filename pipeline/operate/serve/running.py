@@ -94,7 +94,7 @@ class Running:
         """
         serving = self._config.serving
         api = Api(self._config.name, self._versions, self._metrics, Guard(self._host), self._log)
-        limits = Limits(serving.threads, serving.queue, serving.max_request_mb)
+        limits = Limits(serving.threads, serving.queue, serving.max_request_mb, serving.body_seconds)
 
         def started() -> None:
             followers = [self._versions.follow, *([self._log.follow] if self._log is not None else [])]
