@@ -1,16 +1,19 @@
 """Which component a run names that ended with an error."""
 
+import io
 from pathlib import Path
 
 import pytest
 
 from pipeline.config.loader import load
 from pipeline.failures import RunError
+from pipeline.operate import notification
 from pipeline.operate.notification import EndNotice
-from pipeline.results.runs import RunRecord
-from pipeline.run import _Run
+from pipeline.results.runs import RunRecord, RunResult
+from pipeline.run import _noticed, _Run
 from pipeline.runners.local import NodeResult
 from pipeline.screen.console import Screen
+from preprocessing.errors import UserError
 
 PENGUINS = Path(__file__).resolve().parents[2] / "data/penguins/pipeline.yaml"
 
@@ -52,3 +55,20 @@ def test_an_interrupt_names_all_that_ran(run):
     nodes = [NodeResult(name, "failed", 1.0, error=stop) for name in ("SmokeTest", "Evaluator")]
     ended(run, stop, NodeResult("Trainer", "done", 1.0), *nodes)
     assert '"component": "SmokeTest and Evaluator"' in (run._record.folder / "result.json").read_text()
+
+
+def test_who_interrupts_the_webhook_does_not_change_how_the_run_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    loaded = load(PENGUINS, ["notify={url_env: HOOK}"])
+    record = RunRecord(tmp_path, loaded)
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notification, "send", interrupted)
+    stream = io.StringIO()
+    with _noticed(loaded, Screen(stream)) as notice:
+        notice.ended(record, RunResult("pushed"))
+    assert "the webhook was not told: interrupted" in stream.getvalue()
+    with pytest.raises(UserError, match="the run's own"), _noticed(loaded, Screen(stream)) as notice:
+        notice.failed(record, "the run's own", None)
+        raise UserError("the run's own")
