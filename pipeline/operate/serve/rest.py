@@ -27,7 +27,7 @@ DEFAULT_SIGNATURE = "serving_default"
 _LONGEST = 200
 """Characters of a value in a message."""
 _MOST_LEVELS = 31
-"""Of lists in a value: NumPy has room for one level more, the rows."""
+"""Lists may be nested so deep: NumPy has room for one level more, the rows."""
 _WHOLE_64 = range(-(2**63), 2**64)
 """Beyond it JSON's whole numbers are floats."""
 
