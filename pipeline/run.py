@@ -108,7 +108,12 @@ def _noticed(loaded: LoadedConfig, screen: Screen) -> Iterator[EndNotice]:
     try:
         yield notice
     finally:
-        if why := notice.send():
+        try:
+            why = notice.send()
+        except KeyboardInterrupt:
+            # The result is recorded. Who is tired of waiting for the webhook does not change how the run ended.
+            why = "interrupted"
+        if why:
             screen.say(f" ! the webhook was not told: {printable(why)}", "yellow")
             if notice.log is not None:
                 with contextlib.suppress(OSError), output_to(notice.log), records_to(notice.log):

@@ -65,6 +65,9 @@ class Serving(Comparison):
     sample: Annotated[str, Field(min_length=1)] | None = None
     """A CSV, Parquet or TFRecord (tf.Example) file of rows as in requests; the label is not needed. Or a folder of
     Parquet files: the request log of `lockgate serve`."""
+    max_rows: Annotated[int, Field(ge=1)] = 1_000_000
+    """The most rows of the sample that are looked at, also by `lockgate monitor`; of a folder those of the newest
+    files, of a file the first ones."""
     categorical: Share = 0.2
     """The limit, as described for `split_skew`."""
     numeric: Share = 0.2

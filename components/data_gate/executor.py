@@ -25,7 +25,7 @@ from components.data_gate.report import Verdict
 from components.data_gate.row_hashes import stored_hashes
 from components.data_gate.schema_text import diff
 from components.data_gate.summary import Summary, from_statistics
-from components.data_gate.tables import columns_of, serving_summary
+from components.data_gate.tables import columns_of, serving_sample
 from components.examples import SplitExamples, ingest_report
 from components.progress import Progress
 from components.run_page import write_page
@@ -101,11 +101,18 @@ def _evidence(inputs: Artifacts, config: DataGateConfig, columns: Columns, exec_
         summaries={split: from_statistics(each) for split, each in statistics.items()},
         anomalies=_anomalies(_one(inputs["anomalies"])),
         baseline=_baseline(baselines[0]) if baselines else None,
-        serving=serving_summary(sample, schema, words) if sample else None,
+        serving=_serving(sample, schema, words, config.serving.max_rows) if sample else None,
         ingest=ingest,
         rows=lambda: _rows(examples, ingest, config, Counting(columns, words)),
         decode=lambda sample: columns_of(sample, ingest.types if ingest else None),
     )
+
+
+def _serving(path: str, schema: schema_pb2.Schema, words: MissingWords, most: int) -> Summary:
+    sample = serving_sample(path, schema, words, most)
+    if sample.cut:
+        _log.info("data gate: %s has more rows than %d (data_gate.serving.max_rows): the newest count", path, most)
+    return sample.summary
 
 
 def _one(artifacts: list[Artifact]) -> Artifact:

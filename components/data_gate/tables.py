@@ -1,18 +1,17 @@
 """Columns as arrays: from serialized tf.Examples, or from a file of serving data."""
 
-import gzip
 import posixpath
-import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
-from pyarrow import csv, parquet
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from components.data_gate.leakage import Values
+from components.data_gate.sample import FIELD, read_sample, unreadable
 from components.data_gate.summary import Column, Summary, from_values
 from components.examples import Types, decoded, records
 from preprocessing.errors import UserError
@@ -49,7 +48,24 @@ def _first_values(column: pa.ListArray) -> Values:
     return Values(text, ~there)
 
 
-def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -> Summary:
+@dataclass(frozen=True)
+class Serving:
+    """A sample of serving data.
+
+    Attributes:
+      summary: of the columns that the schema names.
+      table: the rows; None of a TFRecord file.
+      cut: whether the sample has more rows than were looked at.
+    """
+
+    summary: Summary
+    table: pa.Table | None
+    cut: bool
+
+
+def serving_sample(
+    path: str, schema: schema_pb2.Schema, words: MissingWords, most: int, more: Collection[str] = ()
+) -> Serving:
     """A sample of serving data, its columns of the types that the schema gives them.
 
     Args:
@@ -57,6 +73,8 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
         Parquet files, of which one may lack columns that another has.
       schema: names and types; other columns of the file are left out.
       words: the texts that mean missing in CSV; where the format has a null, only those of single columns count.
+      most: rows that are looked at; of a folder those of the newest files.
+      more: columns of `table` besides.
 
     Raises:
       UserError: there is no such file, it is of another kind, can't be read, is empty, or a column holds something
@@ -65,18 +83,23 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
     if not fileio.exists(path):
         raise UserError(
             f"no such file: {path}",
-            field=("data_gate", "serving", "sample"),
+            field=FIELD,
             hint="correct the path, or remove the setting",
         )
     types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
     base = posixpath.basename(path).removesuffix(".gz")
+    table: pa.Table | None = None
     if base.endswith((".tfrecord", ".tfrecords")):
         own = words.without_table()
-        values = {name: _without_missing(each, own.of(name)) for name, each in _examples(path).items()}
+        examples = _examples(path, most + 1)
+        cut = len(examples) > most
+        found = columns_of(examples[:most], None)
+        values = {name: _without_missing(each, own.of(name)) for name, each in found.items()}
         rows = len(next(iter(values.values())).missing) if values else 0
         columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
     elif base.endswith((".csv", ".parquet")) or fileio.isdir(path):
-        table = sample_table(path)
+        sample = read_sample(path, {*types, *more}, most)
+        table, cut = sample.table, sample.cut
         words = words if base.endswith(".csv") else words.without_table()
         rows = table.num_rows
         columns = {
@@ -86,7 +109,7 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
         }
     else:
         raise UserError(
-            field=("data_gate", "serving", "sample"),
+            field=FIELD,
             expected="a .csv, .parquet or .tfrecord file, or a folder of .parquet files",
             received=path,
             hint="write the sample in one of these formats",
@@ -94,69 +117,23 @@ def serving_summary(path: str, schema: schema_pb2.Schema, words: MissingWords) -
     if not rows:
         raise UserError(
             f"{path} has no rows",
-            field=("data_gate", "serving", "sample"),
+            field=FIELD,
             hint="add some, or remove the setting",
         )
-    return Summary(rows, columns)
+    return Serving(Summary(rows, columns), table, cut)
 
 
-def _examples(path: str) -> dict[str, Values]:
+def _examples(path: str, most: int) -> list[bytes]:
     try:
-        return columns_of(list(records([path]).as_numpy_iterator()), None)
+        return list(records([path]).take(most).as_numpy_iterator())
     except (RuntimeError, tf.errors.OpError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _without_missing(values: Values, words: Sequence[str]) -> Values:
     if values.values.dtype != object:
         return values
     return Values(values.values, values.missing | np.array([is_missing(text, words) for text in values.values], bool))
-
-
-def _unreadable(path: str, error: Exception) -> UserError:
-    return UserError(
-        f"{path} can't be read: {error}", field=("data_gate", "serving", "sample"), hint="write the file again"
-    )
-
-
-def sample_table(path: str) -> pa.Table:
-    """A CSV or Parquet file, the cells of CSV as text; or the rows of all Parquet files in a folder.
-
-    Raises:
-      UserError: it can't be read, or the folder has none.
-    """
-    if not fileio.isdir(path):
-        return _table(path)
-    names = sorted(name for name in fileio.listdir(path) if name.endswith(".parquet") and not name.startswith("."))
-    if not names:
-        raise UserError(
-            f"{path} has no .parquet file",
-            field=("data_gate", "serving", "sample"),
-            hint="wait until requests were kept there, or remove the setting",
-        )
-    tables = [_table(posixpath.join(path, name)) for name in names]
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise _unreadable(path, error) from error
-
-
-def _table(path: str) -> pa.Table:
-    try:
-        with fileio.open(path, "rb") as raw:
-            content = raw.read()
-        if path.endswith(".parquet"):
-            return parquet.read_table(pa.BufferReader(content))
-        return _read_csv(gzip.decompress(content) if path.endswith(".gz") else content)
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, error) from error
-
-
-def _read_csv(content: bytes) -> pa.Table:
-    """Every cell as text: what "007" is, the schema says."""
-    names = csv.open_csv(pa.BufferReader(content)).schema.names
-    options = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-    return csv.read_csv(pa.BufferReader(content), convert_options=options)
 
 
 def _cells(column: pa.ChunkedArray, type_name: str, words: Sequence[str]) -> Values:
@@ -185,7 +162,7 @@ def _typed(name: str, type_name: str, cells: Values, path: str) -> Column:
     except ValueError as error:
         raise UserError(
             f"{path}, column {name!r}: the schema says {type_name}: {error}",
-            field=("data_gate", "serving", "sample"),
+            field=FIELD,
             hint="correct the sample: it must look like the requests",
         ) from error
     finite = np.isfinite(numbers)

@@ -36,6 +36,8 @@ class ServingConfig(Settings):
     """Requests that may wait for one of the threads; what comes beyond is answered with 503."""
     max_request_mb: Count = 16
     """The largest body of a request, in MiB; a larger one is answered with 413."""
+    body_seconds: Seconds = 30.0
+    """How long the body of a request may take to arrive; a slower one is answered with 408."""
     drain_seconds: Seconds = 30.0
     """How long requests that have begun may take after Ctrl-C or SIGTERM."""
     request_log: RequestLogConfig = RequestLogConfig()

@@ -8,8 +8,8 @@ from components.example_gen.changes import TableState, table_state
 from pipeline.config.loader import LoadedConfig
 from preprocessing.errors import UserError
 
-_OF_NO_RUN = ("watch", "notify", "targets")
-"""Sections that change nothing about a run on this machine."""
+OF_NO_MODEL = ("watch", "notify", "targets", "serving", "gc", "card")
+"""Sections that change nothing about what a run on this machine trains, tests and pushes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def input_keys(loaded: LoadedConfig, state: TableState | None = None) -> InputKe
         except UserError:
             # The run itself says what is wrong with it.
             state = TableState("", "")
-    stated = {name: value for name, value in loaded.config.resolved().items() if name not in _OF_NO_RUN}
+    stated = {name: value for name, value in loaded.config.resolved().items() if name not in OF_NO_MODEL}
     digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
     schema = loaded.config.data.schema_file
     if schema is not None and (file := loaded.resolve(schema)).is_file():

@@ -6,11 +6,13 @@ import pytest
 
 from pipeline.config.loader import load
 from pipeline.failures import RunError
+from pipeline.operate import notification
 from pipeline.operate.notification import EndNotice
-from pipeline.results.runs import RunRecord
-from pipeline.run import _Run
+from pipeline.results.runs import RunRecord, RunResult
+from pipeline.run import _noticed, _Run
 from pipeline.runners.local import NodeResult
 from pipeline.screen.console import Screen
+from preprocessing.errors import UserError
 
 PENGUINS = Path(__file__).resolve().parents[2] / "data/penguins/pipeline.yaml"
 
@@ -52,3 +54,26 @@ def test_an_interrupt_names_all_that_ran(run):
     nodes = [NodeResult(name, "failed", 1.0, error=stop) for name in ("SmokeTest", "Evaluator")]
     ended(run, stop, NodeResult("Trainer", "done", 1.0), *nodes)
     assert '"component": "SmokeTest and Evaluator"' in (run._record.folder / "result.json").read_text()
+
+
+@pytest.mark.parametrize("error", [None, UserError("no rows")])
+def test_who_interrupts_the_webhook_does_not_change_how_the_run_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: UserError | None
+):
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notification, "send", interrupted)
+    loaded = load(PENGUINS, ["notify={url_env: HOOK}"])
+    record = RunRecord(tmp_path, loaded)
+    with (tmp_path / "screen").open("w") as stream:
+        noticed = _noticed(loaded, Screen(stream))
+        notice = noticed.__enter__()
+        if error is None:
+            notice.ended(record, RunResult("pushed"))
+            noticed.__exit__(None, None, None)
+        else:
+            notice.failed(record, "no rows", None)
+            # False lets the error go on; an interrupt would come in its place.
+            assert not noticed.__exit__(UserError, error, None)
+    assert "the webhook was not told: interrupted" in (tmp_path / "screen").read_text("utf-8")

@@ -7,16 +7,16 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.io import fileio
 
-from components.data_gate.columns import Columns
+from components.data_gate.columns import Columns, Kind
 from components.data_gate.comparisons import CATEGORIES, Pair, absent, measure, moved
 from components.data_gate.config import DataGateConfig
 from components.data_gate.summary import Column, from_values
-from components.data_gate.tables import sample_table, serving_summary
+from components.data_gate.tables import serving_sample
 from pipeline.config.loader import LoadedConfig
 from pipeline.operate.monitor.learned import Learned, Predictions, learned
 from pipeline.operate.serve.answer_columns import LABEL, PROBABILITY, VALUE, VERSION
+from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.text import quoted
 
@@ -27,7 +27,6 @@ UNSEEN = "values that training did not have"
 _ALL = 1 - 1e-6
 """So much of a column's values the statistics have to name before another value counts as unseen."""
 _SHOWN_VALUES = 3
-_TABLES = (".csv", ".csv.gz", ".parquet")
 _ORDER = ("beyond", "warned", "chance", "within")
 State = Literal["within", "chance", "warned", "beyond"]
 
@@ -64,7 +63,8 @@ class Monitored:
       version: that is served.
       run: that made it.
       requests: the file or folder.
-      rows: in it.
+      rows: in it that were looked at.
+      cut: whether it has more, which `data_gate.serving.max_rows` leaves out.
       training_rows: that they are compared with.
       lines: the comparisons; those beyond their limits first.
     """
@@ -73,6 +73,7 @@ class Monitored:
     run: str
     requests: str
     rows: int
+    cut: bool
     training_rows: int
     lines: tuple[Line, ...]
 
@@ -103,25 +104,51 @@ def monitor(loaded: LoadedConfig, requests: str) -> Monitored:
     for name, column in from_training.train.columns.items():
         schema.feature.add(name=name, type=schema_pb2.FeatureType.Value(column.type))
     try:
-        sample = serving_summary(requests, schema, config.data.missing("csv"))
-        table = sample_table(requests) if fileio.isdir(requests) or requests.endswith(_TABLES) else None
+        sample = serving_sample(
+            requests, schema, config.data.missing("csv"), config.data_gate.serving.max_rows, _said(from_training)
+        )
     except UserError as error:
         # There the path is a field of the configuration.
         hint = error.hint if "remove the setting" not in error.hint else "give the folder of a server's request log"
         raise UserError(
             error.message or "the requests can't be read", expected=error.expected, received=error.received, hint=hint
         ) from error
-    pair = Pair("serving_skew", from_training.train, "train", sample, None, "")
-    columns = Columns.of(config.features)
+    pair = Pair("serving_skew", from_training.train, "train", sample.summary, None, "")
+    columns = _columns(from_training, config.features)
     lines = [
         *_features(pair, columns, config.data_gate),
         *_unseen(pair, columns, config.data_gate),
-        *_answers(from_training, table, config.data_gate),
+        *_answers(from_training, sample.table, config.data_gate),
     ]
     ordered = sorted(lines, key=lambda line: _ORDER.index(line.state))
     return Monitored(
-        from_training.version, from_training.run, requests, sample.rows, from_training.train.rows, tuple(ordered)
+        from_training.version,
+        from_training.run,
+        requests,
+        sample.summary.rows,
+        sample.cut,
+        from_training.train.rows,
+        tuple(ordered),
     )
+
+
+def _said(from_training: Learned) -> list[str]:
+    """The columns of the log that hold the model's answers, as far as they are compared."""
+    classes = from_training.predictions.contract.classes if from_training.predictions is not None else None
+    return [VERSION, LABEL, VALUE, *(PROBABILITY + each for each in (classes or ())[-1:])]
+
+
+def _columns(from_training: Learned, features: FeaturesConfig) -> Columns:
+    """The inputs of the served version: the configuration may have others by now."""
+    today = Columns.of(features)
+    if from_training.inputs is None:
+        return today
+    known = from_training.train.columns
+    inputs: dict[str, Kind] = {
+        name: today.inputs.get(name, "category" if name in known and known[name].type == "BYTES" else "number")
+        for name in from_training.inputs
+    }
+    return today.model_copy(update={"inputs": inputs})
 
 
 def _features(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterator[Line]:

@@ -11,8 +11,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
 from components.artifacts.golden import CONTRACT_FILE, FOLDER, PREDICTIONS_FILE, GoldenContract, prediction_name
+from components.artifacts.pushed_version import CONTRACT, STATISTICS
 from components.artifacts.pushed_version import FOLDER as CHAMPION
-from components.artifacts.pushed_version import STATISTICS
 from components.champion.versions import newest_version
 from components.data_gate.summary import Summary, from_statistics
 from pipeline.config.loader import LoadedConfig
@@ -53,12 +53,14 @@ class Learned:
       run: that made it; "" where nobody knows.
       train: its training split.
       predictions: None where they are not on this machine.
+      inputs: the columns that it reads; None where its contract is not here.
     """
 
     version: str
     run: str
     train: Summary
     predictions: Predictions | None
+    inputs: tuple[str, ...] | None = None
 
 
 def learned(loaded: LoadedConfig) -> Learned:
@@ -88,7 +90,12 @@ def learned(loaded: LoadedConfig) -> Learned:
             hint="use the root of the run that pushed it, or push again: lockgate run CONFIG",
         )
     train = from_statistics(statistics_pb2.DatasetFeatureStatisticsList.FromString(content))
-    return Learned(version, run, train, None if model is None else _predictions(str(model)))
+    places = [posixpath.join(folder, CONTRACT.version)]
+    if model is not None:
+        places.append(posixpath.join(model, CONTRACT.artifact))
+    contract = next((found for place in places if (found := _read(place)) is not None), None)
+    inputs = None if contract is None else tuple(GoldenContract.model_validate_json(contract).inputs)
+    return Learned(version, run, train, None if model is None else _predictions(str(model)), inputs)
 
 
 def _run_of(loaded: LoadedConfig, version: str) -> str:

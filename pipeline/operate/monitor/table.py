@@ -28,9 +28,11 @@ def text(found: Monitored, stream: IO[str]) -> str:
 
 def _about(found: Monitored) -> str:
     run = f", made by run {found.run}" if found.run else ""
+    newest, more = ("the newest ", " (data_gate.serving.max_rows: it has more)") if found.cut else ("", "")
     return printable(
         f"version {found.version}{run}\n"
-        f"{counted(found.rows, 'row')} of requests ({found.requests}) beside {found.training_rows:,} of training",
+        f"{newest}{counted(found.rows, 'row')} of requests ({found.requests}{more}) "
+        f"beside {found.training_rows:,} of training",
         keep="\n",
     )
 

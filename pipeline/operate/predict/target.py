@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ _BESIDE = ".bad_rows.jsonl"
 _OURS = re.compile(rf"part-\d{{5}}-of-\d{{5}}\.({'|'.join(get_args(OutputFormat))})|{re.escape(_BAD_ROWS)}")
 _LOCK = "lock"
 _SHARDS = "shards"
+_REPLACED = "replaced"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def check_target(target: Target, files: Sequence[str], place: str, *, overwrite:
             f"--output: {path.parent}: no permission to write there",
             hint="give yourself the permission, or choose another folder",
         )
+    clear(target)
     check_free(target, overwrite=overwrite)
 
 
@@ -159,18 +162,50 @@ def staging(target: Target) -> Iterator[Path]:
     One that a killed process left is removed by the next one that writes the same target: its lock, which is the
     kernel's, was released when that process died.
     """
-    parent, prefix = target.path.absolute().parent, f".{target.path.name[:100]}.predicting-"
+    clear(target)
+    folder, lock = _begun(target)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def clear(target: Target) -> None:
+    """Removes what killed processes left beside a target.
+
+    One that was killed when the old predictions were away and the new ones not there yet is finished: both are whole.
+
+    Raises:
+      OSError: the folder can't be written.
+    """
+    parent, prefix = target.path.absolute().parent, _prefix(target)
     for left in parent.glob(f"{glob.escape(prefix)}*"):
         lock = filelock.FileLock(left / _LOCK, timeout=0)
         with contextlib.suppress(filelock.Timeout, OSError), lock:
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    (folder / _SHARDS).mkdir()
-    lock = filelock.FileLock(folder / _LOCK, timeout=0)
-    try:
-        with lock:
-            yield folder
-    finally:
+            if (left / _REPLACED).is_dir() and not target.path.exists():
+                (left / _SHARDS).rename(target.path)
+            # Away as a whole: who has just made it finds that out, see `_begun`.
+            gone = left.with_name(f"{prefix}{secrets.token_hex(4)}-gone")
+            left.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def _prefix(target: Target) -> str:
+    return f".{target.path.name[:100]}.predicting-"
+
+
+def _begun(target: Target) -> tuple[Path, filelock.BaseFileLock]:
+    """A new folder and its lock, which is held; another process may take the folder for a left one before that."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.path.absolute().parent))
+        lock = filelock.FileLock(folder / _LOCK, timeout=0)
+        with contextlib.suppress(filelock.Timeout, FileNotFoundError):
+            (folder / _SHARDS).mkdir()
+            lock.acquire()
+            if (folder / _SHARDS).is_dir():
+                return folder, lock
+        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -206,8 +241,9 @@ def place_shards(target: Target, folder: Path, shards: Sequence[str], bad: str |
     if bad:
         Path(bad).replace(whole / _BAD_ROWS)
     if target.path.is_dir():
-        # Two renames: for a moment there are none, but never a mixture of old and new ones.
-        target.path.rename(folder / "replaced")
+        # Two renames: for a moment there are none, but never a mixture of old and new ones. `clear` does the second
+        # where this process was killed between them.
+        target.path.rename(folder / _REPLACED)
     whole.rename(target.path)
     return [target.path / name for name in names]
 

@@ -31,9 +31,11 @@ from pipeline.operate.serve.versions import Versions
 _ASKING = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.I)
 _LOOKING = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?", re.I)
 _OURS = re.compile(r"/v1/.*", re.I)
-_BUSY, _TOO_LARGE, _NOT_FOUND = 503, 413, 404
+_BUSY, _TOO_LARGE, _TOO_SLOW, _NOT_FOUND, _UNEXPECTED = 503, 413, 408, 404, 500
 _LARGEST_VERSION = 2**63
 _MIB = 2**20
+_CALL = "lockgate.call"
+"""In the scope of a request: the call's name, for the metrics."""
 
 Work = Callable[[bytes], bytes]
 
@@ -45,6 +47,7 @@ class Limits:
     threads: int
     queue: int
     max_request_mb: int
+    body_seconds: float
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,22 @@ class RestApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        request, started, call = Request(scope, receive), time.perf_counter(), "other"
+        request, started, call, headers = Request(scope, receive), time.perf_counter(), "other", dict[str, str]()
         try:
             self._api.guard.check(request.headers)
             call, work = self._route(request)
+            scope[_CALL] = call
             status, content = 200, await self._worked(request, work)
         except RefusalError as refusal:
             status, content = refusal.status, answers.error(str(refusal))
+            if status in (_TOO_SLOW, _TOO_LARGE):
+                headers["connection"] = "close"  # what is still to come of the body belongs to nobody
         except ClientDisconnect:
             # Nobody is there to read it; the status is for the metrics.
             status, content = 499, b""
         self._api.metrics.requests.labels(call, status).inc()
         self._api.metrics.seconds.labels(call).observe(time.perf_counter() - started)
-        await Response(content, status, media_type="application/json")(scope, receive, send)
+        await Response(content, status, headers, "application/json")(scope, receive, send)
 
     def _route(self, request: Request) -> tuple[str, Work]:
         """What a request asks for: the call's name, and what answers it from the body."""
@@ -118,28 +124,37 @@ class RestApi:
         )
 
     async def _worked(self, request: Request, work: Work) -> bytes:
-        """The answer of a thread, when one is free."""
-        if self._in_flight >= self._limits.threads + self._limits.queue:
-            raise RefusalError("Unavailable", f"{self._in_flight} requests are being answered; try again later", _BUSY)
+        """The answer of a thread, when one is free. A request counts when its body is there."""
+        self._check_room()
+        body = await self._body(request)
+        self._check_room()
         self._in_flight += 1
         try:
             with self._api.metrics.in_flight.track_inprogress():
-                body = await self._body(request)
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work, body)
         finally:
             self._in_flight -= 1
+
+    def _check_room(self) -> None:
+        if self._in_flight >= self._limits.threads + self._limits.queue:
+            raise RefusalError("Unavailable", f"{self._in_flight} requests are being answered; try again later", _BUSY)
 
     async def _body(self, request: Request) -> bytes:
         most = self._limits.max_request_mb * _MIB
         announced = request.headers.get("content-length", "")
         content = bytearray()
         if not (announced.isdecimal() and int(announced) > most):
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > most:
-                    break
-            else:
-                return bytes(content)
+            try:
+                async with asyncio.timeout(self._limits.body_seconds):
+                    async for chunk in request.stream():
+                        content += chunk
+                        if len(content) > most:
+                            break
+                    else:
+                        return bytes(content)
+            except TimeoutError as error:
+                message = f"the body took longer than {self._limits.body_seconds:g} s (serving.body_seconds)"
+                raise RefusalError("DeadlineExceeded", message, _TOO_SLOW) from error
         message = f"the body is larger than {self._limits.max_request_mb} MiB (serving.max_request_mb)"
         raise RefusalError("InvalidArgument", message, _TOO_LARGE)
 
@@ -217,4 +232,11 @@ def application(api: Api, limits: Limits, started: Callable[[], None], stopped: 
         Route("/metrics", _MetricsPage(api.metrics, api.guard)),
         Route("/{path:path}", RestApi(api, limits, pool)),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+
+    def unexpected(request: Request, error: Exception) -> Response:
+        # A bug of ours: Starlette raises it again after this answer, and uvicorn prints its stack trace.
+        api.metrics.requests.labels(request.scope.get(_CALL, "other"), _UNEXPECTED).inc()
+        content = answers.error(f"Internal: {type(error).__name__}; the server has printed more")
+        return Response(content, _UNEXPECTED, {"connection": "close"}, "application/json")
+
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Exception: unexpected})

@@ -14,8 +14,11 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from components.artifacts.model import EXAMPLES_INPUT
 from components.smoke_test.bench.requests import encode, strings
+from components.smoke_test.export.derive import PREDICT_TRANSFORMED, TRANSFORM
 from pipeline.operate.serve import answers, examples, rest
 from pipeline.operate.serve.errors import RefusalError, invalid
+from pipeline.operate.serve.example_row import SIGNATURE
+from pipeline.operate.serve.raw_inputs import RawInputs
 from pipeline.operate.serve.versions import Served, Versions
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -45,6 +48,7 @@ class Asked:
       signature: that was asked, by name.
       inputs: that it was asked with.
       outputs: that it gave.
+      signatures: of the version, by name.
     """
 
     answer: bytes
@@ -53,6 +57,11 @@ class Asked:
     signature: str
     inputs: Tensors
     outputs: Tensors
+    signatures: Mapping[str, Any]
+
+
+class NotRawError(Exception):
+    """The table's rows behind a request can't be told; the message says why."""
 
 
 def ask(served: Served, method: Method, body: bytes) -> Asked:
@@ -76,7 +85,7 @@ def _predict(served: Served, name: str, document: rest.Json) -> Asked:
     inputs, by_row = rest.tensors(document, types)
     outputs = _outputs(served, name, inputs)
     answer = answers.by_row(outputs) if by_row else answers.by_column(outputs)
-    return Asked(answer, _rows(inputs), served.version, name, inputs, outputs)
+    return Asked(answer, _rows(inputs), served.version, name, inputs, outputs, served.model.signatures)
 
 
 def _by_examples(served: Served, method: Method, name: str, document: rest.Json) -> Asked:
@@ -93,7 +102,7 @@ def _by_examples(served: Served, method: Method, name: str, document: rest.Json)
     inputs = {next(iter(signature.inputs)): strings([encode(row) for row in rows])}
     outputs = _outputs(served, name, inputs)
     answer = _classes(outputs, len(rows)) if method == "classify" else _values(outputs, len(rows))
-    return Asked(answer, len(rows), served.version, name, inputs, outputs)
+    return Asked(answer, len(rows), served.version, name, inputs, outputs, served.model.signatures)
 
 
 def _classes(outputs: Tensors, rows: int) -> bytes:
@@ -163,20 +172,32 @@ def _json(message: Any) -> bytes:
     ).encode()
 
 
-def features(asked: Asked, arguments: Mapping[str, str]) -> dict[str, list[Any]] | None:
+def features(asked: Asked, raw: RawInputs) -> dict[str, list[Any]] | None:
     """The raw features of a request, by column of the table, for the request log.
 
     Args:
       asked: the request.
-      arguments: the column of each input of `serve_features`.
+      raw: what the version that answered reads.
 
     Returns:
-      Values row by row, None where one is missing; None for a request that holds no raw rows.
+      Values row by row, None where one is missing; None for a request of the signatures for transformed rows.
+
+    Raises:
+      NotRawError: its examples can't be read, or no column is known behind one of its inputs.
     """
-    if set(asked.inputs) == {EXAMPLES_INPUT}:
-        return examples.columns(asked.inputs[EXAMPLES_INPUT], sorted(arguments.values()))
-    if not set(asked.inputs) <= set(arguments):
+    if asked.signature in (TRANSFORM, PREDICT_TRANSFORMED):
         return None
-    return {
-        arguments[name]: examples.plain(np.broadcast_to(array, [asked.rows])) for name, array in asked.inputs.items()
-    }
+    if set(asked.inputs) == {EXAMPLES_INPUT}:
+        found = examples.columns(asked.inputs[EXAMPLES_INPUT], sorted(raw.columns.values()))
+        if found is None:
+            raise NotRawError("its tf.Examples can't be read")
+    else:
+        if unknown := sorted(set(asked.inputs) - set(raw.columns)):
+            raise NotRawError(f"no column of the table is known behind the input {unknown[0]} of {asked.signature}")
+        found = {
+            raw.columns[name]: examples.plain(np.broadcast_to(array, [asked.rows]))
+            for name, array in asked.inputs.items()
+        }
+    if not found:
+        raise NotRawError(f"version {asked.version} has no signature {SIGNATURE}, which names the columns")
+    return {name: examples.without_words(values, raw.words.of(name)) for name, values in found.items()}

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from components.smoke_test.bench.requests import MISSING, decode, strings
 from pipeline.operate.serve.errors import invalid
 from pipeline.operate.serve.rest import Json, as_bytes, from_base64, is_base64, kind_of, shown
+from preprocessing.missing import is_missing
+from preprocessing.text import decoded
 
 _Row = dict[str, NDArray[Any]]
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -92,3 +94,13 @@ def plain(array: NDArray[Any]) -> list[Any]:
         return [None if each != each else each for each in array.tolist()]
     missing = int(MISSING["int64"]) if array.dtype.kind == "i" else MISSING["string"]
     return [None if each == missing else each for each in array.tolist()]
+
+
+def without_words(values: list[Any], words: Sequence[str]) -> list[Any]:
+    """The values of one feature, None for texts that mean missing.
+
+    Args:
+      values: texts are bytes.
+      words: that mean missing in the column.
+    """
+    return [None if isinstance(each, bytes) and is_missing(decoded(each), words) else each for each in values]

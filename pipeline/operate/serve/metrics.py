@@ -32,11 +32,14 @@ class Metrics:
         )
         self.version = Gauge("lockgate_serve_model_version", "The version that is served.", registry=self._registry)
         self.reloads = Counter(
-            "lockgate_serve_reloads", "Versions that were loaded, or failed to.", ["result"], registry=self._registry
+            "lockgate_serve_reloads",
+            "Versions that were loaded, or failed to; looks for new ones that could not be made.",
+            ["result"],
+            registry=self._registry,
         )
         self.logged = Counter(
             "lockgate_serve_logged_rows",
-            "Rows for the request log: written, or lost.",
+            "Rows for the request log: written, lost, or left out as their columns are not known.",
             ["result"],
             registry=self._registry,
         )

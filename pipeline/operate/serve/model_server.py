@@ -7,17 +7,25 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from components.artifacts.model import SAVED_MODEL
 from components.smoke_test.server import launch
+from components.smoke_test.server.client import NoAnswerError
 from components.smoke_test.server.process import PROGRAM, Ports, find_program
+from components.smoke_test.server.rest import RestClient
 from pipeline.config.serving import ServingConfig
 from pipeline.operate.serve.guard import EVERY_INTERFACE
 from preprocessing.errors import UserError
 
 METRICS_PATH = "/metrics"
 _STDERR = 2
+_STATUS_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 5.0
+"""Before it is said that it does not serve yet."""
 _LARGEST_FILE = 2**62
 """No limit: what the program prints is for the screen."""
 
@@ -33,7 +41,14 @@ def why_not(host: str, config: ServingConfig) -> str:
     return ""
 
 
-def run(name: str, base: str, port: int, config: ServingConfig, started: Callable[[int], None]) -> None:
+def run(
+    name: str,
+    base: str,
+    port: int,
+    config: ServingConfig,
+    started: Callable[[int], None],
+    waiting: Callable[[str], None],
+) -> None:
     """Runs it until it ends, or this process is told to.
 
     Args:
@@ -41,11 +56,15 @@ def run(name: str, base: str, port: int, config: ServingConfig, started: Callabl
       base: the push destination.
       port: of REST; 0 takes a free one. gRPC is off.
       config: the settings.
-      started: is called with the port when the program runs.
+      started: is called with the port when the program serves a version.
+      waiting: is told why it does not yet, where that takes a while.
 
     Raises:
-      UserError: the program can't be started, or has ended by itself.
+      UserError: nothing was pushed; the program can't be started, or has ended by itself.
     """
+    # Of a URL the program itself says what it finds.
+    if "://" not in base and not any(file.parent.name.isdecimal() for file in Path(base).glob(f"*/{SAVED_MODEL}")):
+        raise UserError(f"no version of {name} was pushed", hint="lockgate run CONFIG pushes one")
     port = port or Ports.free().rest
     with tempfile.TemporaryDirectory(prefix="lockgate-serve-") as folder:
         monitoring = Path(folder) / "monitoring.config"
@@ -72,7 +91,8 @@ def run(name: str, base: str, port: int, config: ServingConfig, started: Callabl
         except OSError as error:
             raise UserError(f"{PROGRAM} can't be started: {error}", hint="--engine python needs no program") from error
         try:
-            started(port)
+            if _serves(process, port, name, waiting):
+                started(port)
             code = process.wait()
         except BaseException:
             _end(process, config.drain_seconds)
@@ -81,6 +101,25 @@ def run(name: str, base: str, port: int, config: ServingConfig, started: Callabl
         f"{PROGRAM} ended by itself ({f'exit code {code}' if code >= 0 else f'signal {-code}'})",
         hint="its own messages are above; --engine python needs no program",
     )
+
+
+def _serves(process: subprocess.Popen[bytes], port: int, name: str, waiting: Callable[[str], None]) -> bool:
+    """Waits until it serves a version; False where it has ended instead."""
+    begun, told = time.monotonic(), ""
+    while process.poll() is None:
+        try:
+            with RestClient(f"http://127.0.0.1:{port}", name, _STATUS_SECONDS) as client:
+                reason = client.unavailable()
+        except NoAnswerError as error:
+            reason = str(error)
+        if not reason:
+            return True
+        if reason != told and time.monotonic() - begun > _PATIENCE_SECONDS:
+            waiting(f"{PROGRAM} does not serve {name} yet: {reason}")
+            told = reason
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL_SECONDS)
+    return False
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -22,6 +22,7 @@ from pyarrow import parquet
 from pipeline.config.serving import RequestLogConfig
 from pipeline.operate.serve import calls
 from pipeline.operate.serve.answer_columns import LABEL, PROBABILITY, TIME, VALUE, VERSION
+from pipeline.operate.serve.raw_inputs import RawInputs
 from preprocessing.text import decoded
 
 _ROWS_AND_CLASSES = 2
@@ -51,10 +52,12 @@ class RequestLog:
         self,
         folder: Path,
         config: RequestLogConfig,
-        arguments: Mapping[str, str],
+        inputs: Callable[[int, Mapping[str, Any]], RawInputs],
         *,
         kept: Callable[[int], None],
         lost: Callable[[int, str], None],
+        left_out: Callable[[int, str], None],
+        unpruned: Callable[[str], None],
         seed: int | None = None,
     ) -> None:
         """Makes the folder.
@@ -62,17 +65,20 @@ class RequestLog:
         Args:
           folder: of the files.
           config: how much is kept.
-          arguments: the table's column behind each input of `serve_features`.
+          inputs: gives what a version reads, by its number and its signatures.
           kept: is told how many rows were written.
           lost: is told how many rows could not be written, and why.
+          left_out: is told how many rows can't be kept, as nobody knows their columns, and why.
+          unpruned: is told why old files could not be removed.
           seed: of the drawing, for tests.
 
         Raises:
           OSError: it can't be made.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._config, self._arguments = folder, config, arguments
-        self._kept, self._lost = kept, lost
+        self._folder, self._config, self._inputs = folder, config, inputs
+        self._kept, self._lost, self._left_out = kept, lost, left_out
+        self._unpruned = unpruned
         self._drawn = random.Random(seed)  # noqa: S311 - which requests are kept is no secret
         self._lock = threading.Lock()
         self._waiting: _Waiting | None = None
@@ -82,10 +88,16 @@ class RequestLog:
         with self._lock:
             if self._drawn.random() >= self._config.sample:
                 return
-        columns = calls.features(asked, self._arguments)
-        if not columns or not asked.rows:
+        if not asked.rows:
             return
-        table = _table(columns, asked)
+        try:
+            columns = calls.features(asked, self._inputs(asked.version, asked.signatures))
+            if columns is None:
+                return
+            table = _table(columns, asked)
+        except (calls.NotRawError, pa.ArrowException) as error:
+            self._left_out(asked.rows, str(error))
+            return
         full: list[_Waiting] = []
         with self._lock:
             if self._waiting is not None and self._waiting.version != asked.version:
@@ -127,13 +139,16 @@ class RequestLog:
         try:
             parquet.write_table(pa.concat_tables(waiting.tables, promote_options="permissive"), part)
             part.rename(self._folder / name)
-            self._prune()
         except (OSError, pa.ArrowException) as error:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
             self._lost(waiting.rows, str(error))
-        else:
-            self._kept(waiting.rows)
+            return
+        self._kept(waiting.rows)
+        try:
+            self._prune()
+        except OSError as error:
+            self._unpruned(str(error))
 
     def _prune(self) -> None:
         """Removes the oldest files beyond the limit, and what killed servers left half written."""

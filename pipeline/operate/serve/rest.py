@@ -26,6 +26,8 @@ Conversion = Callable[[Any, "DataType"], Any]
 DEFAULT_SIGNATURE = "serving_default"
 _LONGEST = 200
 """Characters of a value in a message."""
+_MOST_LEVELS = 31
+"""Lists may be nested so deep: NumPy has room for one level more, the rows."""
 _WHOLE_64 = range(-(2**63), 2**64)
 """Beyond it JSON's whole numbers are floats."""
 
@@ -218,6 +220,8 @@ def _shape(value: Any) -> tuple[int, ...]:
     shape: list[int] = []
     while isinstance(value, list):
         shape.append(len(value))
+        if len(shape) > _MOST_LEVELS:
+            raise invalid(f"lists are nested more than {_MOST_LEVELS} deep")
         value = value[0] if value else None
     return tuple(shape)
 
@@ -335,4 +339,7 @@ def kind_of(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A JSON value in a message, shortened."""
-    return shortened(json.dumps(value), _LONGEST)
+    try:
+        return shortened(json.dumps(value), _LONGEST)
+    except RecursionError:  # read, but with more levels than can be written
+        return "(nested very deeply)"

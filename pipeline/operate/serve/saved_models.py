@@ -35,18 +35,16 @@ class SavedModels:
         """The numbers of the versions that are complete: those with a saved_model.pb, the highest first.
 
         Raises:
-          OSError: the folder can't be listed.
+          OSError: the folder can't be read.
         """
         try:
             names = [name.rstrip("/") for name in file_io.list_directory(self._base)]
+            numbers = sorted((int(name) for name in names if name.isascii() and name.isdecimal()), reverse=True)
+            return [each for each in numbers if file_io.file_exists(posixpath.join(self._base, str(each), SAVED_MODEL))]
         except errors.NotFoundError:
             return []
         except errors.OpError as error:
-            raise OSError(f"{self._base} can't be listed: {error.message}") from error
-        numbers = sorted((int(name) for name in names if name.isascii() and name.isdecimal()), reverse=True)
-        return [
-            number for number in numbers if file_io.file_exists(posixpath.join(self._base, str(number), SAVED_MODEL))
-        ]
+            raise OSError(f"{self._base} can't be read: {error.message}") from error
 
     def load(self, version: int) -> Serving:
         """A version that has answered once, so that the first client does not wait for what TensorFlow does then.

@@ -111,7 +111,9 @@ def _serve_by_program(loaded: LoadedConfig, options: Options, told: Told) -> Non
             )
         )  # fmt: skip
 
-    model_server.run(loaded.config.name, base, options.port, loaded.config.serving, started)
+    # The program itself goes on without an address that is taken.
+    _listener(options).close()
+    model_server.run(loaded.config.name, base, options.port, loaded.config.serving, started, told.changed)
 
 
 def _kind(cell: Any) -> str:

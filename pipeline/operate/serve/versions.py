@@ -88,8 +88,8 @@ class Watched(Protocol):
     def failed(self, version: int, error: NotLoadedError) -> None:
         """A version does not load; told once for each."""
 
-    def unreadable(self, error: OSError) -> None:
-        """The push destination can't be listed; what is served goes on."""
+    def unreadable(self, error: OSError, *, again: bool) -> None:
+        """The push destination can't be read; what is served goes on. `again`: nor could it the last time."""
 
 
 @dataclass
@@ -149,11 +149,14 @@ class Versions:
 
     def follow(self, stop: threading.Event) -> None:
         """Looks again and again, until `stop`."""
+        again = False
         while not stop.wait(self._poll):
             try:
                 self.look()
+                again = False
             except OSError as error:
-                self._watched.unreadable(error)
+                self._watched.unreadable(error, again=again)
+                again = True
 
     def look(self) -> None:
         """Serves the highest version there is, as TensorFlow Serving does, or the next lower one where that fails.

@@ -1,5 +1,6 @@
 """A sample of serving data is read by the rule that reads the table: the same cells are missing."""
 
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,9 @@ from google.protobuf import text_format
 from pyarrow import parquet
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.data_gate.tables import serving_summary
+from components.data_gate import sample
+from components.data_gate.tables import serving_sample
+from preprocessing.errors import UserError
 from preprocessing.missing import MissingWords
 
 SCHEMA = text_format.Parse(
@@ -22,7 +25,7 @@ CELLS = {"country": ["NA", "none", " none ", "", " ", "DE"], "income": ["1.5", "
 
 def shares(path: Path) -> dict[str, tuple[int, int]]:
     """Rows and missing rows by column."""
-    summary = serving_summary(str(path), SCHEMA, WORDS)
+    summary = serving_sample(str(path), SCHEMA, WORDS, 1000).summary
     return {name: (summary.rows, column.missing) for name, column in summary.columns.items()}
 
 
@@ -52,3 +55,55 @@ def test_a_number_that_is_none_of_the_words_is_refused(tmp_path: Path) -> None:
     path.write_text("income\n1\nnone\n")
     with pytest.raises(Exception, match="the schema says FLOAT"):
         shares(path)
+
+
+def test_of_a_folder_the_newest_rows_are_read_and_only_the_columns_that_are_asked_for(tmp_path: Path) -> None:
+    for day in (1, 2, 3):
+        table = pa.table({"income": [float(day)] * 4, "other": ["x"] * 4, "said": [day] * 4})
+        parquet.write_table(table, tmp_path / f"requests-{day}.parquet")
+    # The oldest is not even opened.
+    (tmp_path / "requests-0.parquet").write_bytes(b"broken")
+    found = serving_sample(str(tmp_path), SCHEMA, WORDS, 6, ["said"])
+    assert found.cut
+    assert found.table is not None
+    assert found.table.to_pydict() == {"income": [3.0] * 4 + [2.0] * 2, "said": [3] * 4 + [2] * 2}
+    assert (found.summary.rows, set(found.summary.columns)) == (6, {"income"})
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.csv.gz", "a.tfrecord"])
+def test_of_a_file_the_first_rows_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.parquet":
+        parquet.write_table(pa.table({"income": [1.0, 2.0, 3.0]}), path)
+    elif name == "a.tfrecord":
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for cell in (1.0, 2.0, 3.0):
+                feature = tf.train.Feature(float_list=tf.train.FloatList(value=[cell]))
+                writer.write(
+                    tf.train.Example(features=tf.train.Features(feature={"income": feature})).SerializeToString()
+                )
+    else:
+        content = b"income,other\n1,x\n2,x\n3,x\n"
+        path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    for most, cut in ((2, True), (3, False)):
+        found = serving_sample(str(path), SCHEMA, WORDS, most)
+        assert (found.summary.rows, found.cut) == (most, cut)
+
+
+def test_a_file_that_was_pruned_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet.write_table(pa.table({"income": [1.0]}), tmp_path / "requests-1.parquet")
+    listed = ["requests-1.parquet", "requests-0.parquet"]
+    monkeypatch.setattr(sample.fileio, "listdir", lambda _: listed)
+    assert serving_sample(str(tmp_path), SCHEMA, WORDS, 10).summary.rows == 1
+    del listed[0]
+    with pytest.raises(UserError, match=r"has no \.parquet file"):
+        serving_sample(str(tmp_path), SCHEMA, WORDS, 10)
+
+
+def test_a_store_that_fails_is_unreadable_and_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: str) -> list[str]:
+        raise tf.errors.UnavailableError(None, None, "503")
+
+    monkeypatch.setattr(sample.fileio, "listdir", away)
+    with pytest.raises(UserError, match="can't be read: 503"):
+        serving_sample(str(tmp_path), SCHEMA, WORDS, 10)

@@ -1,5 +1,6 @@
 """Requests beside training data: the data gate's distances and limits, also where nothing is wrong."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,17 @@ from support.gated import orders, statistics_of
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.artifacts.golden import ContractInput, GoldenContract
-from components.artifacts.pushed_version import STATISTICS
+from components.artifacts.pushed_version import CONTRACT, STATISTICS
 from components.data_gate.columns import Columns
 from components.data_gate.comparisons import Pair, compare
 from components.data_gate.summary import from_statistics
-from components.data_gate.tables import serving_summary
+from components.data_gate.tables import serving_sample
 from pipeline.cli import main
 from pipeline.config.loader import load
 from pipeline.operate.monitor import comparing
 from pipeline.operate.monitor.comparing import PREDICTION, UNSEEN, Line, Monitored, monitor
 from pipeline.operate.monitor.learned import Learned, Predictions
+from pipeline.operate.monitor.table import text
 from preprocessing.errors import UserError
 
 pytestmark = pytest.mark.slow  # imports TFDV
@@ -83,7 +85,7 @@ def test_distances_are_those_that_the_gate_finds(config: Path, tmp_path: Path):
     for name, kind in {"price": "FLOAT", "count": "INT", "country": "BYTES"}.items():
         schema.feature.add(name=name, type=schema_pb2.FeatureType.Value(kind))
     train = from_statistics(statistics_of(orders(1200, 1)))
-    sample = serving_summary(place, schema, loaded.config.data.missing("csv"))
+    sample = serving_sample(place, schema, loaded.config.data.missing("csv"), 1000).summary
     gate = loaded.config.data_gate
     pair = Pair("serving_skew", train, "train", sample, None, "")
     blocking = {
@@ -110,6 +112,28 @@ def test_missing_values_new_categories_and_an_absent_column(config: Path, tmp_pa
     assert "nl" in unseen.detail
     absent = by_column(found, "the column")["count"]
     assert (absent.distance, absent.state, absent.detail) == (None, "beyond", "no such column")
+
+
+def test_of_a_long_log_the_newest_rows_count_and_that_is_said(config: Path, tmp_path: Path):
+    place = kept(tmp_path, orders(300, 5).assign(price=1.0), orders(300, 6))
+    found = monitor(load(config, ["data_gate.serving.max_rows=300"]), place)
+    assert (found.rows, found.cut, found.exceeded) == (300, True, False)
+    assert "the newest 300 rows of requests" in text(found, io.StringIO())
+
+
+def test_the_columns_are_those_of_the_served_version(config: Path, tmp_path: Path):
+    contract = config.parent / "output/serving/1764000000" / CONTRACT.version
+    inputs = {name: ContractInput(argument=name, dtype="string") for name in ("price", "country")}
+    promised = GoldenContract(task="regression", classes=None, row_key="k", label="late", inputs=inputs)
+    contract.write_text(promised.model_dump_json(), encoding="utf-8")
+    try:
+        # `count` is an input of today's configuration, and `country` is not one any more.
+        loaded = load(config, ["features.categorical=[]"])
+        found = monitor(loaded, kept(tmp_path, orders(300, 5).drop(columns="count").assign(country="be")))
+    finally:
+        contract.unlink()
+    assert {line.column for line in found.lines} == {"price", "country"}
+    assert by_column(found, "shares")["country"].state == "beyond"
 
 
 def test_few_rows_are_told_from_a_real_difference(config: Path, tmp_path: Path):

@@ -49,11 +49,14 @@ class Model:
         self.waits, self.goes_on = threading.Event(), threading.Event()
         self.goes_on.set()
         self.fails = ""
+        self.bug: Exception | None = None
 
     def ask(self, name: str, inputs: Mapping[str, Any]) -> Asked:
         if name == "serving_default":
             self.waits.set()
             assert self.goes_on.wait(60)
+            if self.bug is not None:
+                raise self.bug
             return Asked(self.fails or None, y=inputs["x"] * 2)
         numbers = [
             Example.FromString(each).features.feature["x"].float_list.value[0] for each in inputs["inputs"].tolist()
@@ -83,12 +86,12 @@ class Store:
 
 
 @contextmanager
-def client(model: Model, *, threads: int = 2, queue: int = 2) -> Iterator[httpx.Client]:
+def client(model: Model, *, threads: int = 2, queue: int = 2, body_seconds: float = 60) -> Iterator[httpx.Client]:
     store = Store(model)
     versions = Versions("toy", store, store, 1.0)
     versions.start()
     api = Api("toy", versions, Metrics(), Guard("127.0.0.1"), None)
-    app = application(api, Limits(threads, queue, 1), lambda: None, versions.close)
+    app = application(api, Limits(threads, queue, 1, body_seconds), lambda: None, versions.close)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -126,6 +129,56 @@ def test_what_is_beyond_threads_and_queue_is_refused_at_once():
             each.join()
         assert [each.json() for each in replies] == [{"predictions": [2.0, 4.0]}] * 2
         assert asked.get("/v1/models/toy").status_code == 200
+
+
+def slow_clients(asked: httpx.Client, count: int) -> list[socket.socket]:
+    """Clients that announce a body and don't send it."""
+    address = ("127.0.0.1", int(asked.base_url.port or 0))
+    made = [socket.create_connection(address, timeout=60) for _ in range(count)]
+    for each in made:
+        each.sendall(b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+    return made
+
+
+def test_slow_clients_leave_room_for_others():
+    with client(Model(), threads=1, queue=0) as asked:
+        slow = slow_clients(asked, 3)
+        for _ in range(20):
+            # In the order of the connections: by now the slow ones wait for their bodies.
+            assert asked.post("/v1/models/toy:predict", content='{"instances": [1]}').status_code == 200
+        for each in slow:
+            each.close()
+
+
+def test_a_body_that_takes_too_long_is_refused():
+    with client(Model(), body_seconds=0.05) as asked:
+        [slow] = slow_clients(asked, 1)
+        with slow, slow.makefile("rb") as answer:
+            content = answer.read()  # to the end: the server closes the connection
+        assert content.startswith(b"HTTP/1.1 408 ")
+        assert b"0.05 s (serving.body_seconds)" in content
+        assert 'requests_total{call="predict",code="408"} 1.0' in asked.get("/metrics").text
+
+
+def test_a_bug_is_a_counted_answer_in_json():
+    model = Model()
+    model.bug = ZeroDivisionError("secret")
+    with client(model) as asked:
+        reply = asked.post("/v1/models/toy:predict", content='{"instances": [1]}')
+        assert 'requests_total{call="predict",code="500"} 1.0' in asked.get("/metrics").text
+    assert reply.status_code == 500
+    assert reply.json()["error"].startswith("Internal: ZeroDivisionError")
+
+
+@pytest.mark.parametrize("key", ["instances", "inputs"])
+def test_lists_nested_deeply_are_refused(key: str):
+    with client(Model()) as asked:
+        replies = [
+            asked.post("/v1/models/toy:predict", content=f'{{"{key}": {"[" * levels}1{"]" * levels}}}')
+            for levels in (33, 34, 80, 300, 900)
+        ]
+    assert [each.status_code for each in replies] == [400] * 5
+    assert "nested more than 31 deep" in replies[0].json()["error"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

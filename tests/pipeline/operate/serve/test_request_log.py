@@ -1,21 +1,31 @@
 """What of the requests is kept, in which files, and for how long."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyarrow import parquet
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
+from components.artifacts.golden import ContractInput, GoldenContract
+from components.artifacts.pushed_version import CONTRACT
 from components.smoke_test.bench.requests import encode, strings
 from pipeline.config.serving import RequestLogConfig
 from pipeline.operate.serve.calls import Asked
+from pipeline.operate.serve.raw_inputs import InputsByVersion, RawInputs
 from pipeline.operate.serve.request_log import RequestLog
+from preprocessing.features import argument_names
+from preprocessing.missing import MissingWords
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 
-ARGUMENTS = {"price": "price", "country_1f2e": "the country"}
+READS = RawInputs({"price": "price", "country_1f2e": "the country"}, MissingWords(columns={"the country": ("NA",)}))
+SIGNATURE = SignatureDef()
+for name in ("price", "country_1f2e"):
+    SIGNATURE.inputs[name].dtype = 7
 OUTPUTS = {
     "label": strings(["late", "on time"]),
     "classes": np.array([[b"on time", b"late"]] * 2, object),
@@ -26,6 +36,7 @@ OUTPUTS = {
 class Counted:
     def __init__(self) -> None:
         self.kept, self.lost = 0, list[tuple[int, str]]()
+        self.left_out, self.unpruned = list[tuple[int, str]](), list[str]()
 
     def keep(self, rows: int) -> None:
         self.kept += rows
@@ -33,15 +44,23 @@ class Counted:
     def lose(self, rows: int, reason: str) -> None:
         self.lost.append((rows, reason))
 
-
-def log_in(folder: Path, counted: Counted | None = None, **settings: Any) -> RequestLog:
-    counted = counted or Counted()
-    return RequestLog(folder, RequestLogConfig(**settings), ARGUMENTS, kept=counted.keep, lost=counted.lose, seed=1)
+    def leave_out(self, rows: int, reason: str) -> None:
+        self.left_out.append((rows, reason))
 
 
-def asked(version: int = 7, **inputs: Any) -> Asked:
+def log_in(
+    folder: Path, counted: Counted | None = None, reads: Callable[..., RawInputs] = lambda *_: READS, **settings: Any
+) -> RequestLog:
+    told = counted or Counted()
+    return RequestLog(
+        folder, RequestLogConfig(**settings), reads,
+        kept=told.keep, lost=told.lose, left_out=told.leave_out, unpruned=told.unpruned.append, seed=1,
+    )  # fmt: skip
+
+
+def asked(version: int = 7, signature: str = "serve_features", **inputs: Any) -> Asked:
     inputs = inputs or {"price": np.array([1.5, np.nan], np.float32), "country_1f2e": strings(["é", b""])}
-    return Asked(b"", 2, version, "serve_features", inputs, OUTPUTS)
+    return Asked(b"", 2, version, signature, inputs, OUTPUTS, {"serve_features": SIGNATURE})
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -74,12 +93,61 @@ def test_serialized_examples_are_taken_apart(tmp_path: Path):
     assert [(row["price"], row["the country"]) for row in rows(tmp_path)] == [(2.5, None), (None, None)]
 
 
-def test_transformed_rows_and_broken_examples_are_left_out(tmp_path: Path):
-    log = log_in(tmp_path)
-    log.add(asked(price_xf=np.zeros(2, np.float32)))
+def test_transformed_rows_are_left_out(tmp_path: Path):
+    counted = Counted()
+    log = log_in(tmp_path, counted)
+    log.add(asked(signature="predict_transformed", price_xf=np.zeros(2, np.float32)))
+    log.add(asked(signature="transform_features", examples=strings([b"", b""])))
+    log.flush()
+    assert list(tmp_path.iterdir()) == []
+    assert counted.left_out == []
+
+
+def test_rows_whose_columns_nobody_knows_are_counted_and_the_reason_is_told(tmp_path: Path):
+    counted = Counted()
+    log = log_in(tmp_path, counted)
+    log.add(asked(other=np.zeros(2, np.float32)))
     log.add(asked(examples=strings([b"\xff", b""])))
     log.flush()
     assert list(tmp_path.iterdir()) == []
+    assert [rows for rows, _ in counted.left_out] == [2, 2]
+    assert "input other" in counted.left_out[0][1]
+    assert "can't be read" in counted.left_out[1][1]
+
+
+def test_words_that_mean_missing_are_null(tmp_path: Path):
+    log = log_in(tmp_path)
+    log.add(asked(country_1f2e=strings([" NA ", "DE"]), price=np.zeros(2, np.float32)))
+    log.add(asked(examples=strings([encode({"the country": strings([word])}) for word in ("NA", "DE")])))
+    log.flush()
+    assert [row["the country"] for row in rows(tmp_path)] == [None, "DE"] * 2
+
+
+def test_the_columns_are_those_of_the_version_and_not_of_todays_configuration(tmp_path: Path):
+    words = MissingWords(table=("?",))
+    found = InputsByVersion(str(tmp_path / "serving"), {"price": "price", "new": "new"}, words).of
+    # The configuration has lost a column, `country`, that version 7 still reads.
+    seven = SignatureDef()
+    for name in ("price", "country"):
+        seven.inputs[name].dtype = 7
+    assert found(7, {"serve_features": seven}) == RawInputs({"price": "price", "country": "country"}, words)
+    # Nobody knows the column behind a name that was made up for one that a signature can't have.
+    made_up = argument_names(["the country"])["the country"]
+    seven.inputs[made_up].dtype = 7
+    assert set(found(8, {"serve_features": seven}).columns) == {"price", "country"}
+    contract = tmp_path / "serving/9" / CONTRACT.version
+    contract.parent.mkdir(parents=True)
+    inputs = {"the country": ContractInput(argument=made_up, dtype="string")}
+    contract.write_text(
+        GoldenContract(
+            task="regression", classes=None, row_key="key", label="y", inputs=inputs,
+            missing_words={"the country": ("NA",)},
+        ).model_dump_json(),
+        encoding="utf-8",
+    )  # fmt: skip
+    assert found(9, {"serve_features": seven}) == RawInputs(
+        {made_up: "the country"}, MissingWords(columns={"the country": ("NA",)})
+    )
 
 
 def test_a_file_is_written_when_it_is_full_and_when_the_version_changes(tmp_path: Path):
@@ -143,10 +211,21 @@ def test_rows_that_can_not_be_written_are_told_and_nothing_is_left(tmp_path: Pat
     assert reason
 
 
+def test_written_rows_are_not_lost_when_an_old_file_can_not_be_removed(tmp_path: Path):
+    counted = Counted()
+    log = log_in(tmp_path, counted, max_mb=1)
+    old = tmp_path / "requests-2019-1-aa.parquet"
+    old.mkdir()
+    (old / "a").write_bytes(b"")
+    (tmp_path / "requests-2020-1-aa.parquet").write_bytes(bytes(2_000_000))
+    log.add(asked())
+    log.flush()
+    assert (counted.kept, counted.lost) == (2, [])
+    assert len(counted.unpruned) == 1
+
+
 def test_a_feature_keeps_its_name_where_an_answer_is_called_the_same(tmp_path: Path):
-    log = RequestLog(
-        tmp_path, RequestLogConfig(), {"v": "prediction_version"}, kept=lambda _: None, lost=lambda *_: None
-    )
+    log = log_in(tmp_path, reads=lambda *_: RawInputs({"v": "prediction_version"}, MissingWords()))
     log.add(asked(v=np.array([1.0, 2.0], np.float32)))
     log.flush()
     assert [row["prediction_version"] for row in rows(tmp_path)] == [1.0, 2.0]

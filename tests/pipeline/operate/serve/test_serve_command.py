@@ -26,6 +26,10 @@ from components.smoke_test.bench.bench import Bench
 from components.smoke_test.bench.requests import strings
 from components.smoke_test.checks.server import check_server
 from components.smoke_test.server.rest import RestClient
+from pipeline.config.loader import load
+from pipeline.operate.serve import model_server
+from pipeline.operate.serve.server import Options, Told, serve
+from preprocessing.errors import UserError
 
 pytestmark = pytest.mark.slow  # servers are started and asked
 
@@ -231,10 +235,12 @@ import http.server, json, sys
 flags = dict(each[2:].split("=", 1) for each in sys.argv[1:])
 flags["monitoring"] = open(flags["monitoring_config_file"]).read()
 class Handler(http.server.BaseHTTPRequestHandler):
+    asked = 0
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        state = {{"version": "1", "state": "AVAILABLE"}}
+        Handler.asked += 1
+        state = {{"version": "1", "state": "AVAILABLE" if Handler.asked > 2 else "LOADING"}}
         self.wfile.write(json.dumps({{"model_version_status": [state], "flags": flags}}).encode())
 print("the stub serves", flush=True)
 http.server.HTTPServer(("127.0.0.1", int(flags["rest_api_port"])), Handler).serve_forever()
@@ -256,10 +262,13 @@ def test_tensorflow_serving_is_started_where_it_is_installed_and_allowed(
     tmp_path: Path, installed: str, how: signal.Signals
 ):
     config = write_pipeline(tmp_path / "pipeline")
+    (config.parent / "output/serving/1").mkdir(parents=True)
+    (config.parent / "output/serving/1/saved_model.pb").touch()
     with serving(config, "--host", "0.0.0.0", path=installed) as server:  # noqa: S104 - what the program listens on
         assert server.facts["engine"] == "tensorflow_model_server"
         assert server.facts["metrics"] == f"{server.address}/metrics"
-        server.wait_for(1, "AVAILABLE")
+        # It says that it serves when it does, and not when it has begun.
+        assert server.states() == {1: "AVAILABLE"}
         flags = httpx.get(server.model).json()["flags"]
         code, said = server.end(how)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[how]
@@ -290,6 +299,24 @@ def test_tensorflow_serving_is_not_started_where_it_would_listen_to_everybody(tm
         pass
     with pytest.raises(AssertionError, match="no version of toy was pushed"), serving(config, path=installed):
         pass
+    with pytest.raises(AssertionError, match="no version of toy was pushed"), serving(
+        config, "--host", "0.0.0.0", path=installed  # noqa: S104
+    ):  # fmt: skip
+        pass
+
+
+def test_a_port_that_is_taken_is_told_before_tensorflow_serving_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    loaded = load(write_pipeline(tmp_path))
+    monkeypatch.setattr(model_server, "why_not", lambda *_: "")
+    told = Told(lambda _: None, lambda _: None)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(UserError, match=f"{port} can't be listened on"):
+            serve(loaded, Options("0.0.0.0", port, "tensorflow_model_server"), told)  # noqa: S104
 
 
 def test_an_address_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path):

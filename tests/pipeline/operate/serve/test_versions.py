@@ -50,8 +50,8 @@ class Place:
     def failed(self, version: int, error: NotLoadedError) -> None:
         self.told.append(f"failed {version}: {error.code}: {error}")
 
-    def unreadable(self, error: OSError) -> None:
-        self.told.append(f"unreadable: {error}")
+    def unreadable(self, error: OSError, *, again: bool) -> None:
+        self.told.append(f"unreadable{' again' * again}: {error}")
 
 
 @pytest.fixture
@@ -189,19 +189,23 @@ def test_the_follower_goes_on_when_the_store_can_not_be_listed():
     place = Place(1)
     versions = following(place)
     stop = threading.Event()
-    seen = iter([OSError("away"), [2, 1]])
+    seen = iter([OSError("away"), OSError("away"), [1], OSError("away"), [2, 1]])
 
     def listed() -> list[int]:
         found = next(seen)
         if isinstance(found, OSError):
             raise found
-        stop.set()
+        if found == [2, 1]:
+            stop.set()
         return found
 
     place.versions = listed  # type: ignore[method-assign]
     versions._poll = 0.001
     versions.follow(stop)
-    assert place.told[2:] == ["unreadable: away", "load 2", "serves 2"]
+    assert place.told[2:] == [
+        *("unreadable: away", "unreadable again: away", "unreadable: away"),
+        *("load 2", "serves 2"),
+    ]
 
 
 def test_the_status_keeps_the_newest_of_many_that_ended():
