@@ -27,8 +27,15 @@ def table() -> Table:
     return Table(numbers, label, random.random(900))
 
 
-def grow(iterations: int, *, seed: int = 1, growth: Growth | None = None, params: GbtParams = PARAMS) -> Growth:
-    growth = growth or Growth(params, "squared", 1, COLUMNS, table(), table(), seed)
+def grow(
+    iterations: int,
+    *,
+    seed: int = 1,
+    growth: Growth | None = None,
+    params: GbtParams = PARAMS,
+    loss: str = "squared",
+) -> Growth:
+    growth = growth or Growth(params, loss, 1, COLUMNS, table(), table(), seed)
     for _ in range(iterations):
         growth.grow()
     return growth
@@ -64,10 +71,13 @@ def test_a_growth_that_goes_on_is_the_same() -> None:
     np.testing.assert_array_equal(again.held_out, whole.held_out)
 
 
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
 @pytest.mark.parametrize(("direction", "sign"), [("increasing", 1), ("decreasing", -1)])
-def test_a_monotone_column_moves_the_answer_one_way(direction: Literal["increasing", "decreasing"], sign: int) -> None:
+def test_a_monotone_column_moves_the_answer_one_way(
+    direction: Literal["increasing", "decreasing"], sign: int, loss: str
+) -> None:
     def steps(params: GbtParams) -> Any:
-        model = filled_model(INPUTS, Head("regression", 0), weights(grow(40, params=params)))
+        model = filled_model(INPUTS, Head("regression", 0), weights(grow(40, params=params, loss=loss)))
         grid = np.linspace(-3, 3, 400, dtype=np.float32)
         others = np.random.default_rng(6).normal(size=(20, 2)).astype(np.float32)
         batch = {"size_number_xf": np.tile(grid, 20)[:, None], "other_xf": np.repeat(others, 400, axis=0)}
@@ -76,3 +86,16 @@ def test_a_monotone_column_moves_the_answer_one_way(direction: Literal["increasi
     bound = PARAMS.model_copy(update={"monotone": {"size": direction}})
     assert steps(bound).min() >= -1e-6
     assert steps(PARAMS).min() < -0.05
+
+
+def test_a_monotone_forest_of_absolute_errors_still_learns() -> None:
+    errors = [
+        float(np.average(np.abs(growth.raw[:, 0] - table().labels), weights=table().weights))
+        for growth in (
+            grow(0, loss="absolute"),
+            grow(40, loss="absolute"),
+            grow(40, loss="absolute", params=PARAMS.model_copy(update={"monotone": {"size": "increasing"}})),
+        )
+    ]
+    constant, free, bound = errors
+    assert free < bound < 0.6 * constant
