@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config import GbtModel
-from models.gbt import HIGHEST, LOWEST, Trees, filled_model, number_keys, size_of, sized_model
+from models.config import GbtModel, MlpModel
+from models.gbt import HIGHEST, LOWEST, ForestSize, Trees, filled_model, number_keys, rows_at_once, size_of, sized_model
 from models.heads import Head
 from models.registry import build_model
 from preprocessing.features import ModelInput
@@ -148,3 +148,16 @@ def test_without_trees_the_head_answers_its_initial_bias(inputs: Inputs, make_ba
     model = build_model(GbtModel(family="gbt"), inputs, Head("multiclass", 3, (0.5, 0.25, -1.0)))
     np.testing.assert_array_equal(np.asarray(model(make_batch(2))), [[0.5, 0.25, -1.0]] * 2)
     assert model.trainable_weights == []
+
+
+def test_fewer_rows_are_asked_at_once_where_there_are_many_trees(inputs: Inputs) -> None:
+    # 2**23 rows times trees: of 600 trees for each of 100 classes 139 rows.
+    many, many_again = (
+        sized_model(inputs, Head("multiclass", 100), ForestSize(trees=60_000, nodes=60_000)) for _ in range(2)
+    )
+    assert rows_at_once(many, 2048) == 2**23 // 60_000 == 139
+    two = keras.Model()
+    two.members = [many, many_again]
+    assert rows_at_once(two, 2048) == 69
+    assert rows_at_once(filled_model(inputs, Head("binary", 2), trees()), 2048) == 2048
+    assert rows_at_once(build_model(MlpModel(), inputs, Head("binary", 2)), 2048) == 2048

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.trainer.boosting import growth as growth_module
 from components.trainer.boosting.forest import as_weights
@@ -12,7 +13,8 @@ from components.trainer.boosting.table import Columns, Table
 from models.config import GbtParams
 from models.gbt import Trees, filled_model
 from models.heads import Head
-from preprocessing.features import ModelInput
+from preprocessing.features import LABEL, WEIGHT, ModelInput
+from preprocessing.matrices import Matrices
 
 INPUTS = (ModelInput("size_number_xf", "dense", 1), ModelInput("other_xf", "dense", 2))
 COLUMNS = Columns(INPUTS, ())
@@ -69,6 +71,25 @@ def test_a_growth_that_goes_on_is_the_same() -> None:
     assert same(grow(7, growth=again), whole)
     np.testing.assert_array_equal(again.raw, whole.raw)
     np.testing.assert_array_equal(again.held_out, whole.held_out)
+
+
+@pytest.mark.parametrize("scale", [2.0**-23, 2.0**23])
+def test_the_scale_of_the_weights_does_not_matter(scale: float) -> None:
+    def forest(scale: float) -> Growth:
+        given = table()
+        assert given.weights is not None
+        targets = {
+            LABEL: tf.constant(given.labels[:, None], tf.float32),
+            WEIGHT: tf.constant(scale * given.weights[:, None], tf.float32),
+        }
+        numbers = tf.constant(given.matrix, tf.float32)
+        rows = Matrices(INPUTS, numbers, tf.zeros([len(given.labels), 0], tf.int32), targets, len(given.labels))
+        read = Table.read(rows, COLUMNS, "train", mean=0, std=1)
+        return grow(12, growth=Growth(PARAMS, "squared", 1, COLUMNS, read, None, 1))
+
+    assert len(weights(forest(1.0)).values) > 12 * 3
+    # By a power of two, which changes no digit of a weight.
+    assert same(forest(scale), forest(1.0))
 
 
 @pytest.mark.parametrize("loss", ["squared", "absolute"])
