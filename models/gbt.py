@@ -123,15 +123,16 @@ class Forest(BatchLayer):
         self._categories = [item for item in self.model_inputs if item.kind == "categorical"]
 
     def build(self, input_shape: Mapping[str, Any]) -> None:  # noqa: ARG002  sizes are known
-        """Makes the weights, all zero but the base."""
+        """Makes the weights: those of trees that ask nothing and answer nothing, and the base."""
         self.base = self._fixed("base", (self.units,), "float64", self.initial_base)
         self.roots = self._fixed("roots", (self.size.trees,), "int32")
-        self.columns, self.thresholds, self.children = (
-            self._fixed(name, (self.size.nodes,), "int32") for name in ("columns", "thresholds", "children")
+        self.columns, self.children = (
+            self._fixed(name, (self.size.nodes,), "int32") for name in ("columns", "children")
         )
+        self.thresholds = self._fixed("thresholds", (self.size.nodes,), "int32", HIGHEST)
         self.values = self._fixed("values", (self.size.nodes,), "float64")
         if self.size.splits:
-            self.splits = self._fixed("splits", (self.size.nodes,), "int32")
+            self.splits = self._fixed("splits", (self.size.nodes,), "int32", -1)
             self.codes = self._fixed("codes", (sum(item.size for item in self._categories),), "int32")
             self.rights = self._fixed("rights", (self.size.splits, self.size.width), "bool")
 

@@ -11,32 +11,31 @@ from typing import Any
 import numpy as np
 import sklearn
 
+from components.trainer.config import SCIKIT_LEARN
 from preprocessing.errors import UserError
 
-VERSION = "1.5.2"
-
-if sklearn.__version__ != VERSION:
+if sklearn.__version__ != SCIKIT_LEARN:
     raise UserError(
-        f"is trained with scikit-learn {VERSION}, installed is {sklearn.__version__}",
+        f"is trained with scikit-learn {SCIKIT_LEARN}, installed is {sklearn.__version__}",
         field=("model", "family"),
         received="gbt",
         hint="install the locked packages (requirements.lock), or choose another family",
     )
 
 # After the check: another version may have none of these names.
-from sklearn._loss.loss import (  # noqa: E402
+from sklearn._loss.loss import (
     AbsoluteError,
     BaseLoss,
     HalfBinomialLoss,
     HalfMultinomialLoss,
     HalfSquaredError,
 )
-from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.common import G_H_DTYPE  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor  # noqa: E402
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as threads  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+from sklearn.ensemble._hist_gradient_boosting.common import G_H_DTYPE
+from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as threads
 
 MOST_CATEGORIES = 255
 """Codes that a categorical column may have, as many as there are bins for numbers; one bin more is for missing ones."""
@@ -115,7 +114,6 @@ __all__ = [
     "LOSSES",
     "MISSING_BIN",
     "MOST_CATEGORIES",
-    "VERSION",
     "BaseLoss",
     "Grower",
     "TreePredictor",
