@@ -190,7 +190,8 @@ def test_many_trees_are_asked_in_parts(trained: Trained, monkeypatch: pytest.Mon
     monkeypatch.setattr("models.gbt._ROWS_TIMES_TREES", 13 * done.model.get_layer("forest").size.trees)
     parts, sizes = asked()
     assert sizes == [13, 13, 4]
-    np.testing.assert_array_equal(parts, whole)
+    # The forest answers the same to the last bit, the shares made of it nearly.
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
 
 
 @TASKS
