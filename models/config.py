@@ -67,7 +67,8 @@ class GbtParams(Settings):
     leaf_rows: Annotated[int, Field(ge=1)] = 20
     """The fewest training rows in a leaf."""
     leaf_l2: Annotated[float, Field(ge=0)] = 0.0
-    """L2 penalty on the answers of the leaves."""
+    """L2 penalty on the answers of the leaves. With `train.loss` mae, whose leaves answer medians, it has a say in the
+    questions alone."""
     features_per_split: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The share of the inputs that each question is chosen from, drawn anew for each."""
     monotone: dict[ColumnName, Literal["increasing", "decreasing"]] = Field(default_factory=dict)

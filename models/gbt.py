@@ -1,11 +1,11 @@
 """`gbt`: a forest as one layer of table look-ups, written with the Functional API because a forest is data: Keras
 rebuilds a model of its size from the configuration, and checks the inputs by their names.
 
-The trees come from elsewhere (`components/trainer/boosting.py`); here they are arrays, and answering is a few gathers
+The trees come from elsewhere (`components/trainer/boosting/`); here they are arrays, and answering is a few gathers
 for each level of depth, over all rows and trees at once, as Hummingbird does it (Nakandala et al. 2020, OSDI).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 """Below and above the key of every number; see `number_keys`."""
 _FOREST = "forest"
+_ROWS_TIMES_TREES = 2**23
+"""How many rows times trees are answered at once where nobody asks for more: 250 MB, see `Forest`."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Forest(BatchLayer):
     """The sum of all trees' answers, for each unit.
 
     Its weights are not trainable and have the shapes of `size`, see `Trees`. The sums are made in float64 and rounded
-    once, so that they don't depend on the batch. It takes about 30 bytes for each row and tree while it answers.
+    once, so that they don't depend on the batch. It takes about 30 bytes for each row and tree (of each class) while it
+    answers.
     """
 
     def __init__(
@@ -120,15 +123,16 @@ class Forest(BatchLayer):
         self._categories = [item for item in self.model_inputs if item.kind == "categorical"]
 
     def build(self, input_shape: Mapping[str, Any]) -> None:  # noqa: ARG002  sizes are known
-        """Makes the weights, all zero but the base."""
+        """Makes the weights: those of trees that ask nothing and answer nothing, and the base."""
         self.base = self._fixed("base", (self.units,), "float64", self.initial_base)
         self.roots = self._fixed("roots", (self.size.trees,), "int32")
-        self.columns, self.thresholds, self.children = (
-            self._fixed(name, (self.size.nodes,), "int32") for name in ("columns", "thresholds", "children")
+        self.columns, self.children = (
+            self._fixed(name, (self.size.nodes,), "int32") for name in ("columns", "children")
         )
+        self.thresholds = self._fixed("thresholds", (self.size.nodes,), "int32", HIGHEST)
         self.values = self._fixed("values", (self.size.nodes,), "float64")
         if self.size.splits:
-            self.splits = self._fixed("splits", (self.size.nodes,), "int32")
+            self.splits = self._fixed("splits", (self.size.nodes,), "int32", -1)
             self.codes = self._fixed("codes", (sum(item.size for item in self._categories),), "int32")
             self.rights = self._fixed("rights", (self.size.splits, self.size.width), "bool")
 
@@ -239,3 +243,16 @@ def size_of(model: keras.Model) -> dict[str, int]:
     """What has to be known beside the configuration to load the model's weights, for `ForestSize`."""
     size = model.get_layer(_FOREST).size
     return {each.name: getattr(size, each.name) for each in fields(size)}
+
+
+def rows_at_once(model: keras.Model, most: int) -> int:
+    """How many rows to ask a model at once, at most `most`: fewer where the trees inside would take much memory."""
+    trees = sum(forest.size.trees for forest in _forests(model))
+    return min(most, max(1, _ROWS_TIMES_TREES // max(1, trees)))
+
+
+def _forests(layer: keras.layers.Layer) -> Iterator[Forest]:
+    if isinstance(layer, Forest):
+        yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _forests(inner)

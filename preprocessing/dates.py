@@ -90,9 +90,11 @@ def date_inputs(raw: tf.Tensor, column: str, feature: DatetimeFeature, packed: P
 
 def _cycles(moment: "_Moment", parts: Sequence[str], valid: tf.Tensor) -> tf.Tensor:
     """Sine and cosine of each part, float32 [batch, parts, 2]; 0 where there is no date."""
-    values = tf.cast(tf.stack([moment.part(part) for part in parts], axis=1), tf.float32)
-    angles = values * tf.constant([2 * math.pi / CYCLIC_PERIODS[part] for part in parts], tf.float32)
-    cycles = tf.stack([tf.sin(angles), tf.cos(angles)], axis=-1)
+    values = tf.cast(tf.stack([moment.part(part) for part in parts], axis=1), tf.float64)
+    angles = values * tf.constant([2 * math.pi / CYCLIC_PERIODS[part] for part in parts], tf.float64)
+    # A sine's last digit depends on where in a batch it stands. Rounded from float64 it doesn't: a tree's question
+    # between two such neighbours would answer one row in two ways.
+    cycles = tf.cast(tf.stack([tf.sin(angles), tf.cos(angles)], axis=-1), tf.float32)
     return tf.where(valid[:, tf.newaxis, tf.newaxis], cycles, tf.zeros_like(cycles))
 
 

@@ -42,6 +42,11 @@ class TrainingState:
         if improved:
             self.best, self.best_epoch = value, epoch
 
+    def repeat(self) -> None:
+        """Takes note of an epoch that had nothing to do: it counts neither as a gain nor as a wait for one."""
+        self.epoch += 1
+        self.values.append(self.values[-1])
+
     def finished(self, config: TrainConfig) -> bool:
         """Whether there is nothing left to train."""
         return self.stopped or self.epoch >= config.epochs

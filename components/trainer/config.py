@@ -61,7 +61,8 @@ class TrainConfig(Settings):
     """Regression only; `auto` is mse for regression and cross-entropy for classes."""
     memory_mb: Annotated[int, Field(ge=0)] = 256
     """A split that takes no more than this (MiB, as numbers) is held in memory, and shuffled as a whole in every pass;
-    a larger one is read from its files each time, which the family `gbt` refuses."""
+    a larger one is read from its files each time, which the family `gbt` refuses: to it a row takes 16 bytes more, for
+    each class of a multiclass label."""
     shuffle_buffer: PositiveInt = 100_000
     """Rows of a split in files that are held for shuffling."""
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
@@ -104,6 +105,9 @@ DESCENT_ONLY = (
     *("clip_norm", "schedule", "label_smoothing", "mixed_precision", "distribution"),
 )
 """Fields of `TrainConfig` that mean nothing to a family that no gradient descent trains."""
+
+SCIKIT_LEARN = "1.5.2"
+"""The version whose inside the family `gbt` is trained with."""
 
 
 class FoldsJob(Settings):

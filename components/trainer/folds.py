@@ -29,6 +29,7 @@ from components.trainer.signatures import inverse, serving_outputs
 from components.trainer.task import TrainingTask
 from components.trainer.training import train as trained
 from components.trainer.training import weights_size, with_weights
+from models.gbt import rows_at_once
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import dataset
 
@@ -93,7 +94,7 @@ def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dic
 
     traced = tf.function(predict, reduce_retracing=True)
     labels, predictions, weights = [], [], []
-    for inputs, targets in dataset(data.eval_rows, data.schema, batch_size=_BATCH):
+    for inputs, targets in dataset(data.eval_rows, data.schema, batch_size=rows_at_once(model, _BATCH)):
         raw = tf.cast(targets[LABEL][:, 0], tf.float64)
         labels.append((inverse(label)(raw) if label.task == "regression" else raw).numpy())
         predictions.append(traced(inputs).numpy())

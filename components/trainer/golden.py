@@ -20,6 +20,7 @@ from components.trainer.importance import Array, Importance, Inputs, Sample, imp
 from components.trainer.signatures import ServingModule, inverse, serving_outputs
 from components.trainer.task import TrainingTask
 from components.trainer.trivial import trivial_answer
+from models.gbt import rows_at_once
 from preprocessing.features import ROW_KEY, source_columns
 from preprocessing.input_pipeline import dataset
 
@@ -115,8 +116,13 @@ class _Predictor:
         # One trace for every batch size.
         specs = {each.name: tf.TensorSpec(each.spec.shape, each.spec.dtype) for each in module.transformed}
         self._predict = tf.function(predict, input_signature=[specs])
+        self._most = rows_at_once(model, _SHUFFLED_ROWS)
 
     def __call__(self, inputs: Inputs) -> Array:
         """The predictions, float32 of shape [rows, classes] or [rows]."""
-        answer: Array = self._predict({name: tf.convert_to_tensor(values) for name, values in inputs.items()}).numpy()
-        return answer
+        rows = len(next(iter(inputs.values())))
+        parts = [
+            {name: tf.convert_to_tensor(values[at : at + self._most]) for name, values in inputs.items()}
+            for at in range(0, rows, self._most)
+        ]
+        return np.concatenate([self._predict(part).numpy() for part in parts])

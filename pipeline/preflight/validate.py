@@ -22,6 +22,7 @@ from components.example_gen.sources import resolve_spans, source_format
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief, shown
+from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
@@ -66,7 +67,7 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
 def notes(loaded: LoadedConfig) -> list[str]:
     """What a user should know of a configuration without a problem: what of it, and of its table, a run leaves out."""
     data = loaded.config.data
-    found = list(without_meaning(loaded))
+    found = [*without_meaning(loaded), *half_followed(loaded)]
     if is_remote(data):
         return found
     files = [file for split in table_files(data, loaded.base).values() for file in split]
@@ -134,8 +135,8 @@ class _Checks:
                 self._report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
 
     def tuning(self) -> None:
-        """Whether the best values of a search could extend the file."""
-        self.found += left_behind(self._loaded)
+        """Whether the best values of a search could extend the file, and trees can be trained here."""
+        self.found += [*left_behind(self._loaded), *other_scikit_learn(self._loaded)]
 
     def serving_sample(self) -> None:
         """The rows that the data gate compares the training data with."""

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.few_trees import few_trees
 
 from models.config import (
     FAMILIES,
@@ -19,6 +20,7 @@ from models.config import (
     WideDeepModel,
     WideDeepParams,
 )
+from models.gbt import filled_model
 from models.heads import Head
 from models.inputs import zero_batch
 from models.registry import build_model
@@ -61,6 +63,13 @@ learning_variants = pytest.mark.parametrize("variant", [each for each in VARIANT
 tasks = pytest.mark.parametrize("task", HEADS)
 
 
+def made(name: str, inputs: Inputs, head: Head) -> keras.Model:
+    """A model of the family or variant: as it begins its training, or, as a forest begins empty, with a few trees."""
+    if name != "gbt":
+        return build_model(VARIANTS[name], inputs, head)
+    return filled_model(inputs, head, few_trees(head.units))
+
+
 def labels(task: str, rows: int) -> np.ndarray:
     """Class ids (0 and 1 for binary), or values around 3, shape [rows, 1]."""
     ids = (np.arange(rows) % (3 if task == "multiclass" else 2)).reshape(-1, 1)
@@ -88,7 +97,7 @@ def test_family_uses_the_keras_api_that_it_stands_for(family: str, api: str, inp
 def test_built_model_is_uncompiled_and_gives_float32_of_head_units(
     variant: str, task: str, inputs: Inputs, make_batch: MakeBatch
 ) -> None:
-    model = build_model(VARIANTS[variant], inputs, HEADS[task])
+    model = made(variant, inputs, HEADS[task])
     assert model.built
     assert not model.compiled
     outputs = model(make_batch(5))
@@ -125,7 +134,7 @@ def test_one_gradient_step_moves_every_weight_and_lowers_the_loss(
 def test_export_gives_equal_outputs_after_reload_for_a_new_batch_size(
     family: str, task: str, inputs: Inputs, make_batch: MakeBatch, tmp_path: Path
 ) -> None:
-    model = build_model(CONFIGS[family], inputs, HEADS[task])
+    model = made(family, inputs, HEADS[task])
     spec = {
         name: tf.TensorSpec([None, value.shape[1]], value.dtype, name=name)
         for name, value in zero_batch(inputs, 1).items()
@@ -192,7 +201,7 @@ def test_fit_then_weights_into_a_fresh_model_gives_equal_outputs(
 
 @families
 def test_xla_gives_the_same_outputs(family: str, inputs: Inputs, make_batch: MakeBatch) -> None:
-    model = build_model(CONFIGS[family], inputs, HEADS["regression"])
+    model = made(family, inputs, HEADS["regression"])
     batch = {name: tf.constant(value) for name, value in make_batch(6).items()}
     compiled = tf.function(model, jit_compile=True)
     np.testing.assert_allclose(compiled(batch), predict(model, batch), rtol=1e-4, atol=1e-5)
@@ -201,7 +210,7 @@ def test_xla_gives_the_same_outputs(family: str, inputs: Inputs, make_batch: Mak
 @variants
 def test_configuration_rebuilds_the_model(variant: str, inputs: Inputs, make_batch: MakeBatch) -> None:
     head = Head("multiclass", 3, initial_bias=(0.5, 0.0, -0.5))
-    model = build_model(VARIANTS[variant], inputs, head)
+    model = made(variant, inputs, head)
     batch = make_batch(4)
     # Through JSON, as a saved model's configuration travels.
     again = keras.models.model_from_json(model.to_json())

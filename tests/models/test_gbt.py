@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.few_trees import few_trees
 
-from models.config import GbtModel
-from models.gbt import HIGHEST, LOWEST, Trees, filled_model, number_keys, size_of, sized_model
+from models.config import GbtModel, MlpModel
+from models.gbt import HIGHEST, LOWEST, ForestSize, filled_model, number_keys, rows_at_once, size_of, sized_model
 from models.heads import Head
 from models.registry import build_model
 from preprocessing.features import ModelInput
@@ -18,33 +19,6 @@ from preprocessing.features import ModelInput
 Batch = dict[str, np.ndarray]
 Inputs = tuple[ModelInput, ...]
 FLOAT = np.finfo(np.float32)
-
-
-def key(number: float) -> int:
-    return int(number_keys(np.array([number], np.float32).view(np.int32))[0])
-
-
-def trees(units: int = 1) -> Trees:
-    """Of the inputs of conftest: columns 0 to 2 are the numbers (NaN to the left), 3 to 5 the same ones (NaN to the
-    right), 6 and 7 the codes of colour and shop.
-
-        price > 0: 2, else -1            NaN to the right
-        colour 1 or unknown: 10, else    month_cycle[1] > 1.5: 30, else 20    NaN to the left
-    """
-    colour, shop = [0, 1, 3], [0] * 1500 + [2] * 1500  # id 2 of colour was never seen; of shops there are two codes
-    return Trees(
-        base=np.full(units, 100.0),
-        roots=np.array([0, 3], np.int32),
-        #                 price          colour              month
-        columns=np.array([3, 0, 0, 6, 2, 0, 0, 0], np.int32),
-        thresholds=np.array([key(0.0), HIGHEST, HIGHEST, HIGHEST, key(1.5), HIGHEST, HIGHEST, HIGHEST], np.int32),
-        children=np.array([1, 1, 2, 4, 6, 5, 6, 7], np.int32),
-        splits=np.array([-1, -1, -1, 0, -1, -1, -1, -1], np.int32),
-        values=np.array([0, -1, 2, 0, 0, 10, 20, 30], np.float64),
-        codes=np.array(colour + shop, np.int32),
-        rights=np.array([[False, True, False, True]]),
-        depth=2,
-    )
 
 
 def batch_of(*rows: tuple[float, float, int, int]) -> Batch:
@@ -59,7 +33,7 @@ def batch_of(*rows: tuple[float, float, int, int]) -> Batch:
 
 
 def test_answers_are_those_of_the_trees(inputs: Inputs) -> None:
-    model = filled_model(inputs, Head("binary", 2), trees())
+    model = filled_model(inputs, Head("binary", 2), few_trees())
     nan, inf = np.nan, np.inf
     rows = {
         (1.0, 1.5, 0, 7): 100 + 2 + 20,
@@ -88,7 +62,7 @@ def test_answers_are_those_of_the_trees(inputs: Inputs) -> None:
 
 
 def test_the_trees_of_an_iteration_are_one_for_each_unit(inputs: Inputs) -> None:
-    model = filled_model(inputs, Head("multiclass", 2), trees(units=2))
+    model = filled_model(inputs, Head("multiclass", 2), few_trees(units=2))
     np.testing.assert_array_equal(np.asarray(model(batch_of((1.0, 1.6, 0, 7)))), [[102, 130]])
 
 
@@ -109,7 +83,7 @@ def test_keys_have_the_order_of_the_numbers() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 7])
 def test_export_answers_the_same_for_any_batch_size(inputs: Inputs, tmp_path: Path, rows: int) -> None:
-    model = filled_model(inputs, Head("binary", 2), trees())
+    model = filled_model(inputs, Head("binary", 2), few_trees())
     spec = {
         each.name: tf.TensorSpec([None, each.size if each.kind == "dense" else 1], dtype, name=each.name)
         for each in inputs
@@ -127,9 +101,9 @@ def test_export_answers_the_same_for_any_batch_size(inputs: Inputs, tmp_path: Pa
 
 def test_weights_go_into_a_model_of_their_size(inputs: Inputs, tmp_path: Path) -> None:
     head = Head("binary", 2, (0.5,))
-    model = filled_model(inputs, head, trees())
+    model = filled_model(inputs, head, few_trees())
     model.save_weights(tmp_path / "model.weights.h5")
-    again = sized_model(inputs, head, trees().size)
+    again = sized_model(inputs, head, few_trees().size)
     assert size_of(model) == {"trees": 2, "nodes": 8, "splits": 1, "width": 4, "depth": 2}
     batch = batch_of((1.0, 1.6, 0, 7), (-1.0, 0.0, 1, 2))
     again.load_weights(tmp_path / "model.weights.h5")
@@ -137,7 +111,7 @@ def test_weights_go_into_a_model_of_their_size(inputs: Inputs, tmp_path: Path) -
 
 
 def test_configuration_rebuilds_a_model_of_its_size(inputs: Inputs) -> None:
-    model = filled_model(inputs, Head("binary", 2), trees())
+    model = filled_model(inputs, Head("binary", 2), few_trees())
     again = keras.models.model_from_json(model.to_json())
     again.set_weights(model.get_weights())
     batch = batch_of((1.0, 1.6, 0, 7), (-1.0, 0.0, 1, 2))
@@ -148,3 +122,16 @@ def test_without_trees_the_head_answers_its_initial_bias(inputs: Inputs, make_ba
     model = build_model(GbtModel(family="gbt"), inputs, Head("multiclass", 3, (0.5, 0.25, -1.0)))
     np.testing.assert_array_equal(np.asarray(model(make_batch(2))), [[0.5, 0.25, -1.0]] * 2)
     assert model.trainable_weights == []
+
+
+def test_fewer_rows_are_asked_at_once_where_there_are_many_trees(inputs: Inputs) -> None:
+    # 2**23 rows times trees: of 600 trees for each of 100 classes 139 rows.
+    many, many_again = (
+        sized_model(inputs, Head("multiclass", 100), ForestSize(trees=60_000, nodes=60_000)) for _ in range(2)
+    )
+    assert rows_at_once(many, 2048) == 2**23 // 60_000 == 139
+    two = keras.Model()
+    two.members = [many, many_again]
+    assert rows_at_once(two, 2048) == 69
+    assert rows_at_once(filled_model(inputs, Head("binary", 2), few_trees()), 2048) == 2048
+    assert rows_at_once(build_model(MlpModel(), inputs, Head("binary", 2)), 2048) == 2048

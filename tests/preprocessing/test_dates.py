@@ -170,6 +170,19 @@ def test_cyclic_parts_are_sine_and_cosine_of_the_share_of_the_period(preprocess:
     assert got["d_missing_xf"].tolist() == [[0], [1], [1]]
 
 
+def test_a_cycle_does_not_depend_on_the_batch() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def cycles(days: tf.Tensor) -> tf.Tensor:
+        moment = dates._Moment(days, tf.zeros_like(days))
+        return dates._cycles(moment, ["month", "day_of_week"], tf.ones_like(days, tf.bool))
+
+    days = tf.range(0, 360, 10, tf.int64)
+    whole = cycles(days).numpy()
+    # Alone in its batch, where no vector instruction is used.
+    alone = np.concatenate([cycles(days[at : at + 1]).numpy() for at in range(36)])
+    np.testing.assert_array_equal(alone, whole)
+
+
 def test_december_is_next_to_january(preprocess: Callable[..., Any]) -> None:
     section = {"datetime": [{"columns": ["d"], "parts": ["month"]}]}
     december, january, july = preprocess(section, d=(["2023-12-01", "2024-01-01", "2024-07-01"], tf.string))[

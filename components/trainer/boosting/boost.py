@@ -1,6 +1,7 @@
 """The training of the family `gbt`: a forest grown in epochs, stopped, kept and gone on with as the other families."""
 
 import json
+import logging
 import math
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ from components.trainer.task import TrainingTask
 from models.config import GbtModel, GbtParams
 from models.gbt import filled_model
 from preprocessing.errors import UserError
+
+logger = logging.getLogger("lockgate")
 
 _TREES = "trees.npz"
 _RANDOM = "random.json"
@@ -53,29 +56,35 @@ def boost(
         raise TypeError(f"expected the family gbt, received {model.family}")
     config, judged = begun(task.job.train, epochs)
     head = model_head(task.job.features.label, data)
-    columns, train, held_out = _tables(task, data)
+    columns, train, held_out = _tables(task, data, head.units)
     absolute = config.loss == "mae"
     loss = head.task if head.task != "regression" else ("absolute" if absolute else "squared")
     growth = Growth(model.params, loss, head.units, columns, train, held_out, task.job.seed)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = _restored(checkpoint, growth)
+    if state.epoch:
+        logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     ends = _Ends(model.params, task.job.train)
     progress = Progress(task.step, "iterations", ends.of(config.epochs), begun=ends.of(state.epoch))
     scalars = EpochScalars(task.log_dir) if config.tensorboard else None
     over = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
     while not over and not state.finished(config):
         epoch = state.epoch + 1
-        _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}")
-        logs = measures(head.task, growth.raw, train, absolute=absolute)
-        if growth.held_out is not None and held_out is not None:
-            on_eval = measures(head.task, growth.held_out, held_out, absolute=absolute)
-            logs |= {f"val_{name}": value for name, value in on_eval.items()}
-        if scalars is not None:
-            scalars.write(epoch - 1, logs)
-        said = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        progress.reach(ends.of(epoch), f"epoch {epoch}/{config.epochs}  {said}", keep=True)
-        _check_finite(logs, epoch, checkpoint)
-        judged_epoch(state, epoch, logs, judged, config.early_stopping)
+        if ends.of(epoch) == ends.of(state.epoch):
+            # There are more epochs than trees. To wait for a gain here would end the training before its last tree.
+            state.repeat()
+        else:
+            _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}")
+            logs = measures(head.task, growth.raw, train, absolute=absolute)
+            if growth.held_out is not None and held_out is not None:
+                on_eval = measures(head.task, growth.held_out, held_out, absolute=absolute)
+                logs |= {f"val_{name}": value for name, value in on_eval.items()}
+            if scalars is not None:
+                scalars.write(epoch - 1, logs)
+            said = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            progress.reach(ends.of(epoch), f"epoch {epoch}/{config.epochs}  {said}", keep=True)
+            _check_finite({name: logs[name] for name in ("loss", judged[0])}, epoch, checkpoint)
+            judged_epoch(state, epoch, logs, judged, config.early_stopping)
         checkpoint.write(state, lambda folder, _: _store(growth, folder))
         over = watch is not None and watch(epoch, state.values[-1])
     if scalars is not None:
@@ -98,16 +107,18 @@ class _Ends:
         return min(self._trees, math.ceil(self._trees * epoch / self._epochs))
 
 
-def _tables(task: TrainingTask, data: TrainingData) -> tuple[Columns, Table, Table | None]:
+def _tables(task: TrainingTask, data: TrainingData, units: int) -> tuple[Columns, Table, Table | None]:
     job, summary = task.job, data.train
-    rows = in_memory_only(data.train_rows, task.named("train"), job.train.memory_mb)
+    name, limit = task.named("train"), job.train.memory_mb
+    rows = in_memory_only(data.train_rows, name, limit, units)
     columns = Columns.learned(rows)
     weights = class_weights(job.train, data.schema, summary)
-    train = Table.read(rows, columns, mean=summary.mean, std=summary.std, class_weights=weights)
+    train = Table.read(rows, columns, name, mean=summary.mean, std=summary.std, class_weights=weights)
     if not task.stops_early:
         return columns, train, None
-    held_out = in_memory_only(data.eval_rows, task.named("eval"), job.train.memory_mb)
-    return columns, train, Table.read(held_out, columns, mean=summary.mean, std=summary.std)
+    name = task.named("eval")
+    held_out = in_memory_only(data.eval_rows, name, limit, units)
+    return columns, train, Table.read(held_out, columns, name, mean=summary.mean, std=summary.std)
 
 
 def _grow(growth: Growth, progress: Progress, until: int, note: str) -> None:

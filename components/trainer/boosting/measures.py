@@ -1,5 +1,6 @@
 """The numbers of a forest's epochs: those that Keras reports of the other families, by the same names."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ Array = np.ndarray[Any, Any]
 
 def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[str, float]:
     """Loss and metrics, weighted: `loss`; `accuracy` of classes, `auc` of two; `rmse` and `mae` of numbers.
+
+    `auc` is NaN where all rows of a class have the weight 0.
 
     Args:
       task: what the labels are.
@@ -34,7 +37,7 @@ def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[st
         return {
             "loss": mean(np.logaddexp(0, logits) - labels * logits),
             "accuracy": mean((logits > 0) == (labels == 1)),
-            "auc": float(roc_auc_score(labels, logits, sample_weight=weights)),
+            "auc": float(roc_auc_score(labels, logits, sample_weight=weights)) if 0 < mean(labels) < 1 else math.nan,
         }
     ids = labels.astype(np.int64)
     chosen = raw[np.arange(len(ids)), ids]

@@ -5,38 +5,37 @@ kill and to end anywhere, the forest is grown tree by tree with the parts that t
 UserError with another version than that it was written for.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 import sklearn
 
+from components.trainer.config import SCIKIT_LEARN
 from preprocessing.errors import UserError
 
-VERSION = "1.5.2"
-
-if sklearn.__version__ != VERSION:
+if sklearn.__version__ != SCIKIT_LEARN:
     raise UserError(
-        f"is trained with scikit-learn {VERSION}, installed is {sklearn.__version__}",
+        f"is trained with scikit-learn {SCIKIT_LEARN}, installed is {sklearn.__version__}",
         field=("model", "family"),
         received="gbt",
         hint="install the locked packages (requirements.lock), or choose another family",
     )
 
 # After the check: another version may have none of these names.
-from sklearn._loss.loss import (  # noqa: E402
+from sklearn._loss.loss import (
     AbsoluteError,
     BaseLoss,
     HalfBinomialLoss,
     HalfMultinomialLoss,
     HalfSquaredError,
 )
-from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.common import G_H_DTYPE  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import _update_leaves_values  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower  # noqa: E402
-from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor  # noqa: E402
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as threads  # noqa: E402
+from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+from sklearn.ensemble._hist_gradient_boosting.common import G_H_DTYPE
+from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as threads
 
 MOST_CATEGORIES = 255
 """Codes that a categorical column may have, as many as there are bins for numbers; one bin more is for missing ones."""
@@ -82,8 +81,32 @@ def add_answers(raw: Any, grower: Grower, n_threads: int) -> None:
 
 
 def set_best_values(loss: BaseLoss, grower: Grower, labels: Any, raw: Any, weights: Any) -> None:
-    """Gives the leaves of a tree the values that are best for a loss without second derivatives."""
-    _update_leaves_values(loss=loss, grower=grower, y_true=labels, raw_prediction=raw, sample_weight=weights)
+    """Gives the leaves of a tree the values that are best for a loss without second derivatives.
+
+    What scikit-learn does too; but it forgets the monotone columns, whose bounds the tree was grown in by other values
+    than these. Here a question about such a column parts what its two sides may answer: in the middle of what is best
+    for each of them.
+    """
+
+    def best(node: Any) -> float:
+        rows = node.sample_indices
+        given = None if weights is None else weights[rows]
+        return float(loss.fit_intercept_only(y_true=labels[rows] - raw[rows], sample_weight=given))
+
+    waiting = [(grower.root, -math.inf, math.inf)]
+    while waiting:
+        node, low, high = waiting.pop()
+        if node.is_leaf:
+            node.value = grower.shrinkage * min(max(best(node), low), high)
+            continue
+        left, right = node.left_child, node.right_child
+        direction = int(grower.monotonic_cst[node.split_info.feature_idx])
+        if direction == 0:
+            waiting += [(left, low, high), (right, low, high)]
+            continue
+        middle = min(max((best(left) + best(right)) / 2, low), high)
+        lower, upper = (low, middle), (middle, high)
+        waiting += [(left, *lower), (right, *upper)] if direction > 0 else [(left, *upper), (right, *lower)]
 
 
 __all__ = [
@@ -91,7 +114,6 @@ __all__ = [
     "LOSSES",
     "MISSING_BIN",
     "MOST_CATEGORIES",
-    "VERSION",
     "BaseLoss",
     "Grower",
     "TreePredictor",

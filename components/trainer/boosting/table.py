@@ -16,6 +16,8 @@ Array = np.ndarray[Any, Any]
 
 UNKNOWN = -1
 """The code of an id that no training row has."""
+_ROW_AND_UNIT = 16
+"""Bytes that a row takes for each unit while trees grow: a sum in float64, a gradient and a hessian in float32."""
 _DIRECTIONS = {"increasing": 1, "decreasing": -1}
 
 
@@ -106,7 +108,7 @@ class Table:
     Attributes:
       matrix: float64 [rows, columns], see `Columns`.
       labels: float64 [rows]: class ids, or standardised numbers.
-      weights: float64 [rows]; None where all rows count the same.
+      weights: float64 [rows], 1 on average; None where all rows count the same.
     """
 
     matrix: Array
@@ -115,13 +117,21 @@ class Table:
 
     @classmethod
     def read(
-        cls, rows: Matrices, columns: Columns, *, mean: float, std: float, class_weights: Array | None = None
+        cls,
+        rows: Matrices,
+        columns: Columns,
+        split: str,
+        *,
+        mean: float,
+        std: float,
+        class_weights: Array | None = None,
     ) -> Self:
         """Takes the rows of a split.
 
         Args:
           rows: in memory.
           columns: of the training split.
+          split: its name, for messages.
           mean, std: of a regression's training labels; 0 and 1 of classes.
           class_weights: by class id; None weighs all alike.
 
@@ -132,25 +142,35 @@ class Table:
         weights = rows.targets[WEIGHT].numpy()[:, 0].astype(np.float64) if WEIGHT in rows.targets else None
         if class_weights is not None:
             weights = class_weights[raw] * (1.0 if weights is None else weights)
-        if weights is not None and not weights.sum() > 0:
-            raise UserError(
-                "all rows of a split have the weight 0, and the family gbt has nothing to learn from them",
-                field=("features", "weight"),
-                hint="correct the column, or remove it from features.weight",
-            )
+        if weights is not None:
+            if not weights.sum() > 0:
+                raise UserError(
+                    f"all rows of split {split!r} have the weight 0, which leaves the training nothing to go by",
+                    field=("features", "weight"),
+                    hint="correct the column, or remove it from features.weight",
+                )
+            # What counts is how they compare: scikit-learn splits nothing whose weights add up to less than 0.001.
+            weights = weights / weights.mean()
         return cls(columns.matrix(rows), (raw.astype(np.float64) - mean) / std, weights)
 
 
-def in_memory_only(rows: Rows, split: str, limit_mb: float) -> Matrices:
+def in_memory_only(rows: Rows, split: str, limit_mb: float, units: int) -> Matrices:
     """The rows, which trees need all at once.
 
+    Args:
+      rows: of a split.
+      split: its name, for messages.
+      limit_mb: MiB that the split may take, with what growing trees keeps for each row and unit.
+      units: outputs of the model.
+
     Raises:
-      UserError: they are in files, as they take more memory than they may.
+      UserError: they take more memory than they may; much more, where they are in files.
     """
-    if isinstance(rows, Matrices):
+    if isinstance(rows, Matrices) and rows.size + _ROW_AND_UNIT * units * len(rows) <= limit_mb * 2**20:
         return rows
+    classes = f" and {units} classes" if units > 1 else ""
     raise UserError(
-        f"split {split!r} takes more than this, and the family gbt is trained on all of its rows at once",
+        f"split {split!r} takes more than this, and the family gbt is trained on all of its rows{classes} at once",
         field=("train", "memory_mb"),
         received=limit_mb,
         hint="raise it (the training takes about four times as much as the split), or choose a family that reads rows "

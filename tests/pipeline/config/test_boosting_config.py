@@ -10,7 +10,9 @@ from components.trainer.config import DESCENT_ONLY, TrainConfig
 from components.trainer.tuning.values import has
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.config.problems import ConfigError
+from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.tuning_check import without_meaning
+from pipeline.preflight.validate import problems
 
 FEATURES: dict[str, Any] = {
     "label": {"column": "y", "task": "binary"},
@@ -102,6 +104,28 @@ def test_settings_of_gradient_descent_are_said_to_mean_nothing(loaded: Any) -> N
     assert list(without_meaning(loaded(model={"family": "mlp"}, train=train))) == []
     both = {"space": {"model.family": {"choice": ["mlp", "gbt"]}}}
     assert list(without_meaning(loaded(train=train, tune=both))) == []
+
+
+def test_a_penalty_on_medians_is_said_to_be_half_followed(loaded: Any) -> None:
+    stated = {"family": "gbt", "params": {"leaf_l2": 1.0}}
+    absolute = {"train": {"loss": "mae"}, **REGRESSION}
+    [line] = half_followed(loaded(model=stated, **absolute))
+    assert line.startswith("model.params.leaf_l2: with train.loss mae")
+    tried = {"space": {"model.params.leaf_l2": {"uniform": [0.0, 5.0]}}}
+    assert len(list(half_followed(loaded(tune=tried, **absolute | {"evaluate": REGRESSION["evaluate"]})))) == 1
+    assert not [*half_followed(loaded(model=stated, **REGRESSION)), *half_followed(loaded(**absolute))]
+
+
+def test_another_scikit_learn_is_found_before_the_run(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    forest, other = loaded(), {"space": {"model.family": {"choice": ["mlp", "gbt"]}}}
+    assert not list(other_scikit_learn(forest))
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "1.6.0")
+    # Its table is missing too.
+    [found] = [each for each in problems(forest) if each.field == "model.family"]
+    assert "scikit-learn 1.5.2, installed is 1.6.0" in found.message
+    [tried] = other_scikit_learn(loaded(model={"family": "mlp"}, tune=other))
+    assert (found.field, tried.field) == ("model.family", "tune.space.model.family")
+    assert not list(other_scikit_learn(loaded(model={"family": "mlp"})))
 
 
 def test_what_means_nothing_are_fields_of_train() -> None:

@@ -1,5 +1,7 @@
 """Whole trainings of the family `gbt`: stopped, killed, exported, watched, refused."""
 
+import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,13 @@ from support.killed_training import killed_in_epoch
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.artifacts.model import SAVED_MODEL
+from components.trainer import golden
+from components.trainer.signatures import ServingModule
+from components.trainer.training import train
 from preprocessing.errors import UserError
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import dataset
+from preprocessing.matrices import Matrices
 
 pytestmark = pytest.mark.slow
 
@@ -83,13 +89,47 @@ def test_early_stopping_waits_for_some_epochs(
     assert (done.state.best_epoch, done.state.stopped) == (best + 1, True)
 
 
+def test_more_epochs_than_trees_still_grow_all_trees(trained: Trained) -> None:
+    few = {**GBT, "params": GBT["params"] | {"trees": 6}}
+    stopping = {"monitor": "val_loss", "patience": 2}
+    done = trained("regression", run="many", model=few, train={"epochs": 40, "early_stopping": stopping})
+    assert (done.state.epoch, len(set(done.state.values)), done.state.stopped) == (40, 6, False)
+    assert_same(done, trained("regression", run="six", model=few, train={"epochs": 6, "early_stopping": stopping}))
+    assert done.model.get_layer("forest").size.trees == 6
+
+
+def without_positive_weights(rows: Any) -> Matrices:
+    assert isinstance(rows, Matrices)
+    weight = tf.cast(rows.targets[LABEL] == 0, tf.float32)
+    return dataclasses.replace(rows, targets=rows.targets | {WEIGHT: weight})
+
+
+def test_a_metric_that_nothing_is_judged_by_may_be_undefined(
+    prepare: Callable[..., Any], epochs_logged: list[dict[str, float]]
+) -> None:
+    def ended(run: str, monitor: str) -> int:
+        stopping = {"monitor": monitor, "patience": 5}
+        prepared = prepare(run=run, model=GBT, train={"epochs": 3, "early_stopping": stopping})
+        data = dataclasses.replace(prepared.data, eval_rows=without_positive_weights(prepared.data.eval_rows))
+        return train(prepared.task, data)[1].epoch
+
+    assert ended("loss", "val_loss") == 3
+    assert [math.isnan(epoch["val_auc"]) for epoch in epochs_logged] == [True] * 3
+    with pytest.raises(UserError, match="val_auc nan"):
+        ended("auc", "val_auc")
+
+
 @TASKS
-def test_a_killed_training_ends_with_the_same_forest(trained: Trained, task: str) -> None:
+def test_a_killed_training_ends_with_the_same_forest(
+    trained: Trained, task: str, caplog: pytest.LogCaptureFixture
+) -> None:
     options = {"model": GBT, "train": {"epochs": 5, "class_weights": "none" if task == "regression" else "balanced"}}
     whole = trained(task, run="whole", **options)
     with killed_in_epoch(3):
         trained(task, run="killed", **options)
+    assert "goes on" not in caplog.text
     again = trained(task, run="killed", **options)
+    assert "training goes on after epoch 2, from " in caplog.text
     assert_same(again, whole)
     assert again.state == whole.state
     # Nothing of it could run as code when it is read.
@@ -132,6 +172,26 @@ def test_rows_that_take_too_much_memory_are_refused(trained: Trained) -> None:
         trained(model=GBT, train={"memory_mb": 0})
     assert caught.value.field == ("train", "memory_mb")
     assert "split 'train'" in str(caught.value)
+
+
+def test_many_trees_are_asked_in_parts(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = trained(model=GBT)
+    module = ServingModule(done.model, done.data.transform, done.task.job.features, done.data.schema, done.data.train)
+    [(inputs, _)] = dataset(done.task.files["test"], done.data.schema, batch_size=1000)
+
+    def asked() -> tuple[Any, list[int]]:
+        predictor, sizes = golden._Predictor(done.model, module, done.data, done.task), []
+        predict = predictor._predict
+        predictor._predict = lambda part: (sizes.append(len(next(iter(part.values())))), predict(part))[1]
+        return predictor(inputs), sizes
+
+    whole, sizes = asked()
+    assert sizes == [30]
+    monkeypatch.setattr("models.gbt._ROWS_TIMES_TREES", 13 * done.model.get_layer("forest").size.trees)
+    parts, sizes = asked()
+    assert sizes == [13, 13, 4]
+    # The forest answers the same to the last bit, the shares made of it nearly.
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
 
 
 @TASKS

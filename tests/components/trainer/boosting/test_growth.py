@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.trainer.boosting import growth as growth_module
 from components.trainer.boosting.forest import as_weights
@@ -12,7 +13,8 @@ from components.trainer.boosting.table import Columns, Table
 from models.config import GbtParams
 from models.gbt import Trees, filled_model
 from models.heads import Head
-from preprocessing.features import ModelInput
+from preprocessing.features import LABEL, WEIGHT, ModelInput
+from preprocessing.matrices import Matrices
 
 INPUTS = (ModelInput("size_number_xf", "dense", 1), ModelInput("other_xf", "dense", 2))
 COLUMNS = Columns(INPUTS, ())
@@ -27,8 +29,15 @@ def table() -> Table:
     return Table(numbers, label, random.random(900))
 
 
-def grow(iterations: int, *, seed: int = 1, growth: Growth | None = None, params: GbtParams = PARAMS) -> Growth:
-    growth = growth or Growth(params, "squared", 1, COLUMNS, table(), table(), seed)
+def grow(
+    iterations: int,
+    *,
+    seed: int = 1,
+    growth: Growth | None = None,
+    params: GbtParams = PARAMS,
+    loss: str = "squared",
+) -> Growth:
+    growth = growth or Growth(params, loss, 1, COLUMNS, table(), table(), seed)
     for _ in range(iterations):
         growth.grow()
     return growth
@@ -64,10 +73,32 @@ def test_a_growth_that_goes_on_is_the_same() -> None:
     np.testing.assert_array_equal(again.held_out, whole.held_out)
 
 
+@pytest.mark.parametrize("scale", [2.0**-23, 2.0**23])
+def test_the_scale_of_the_weights_does_not_matter(scale: float) -> None:
+    def forest(scale: float) -> Growth:
+        given = table()
+        assert given.weights is not None
+        targets = {
+            LABEL: tf.constant(given.labels[:, None], tf.float32),
+            WEIGHT: tf.constant(scale * given.weights[:, None], tf.float32),
+        }
+        numbers = tf.constant(given.matrix, tf.float32)
+        rows = Matrices(INPUTS, numbers, tf.zeros([len(given.labels), 0], tf.int32), targets, len(given.labels))
+        read = Table.read(rows, COLUMNS, "train", mean=0, std=1)
+        return grow(12, growth=Growth(PARAMS, "squared", 1, COLUMNS, read, None, 1))
+
+    assert len(weights(forest(1.0)).values) > 12 * 3
+    # By a power of two, which changes no digit of a weight.
+    assert same(forest(scale), forest(1.0))
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
 @pytest.mark.parametrize(("direction", "sign"), [("increasing", 1), ("decreasing", -1)])
-def test_a_monotone_column_moves_the_answer_one_way(direction: Literal["increasing", "decreasing"], sign: int) -> None:
+def test_a_monotone_column_moves_the_answer_one_way(
+    direction: Literal["increasing", "decreasing"], sign: int, loss: str
+) -> None:
     def steps(params: GbtParams) -> Any:
-        model = filled_model(INPUTS, Head("regression", 0), weights(grow(40, params=params)))
+        model = filled_model(INPUTS, Head("regression", 0), weights(grow(40, params=params, loss=loss)))
         grid = np.linspace(-3, 3, 400, dtype=np.float32)
         others = np.random.default_rng(6).normal(size=(20, 2)).astype(np.float32)
         batch = {"size_number_xf": np.tile(grid, 20)[:, None], "other_xf": np.repeat(others, 400, axis=0)}
@@ -76,3 +107,16 @@ def test_a_monotone_column_moves_the_answer_one_way(direction: Literal["increasi
     bound = PARAMS.model_copy(update={"monotone": {"size": direction}})
     assert steps(bound).min() >= -1e-6
     assert steps(PARAMS).min() < -0.05
+
+
+def test_a_monotone_forest_of_absolute_errors_still_learns() -> None:
+    errors = [
+        float(np.average(np.abs(growth.raw[:, 0] - table().labels), weights=table().weights))
+        for growth in (
+            grow(0, loss="absolute"),
+            grow(40, loss="absolute"),
+            grow(40, loss="absolute", params=PARAMS.model_copy(update={"monotone": {"size": "increasing"}})),
+        )
+    ]
+    constant, free, bound = errors
+    assert free < bound < 0.6 * constant
