@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipeline.config.loader import load
-from pipeline.results.runs import Gate, RunRecord, RunResult, only_run, running
+from pipeline.results.runs import Gate, RunRecord, RunResult, held_by, only_run
 from preprocessing.errors import UserError
 
 HOLD = """
@@ -40,11 +40,11 @@ def test_a_second_run_is_refused_and_told_who_runs(tmp_path, holder):
 
 
 def test_who_holds_a_root_is_seen_without_locking_it(tmp_path, holder):
-    assert f"process {holder.pid} on" in running(tmp_path)
+    assert f"process {holder.pid} on" in held_by(tmp_path)
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    assert running(tmp_path) is None
-    assert running(tmp_path / "nowhere") is None
+    assert held_by(tmp_path) is None
+    assert held_by(tmp_path / "nowhere") is None
 
 
 def test_the_lock_of_a_killed_run_is_taken_over(tmp_path, holder):
@@ -165,7 +165,7 @@ def test_records_are_utf_8_whatever_the_locale(loaded, tmp_path):
 import sys
 from pathlib import Path
 from pipeline.config.loader import load
-from pipeline.results.runs import RunRecord, RunResult, only_run, running
+from pipeline.results.runs import RunRecord, RunResult, held_by, only_run
 with only_run(Path(sys.argv[2])):
     RunRecord(Path(sys.argv[2]), load(Path(sys.argv[1]))).finish(RunResult("pushed"))
 """
