@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.artifacts.schema import SCHEMA_FILE
 from pipeline.commands.init_options import proposed, table_options
 from pipeline.commands.shared import explains_failures, say
 
@@ -41,7 +42,7 @@ def init_command(
     proposal = dataclasses.replace(proposed(data, label, name=name, task=task, **table), tune=tune)
     path = write(proposal, Path(name))
     if as_json:
-        written = {"config": str(path), "schema": str(path.with_name("schema.pbtxt")), "notes": list(proposal.notes)}
+        written = {"config": str(path), "schema": str(path.with_name(SCHEMA_FILE)), "notes": list(proposal.notes)}
         say(json.dumps(written, indent=1))
         return
     for note in proposal.notes:

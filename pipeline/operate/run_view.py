@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from components.artifacts.reports import PAGE_FILE
 from pipeline.operate.lineage import push_line, pushes_of
 from pipeline.report.run_facts import moment, next_step, operations_of, run_line
 from pipeline.results.listing import read_json
@@ -28,7 +29,7 @@ def run_view(folder: Path) -> dict[str, Any]:
     result = read_json(folder / RESULT_FILE) or dict(_RUNNING)
     config = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     pushes = pushes_of(folder)
-    names = {"folder": "", "log": "log.txt", "report": "report.html", "configuration": CONFIG_FILE}
+    names = {"folder": "", "log": "log.txt", "report": PAGE_FILE, "configuration": CONFIG_FILE}
     return {
         "id": folder.name,
         "pipeline": config.get("name", ""),

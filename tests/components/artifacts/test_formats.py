@@ -51,6 +51,9 @@ CONTRACT = """{
  },
  "importance": {
   "size (cm)": 0.25
+ },
+ "importance_error": {
+  "size (cm)": 0.01
  }
 }"""
 INGEST = """{
