@@ -160,7 +160,11 @@ def test_only_classes_can_be_stratified() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "allowed"),
     [
-        ("family: mlp", "family: tree", "mlp, wide_deep, dcn, a dotted path such as my_package.my_module.build_model"),
+        (
+            "family: mlp",
+            "family: tree",
+            "mlp, wide_deep, dcn, gbt, a dotted path such as my_package.my_module.build_model",
+        ),
         ("task: binary", "task: bin", "binary, multiclass, regression"),
         ("hidden: [8]", "hidden: [0.5]", "at least 1 and at most 65536"),
         ("hidden: [8]", "dropout: 1", "at least 0 and below 1"),
