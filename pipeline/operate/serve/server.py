@@ -131,8 +131,10 @@ def _serve_here(loaded: LoadedConfig, options: Options, told: Told, notes: tuple
         early: list[str] = []
         with told.quiet():
             import_bare()
+            from components.smoke_test.sandbox.worker.serving import keep_error_texts
             from pipeline.operate.serve.running import Running
 
+            keep_error_texts()
             running = Running(loaded, options.host, early.append)
             version = running.load()
         for line in early:

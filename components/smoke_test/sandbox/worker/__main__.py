@@ -201,8 +201,9 @@ def import_tensorflow() -> None:
     from runtime import import_bare  # type: ignore[import-not-found]
 
     import_bare()
-    import serving  # noqa: F401 - and with it what it needs of TensorFlow
+    import serving  # and with it what it needs of TensorFlow
 
+    serving.keep_error_texts()
     gc.freeze()
     gc.enable()
 

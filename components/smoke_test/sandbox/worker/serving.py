@@ -26,9 +26,13 @@ FAILURES = (
 """What TensorFlow's Python and NumPy raise over a model that they can't handle, status errors first."""
 
 
-# An error's text may hold bytes of the request that are no UTF-8. TensorFlow turns it into a Python string first, and
-# where that fails, the status is lost. There is no parameter for it; the handler of the whole process is.
-codecs.register_error("strict", codecs.backslashreplace_errors)
+def keep_error_texts() -> None:
+    """Makes every decoding in this process write what is no UTF-8 with backslashes: for processes that only serve.
+
+    An error's text may hold bytes of the request. TensorFlow turns it into a Python string first, and where that fails,
+    the status is lost. There is no parameter for it; the handler of the whole process is.
+    """
+    codecs.register_error("strict", codecs.backslashreplace_errors)
 
 
 class Answer(NamedTuple):

@@ -25,3 +25,9 @@ def test_a_store_that_fails_at_a_versions_file_can_not_be_read(tmp_path: Path, m
     monkeypatch.setattr(saved_models.file_io, "file_exists", away)
     with pytest.raises(OSError, match=r"can't be read: .*11.*503"):
         store.versions()
+
+
+def test_the_import_leaves_decoding_as_it_is() -> None:
+    """Only a process that serves may write undecodable bytes with backslashes: see `keep_error_texts`."""
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode()
