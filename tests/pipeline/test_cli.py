@@ -121,7 +121,7 @@ BASH = shutil.which("bash")
     [
         ("lockgate val", ["validate"]),
         ("lockgate accept", ["accept-schema"]),
-        ("lockgate run --no", ["--no-cache"]),
+        ("lockgate run --no", ["--no-cache", "--no-push"]),
         ("lockgate run --from eval", ["Evaluator"]),
         ("lockgate validate --target k", ["kubeflow"]),
         ("lockgate report 2026", ["output/runs/20260301T120000Z"]),
