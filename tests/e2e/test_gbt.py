@@ -25,5 +25,6 @@ def test_penguins_with_trees_reach_the_push(lockgate_run, tmp_path):
     served = tf.saved_model.load(result["pushed"]).signatures["serve_features"]
     spec = served.structured_input_signature[1]
     bird = {"bill_length_mm": 50, "bill_depth_mm": 15, "flipper_length_mm": 225, "body_mass_g": 5500}
+    bird |= {"island": "Biscoe", "sex": "male"}
     answer = served(**{name: tf.constant([value], spec[name].dtype) for name, value in bird.items()})
     assert answer["label"].numpy().tolist() == [b"Gentoo"]

@@ -127,9 +127,9 @@ def test_contract(exported: Export, task: str) -> None:
 def test_a_server_finds_the_variables(exported: Export, loaded: Callable[[str], Any], task: str) -> None:
     # As TensorFlow Serving loads: by the saver's restore operation. What Python restores through the object graph may
     # be other copies of the variables (keras-team/keras#20095).
+    folder = str(exported(task).artifact / "Format-Serving")
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
-        folder = str(exported(task).artifact / "Format-Serving")
         signature = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder).signature_def["serving_default"]
         fetched = {name: info.name for name, info in signature.outputs.items()}
         served = session.run(fetched, {signature.inputs["examples"].name: [b"", b""]})
