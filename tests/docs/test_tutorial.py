@@ -19,6 +19,8 @@ from support.fork_server import ForkServer
 from support.forked_command import forked_command
 from support.pages import ROOT
 
+from components.pusher.manifest import who
+
 PAGE = ROOT / "docs/tutorial.md"
 _STEP = re.compile(r"^```sh\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"  # exit code (\d+)$", re.MULTILINE)
@@ -130,5 +132,6 @@ def write(found: list[tuple[Step, str]]) -> None:
 def shortened(printed: str) -> str:
     """What is worth showing: progress in the middle of a component is left out."""
     text = re.sub(r"/\S*/afternoon\b", "/srv/afternoon", printed)
+    text = text.replace(who(), "ada@lab")
     lines = [line.rstrip() for line in text.splitlines() if not re.match(r"^ {4}\S", line)]
     return "".join(f"{line}\n" for line in lines)
