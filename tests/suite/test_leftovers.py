@@ -30,7 +30,9 @@ def run_suite(folder: Path, then: str, *options: str) -> tuple[subprocess.Comple
     (folder / "test_sample.py").write_text(LEAVES_A_PROCESS.format(facts=str(folder / "facts"), then=then))
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-p", "conftest", "--import-mode=importlib", *options, "test_sample.py"]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "TMPDIR": str(folder)}
+    # The product before the tests, whose folders have the names of its packages.
+    path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     pid, temporary = (folder / "facts").read_text().split(" ")
     return done, int(pid), Path(temporary)
