@@ -27,7 +27,12 @@ _WORDS: dict[int, tuple[str, str, str]] = {
     errno.EEXIST: ("there is a file where a folder is needed", "set root to a folder", ""),
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_SQLITE_TEXTS = {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS}
+_SQLITE_TEXTS = {
+    "database or disk is full": errno.ENOSPC,
+    # What the store says when the disk was full in the middle: SQLite has then rolled back by itself.
+    "cannot commit - no transaction is active": errno.ENOSPC,
+    "attempt to write a readonly database": errno.EROFS,
+}
 _SYSTEM_TEXTS = {
     "No space left on device": errno.ENOSPC,
     "Disk quota exceeded": errno.EDQUOT,
