@@ -1,7 +1,6 @@
-import re
-
 """A root that can't be written, on real file systems: one line, no stack trace, and nothing half done."""
 
+import re
 import subprocess
 from pathlib import Path
 
