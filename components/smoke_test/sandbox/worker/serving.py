@@ -27,7 +27,7 @@ FAILURES = (
 
 
 def keep_error_texts() -> None:
-    """Makes each decoding in this process write bytes that are not UTF-8 with backslashes; where nothing but serving is done.
+    """Makes each decoding in this process write bytes that are not UTF-8 with backslashes; for servers alone.
 
     An error's text may hold bytes of the request. TensorFlow turns it into a Python string first, and where that fails,
     the status is lost. There is no parameter for it; the handler of the whole process is.
