@@ -23,13 +23,13 @@ _MEASURED: tuple[CheckName, ...] = ("load_time", "memory", "latency", "throughpu
 
 
 def brief(check: CheckName) -> dict[str, Any]:
-    """Fields of `smoke_test:` that leave out what can't change the finding of one check: long searches and measuring.
+    """Fields of `smoke_test:` that leave out what can't change one check's finding: measuring, later searches.
 
     Where the check itself searches, nothing else searches after it: on a busy machine it has more time than by default.
     """
     measured = {} if check in _MEASURED else {"budgets": {"requests": 10}}
     if check not in WEIGHTS:
-        return {**measured, "search": {"seconds": 1}}
+        return measured
     later = LAST_SEARCHES[LAST_SEARCHES.index(check) + 1 if check in LAST_SEARCHES else 0 :]
     return {**measured, "search": {"seconds": Search().seconds}, "severity": dict.fromkeys(later, "off")}
 
