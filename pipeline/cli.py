@@ -46,6 +46,7 @@ COMMANDS = {
     "This machine": {
         "doctor": ("doctor", "Says what works on this machine, and what each missing thing would give."),
         "completion": ("completion", "Prints the script that completes lockgate's commands in a shell."),
+        "beam-worker": ("beam_worker", "Starts one of Beam's Python workers for an engine, in this installation."),
     },
 }
 """By section of the help: each command with its module in `pipeline.commands` and the first line of its docstring.

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.engine_failures import engine_failure
 from preprocessing.errors import UserError
 
 _FOLDER = "set root to a folder that you may write to"
@@ -83,7 +84,7 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
     for each in chain:
         if (number := _number_in_words(each)) is not None:
             return _sentence(number, None, root)
-    return None
+    return next(filter(None, map(engine_failure, chain)), None)
 
 
 def is_out_of_space(error: BaseException) -> bool:

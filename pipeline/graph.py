@@ -92,7 +92,7 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
         metadata_connection_config=wiring.metadata,
         components=[*nodes, *([] if report is None else [report]), pusher],
         enable_cache=True,
-        beam_pipeline_args=list(config.beam_args),
+        beam_pipeline_args=config.beam_options(),
     )
 
 

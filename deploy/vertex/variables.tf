@@ -75,7 +75,7 @@ variable "encryption_key" {
 }
 
 variable "dataflow" {
-  description = "Whether Beam's work may go to Dataflow (targets.vertex.beam.runner: dataflow): its API and the roles that it needs."
+  description = "Whether Beam's work may go to Dataflow (targets.vertex.beam.engine: dataflow): its API and the roles that it needs."
   type        = bool
   default     = false
 }

@@ -9,9 +9,11 @@ from pydantic_core import ErrorDetails
 
 from components.example_gen.split_config import SPLIT_KINDS
 from models.config import FAMILIES
+from pipeline.config.beam import ENGINES
 from pipeline.config.json_schema import json_schema
 from pipeline.config.problems import Problem, brief
 from pipeline.config.schema_fields import Location, SchemaFields, allowed_values, documentation
+from pipeline.config.targets import TARGETS
 from pipeline.config.yaml_tree import Node
 from preprocessing.errors import FieldPath, dotted, sentence
 from preprocessing.nearest import nearest
@@ -45,6 +47,10 @@ _KINDS: dict[FieldPath, tuple[str, str, str, tuple[str, ...], tuple[str, ...]]] 
         *(FAMILIES, ("a dotted path such as my_package.my_module.build_model",)),
     ),
     ("data", "split"): ("by", "by and what it needs", "unknown way to split", SPLIT_KINDS, ()),
+    **dict.fromkeys(
+        (("beam",), *(("targets", target, "beam") for target in TARGETS)),
+        ("engine", "engine and what it needs", "unknown engine", ENGINES, ()),
+    ),
 }
 """What each section says of its kind: the field that names it, its form, the message, the kinds, and what else may
 stand there."""

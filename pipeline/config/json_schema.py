@@ -14,7 +14,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
-KINDS = ("family", "by")
+KINDS = ("family", "by", "engine")
 """The fields that say which of several kinds a section is."""
 
 _EXTENDS = {
@@ -39,9 +39,16 @@ def json_schema() -> JsonSchemaValue:
     """
     schema = PipelineConfig.model_json_schema(schema_generator=_Generator)
     # The sections of the two kinds of file differ in what they require only: anyOf, since a `model:` that leaves
-    # out the family, or a `split:` without `by`, fits them all.
-    for field in (schema["properties"]["model"], schema["$defs"]["DataConfig"]["properties"]["split"]):
-        field["anyOf"] = field.pop("oneOf")
+    # out the family, a `split:` without `by`, or a `beam:` without an engine, fits them all.
+    sections = {
+        "model": [schema],
+        "split": [schema["$defs"]["DataConfig"]],
+        "beam": [schema, schema["$defs"]["KubeflowTarget"], schema["$defs"]["VertexTarget"]],
+    }
+    for name, owners in sections.items():
+        for owner in owners:
+            field = owner["properties"][name]
+            field["anyOf"] = field.pop("oneOf")
     complete = _take_required(schema, schema["$defs"])
     schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
     return {

@@ -2,8 +2,9 @@
 
 import json
 import posixpath
-from typing import Any
 
+from pipeline.config.beam import LocalBeam
+from pipeline.config.beam_options import beam_options, temporary_folder
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import Cluster, VertexTarget
 
@@ -26,7 +27,7 @@ def on_target(config: PipelineConfig, target: Cluster) -> PipelineConfig:
     plain["push"]["directory"] = serving_folder(config, target)
     # TFX raises NotImplementedError for it under its compiler for Kubeflow and Vertex.
     plain["smoke_test"]["infra_validator"] = None
-    plain["beam_args"] = beam_args(config, target)
+    plain["beam"], plain["beam_args"] = {"engine": "local"}, target_beam_options(config, target)
     return PipelineConfig.model_validate_json(json.dumps(plain))
 
 
@@ -43,42 +44,16 @@ def pushes_to_folder(target: Cluster) -> bool:
     return not (isinstance(target, VertexTarget) and target.endpoint is not None)
 
 
-def beam_args(config: PipelineConfig, target: Cluster) -> list[str]:
+def target_beam_options(config: PipelineConfig, target: Cluster) -> list[str]:
     """Beam's options on the target; those of `beam.args` come last and so win."""
-    beam = target.beam
-    if beam.runner == "direct":
-        # Beam reads BigQuery by way of files, for which it needs a place.
-        exported = config.data.bigquery is not None and target.root.startswith("gs://")
-        place = [f"--temp_location={_temporary(target)}"] if exported else []
-        # Where steps run, the default project is one of Google's own.
-        payer = []
-        if config.data.bigquery is not None and isinstance(target, VertexTarget):
-            payer = [f"--project={target.project}"]
-        # What is stated comes later, and so wins.
-        return [*payer, *config.beam_args, *place, *beam.args]
-    if beam.runner == "flink":
-        # The task managers reach the SDK harness beside them, as Beam's documentation has it for Kubernetes.
-        return [
-            "--runner=FlinkRunner",
-            "--environment_type=EXTERNAL",
-            "--environment_config=localhost:50000",
-            *beam.args,
-        ]
-    options: dict[str, Any] = {
-        "runner": "DataflowRunner",
-        "temp_location": _temporary(target),
-        "sdk_container_image": target.image,
-        "sdk_location": "container",
-    }
-    if isinstance(target, VertexTarget):
-        options |= {
-            "project": target.project,
-            "region": target.region,
-            "service_account_email": target.service_account,
-            "dataflow_kms_key": target.encryption_key,
-        }
-    return [*(f"--{name}={value}" for name, value in options.items() if value), *beam.args]
-
-
-def _temporary(target: Cluster) -> str:
-    return posixpath.join(target.root, "beam")
+    if not isinstance(target.beam, LocalBeam):
+        return beam_options(target.beam, target)
+    # Beam reads BigQuery by way of files, for which it needs a place.
+    exported = config.data.bigquery is not None and target.root.startswith("gs://")
+    place = [f"--temp_location={temporary_folder(target)}"] if exported else []
+    # Where steps run, the default project is one of Google's own.
+    payer = []
+    if config.data.bigquery is not None and isinstance(target, VertexTarget):
+        payer = [f"--project={target.project}"]
+    # What is stated comes later, and so wins.
+    return [*payer, *config.beam_args, *place, *target.beam.args]

@@ -25,19 +25,20 @@ from components.trainer.config import TrainConfig
 from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
+from pipeline.config.beam import BeamConfig, BeamOption, LocalBeam
+from pipeline.config.beam_options import IN_MEMORY, beam_options
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
 from pipeline.config.operation import WatchConfig
 from pipeline.config.serving import ServingConfig
-from pipeline.config.targets import BeamOption, TargetsConfig
+from pipeline.config.targets import TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
 from preprocessing.errors import FieldPath
 from preprocessing.features import check_looked_up
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import ColumnName, DottedPath, Settings
 
-IN_MEMORY = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 """Beam's runner in one process."""
 
 
@@ -187,8 +188,10 @@ class PipelineConfig(Settings):
     """Who computes StatisticsGen, Transform, Evaluator and batch predictions. `auto`: our executors, which read the
     examples in big batches on one machine, unless `beam_args` or a target name an engine of Beam's; what they do not
     know goes to TFX's stock executors on Beam, and the log says why. `beam`: always Beam."""
-    beam_args: tuple[BeamOption, ...] = (f"--runner={IN_MEMORY}",)
-    """Beam's pipeline options. The default runs in this process, in memory."""
+    beam: BeamConfig = LocalBeam()
+    """Beam's engine for runs on this machine."""
+    beam_args: tuple[BeamOption, ...] = ()
+    """Beam's pipeline options as they are, for what `beam` does not have; they win over it."""
     targets: TargetsConfig = TargetsConfig()
     watch: WatchConfig = WatchConfig()
     notify: NotifyConfig | None = None
@@ -328,8 +331,12 @@ class PipelineConfig(Settings):
 
     def step_engine(self) -> Engine:
         """The engine of the steps that have both: `beam` too where Beam's options name another runner than ours."""
-        runners = [option.partition("=")[2] for option in self.beam_args if option.startswith("--runner")]
-        return "auto" if self.engine == "auto" and all(runner == IN_MEMORY for runner in runners) else "beam"
+        runners = [option.partition("=")[2] for option in self.beam_options() if option.startswith("--runner")]
+        return "auto" if self.engine == "auto" and runners[-1] == IN_MEMORY else "beam"
+
+    def beam_options(self) -> list[str]:
+        """Beam's options for the steps on this machine."""
+        return [*beam_options(self.beam), *self.beam_args]
 
     def metric_settings(self) -> MetricSettings:
         """What the metrics depend on."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from components.artifacts.cross_validation import is_fold_node
 from components.example_gen.config import SplitInputs
 from components.trainer.tuning.config import TuneConfig
+from pipeline.config.beam import BeamConfig, LocalBeam
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import EnvironmentVariable, Settings
 
@@ -66,7 +67,6 @@ Address = Annotated[
     ),
 ]
 """Without a user or a password: these never stand in the YAML."""
-BeamOption = Annotated[str, matching(r"^--", "one of Beam's options such as --max_num_workers=8")]
 MountPath = Annotated[str, matching(r"^/[^/].*$", "an absolute path such as /mnt/data")]
 
 
@@ -126,15 +126,6 @@ class KubeflowStep(Step):
     tolerations: tuple[Toleration, ...] = ()
 
 
-class Beam(Settings):
-    """Where the steps run Beam."""
-
-    runner: Literal["direct", "dataflow", "flink"] = "direct"
-    """`direct`: in the step's own container, in memory. The others' options follow from the target's where they can."""
-    args: tuple[BeamOption, ...] = ()
-    """More of Beam's pipeline options, such as `--flink_master=flink:8081` or `--max_num_workers=8`."""
-
-
 class RunSchedule(Settings):
     """When runs start automatically: `lockgate submit --schedule` sends this to the target."""
 
@@ -182,7 +173,8 @@ class Target(Settings):
     labels: dict[str, str] = Field(default_factory=dict)
     """On Kubeflow the labels of every pod, on Vertex those of the pipeline job."""
     schedule: RunSchedule | None = None
-    beam: Beam = Beam()
+    beam: BeamConfig = LocalBeam()
+    """Where the steps run Beam. What an engine needs follows from the target where it can."""
 
 
 class SecretEnvironment(Settings):

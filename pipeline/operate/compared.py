@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 10
 """So many executions of a node at most, the newest ones."""
-_IN_THE_KEY = "beam_args"
-"""A setting that is in the cache's key and not among the parameters that the metadata store keeps."""
+_IN_THE_KEY = ("beam", "beam_args")
+"""Settings that are in the cache's key and not among the parameters that the metadata store keeps."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,11 @@ class Compared:
                 **properties
             }
         found = [*self._inputs(last, later), *changes(last.properties, properties, settings)]
-        if not found and _IN_THE_KEY in settings:
-            return changes({_IN_THE_KEY: before.get(_IN_THE_KEY)}, {_IN_THE_KEY: later.config.get(_IN_THE_KEY)}, {})
-        return found
+        if found:
+            return found
+        fields = [field for field in settings if field.partition(".")[0] in _IN_THE_KEY]
+        old, new = ({field: settings[field][which] for field in fields} for which in (0, 1))
+        return changes(old, new, {})
 
     def _inputs(self, last: Execution, later: Later) -> Iterator[Change]:
         for name in sorted({*last.inputs, *later.inputs} - later.unknown):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from components.example_gen.config import SqlOptions
 from components.example_gen.sources import source_format
 from pipeline.code.fingerprint import OUR_PACKAGES
 from pipeline.code.importable import why_not_importable
+from pipeline.config.beam import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
 from pipeline.config.explain import explain
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
@@ -19,6 +20,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight import notify_check
+from pipeline.preflight.beam_check import SECRET, staged
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
 from pipeline.preflight.validate import SIGNING, problems
@@ -35,7 +37,6 @@ _REFERENCE = re.compile(
     re.ASCII,
 )
 """An image's name, with or without a registry and a tag."""
-_SECRET = re.compile(r"--\w*(passw|secret|token|credential|api_?key|access_?key|private_?key)\w*=", re.IGNORECASE)
 
 
 def configured_target(loaded: LoadedConfig, name: TargetName) -> Cluster:
@@ -88,7 +89,7 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     elsewhere = target.data_path is not None or target.data_inputs is not None
     here = [
         problem
-        for problem in problems(loaded)
+        for problem in problems(loaded, engine=False)
         # The image has the programs that sign.
         if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",) and problem.path[:2] != SIGNING
     ]
@@ -321,25 +322,46 @@ class _Checks:
     def _beam(self) -> Iterator[Problem]:
         beam, field = self._target.beam, self._at("beam", "args")
         for place, arguments in ((field, beam.args), (("beam_args",), self._config.beam_args)):
-            for argument in filter(_SECRET.match, arguments):
+            for argument in filter(SECRET.match, arguments):
                 yield self._problem(
                     place,
                     f"{argument.partition('=')[0]} would be in the compiled file for everybody to read",
                     hint="give secrets in the environment: a Kubernetes secret in targets.kubeflow.secrets, or on "
                     "Google Cloud a service account",
                 )
-        stated = {argument.partition("=")[0] for argument in beam.args}
-        needed: Mapping[str, str] = {}
-        if beam.runner == "flink":
-            needed = {"--flink_master": "HOST:PORT of the Flink job manager"}
-        elif beam.runner == "dataflow":
-            if not self._target.root.startswith("gs://"):
-                message = "Dataflow's workers see gs:// only"
-                yield self._problem(self._at("beam", "runner"), message, hint="use a gs:// root")
-            if isinstance(self._target, KubeflowTarget):
-                needed = {"--project": "the Google Cloud project", "--region": "the region"}
-        elif self._config.data.bigquery is not None and not self._target.root.startswith("gs://"):
-            needed = {"--temp_location": "gs://BUCKET/FOLDER, through which Beam reads BigQuery"}
-        for flag, meaning in needed.items():
-            if flag not in stated:
-                yield self._problem(field, f"expected {flag}={meaning}", hint=f"add {flag}=...")
+        yield from staged(self._fields.loaded, field, beam.args)
+        if isinstance(beam, DataflowBeam):
+            yield from self._dataflow(beam)
+        elif not isinstance(beam, LocalBeam):
+            yield from self._engine(beam)
+        elif (
+            self._config.data.bigquery is not None
+            and not self._target.root.startswith("gs://")
+            and not any(argument.startswith("--temp_location=") for argument in beam.args)
+        ):
+            expected = "--temp_location=gs://BUCKET/FOLDER, through which Beam reads BigQuery"
+            yield self._problem(field, f"expected {expected}", hint="add --temp_location=...")
+
+    def _dataflow(self, beam: DataflowBeam) -> Iterator[Problem]:
+        if not self._target.root.startswith("gs://"):
+            message = "Dataflow's workers see gs:// only"
+            yield self._problem(self._at("beam", "engine"), message, hint="use a gs:// root")
+        if isinstance(self._target, KubeflowTarget):
+            for name, meaning in (("project", "the Google Cloud project"), ("region", "the region")):
+                if getattr(beam, name) is None:
+                    hint = f"add {name}: ..."
+                    yield self._problem(self._at("beam", name), f"expected {meaning} that Dataflow runs in", hint=hint)
+
+    def _engine(self, beam: FlinkBeam | SparkBeam) -> Iterator[Problem]:
+        if beam.here() or beam.workers == "loopback":
+            name = "endpoint" if beam.endpoint is not None else "master"
+            message = "the steps run on other machines, where this is each step's own container"
+            hint = "name the service of the engine in the cluster"
+            yield self._problem(self._at("beam", name), message, received=brief(beam.address()), hint=hint)
+        if not (self._target.root.startswith("gs://") or beam.shared_root):
+            yield self._problem(
+                self._at("beam", "engine"),
+                f"the machines of {beam.engine} do not see the root",
+                received=brief(self._target.root),
+                hint="use a gs:// root",
+            )

@@ -22,6 +22,7 @@ from components.example_gen.sources import resolve_spans, source_format
 from pipeline.code.importable import why_not_importable
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem, brief, shown
+from pipeline.preflight.beam_check import beam_problems
 from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
@@ -49,8 +50,13 @@ _GLOB = frozenset("*?[]\\")
 """What has a meaning in a file pattern. TFX and Beam look for the files below the root by pattern, without quoting."""
 
 
-def problems(loaded: LoadedConfig) -> list[Problem]:
-    """Everything that is wrong with a loaded configuration, in the order of the checks; empty when it may run."""
+def problems(loaded: LoadedConfig, *, engine: bool = True) -> list[Problem]:
+    """Everything that is wrong with a loaded configuration, in the order of the checks; empty when it may run.
+
+    Args:
+      loaded: the configuration.
+      engine: whether Beam's engine for runs on this machine has to be there.
+    """
     checks = _Checks(loaded)
     checks.places()
     checks.names()
@@ -60,6 +66,8 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
     checks.serving_sample()
     checks.signing()
     checks.watched()
+    if engine:
+        checks.found += beam_problems(loaded)
     checks.table()
     return checks.found
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.utils import dependency_utils
+from tfx_bsl.coders import batch_util  # noqa: F401 - defines the flag of settle_batches
+
+from pipeline.runners.engine_time import ended_in_time
 
 _RUNNERS_HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
 """Beam's runners whose workers are this process or its children."""
@@ -19,13 +22,23 @@ def settled(seed: int, beam_args: Sequence[str]) -> Iterator[None]:
     Args:
       seed: of the keys that Beam's Reshuffle draws, with which ExampleGen and Transform write.
       beam_args: of the component.
+
+    Raises:
+      UserError: on leaving, a job of an engine ran for longer than its options allow.
     """
     random.seed(seed)
-    # TFX would batch examples by how fast the machine is just now, and sums of floating-point numbers depend on where
-    # batches end, and with them means, quantiles and all that follows.
-    flags.FLAGS(["lockgate", "--tfxio_use_byte_size_batching"])
-    with _no_packages(beam_args):
+    settle_batches()
+    with _no_packages(beam_args), ended_in_time(beam_args):
         yield
+
+
+def settle_batches() -> None:
+    """Settles where batches of examples end.
+
+    TFX would batch them by how fast the machine is just now, and sums of floating-point numbers depend on where
+    batches end, and with them means, quantiles and all that follows.
+    """
+    flags.FLAGS(["lockgate", "--tfxio_use_byte_size_batching"])
 
 
 @contextlib.contextmanager

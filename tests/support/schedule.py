@@ -6,6 +6,7 @@ LONGEST = (
     "tests/docs/test_command_blocks.py",
     "tests/e2e/test_compiled_pipeline.py",
     "tests/docs/test_tutorial.py",
+    "tests/e2e/test_spark.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_plan.py",
     "tests/e2e/test_penguins.py",

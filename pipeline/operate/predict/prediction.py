@@ -103,7 +103,7 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
             # Here and not at the top: some seconds that the fast path doesn't need.
             from pipeline.operate.predict.on_beam import score_on_beam
 
-            scored = score_on_beam(scoring, sources, data.block_mb << 20, folder, config.beam_args)
+            scored = score_on_beam(scoring, sources, data.block_mb << 20, folder, config.beam_options())
         else:
             scored = _here(scoring, sources, data.block_mb << 20, folder, target)
         progress.end()

@@ -24,8 +24,15 @@ def test_another_runner_of_beam_is_an_engine_too(override: str, expected: str) -
     assert load(PENGUINS, [override]).config.step_engine() == expected
 
 
-@pytest.mark.parametrize(("runner", "expected"), [("direct", "auto"), ("flink", "beam"), ("dataflow", "beam")])
-def test_a_step_of_a_cluster_works_itself_unless_its_target_has_an_engine(runner: str, expected: str) -> None:
-    config = load(PENGUINS, [f"targets.kubeflow.beam.runner={runner}"]).config
+@pytest.mark.parametrize(
+    ("beam", "expected"),
+    [
+        ("{engine: local}", "auto"),
+        ("{engine: flink, endpoint: 'jobs:8099'}", "beam"),
+        ("{engine: dataflow}", "beam"),
+    ],
+)
+def test_a_step_of_a_cluster_works_itself_unless_its_target_has_an_engine(beam: str, expected: str) -> None:
+    config = load(PENGUINS, [f"targets.kubeflow.beam={beam}"]).config
     assert config.targets.kubeflow is not None
     assert on_target(config, config.targets.kubeflow).step_engine() == expected
