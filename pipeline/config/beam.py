@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import Settings
@@ -34,7 +34,7 @@ class _Portable(Settings):
 
     engine: Literal["flink", "spark"]
     endpoint: Endpoint | None = None
-    """Of Beam's job server for this engine: `HOST:PORT`, which the runs reach."""
+    """Beam's job server for this engine, as the runs reach it: `HOST:PORT`."""
     master: NonEmpty | None = None
     """The engine's own address, in place of `endpoint`: each step starts a job server of its own for it, with Java."""
     job_server_jar: NonEmpty | None = None
@@ -108,7 +108,7 @@ class _Portable(Settings):
 
 
 class FlinkBeam(_Portable):
-    """Apache Flink."""
+    """Apache Flink does the work, through one of Beam's job servers."""
 
     engine: Literal["flink"]
 
@@ -126,7 +126,7 @@ class FlinkBeam(_Portable):
 
 
 class SparkBeam(_Portable):
-    """Apache Spark."""
+    """Apache Spark does the work, through one of Beam's job servers."""
 
     engine: Literal["spark"]
 
@@ -143,7 +143,7 @@ class SparkBeam(_Portable):
 
 
 class DataflowBeam(Settings):
-    """Google Cloud Dataflow."""
+    """Google Cloud Dataflow does the work."""
 
     engine: Literal["dataflow"]
     project: NonEmpty | None = None
@@ -155,11 +155,11 @@ class DataflowBeam(Settings):
     temp_location: Annotated[str, matching(r"^gs://[^/]+", "a place such as gs://bucket/beam")] | None = None
     """Where jobs keep files. None: `beam` below the root."""
     machine_type: NonEmpty | None = None
-    """Of the workers, such as `n2-standard-4`."""
+    """What the workers run on, such as `n2-standard-4`."""
     max_workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Dataflow starts no more of them."""
     disk_gb: Annotated[int, Field(ge=10)] | None = None
-    """Of each worker."""
+    """The disk of each worker, in GB."""
     service_account: NonEmpty | None = None
     """The e-mail address of the workers' account; None: that of targets.vertex, or the project's default."""
     subnetwork: NonEmpty | None = None
@@ -170,13 +170,6 @@ class DataflowBeam(Settings):
     """More of Beam's options; they win over what follows from the settings above."""
 
 
-def _renamed(value: object) -> object:
-    if isinstance(value, Mapping) and "runner" in value:
-        engine = {"direct": "local"}.get(str(value["runner"]), value["runner"])
-        raise broken_rule("is called engine now", field=("runner",), received=value["runner"], hint=f"engine: {engine}")
-    return value
-
-
 def _engine_tag(value: object) -> str | None:
     """The engine that a section states; `local` where it states none."""
     engine = value.get("engine", "local") if isinstance(value, Mapping) else getattr(value, "engine", None)
@@ -184,13 +177,10 @@ def _engine_tag(value: object) -> str | None:
 
 
 BeamConfig = Annotated[
-    Annotated[
-        Annotated[LocalBeam, Tag("local")]
-        | Annotated[FlinkBeam, Tag("flink")]
-        | Annotated[SparkBeam, Tag("spark")]
-        | Annotated[DataflowBeam, Tag("dataflow")],
-        Discriminator(_engine_tag),
-    ],
-    BeforeValidator(_renamed),
+    Annotated[LocalBeam, Tag("local")]
+    | Annotated[FlinkBeam, Tag("flink")]
+    | Annotated[SparkBeam, Tag("spark")]
+    | Annotated[DataflowBeam, Tag("dataflow")],
+    Discriminator(_engine_tag),
 ]
 """The `beam:` section; `engine` decides which settings it may have."""

@@ -83,7 +83,7 @@ def test_dataflow() -> None:
         ("{engine: spark, endpoint: 'a:1', worker_image: b, worker_command: c}", "worker_image.*workers: container"),
         ("{engine: flink, endpoint: 'a:1', worker_pool: 'pool:50000'}", "beam.worker_pool.*1-1"),
         ("{engine: flank, endpoint: 'a:1'}", "beam.engine.*unknown engine.*did you mean flink"),
-        ("{runner: direct}", "beam.runner.*is called engine now(.|\n)*engine: local"),
+        ("{runner: direct}", "beam.runner.*unknown field(.|\n)*engine"),
         ("{engine: local, endpoint: 'a:1'}", "beam.endpoint.*unknown field"),
         ("{engine: spark, endpoint: here}", "beam.endpoint.*HOST:PORT"),
     ],
