@@ -163,7 +163,7 @@ class DataflowBeam(Settings):
     service_account: NonEmpty | None = None
     """The e-mail address of the workers' account; None: that of targets.vertex, or the project's default."""
     subnetwork: NonEmpty | None = None
-    """`regions/REGION/subnetworks/NAME`."""
+    """The network of the workers: `regions/REGION/subnetworks/NAME`."""
     public_ips: bool = True
     """Whether the workers have public addresses."""
     args: tuple[BeamOption, ...] = ()

@@ -13,7 +13,7 @@ from pipeline.config.beam_options import TIMEOUT
 from preprocessing.errors import UserError
 
 
-class StepOptions(PipelineOptions):  # type: ignore[misc]
+class StepOptions(PipelineOptions):
     """Our own options among Beam's, known to its parser in every process that runs a step."""
 
     @classmethod
