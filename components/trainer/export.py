@@ -9,6 +9,7 @@ import tensorflow as tf
 from components.artifacts.golden import FOLDER as GOLDEN_FOLDER
 from components.artifacts.model import SAVED_MODEL
 from components.trainer import golden, warm_start
+from components.trainer.canonical import make_canonical
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import TrainingData
 from components.trainer.remote import upload
@@ -41,6 +42,7 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask, members: 
     temporary = task.serving_dir.with_name(f".{task.serving_dir.name}-writing")
     shutil.rmtree(temporary, ignore_errors=True)
     tf.saved_model.save(module, str(temporary), signatures=module.signatures())
+    make_canonical(temporary)
     shutil.rmtree(task.serving_dir, ignore_errors=True)
     temporary.rename(task.serving_dir)
     if task.remote is not None:

@@ -277,7 +277,7 @@ def _champion(root: Path) -> dict[str, str] | None:
         stored = stored_pipeline(store, name)
         for keeper in found_next(store, stored, "none"):
             models = [stored.artifacts[each] for each in keeper.needs if stored.artifacts[each].type == "Model"]
-            return _model(Path(models[0].uri) / "Format-Serving")
+            return _digests(Path(models[0].uri) / "Format-Serving")
     return None
 
 
@@ -295,28 +295,9 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _models(folder: Path) -> list[dict[str, str]]:
-    """The files of each version; of a graph without the names that TensorFlow makes of temporary files and counters."""
+    """The files of each version."""
     versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
-    return [_model(each) for each in versions]
-
-
-def _model(folder: Path) -> dict[str, str]:
-    files = _digests(folder)
-    return {name: found for name, found in files.items() if name not in ("saved_model.pb", "fingerprint.pb")} | {
-        "saved_model.pb": _graph(folder / "saved_model.pb")
-    }
-
-
-def _graph(file: Path) -> str:
-    from tensorflow.core.protobuf import saved_model_pb2  # seconds, which a run that is only looked at need not take
-
-    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    for meta in model.meta_graphs:
-        bodies = [meta.graph_def.node, *(each.node_def for each in meta.graph_def.library.function)]
-        for node in (each for body in bodies for each in body):
-            if "shared_name" in node.attr:
-                node.attr["shared_name"].s = b""
-    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+    return [_digests(each) for each in versions]
 
 
 def digest(file: Path) -> str:
