@@ -13,12 +13,12 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact_utils import deserialize_artifact
 from tfx.types.channel import Channel
 
+from components.pusher.versions import standing, versions
 from pipeline.nodes.baseline import baseline, next_baselines
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BaselineKind
 from pipeline.operate.retention import Keeper
 from pipeline.operate.stored import StoredPipeline
-from pipeline.operate.versions import standing, versions
 
 
 def served(stored: StoredPipeline, bases: Iterable[str], newest: int) -> Iterator[Keeper]:
