@@ -37,6 +37,7 @@ class Command:
       code: with which it ends where nobody kills it.
       again: with which it may end too, where it was killed when all was done.
       weight: how often it is killed, of one round.
+      apart: whether another process does its work, so that only the time says how far that is.
       compare: what has to be equal in the end, besides what is compared after each.
     """
 
@@ -46,6 +47,7 @@ class Command:
     code: int = 0
     again: int | None = None
     weight: int = 1
+    apart: bool = False
     compare: Callable[[Path], Any] = field(default=lambda _: None)
 
 
@@ -89,6 +91,12 @@ COMMANDS = (
         "one run",
         again=1,  # it overwrites nothing
         compare=_files("out.csv"),
+    ),
+    Command(
+        "watch",
+        ("watch", "{config}", "--once", "--set", "watch.settle_seconds=1", "--set", "watch.poll_seconds=0.2"),
+        "project",
+        apart=True,
     ),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
@@ -189,7 +197,7 @@ class Killing:
         """When it is killed: before a change of a file in a place that is drawn first, or after a time."""
         _, changes, seconds = self.undisturbed(which)
         draw = random.Random(f"{which.name} {seed}")  # noqa: S311 - no secret
-        if draw.random() < 0.3:
+        if draw.random() < 0.3 or which.apart:
             return {"place": str(self.place), "after": draw.uniform(0.05, 0.95) * seconds}
         group = draw.choice(sorted(changes))
         return {"place": str(self.place), "at": (group, draw.randint(1, changes[group]))}
