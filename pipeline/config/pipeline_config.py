@@ -28,7 +28,7 @@ from models.config import MlpModel, ModelConfig
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
-from pipeline.config.operation import WatchConfig
+from pipeline.config.operation import PredictConfig, WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
@@ -190,6 +190,7 @@ class PipelineConfig(Settings):
     beam_args: tuple[BeamOption, ...] = (f"--runner={IN_MEMORY}",)
     """Beam's pipeline options. The default runs in this process, in memory."""
     targets: TargetsConfig = TargetsConfig()
+    predict: PredictConfig = PredictConfig()
     watch: WatchConfig = WatchConfig()
     notify: NotifyConfig | None = None
     """A webhook that hears how each run ends."""

@@ -175,7 +175,7 @@ def test_a_rollback_to_an_old_version_finds_champion_and_baseline_after_a_clean_
     made = []
     for place, content in enumerate("abcd"):
         outputs = run(content=content, push=1)
-        store = connection(tmp_path)
+        store = connection(tmp_path, writes=True)
         pushed_there = max(stored(tmp_path).artifacts.values(), key=lambda each: each.id * (each.type == "PushedModel"))
         pushed_there.custom_properties["pushed_destination"].string_value = f"{base}/{place}"
         store.put_artifacts([pushed_there])
