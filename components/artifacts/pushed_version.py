@@ -11,6 +11,10 @@ from components.artifacts import golden, model, reports, splits
 
 ABSENT = "absent"
 """The int custom property, 1, of an output for which nothing was found: its readers get no artifact."""
+WITHDRAWN = "withdrawn"
+"""The string custom property of a PushedModel that pushed nothing, because a rollback had withdrawn the model: why."""
+SERVED_ALREADY = "served_already"
+"""The int custom property, 1, of a PushedModel that found its model as the newest version, byte for byte."""
 FOLDER = "assets.extra/champion"
 """In a version's folder. What is in it belongs to the run that pushed, not to the model."""
 

@@ -18,6 +18,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, proto_utils
 
 from components import named_function
+from components.artifacts.pushed_version import SERVED_ALREADY, WITHDRAWN
 from components.artifacts.version_manifest import Provenance
 from components.cloud.vertex import VertexApi, VertexProject
 from components.pusher.champion import champion_files
@@ -26,6 +27,7 @@ from components.pusher.manifest import Complete, completing, pushed_now
 from components.pusher.push import push
 from components.pusher.registry import check_destination, register
 from components.pusher.remote import push_remote
+from components.pusher.withdrawn import why_withdrawn
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -43,7 +45,8 @@ class Executor(stock.Executor):
           input_dict: `model`, and `model_blessing` and `infra_blessing` where the pipeline has them; with `statistics`
             the version also holds contract, weights, statistics and `page`: see `components.artifacts.pushed_version`.
           output_dict: `pushed_model` gets a copy of the model and the custom properties `pushed` (1 or 0),
-            `pushed_destination` and `pushed_version`.
+            `pushed_destination`, `pushed_version` and those of `components.artifacts.pushed_version`. A model that a
+            rollback withdrew is not pushed.
           exec_properties: `push_destination`, a PushDestination as JSON, of kind `filesystem`; `registry`, a
             RegistryUpload as JSON, or nothing; `provenance`, the job of `components.named_function` whose function
             gives the manifest what the run knows, `signing`, a SigningConfig as JSON, and `run`, the run's name: each
@@ -65,12 +68,19 @@ class Executor(stock.Executor):
         if registry:
             check_destination(base)
         model = self.GetModelPath(input_dict)
+        if why := why_withdrawn(model, base):
+            self._MarkNotPushed(pushed_model)
+            pushed_model.set_string_custom_property(WITHDRAWN, why)
+            _log.warning("not pushed: %s", why)
+            return
         extra = champion_files(input_dict)
         # First the copy: should it fail, nothing has been pushed that no artifact knows of.
         io_utils.copy_dir(model, pushed_model.uri)
         complete = self._completing(input_dict, exec_properties)
         destination, new = (push_remote if "://" in base else push_local)(model, base, extra, complete)
-        _log.info("%s %s", "pushed to" if new else "already pushed:", destination)
+        _log.info("%s %s", "pushed to" if new else "not pushed again, for it is served already:", destination)
+        if not new:
+            pushed_model.set_int_custom_property(SERVED_ALREADY, 1)
         if registry:
             register_version(destination, RegistryUpload.from_json(registry))
         self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))

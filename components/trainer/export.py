@@ -7,8 +7,10 @@ import keras
 import tensorflow as tf
 
 from components.artifacts.golden import FOLDER as GOLDEN_FOLDER
+from components.artifacts.interval import FILE as RESIDUALS
 from components.artifacts.model import SAVED_MODEL
 from components.trainer import golden, warm_start
+from components.trainer.canonical import make_canonical
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import TrainingData
 from components.trainer.remote import upload
@@ -21,9 +23,10 @@ logger = logging.getLogger("lockgate")
 def export(model: keras.Model, data: TrainingData, task: TrainingTask, members: int = 1) -> None:
     """Writes everything that outlives the training into the Model artifact.
 
-    `Format-Serving/` is the SavedModel; `golden/` holds the trainer's own predictions and the contract, for the
-    smoke test; `training/` the weights. The SavedModel is written under a temporary name and renamed. Where the
-    artifact is a URL, all of it and TensorBoard's logs are copied there, and `saved_model.pb` is the last file.
+    `Format-Serving/` is the SavedModel, with a regression's residuals; `golden/` holds the trainer's predictions and
+    the contract, for the smoke test; `training/` the weights. The SavedModel is written under a temporary name and
+    renamed. Where the artifact is a URL, all of it and TensorBoard's logs are copied there, and `saved_model.pb` is the
+    last file.
 
     Args:
       model: the trained model.
@@ -36,11 +39,15 @@ def export(model: keras.Model, data: TrainingData, task: TrainingTask, members: 
       tensorflow.errors.OpError: the URL can't be written.
     """
     module = ServingModule(model, data.transform, task.job.features, data.schema, data.train)
-    golden.write(task.artifact_dir / GOLDEN_FOLDER, model, module, data, task)
+    residuals = golden.write(task.artifact_dir / GOLDEN_FOLDER, model, module, data, task)
     warm_start.save(model, task.artifact_dir, warm_start.architecture(task.job.model, data.schema, members))
     temporary = task.serving_dir.with_name(f".{task.serving_dir.name}-writing")
     shutil.rmtree(temporary, ignore_errors=True)
     tf.saved_model.save(module, str(temporary), signatures=module.signatures())
+    make_canonical(temporary)
+    if residuals is not None:
+        (temporary / RESIDUALS).parent.mkdir(exist_ok=True)
+        (temporary / RESIDUALS).write_text(residuals.model_dump_json() + "\n", encoding="utf-8")
     shutil.rmtree(task.serving_dir, ignore_errors=True)
     temporary.rename(task.serving_dir)
     if task.remote is not None:

@@ -15,15 +15,18 @@ from components.artifacts.golden import (
     TransformedInput,
     prediction_name,
 )
+from components.artifacts.interval import Residuals
 from components.trainer.data import TrainingData
 from components.trainer.importance import Array, Importance, Inputs, Sample, importance
 from components.trainer.signatures import ServingModule, inverse, serving_outputs
 from components.trainer.task import TrainingTask
 from components.trainer.trivial import trivial_answer
 from models.gbt import rows_at_once
-from preprocessing.features import ROW_KEY, source_columns
+from preprocessing.features import LABEL, ROW_KEY, source_columns
 from preprocessing.input_pipeline import dataset
 
+HELD_OUT = "test"
+"""The split that no training reads, of a cross-validation's models neither."""
 _ROWS = 200_000
 _BATCH = 1024
 _SHUFFLED_ROWS = 2048
@@ -31,7 +34,9 @@ _SHUFFLED_ROWS = 2048
 of a moment for each column."""
 
 
-def write(folder: Path, model: keras.Model, module: ServingModule, data: TrainingData, task: TrainingTask) -> None:
+def write(
+    folder: Path, model: keras.Model, module: ServingModule, data: TrainingData, task: TrainingTask
+) -> Residuals | None:
     """Stores the in-memory model's predictions by row key, and what every signature must promise.
 
     See `components.artifacts.golden`; the smoke test reads both, the Evaluator the contract.
@@ -43,18 +48,23 @@ def write(folder: Path, model: keras.Model, module: ServingModule, data: Trainin
       data: what it was trained on.
       task: the training.
 
+    Returns:
+      How far a regression's predictions are from the labels; None of a classification, and where these rows had a part
+      in the training.
+
     Raises:
       OSError: the disk is full, or the folder can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     predictor = _Predictor(model, module, data, task)
     sample = Sample(_SHUFFLED_ROWS, task.job.seed)
-    keys, answers, rows = [], [], 0
+    keys, answers, labels, rows = [], [], [], 0
     # The inputs come from Transform's output, the answers of the export from raw examples: when both agree, the
     # exported preprocessing is the one that the model was trained on.
     for inputs, targets in dataset(task.golden, data.schema, batch_size=_BATCH):
         answers.append(predictor(inputs))
         keys.append(targets[ROW_KEY].numpy()[:, 0])
+        labels.append(targets[LABEL].numpy()[:, 0])
         sample.add({name: tensor.numpy() for name, tensor in inputs.items()})
         rows += len(keys[-1])
         if rows >= _ROWS:
@@ -65,6 +75,10 @@ def write(folder: Path, model: keras.Model, module: ServingModule, data: Trainin
     mattered = importance(predictor, sample.repeated(), sources, task.job.seed, sample.copies)
     contract = _contract(module, data, task, mattered)
     (folder / CONTRACT_FILE).write_text(contract.to_json(), encoding="utf-8")
+    label = task.job.features.label
+    if label.task != "regression" or task.job.golden_split != HELD_OUT:
+        return None
+    return Residuals.of(np.concatenate(labels), arrays[predictor.output], label.transform, HELD_OUT)
 
 
 def _contract(

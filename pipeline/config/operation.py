@@ -1,4 +1,4 @@
-"""The `watch:` section: how `lockgate watch` waits, and what it does after a failure."""
+"""The sections `watch:`, how `lockgate watch` waits and what it does after a failure, and `predict:`."""
 
 from typing import Annotated, Self
 
@@ -6,6 +6,14 @@ from pydantic import Field, model_validator
 
 from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
+
+
+class PredictConfig(Settings):
+    """What `lockgate predict` answers with."""
+
+    interval: Annotated[float, Field(gt=0, lt=1)] | None = 0.9
+    """Of a regression, the share of rows whose label is to be inside the prediction's interval, whose two ends are
+    columns. Null: no intervals."""
 
 
 class WatchConfig(Settings):

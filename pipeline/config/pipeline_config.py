@@ -30,7 +30,7 @@ from pipeline.config.beam_options import IN_MEMORY, beam_options
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
-from pipeline.config.operation import WatchConfig
+from pipeline.config.operation import PredictConfig, WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import TargetsConfig
 from preprocessing.config import FeaturesConfig, Task
@@ -193,6 +193,7 @@ class PipelineConfig(Settings):
     beam_args: tuple[BeamOption, ...] = ()
     """Beam's pipeline options as they are, for what `beam` does not have; they win over it."""
     targets: TargetsConfig = TargetsConfig()
+    predict: PredictConfig = PredictConfig()
     watch: WatchConfig = WatchConfig()
     notify: NotifyConfig | None = None
     """A webhook that hears how each run ends."""

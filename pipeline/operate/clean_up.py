@@ -14,11 +14,11 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from components.artifacts.reports import PAGE_FILE
+from components.pusher.versions import versions
 from pipeline.operate.inside import Inside
 from pipeline.operate.leftovers import Leftover, leftovers, outside_leftovers
 from pipeline.operate.retention import Keeper, kept, run_keeper
 from pipeline.operate.stored import StoredPipeline
-from pipeline.operate.versions import versions
 from pipeline.results.listing import read_json, run_folders
 from pipeline.results.operations import NODES, operations
 from pipeline.results.runs import CONFIG_FILE, KEPT_FOLDER, RESULT_FILE

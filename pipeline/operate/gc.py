@@ -104,12 +104,13 @@ def clean(place: Path, asked: Asked, screen: Screen) -> Cleaned:
         inside = Inside(meant.root)
         with screen.during("import TFX"):
             # Here and not at the top: TensorFlow and TFX, for seconds.
-            from pipeline.operate.keepers import found_next, served
+            from pipeline.operate.keepers import found_next, gone_back_to, served
         with screen.during("look"):
             store = connection(meant.root, writes=asked.yes)
             stored = stored_pipeline(store, meant.config.name)
             others = [*served(stored, [base], rule.versions)]
             others += found_next(store, stored, meant.config.data_gate.drift.baseline)
+            others += gone_back_to(store, stored, [base])
             found = clean_up(inside, stored, rule, others, base, idle=idle)
         freed = None
         if asked.yes:
@@ -129,8 +130,9 @@ def in_words(rule: Rule, age: str | None, base: str) -> str:
     return (
         f"kept is what one of these needs, with all that it was made from: the newest {rule.runs} runs{young}; the "
         f"newest {rule.versions} versions in {base} that this pipeline pushed, each with another model and none that "
-        f"was rolled back from; the champion and the baseline of drift that the next run would find. What one "
-        f"execution made stays together. Of a run of which nothing is kept "
+        f"was rolled back from; the champion and the baseline of drift that the next run would find. Of each other "
+        f"version that is still there, so that a rollback finds them, the model and the statistics of its data stay, "
+        f"without what they were made from. What one execution made stays together. Of a run of which nothing is kept "
         f"{records}. Never touched: the serving folder's versions, what other pipelines wrote, what a symbolic link "
         f"leads to."
     )

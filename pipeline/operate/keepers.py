@@ -13,12 +13,13 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact_utils import deserialize_artifact
 from tfx.types.channel import Channel
 
-from pipeline.nodes.baseline import baseline, next_baselines
+from components.pusher.versions import standing, versions
+from pipeline.nodes.baseline import baseline, next_baselines, statistics_behind
 from pipeline.nodes.champion import latest_blessed
+from pipeline.nodes.pushes import made_from
 from pipeline.nodes.wiring import BaselineKind
 from pipeline.operate.retention import Keeper
 from pipeline.operate.stored import StoredPipeline
-from pipeline.operate.versions import standing, versions
 
 
 def served(stored: StoredPipeline, bases: Iterable[str], newest: int) -> Iterator[Keeper]:
@@ -33,16 +34,48 @@ def served(stored: StoredPipeline, bases: Iterable[str], newest: int) -> Iterato
       UserError, OSError, tensorflow.errors.OpError: a serving folder can't be read. That is not the same as
         nothing served.
     """
-    pushes: dict[str, list[int]] = {}
-    for number, artifact in stored.artifacts.items():
-        if destination := artifact.custom_properties["pushed_destination"].string_value:
-            pushes.setdefault(destination.rstrip("/"), []).append(number)
-    everywhere = dict.fromkeys([*(base.rstrip("/") for base in bases), *map(posixpath.dirname, pushes)])
-    for base in everywhere:
+    pushes = _pushes(stored)
+    for base in _everywhere(bases, pushes):
         # A model is counted once, and one that was rolled back from never: a rollback goes to none of these.
         for version in islice(standing(versions(base)), newest):
             if version.path in pushes:
                 yield Keeper(f"served version {version.path}", frozenset(pushes[version.path]))
+
+
+def gone_back_to(store: Any, stored: StoredPipeline, bases: Iterable[str]) -> Iterator[Keeper]:
+    """What a rollback to any version that is still there needs: its champion and its baseline of drift.
+
+    These are the Model and the statistics of its data alone, which are small, without what they were made from.
+
+    Args:
+      store: the connection.
+      stored, bases: see `served`.
+
+    Raises:
+      UserError, OSError, tensorflow.errors.OpError: as above.
+    """
+    pushes = _pushes(stored)
+    types = {each.name: each for each in store.get_artifact_types()}
+    known = _candidates(stored, types, standard_artifacts.ExampleStatistics.TYPE_NAME)
+    for base in _everywhere(bases, pushes):
+        for path in (each.path for each in versions(base) if each.complete and each.path in pushes):
+            models = set[int]().union(*made_from(store, pushes[path], "model").values())
+            measures = (statistics_behind(store, model, known) for model in models)
+            statistics = {int(each.id) for each in measures if each is not None}
+            yield Keeper(f"version {path}", frozenset(), frozenset(models | statistics))
+
+
+def _pushes(stored: StoredPipeline) -> dict[str, list[int]]:
+    """The PushedModels by the version that each pushed."""
+    pushes: dict[str, list[int]] = {}
+    for number, artifact in stored.artifacts.items():
+        if destination := artifact.custom_properties["pushed_destination"].string_value:
+            pushes.setdefault(destination.rstrip("/"), []).append(number)
+    return pushes
+
+
+def _everywhere(bases: Iterable[str], pushes: Mapping[str, list[int]]) -> list[str]:
+    return list(dict.fromkeys([*(base.rstrip("/") for base in bases), *map(posixpath.dirname, pushes)]))
 
 
 def found_next(store: Any, stored: StoredPipeline, kind: BaselineKind) -> Iterator[Keeper]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.version_manifest import DataOrigin, Provenance, PushRecord, RollbackRecord
+from components.pusher.versions import Version, read_version, versions
 from pipeline.operate.serving import of_run
-from pipeline.operate.versions import Version, read_version, versions
 from pipeline.report.run_facts import operations_of
 from pipeline.results.listing import run_of
 from pipeline.results.runs import CONFIG_FILE, sha256

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts.version_manifest import Provenance
+from components.pusher.versions import served, versions
+from components.pusher.withdrawn import why_withdrawn
 from pipeline.operate.pushing import begun_now, make_version, record_killed_push, refusing, settle
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import served, versions
 from pipeline.results.operations import Operation, begin, store
 from pipeline.results.store import StoredNode, stored_run
 from preprocessing.errors import UserError
 from preprocessing.text import sentences
+
+ROLLBACK = "Rollback"
+"""By this name stands among the refusals that a rollback withdrew the model."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def push_run(folder: Path, serving: Serving, *, force: bool, reason: str) -> Pus
     Args:
       folder: of the run, `<root>/runs/<id>`.
       serving: where the run would have pushed to.
-      force: pushes what a gate refused, or gave no verdict on.
+      force: pushes what a gate refused, or gave no verdict on, or a rollback withdrew.
       reason: why; kept with the version.
 
     Raises:
@@ -63,6 +67,8 @@ def push_run(folder: Path, serving: Serving, *, force: bool, reason: str) -> Pus
     model = _model(folder, nodes)
     made_from = of_stored_run({}, {"root": str(root)}, folder.name)
     refused = refusing({each.name: each for each in made_from.gates})
+    if why := why_withdrawn(str(model), serving.base):
+        refused[ROLLBACK] = why
     operation = begun_now(
         "push",
         serving,

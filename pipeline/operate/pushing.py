@@ -8,8 +8,8 @@ from pathlib import Path
 from components.artifacts.version_manifest import GateVerdict, Provenance, PushRecord, RollbackRecord
 from components.pusher.config import RegistryUpload
 from components.pusher.manifest import completing, pushed_now, who
+from components.pusher.versions import Version, served, versions
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import Version, served, versions
 from pipeline.results.listing import read_json
 from pipeline.results.operations import Operation, begin, operations, store
 from pipeline.results.runs import CONFIG_FILE, RESULT_FILE, sha256

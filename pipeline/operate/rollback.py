@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 from components.artifacts.version_manifest import GateVerdict, Provenance, RollbackRecord
+from components.pusher.versions import Version, checked, served, standing, versions
 from components.smoke_test.report import Report
 from pipeline.operate.push_run import Pushed
 from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import Version, checked, served, standing, versions
 from pipeline.results.operations import begin, store
 from preprocessing.errors import UserError
 from preprocessing.text import listed, sentences

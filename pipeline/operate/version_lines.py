@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.pusher.versions import Version, checked, is_signed, served, versions
 from pipeline.operate.serving import Serving
-from pipeline.operate.versions import Version, checked, is_signed, served, versions
 
 _UNCHECKED = "signature not checked: give the pipeline.yaml, whose push.signing has the command for it"
 

@@ -98,6 +98,8 @@ def next_step(result: Mapping[str, Any], folder: Path) -> str:
         return "correct the data, or the limits in data_gate; each finding below says how"
     if smoke.get("blessed") is False:
         return "correct the exported model; each failed check below has a hint"
+    if any(each["name"] == "Pusher" for each in result.get("gates", ())):
+        return f"change what made the model worse, or: lockgate push {shlex.quote(str(folder))} --force --reason TEXT"
     if result["state"] == "refused":
         return "the metrics below say which threshold does not hold: improve the model, or change evaluate.thresholds"
     if result["state"] in ("failed", "interrupted", "running"):

@@ -78,6 +78,7 @@ class RunResult:
       seconds: wall-clock time of each component.
       states: `done`, `cached` or `skipped`, by component.
       pushed: the pushed version's folder.
+      served_already: whether that version was there before, with the same model.
       data_gate: everything that the data gate found; None where it did not run.
       smoke_test: everything that the smoke test found; None where it did not run.
       tuning: what tuning gained and cost; None where there was none.
@@ -93,6 +94,7 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     pushed: str | None = None
+    served_already: bool = False
     data_gate: Verdict | None = None
     smoke_test: Report | None = None
     tuning: Tuned | None = None

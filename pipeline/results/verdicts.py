@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types.artifact import Artifact
 
 from components.artifacts.cross_validation import Spread
+from components.artifacts.pushed_version import SERVED_ALREADY, WITHDRAWN
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, FOLDER_PREFIX, split_folder
@@ -63,12 +64,16 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     tuning = None
     if TUNER in by_name and (outputs := by_name[TUNER].outputs):
         tuning = tuned(read_tuning(Path(outputs["tuner_results"][0].uri)), run_dir)
-    pushed = None
+    pushed, served_already = None, False
     if outputs := by_name["Pusher"].outputs:
         model = outputs["pushed_model"][0]
         pushed = (
             model.get_string_custom_property("pushed_destination") if model.get_int_custom_property("pushed") else None
         )
+        served_already = model.get_int_custom_property(SERVED_ALREADY) == 1
+        if why := model.get_string_custom_property(WITHDRAWN):
+            how = f"lockgate push {run_dir} --force --reason TEXT pushes it all the same"
+            gates.append(Gate("Pusher", False, f"{why}; {how}"))
     refused = any(gate.passed is False for gate in gates)
     return RunResult(
         state="refused" if refused else "pushed" if pushed else "stopped",
@@ -80,6 +85,7 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         seconds={result.name: round(result.seconds, 2) for result in results},
         states={result.name: result.state for result in results},
         pushed=pushed,
+        served_already=served_already,
         data_gate=data,
         smoke_test=report,
         tuning=tuning,

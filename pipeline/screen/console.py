@@ -204,6 +204,9 @@ class Screen:
         page = Path(result.run_dir) / PAGE_FILE
         if page.is_file():
             self._console.print(Text(f" report: {shown(page)}", style="dim"), soft_wrap=True)
+        if result.served_already:
+            note = f" not pushed again: {result.pushed} is this model already, byte for byte"
+            self._console.print(Text(printable(note), style="dim"), soft_wrap=True)
         style = {"pushed": "bold green", "refused": "bold red", "stopped": "bold"}[result.state]
         # One line for a program to read: never wrapped.
         self._console.print(Text(printable(result.line()), style=style), soft_wrap=True)

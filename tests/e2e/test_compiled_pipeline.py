@@ -15,7 +15,7 @@ from support.compiled_pipelines import compiled
 from support.launcher import Launcher, in_process
 
 from components.artifacts.version_manifest import MANIFEST, VersionManifest
-from pipeline.operate.versions import checked, read_version
+from components.pusher.versions import checked, read_version
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -37,6 +37,7 @@ class Command:
       code: with which it ends where nobody kills it.
       again: with which it may end too, where it was killed when all was done.
       weight: how often it is killed, of one round.
+      apart: whether another process does its work, so that only the time says how far that is.
       compare: what has to be equal in the end, besides what is compared after each.
     """
 
@@ -46,6 +47,7 @@ class Command:
     code: int = 0
     again: int | None = None
     weight: int = 1
+    apart: bool = False
     compare: Callable[[Path], Any] = field(default=lambda _: None)
 
 
@@ -89,6 +91,12 @@ COMMANDS = (
         "one run",
         again=1,  # it overwrites nothing
         compare=_files("out.csv"),
+    ),
+    Command(
+        "watch",
+        ("watch", "{config}", "--once", "--set", "watch.settle_seconds=1", "--set", "watch.poll_seconds=0.2"),
+        "project",
+        apart=True,
     ),
     Command("report", ("report", "{config}"), "one run"),
     Command("accept-schema", ("accept-schema", "{run}", "--yes"), "refused run", compare=_files("schema.pbtxt")),
@@ -189,7 +197,7 @@ class Killing:
         """When it is killed: before a change of a file in a place that is drawn first, or after a time."""
         _, changes, seconds = self.undisturbed(which)
         draw = random.Random(f"{which.name} {seed}")  # noqa: S311 - no secret
-        if draw.random() < 0.3:
+        if draw.random() < 0.3 or which.apart:
             return {"place": str(self.place), "after": draw.uniform(0.05, 0.95) * seconds}
         group = draw.choice(sorted(changes))
         return {"place": str(self.place), "at": (group, draw.randint(1, changes[group]))}
@@ -277,7 +285,7 @@ def _champion(root: Path) -> dict[str, str] | None:
         stored = stored_pipeline(store, name)
         for keeper in found_next(store, stored, "none"):
             models = [stored.artifacts[each] for each in keeper.needs if stored.artifacts[each].type == "Model"]
-            return _model(Path(models[0].uri) / "Format-Serving")
+            return _digests(Path(models[0].uri) / "Format-Serving")
     return None
 
 
@@ -295,28 +303,9 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _models(folder: Path) -> list[dict[str, str]]:
-    """The files of each version; of a graph without the names that TensorFlow makes of temporary files and counters."""
+    """The files of each version."""
     versions = sorted((each for each in folder.glob("[0-9]*")), key=lambda each: int(each.name))
-    return [_model(each) for each in versions]
-
-
-def _model(folder: Path) -> dict[str, str]:
-    files = _digests(folder)
-    return {name: found for name, found in files.items() if name not in ("saved_model.pb", "fingerprint.pb")} | {
-        "saved_model.pb": _graph(folder / "saved_model.pb")
-    }
-
-
-def _graph(file: Path) -> str:
-    from tensorflow.core.protobuf import saved_model_pb2  # seconds, which a run that is only looked at need not take
-
-    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    for meta in model.meta_graphs:
-        bodies = [meta.graph_def.node, *(each.node_def for each in meta.graph_def.library.function)]
-        for node in (each for body in bodies for each in body):
-            if "shared_name" in node.attr:
-                node.attr["shared_name"].s = b""
-    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+    return [_digests(each) for each in versions]
 
 
 def digest(file: Path) -> str:

@@ -20,7 +20,7 @@ from pipeline.config.problems import shown
 from pipeline.operate.predict import kept, source
 from pipeline.operate.predict.request import QUERY, Checked, Request
 from pipeline.operate.predict.scoring import Scored, Scoring, in_types, progress
-from pipeline.operate.predict.served import Answers, Version, find_version
+from pipeline.operate.predict.served import Answers, Interval, Version, find_version, interval_of
 from pipeline.operate.predict.served import loaded as model_of
 from pipeline.operate.predict.source import Source
 from pipeline.operate.predict.target import Target, check_free, place_shards, staging
@@ -96,7 +96,8 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
     engine = config.step_engine()
     with staging(target) as folder:
         found = asked.source or _queried(loaded, request.query or "", folder)
-        scoring, data = _scoring(loaded, request, found, target, version)
+        interval = _interval(loaded, version)
+        scoring, data = _scoring(loaded, request, found, target, version, interval)
         sources = [ingest.Source("all", file, io.size(file)) for file in found.files]
         progress.restart()
         if engine == "beam":
@@ -124,7 +125,7 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
         bad_rows_file=str(target.bad_rows) if bad else "",
         columns=_columns(scoring.answers),
         first_bad=tuple(f"{place_text(row.file, row.place, found.format)}: {row.reason}" for row in first_bad),
-        notes=_notes(scored) if request.keep is None else (),
+        notes=(*((interval,) if isinstance(interval, str) else ()), *(_notes(scored) if request.keep is None else ())),
     )
 
 
@@ -138,7 +139,12 @@ def _queried(loaded: LoadedConfig, query: str, folder: Path) -> Source:
 
 
 def _scoring(
-    loaded: LoadedConfig, request: Request, found: Source, target: Target, version: Version
+    loaded: LoadedConfig,
+    request: Request,
+    found: Source,
+    target: Target,
+    version: Version,
+    interval: Interval | str | None,
 ) -> tuple[Scoring, DataConfig]:
     """What is done with each block, and how the input is read."""
     declared = source.known_columns(loaded)
@@ -147,7 +153,8 @@ def _scoring(
     names = source.names_of(found, data, version.inputs, headerless)
     keep = kept.chosen(request.keep, names)
     label = loaded.config.features.label.column
-    answers = Answers.of(model_of(version.folder), label, version.number, declared.get(label))
+    between = interval if isinstance(interval, Interval) else None
+    answers = Answers.of(model_of(version.folder), label, version.number, declared.get(label), between)
     kept.refuse_clash(keep, answers.schema().names)
     types = kept.known_types(keep, version.inputs, declared, found.format, target.format)
     said = uses(loaded.config, declared)
@@ -171,6 +178,14 @@ def _scoring(
         shown=QUERY if found.place == QUERY else "",
     )
     return scoring, data
+
+
+def _interval(loaded: LoadedConfig, version: Version) -> Interval | str | None:
+    """The intervals that are asked for; why there are none; None where nobody asks."""
+    level = loaded.config.predict.interval
+    if level is None or loaded.config.features.label.task != "regression":
+        return None
+    return interval_of(version, level)
 
 
 def _here(
@@ -215,7 +230,9 @@ def _columns(answers: Answers) -> dict[str, str]:
     """What each column of the predictions is."""
     label, *_, version = answers.schema().names
     what = "value" if answers.integers is None else "label"
-    return {label: what, **dict(zip(answers.probabilities, answers.classes, strict=True)), version: "version"}
+    level = f"{answers.interval.level:g} interval" if answers.interval is not None else ""
+    ends = {name: f"{end} end of the {level}" for name, end in zip(answers.ends(), ("lower", "upper"), strict=False)}
+    return {label: what, **ends, **dict(zip(answers.probabilities, answers.classes, strict=True)), version: "version"}
 
 
 def _notes(scored: Sequence[Scored]) -> tuple[str, ...]:

@@ -15,17 +15,20 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from pydantic import ValidationError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
+from components.artifacts.interval import FILE as RESIDUALS
+from components.artifacts.interval import Residuals
 from components.artifacts.model import EXAMPLES_INPUT, SAVED_MODEL
 from components.champion.versions import newest_version
 from components.example_gen.block import FeatureType
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import UserError
 from preprocessing.features import argument_names
-from preprocessing.text import listed
+from preprocessing.text import counted, listed
 
 VERSION_COLUMN = "model_version"
 _BY_COLUMN, _BY_EXAMPLE = "serve_features", "serving_default"
@@ -110,6 +113,59 @@ def _inputs(folder: str, features: FeaturesConfig) -> dict[str, FeatureType]:
     return found
 
 
+@dataclass(frozen=True)
+class Interval:
+    """The intervals of one level.
+
+    Attributes:
+      level: the share of rows whose label is to be inside.
+      residuals: of the version.
+      half_width: of every interval, on the scale of the residuals.
+    """
+
+    level: float
+    residuals: Residuals
+    half_width: float
+
+    def around(self, values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """The lower and the upper ends, float32 [rows]."""
+        return self.residuals.ends(values, self.half_width)
+
+
+def interval_of(version: Version, level: float) -> Interval | str:
+    """The intervals of a version's values; why it has none, where it has none.
+
+    Args:
+      version: of a regression.
+      level: as in `Interval`.
+
+    Raises:
+      UserError: what it holds can't be read.
+      OSError, tensorflow.errors.OpError: as above.
+    """
+    file = posixpath.join(version.folder, RESIDUALS)
+    if not fileio.exists(file):
+        return (
+            f"no interval columns: version {version.number} does not hold the residuals that they are made of; a run "
+            "with this version of Lockgate and smoke_test.split: test makes one that does"
+        )
+    try:
+        with fileio.open(file, "rb") as content:
+            residuals = Residuals.model_validate_json(content.read())
+    except ValidationError as error:
+        raise UserError(
+            f"{file}: can't be read as residuals ({error.errors()[0]['msg']})",
+            hint="push the version again, or --set predict.interval=null",
+        ) from error
+    half_width = residuals.half_width(level)
+    if half_width is None:
+        return (
+            f"no interval columns: {counted(residuals.rows, 'row')} of the split {residuals.split} are too few for "
+            f"predict.interval {level:g}"
+        )
+    return Interval(level, residuals, half_width)
+
+
 @functools.cache
 def loaded(folder: str) -> Model:
     """The model of a version, once in each process."""
@@ -150,6 +206,7 @@ class Answers:
       probabilities: of a classification, the column of each class, in output order.
       classes: the classes, in output order.
       version: the version's number.
+      interval: of a regression, the intervals around the values; None for none.
     """
 
     label: str
@@ -157,9 +214,12 @@ class Answers:
     probabilities: tuple[str, ...]
     classes: tuple[str, ...]
     version: int
+    interval: Interval | None = None
 
     @classmethod
-    def of(cls, model: Model, column: str, version: int, declared: FeatureType | None) -> Answers:
+    def of(
+        cls, model: Model, column: str, version: int, declared: FeatureType | None, interval: Interval | None = None
+    ) -> Answers:
         """What a model answers, by asking it about a row without any value.
 
         Args:
@@ -167,6 +227,7 @@ class Answers:
           column: the label's column.
           version: the version's number.
           declared: the label's type in the curated schema, if there is one.
+          interval: see the class.
 
         Raises:
           UserError: it answers neither with probabilities of named classes nor with a value.
@@ -174,7 +235,7 @@ class Answers:
         outputs = model.ask([b""])
         label = f"predicted_{slug(column)}"
         if "value" in outputs:
-            return cls(label, None, (), (), version)
+            return cls(label, None, (), (), version, interval)
         if not {"probabilities", "classes", "label"} <= outputs.keys():
             raise UserError(
                 f"version {version} answers with {listed(sorted(outputs))}; expected probabilities, classes and label, "
@@ -186,15 +247,19 @@ class Answers:
         return cls(label, integers, probability_columns(classes), classes, version)
 
     def schema(self) -> pa.Schema:
-        """The columns, in order: the label, a probability for each class, the version."""
+        """The columns, in order: the label, the ends of its interval or a probability for each class, the version."""
         kinds = {None: pa.float32(), True: pa.int64(), False: pa.string()}
         return pa.schema(
             [
                 (self.label, kinds[self.integers]),
-                *((name, pa.float32()) for name in self.probabilities),
+                *((name, pa.float32()) for name in (*self.ends(), *self.probabilities)),
                 (VERSION_COLUMN, pa.int64()),
             ]
         )
+
+    def ends(self) -> tuple[str, ...]:
+        """The columns of the lower and the upper end of the interval; none without one."""
+        return (f"{self.label}_low", f"{self.label}_high") if self.interval is not None else ()
 
     def columns(self, outputs: Mapping[str, np.ndarray[Any, Any]]) -> list[pa.Array]:
         """The columns of some rows.
@@ -203,7 +268,8 @@ class Answers:
           outputs: as `Model.ask` gives them.
         """
         if self.integers is None:
-            answers = [pa.array(outputs["value"], pa.float32())]
+            ends = self.interval.around(outputs["value"]) if self.interval is not None else ()
+            answers = [pa.array(each, pa.float32()) for each in (outputs["value"], *ends)]
         else:
             label = pa.array(outputs["label"].tolist(), pa.binary()).cast(pa.string())
             table = outputs["probabilities"]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from components.artifacts.pushed_version import WITHDRAWN
 from pipeline.runners.compile.compiled import EXIT_HANDLER
 
 ServiceRunState = Literal["running", "succeeded", "failed", "cancelled", "paused"]
@@ -80,6 +81,8 @@ def decide(run: RunStatus, steps: Collection[str], link: str) -> Outcome:
         return _refused_by_data_gate(run, link) or Outcome("failed", _failures(run, steps, link))
     pusher = run.tasks.get("Pusher", TaskStatus("waiting"))
     if pusher.state in ("done", "cached"):
+        if why := pusher.outputs.get("pushed_model", {}).get(WITHDRAWN):
+            return Outcome("refused", f"Pusher: {why}")
         return Outcome("pushed", _destination(pusher))
     if pusher.state == "skipped":
         return Outcome("refused", _refusal(run, steps, link))

@@ -15,6 +15,7 @@ import tensorflow_transform as tft
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from components.artifacts.interval import FILE as INTERVAL_FILE
 from components.trainer.signatures import serving_outputs
 from components.trainer.task import TrainingTask
 from preprocessing.config import Label
@@ -389,3 +390,15 @@ def test_the_label_is_positive_above_the_decision_threshold() -> None:
     label = Label(column="y", task="binary", decision_threshold=0.25)
     logits = tf.constant(np.log([[0.26 / 0.74], [0.24 / 0.76]]), tf.float32)
     assert serving_outputs(logits, label, ("n", "p"), SUMMARY)["label"].numpy().tolist() == [b"p", b"n"]
+
+
+def test_a_regression_holds_its_residuals_on_the_test_split(exported: Export, loaded: Callable[[str], Any]) -> None:
+    world = exported("regression").world
+    rows = [row for row in world.rows["test"] if row["price"] is not None]
+    answers = answer_examples(loaded("regression"), world.serialized("test"))["value"]
+    expected = np.sort(np.abs(np.log([row["price"] for row in rows]) - np.log(answers)))
+    stored = json.loads((exported("regression").artifact / "Format-Serving" / INTERVAL_FILE).read_text())
+    assert (stored["transform"], stored["split"], stored["rows"]) == ("log", "test", len(rows))
+    assert stored["ranks"] == list(range(1, len(rows) + 1))
+    np.testing.assert_allclose(stored["residuals"], expected, atol=1e-3)
+    assert not (exported("binary").artifact / "Format-Serving" / INTERVAL_FILE).exists()

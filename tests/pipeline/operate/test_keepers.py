@@ -1,6 +1,7 @@
 """What is served, and what the next run would find: both stay. TFX's own launcher and resolvers are asked."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from support.toy_graph import BASELINE_FILE, graph
 from pipeline.cli import main
 from pipeline.operate.clean_up import Rule, clean_up
 from pipeline.operate.inside import Inside
-from pipeline.operate.keepers import found_next, served
+from pipeline.operate.keepers import found_next, gone_back_to, served
+from pipeline.operate.recorded import lost
 from pipeline.operate.removal import remove
 from pipeline.operate.stored import connection, stored_pipeline
 from pipeline.results.runs import only_run
@@ -131,12 +133,14 @@ class Runs:
         verdict = Path(outputs["DataGate"]["verdict"][0].uri, BASELINE_FILE)
         statistics = outputs["StatisticsGen"]["statistics"][0].uri
         states = {result.name: result.state for result in results}
-        return states | {"baseline": verdict.read_text(encoding="utf-8"), "statistics": statistics}
+        examples, model = outputs["ExampleGen"]["examples"][0].uri, outputs["Trainer"]["model"][0].uri
+        paths = {"statistics": statistics, "examples": examples, "model": model}
+        return states | paths | {"baseline": verdict.read_text(encoding="utf-8")}
 
-    def clean(self, keep: int, kind: str = "last_push") -> None:
+    def clean(self, keep: int, kind: str = "last_push", bases: tuple[str, ...] = ()) -> None:
         store = connection(self.root, writes=True)
         pipeline = stored_pipeline(store, "toy")
-        others = list(found_next(store, pipeline, kind))
+        others = [*found_next(store, pipeline, kind), *gone_back_to(store, pipeline, bases)]
         inside = Inside(self.root)
         remove(inside, store, pipeline, clean_up(inside, pipeline, Rule(keep, 1, None, False), others, "", idle=True))
 
@@ -164,6 +168,30 @@ def test_the_baseline_of_drift_stays(tmp_path):
     last = run(content="d", push=0)
     assert last["baseline"] == first["statistics"]
     assert Path(first["statistics"]).is_dir()
+
+
+def test_a_rollback_to_an_old_version_finds_champion_and_baseline_after_a_clean_up(tmp_path):
+    run, base = Runs(tmp_path), tmp_path / "serving"
+    made = []
+    for place, content in enumerate("abcd"):
+        outputs = run(content=content, push=1)
+        store = connection(tmp_path, writes=True)
+        pushed_there = max(stored(tmp_path).artifacts.values(), key=lambda each: each.id * (each.type == "PushedModel"))
+        pushed_there.custom_properties["pushed_destination"].string_value = f"{base}/{place}"
+        store.put_artifacts([pushed_there])
+        version(base, str(place))
+        made.append(outputs)
+    run.clean(1, bases=(str(base),))
+    assert Path(made[0]["model"]).is_dir()
+    assert lost(tmp_path, f"{base}/0", "last_push") == ()
+    assert Path(made[0]["statistics"]).is_dir()
+    # What they were made from is not needed for that.
+    assert not any(Path(each["examples"]).exists() for each in made[:2])
+    # A version that somebody removed needs nothing.
+    shutil.rmtree(base / "0")
+    run.clean(1, bases=(str(base),))
+    assert not Path(made[0]["model"]).exists()
+    assert not Path(made[0]["statistics"]).exists()
 
 
 def test_the_span_before_stays(tmp_path):

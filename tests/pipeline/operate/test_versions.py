@@ -18,12 +18,12 @@ from components.artifacts.version_manifest import MANIFEST, SIGNATURE, GateVerdi
 from components.pusher.config import SigningConfig
 from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
+from components.pusher.versions import standing, versions
 from pipeline.cli import main
 from pipeline.commands.versions import _working
 from pipeline.operate.rollback import plan
 from pipeline.operate.serving import Serving
 from pipeline.operate.version_lines import version_lines
-from pipeline.operate.versions import standing, versions
 from pipeline.results.runs import sha256
 from preprocessing.errors import UserError
 

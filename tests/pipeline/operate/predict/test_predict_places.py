@@ -11,6 +11,8 @@ import tensorflow as tf
 from support.served import configured, logits, probabilities, pushed
 from support.zoo.tiny import TinyModel, named
 
+from components.artifacts.interval import FILE as INTERVAL_FILE
+from components.artifacts.interval import Residuals
 from components.example_gen.config import CsvOptions, DataConfig
 from pipeline.operate.predict.prediction import Predicted, predict
 from pipeline.operate.predict.request import Request, checked
@@ -159,6 +161,39 @@ def test_other_tasks(rows: Path, tmp_path: Path):
     [row] = pq.read_table(tmp_path / "regression.parquet").to_pylist()
     assert row == {"id": "1", "predicted_wing": pytest.approx(200 + 10 * logits([ROW], 1)[0, 0]), "model_version": 7}
     assert result.columns == {"predicted_wing": "value", "model_version": "version"}
+    [note] = result.notes
+    assert note.startswith("no interval columns: version 7 does not hold the residuals")
+
+
+@pytest.mark.slow
+def test_a_regression_gets_the_interval_that_its_version_has_the_residuals_for(rows: Path, tmp_path: Path):
+    config = pushed(tmp_path / "regression", Regression)
+    residuals = Residuals.of(np.array([1.0, -2.0, 0.5, 4.0]), np.zeros(4), "none", "test")
+    file = config.parent / "output/serving/7" / INTERVAL_FILE
+    file.parent.mkdir()
+    file.write_text(residuals.model_dump_json())
+
+    def asked(level: str) -> tuple[dict[str, object], Predicted]:
+        out = tmp_path / f"{level}.parquet"
+        result = predicted(config, rows, out, f"predict.interval={level}", keep="id")
+        [row] = pq.read_table(out).to_pylist()
+        return row, result
+
+    row, result = asked("0.6")  # of 5 * 0.6 the third residual
+    value = 200 + 10 * logits([ROW], 1)[0, 0]
+    assert list(row) == ["id", "predicted_wing", "predicted_wing_low", "predicted_wing_high", "model_version"]
+    assert row["predicted_wing_low"] == pytest.approx(value - 2)
+    assert row["predicted_wing_high"] == pytest.approx(value + 2)
+    assert result.columns["predicted_wing_high"] == "upper end of the 0.6 interval"
+    assert result.notes == ()
+    row, result = asked("0.9")
+    assert "predicted_wing_low" not in row
+    assert result.notes == ("no interval columns: 4 rows of the split test are too few for predict.interval 0.9",)
+    row, result = asked("null")
+    assert ("predicted_wing_low" not in row, result.notes) == (True, ())
+    file.write_text("{}")
+    with pytest.raises(UserError, match="can't be read as residuals"):
+        asked("0.8")
 
 
 def test_classes_that_are_whole_numbers_stay_such(rows: Path, tmp_path: Path):

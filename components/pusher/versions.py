@@ -95,7 +95,7 @@ def standing(found: Sequence[Version]) -> Iterator[Version]:
             continue
         if each.manifest is not None and each.manifest.rollback is not None:
             below = int(each.manifest.rollback.bytes_of) + 1
-        if each.name not in withdrawn and (model := _model(each)) not in models:
+        if each.name not in withdrawn and (model := model_files(each)) not in models:
             models.append(model)
             yield each
 
@@ -130,9 +130,19 @@ def files_of(path: str) -> dict[str, FileEntry]:
     return remote_files(path)
 
 
-def _model(version: Version) -> dict[str, FileEntry]:
-    """The files of the model itself: two versions with the same ones answer alike."""
-    files = version.manifest.files if version.manifest is not None else files_of(version.path)
+def model_files(version: Version | str) -> dict[str, FileEntry]:
+    """The files of the model itself: two versions with the same ones answer alike.
+
+    Args:
+      version: one of a serving folder, whose manifest is believed; or the folder of a SavedModel.
+
+    Raises:
+      OSError, tensorflow.errors.OpError: a file can't be read.
+    """
+    if isinstance(version, str):
+        files = files_of(version)
+    else:
+        files = version.manifest.files if version.manifest is not None else files_of(version.path)
     return {name: each for name, each in files.items() if is_part_of_model(name)}
 
 
