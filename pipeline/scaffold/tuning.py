@@ -1,8 +1,9 @@
 """The `tune:` section that `init --tune` proposes for the model and the training that it chose."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from models.config import BOOSTED
 from pipeline.scaffold.render import comment, mapping
 from pipeline.scaffold.training import Training
 
@@ -15,6 +16,8 @@ def propose_space(training: Training) -> dict[str, dict[str, list[Any]]]:
     Args:
       training: the proposed sections.
     """
+    if training.model["family"] == BOOSTED:
+        return _of_trees(training.model["params"])
     rate, batch = float(training.train["learning_rate"]), int(training.train["batch_size"])
     hidden = [int(width) for width in training.model["params"]["hidden"]]
     space: dict[str, dict[str, list[Any]]] = {
@@ -26,6 +29,16 @@ def propose_space(training: Training) -> dict[str, dict[str, list[Any]]]:
         space["model.params.cross_layers"] = {"integer": [1, 4]}
     sizes = [[max(4, width // 2) for width in hidden], hidden, [2 * width for width in hidden]]
     return {**space, "model.params.hidden": {"choice": sizes}}
+
+
+def _of_trees(params: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    rate, leaves = float(params["learning_rate"]), int(params["leaves"])
+    return {
+        "model.params.learning_rate": {"log": [round(rate / 3, 6), round(rate * 3, 6)]},
+        "model.params.leaves": {"choice": [leaves // 2, leaves, 2 * leaves]},
+        "model.params.leaf_rows": {"log_integer": [5, 80]},
+        "model.params.features_per_split": {"uniform": [0.25, 1.0]},
+    }
 
 
 def tune_lines(training: Training) -> Iterator[str]:
