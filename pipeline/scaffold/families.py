@@ -21,6 +21,14 @@ _MOST_BYTES = 200 * 2**20
 _LARGE_FOREST = 8_000
 """Rows to train on from which more leaves and more trees pay."""
 _EPOCH_TREES = 50
+_SMALL_NET = 2_500
+"""Rows to train on below which `tabm` is narrower, with coarser bins and more dropout."""
+_EPOCHS = 30
+_STEPS = 2_000, 4_000
+"""The fewest and the most training steps of `tabm`: about 30 passes in between."""
+_STEPS_OF_A_SMALL_NET = 1_500
+_BATCHES = (1_000, 32), (3_000, 64), (8_000, 128)
+_LARGEST_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,14 @@ class Choice:
       reason: why, for a comment.
       train: the `train:` section, where the family asks for one of its own; None takes the one of a plain network.
       train_reason: why that.
+      bins: of the piecewise linear embedding of continuous numbers; None leaves them plain.
     """
 
     model: dict[str, Any]
     reason: str
     train: dict[str, Any] | None = None
     train_reason: str = ""
+    bins: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,44 @@ def _trees(shape: Shape) -> Choice:
     )
 
 
+def _tabm(shape: Shape) -> Choice:
+    return Choice(
+        {"family": "tabm", "params": _tabm_params(shape)},
+        "many classes, each of which would need trees of its own: members of one small network, averaged",
+        _tabm_training(shape),
+        "30 epochs at most, a few thousand steps in all; training stops when eval no longer improves",
+        _bins(shape),
+    )
+
+
+def _bins(shape: Shape) -> int:
+    return 24 if shape.training_rows < _SMALL_NET else 48
+
+
+def _tabm_params(shape: Shape) -> dict[str, Any]:
+    if shape.training_rows < _SMALL_NET:
+        return {"k": 8, "blocks": 2, "width": 64, "dropout": 0.2, "number_width": 8}
+    dropout = 0.0 if shape.task == "regression" else 0.1
+    return {"k": 8, "blocks": 2, "width": 128, "dropout": dropout, "number_width": 12}
+
+
+def _tabm_training(shape: Shape) -> dict[str, Any]:
+    rows, small = shape.training_rows, shape.training_rows < _SMALL_NET
+    batch = next((size for limit, size in _BATCHES if rows < limit), _LARGEST_BATCH)
+    fewest, most = _STEPS
+    steps = _STEPS_OF_A_SMALL_NET if small else min(most, max(fewest, _EPOCHS * rows // batch))
+    return {
+        "batch_size": batch,
+        "epochs": _EPOCHS,
+        "steps_per_epoch": -(-steps // _EPOCHS),
+        "optimizer": "adamw",
+        "learning_rate": 0.0015 if small else 0.003,
+        "weight_decay": 0.0003,
+        "schedule": {"name": "cosine", "warmup_steps": 50},
+        "early_stopping": {"monitor": "val_loss", "patience": 10},
+    }
+
+
 _FAST: tuple[Rule, ...] = (
     Rule(lambda shape: shape.is_wide, _regularised),
     Rule(lambda shape: shape.rows < SMALL_TABLE, _small_network),
@@ -145,7 +193,7 @@ _FAST: tuple[Rule, ...] = (
 _RULES: tuple[Rule, ...] = (
     Rule(lambda shape: shape.is_wide, _regularised),
     # Each class has trees of its own: so many cost more, in training and in every answer, than they gain.
-    Rule(lambda shape: shape.classes > _MANY_CLASSES, lambda shape: choose(shape, fast=True)),
+    Rule(lambda shape: shape.classes > _MANY_CLASSES, _tabm),
     Rule(lambda shape: not shape.fits_into_memory, _large_network),
     Rule(lambda _: True, _trees),
 )

@@ -12,7 +12,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
 from pipeline.preflight.table_rules import nameless
-from pipeline.scaffold.columns import Decision, decide_all
+from pipeline.scaffold.columns import Decision, decide_all, embedded
 from pipeline.scaffold.families import SMALL_TABLE, Shape
 from pipeline.scaffold.given import Given
 from pipeline.scaffold.label import LabelProposal, propose_label
@@ -236,6 +236,7 @@ def _draft(
     rows = table.rows - table.columns[label].profile.missing
     categorical = any(decision.kind == "categorical" for decision in used)
     shape = Shape(rows, len(used), categorical, proposed.task, len(proposed.classes or ()))
+    training = propose_training(shape, fast=fast)
     return Proposal(
         name=name,
         data=data,
@@ -250,8 +251,8 @@ def _draft(
         survey=table,
         label_column=label,
         label=proposed,
-        decisions=decisions,
-        training=propose_training(shape, fast=fast),
+        decisions=embedded(decisions, table, training.bins),
+        training=training,
     )
 
 

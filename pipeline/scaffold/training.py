@@ -18,6 +18,8 @@ class Training:
     train: dict[str, Any]
     model_reason: str
     train_reason: str
+    bins: int | None = None
+    """Of the piecewise linear embedding of continuous numbers; None leaves them plain."""
 
 
 def propose_training(shape: Shape, *, fast: bool = False) -> Training:
@@ -29,7 +31,7 @@ def propose_training(shape: Shape, *, fast: bool = False) -> Training:
     """
     choice = choose(shape, fast=fast)
     if choice.train is not None:
-        return Training(choice.model, choice.train, choice.reason, choice.train_reason)
+        return Training(choice.model, choice.train, choice.reason, choice.train_reason, choice.bins)
     rows = shape.rows
     steps = [(200, 16), (2000, 32), (20_000, 128), (200_000, 512)]
     batch_size = next((batch for limit, batch in steps if rows < limit), 1024)

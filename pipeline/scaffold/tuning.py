@@ -19,12 +19,15 @@ def propose_space(training: Training) -> dict[str, dict[str, list[Any]]]:
     if training.model["family"] == BOOSTED:
         return _of_trees(training.model["params"])
     rate, batch = float(training.train["learning_rate"]), int(training.train["batch_size"])
-    hidden = [int(width) for width in training.model["params"]["hidden"]]
     space: dict[str, dict[str, list[Any]]] = {
         "train.learning_rate": {"log": [round(rate / 10, 6), round(rate * 10, 6)]},
         "train.batch_size": {"choice": [max(8, batch // 2), batch, batch * 2]},
         "model.params.dropout": {"uniform": [0.0, 0.5]},
     }
+    if training.model["family"] == "tabm":
+        width = int(training.model["params"]["width"])
+        return {**space, "model.params.width": {"choice": [width // 2, width, 2 * width]}}
+    hidden = [int(width) for width in training.model["params"]["hidden"]]
     if training.model["family"] == "dcn":
         space["model.params.cross_layers"] = {"integer": [1, 4]}
     sizes = [[max(4, width // 2) for width in hidden], hidden, [2 * width for width in hidden]]

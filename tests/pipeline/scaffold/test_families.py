@@ -23,8 +23,8 @@ def shape(rows: int, columns: int = 8, **more: Any) -> Shape:
         (shape(50_000), "gbt"),
         (shape(50_000, task="regression", classes=0), "gbt"),
         (shape(50_000, task="multiclass", classes=12), "gbt"),
-        (shape(50_000, task="multiclass", classes=13), "wide_deep"),
-        (shape(1_000, task="multiclass", classes=26), "mlp"),
+        (shape(50_000, task="multiclass", classes=13), "tabm"),
+        (shape(1_000, task="multiclass", classes=26), "tabm"),
         (shape(60, 40), "mlp"),
         (shape(5_000_000, 20), "wide_deep"),
         (shape(5_000_000, 20, categorical=False), "dcn"),
@@ -54,6 +54,24 @@ def test_the_size_of_a_forest_follows_the_rows_that_train() -> None:
     small, large = (choose(shape(rows)).model["params"] for rows in (13_333, 13_334))
     assert (small["trees"], small["learning_rate"], small["leaves"]) == (600, 0.05, 16)
     assert (large["trees"], large["learning_rate"], large["leaves"]) == (1000, 0.06, 31)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "steps", "width", "bins"),
+    [
+        # 60 % train. Fewer than 2,500 of them: 1,500 steps; else 30 passes, but 2,000 steps at least and 4,000 at most.
+        (1_000, 32, 1_500, 64, 24),
+        (4_000, 64, 1_500, 64, 24),
+        (10_000, 128, 2_000, 128, 48),
+        (50_000, 256, 3_515, 128, 48),
+        (500_000, 256, 4_000, 128, 48),
+    ],
+)
+def test_the_steps_of_tabm_follow_the_rows_that_train(rows: int, batch: int, steps: int, width: int, bins: int) -> None:
+    training = propose_training(shape(rows, task="multiclass", classes=20))
+    made = training.train["epochs"] * training.train["steps_per_epoch"]
+    assert (training.train["batch_size"], training.model["params"]["width"], training.bins) == (batch, width, bins)
+    assert steps <= made < steps + 30
 
 
 @pytest.mark.parametrize("rows", [60, 344, 5_000, 50_000, 5_000_000])

@@ -86,7 +86,8 @@ class TestColumns:
     )
     def test_kinds(self, tmp_path: Path, name: str, values: list[Any], kind: str, expected: dict[str, Any]) -> None:
         found = decision(tmp_path, shuffled(values), name)
-        assert (found.kind, found.settings) == (kind, expected)
+        scale = {"scale": "robust_smooth"} if kind == "numeric" else {}
+        assert (found.kind, found.settings) == (kind, expected | scale)
 
     @pytest.mark.parametrize(
         ("name", "values", "reason"),
@@ -335,3 +336,26 @@ class TestDrift:
     def test_numbers_that_stay(self, tmp_path: Path) -> None:
         numbers = [_scattered(i) / 100 for i in range(400)]
         assert self.made(tmp_path, self.DAYS, numbers, "regression")[1].by == "hash"
+
+
+def test_continuous_numbers_are_embedded_where_the_family_asks_for_it(tmp_path: Path) -> None:
+    # 26 classes: tabm, with 24 bins for so few rows.
+    rows = 520
+    columns = {
+        "continuous": [_scattered(i) / 7 for i in range(rows)],
+        "few": [_scattered(i) % 24 for i in range(rows)],
+        "enough": [_scattered(i) % 25 for i in range(rows)],
+        "y": [f"c{i % 26}" for i in range(rows)],
+    }
+    configuration = load(write(proposed(tmp_path, columns), tmp_path / "made")).config
+    assert configuration.model.family == "tabm"
+    found = {
+        column: group.embed.piecewise if group.embed is not None else None
+        for group in configuration.features.numeric
+        for column in group.columns
+    }
+    assert found == {"x": 24, "continuous": 24, "few": None, "enough": 24}
+    assert {group.scale for group in configuration.features.numeric} == {"robust_smooth"}
+    (tmp_path / "two").mkdir()
+    two = proposed(tmp_path / "two", {**columns, "y": shuffled(["a", "b"], rows)})
+    assert all("embed" not in decision.settings for decision in two.decisions)

@@ -20,22 +20,24 @@ from pipeline.scaffold.tuning import tune_lines
         (Shape(10_000, 1, categorical=False, task="binary"), True, "mlp"),
         (Shape(50_000, 1, categorical=False, task="binary"), False, "gbt"),
         (Shape(50_000, 1, categorical=False, task="binary"), True, "dcn"),
+        (Shape(5_000, 9, categorical=True, task="multiclass", classes=40), False, "tabm"),
         (Shape(2_000_000, 2, categorical=True, task="binary"), True, "wide_deep"),
     ],
 )
 def test_the_space_is_sound_and_holds_what_init_chose(shape: Shape, fast: bool, family: str) -> None:
     training = propose_training(shape, fast=fast)
     assert training.model["family"] == family
+    classes = {"classes": [f"c{number}" for number in range(shape.classes)]} if shape.classes else {}
     section = parse("\n".join(tune_lines(training)), Origin(None)).plain()
     config = PipelineConfig.model_validate_json(
         json.dumps(
             {
                 "name": "toy",
                 "data": {"path": "t.csv"},
-                "features": {"label": {"column": "y", "task": "binary"}, "numeric": [{"columns": ["x"]}]},
+                "features": {"label": {"column": "y", "task": shape.task, **classes}, "numeric": [{"columns": ["x"]}]},
                 "model": training.model,
                 "train": training.train,
-                "evaluate": {"thresholds": [{"metric": "auc", "min": 0.5}]},
+                "evaluate": {"thresholds": [{"metric": "log_loss", "max": 5}]},
                 **section,
             }
         )
