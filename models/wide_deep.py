@@ -30,7 +30,8 @@ class WideLinear(BatchLayer):
         """Makes one weight matrix for each input."""
         self.matrices = {
             item.name: self.add_weight(
-                name=item.name,
+                # Not the column's name alone, which may be one that Keras gives to variables of another kind.
+                name=f"{item.name}_table",
                 shape=(item.size, self.units),
                 initializer="zeros",
                 regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.mean import mean_probability
 from preprocessing.config import Task
 from preprocessing.input_pipeline import TransformedData
 
@@ -18,8 +19,7 @@ def average(
 ) -> keras.Model:
     """One model of several.
 
-    Probabilities are averaged, not logits: a member that is sure and wrong weighs no more than the others (the linear
-    opinion pool, Stone 1961). Numbers are averaged on the scale that the models learned on.
+    Probabilities are averaged (see `mean_probability`), numbers on the scale that the models learned on.
 
     Args:
       members: of one architecture; their outputs are float32 [batch, units], see `serving_outputs`.
@@ -56,7 +56,7 @@ class _Average(keras.Model):
 
 
 class _MeanProbability(keras.layers.Layer):
-    """Logits of each member to those of the mean of their probabilities, without leaving logarithms."""
+    """Logits of each member to those of the mean of their probabilities."""
 
     def __init__(self, binary: bool) -> None:
         super().__init__(name="mean_probability", dtype="float32")
@@ -65,9 +65,7 @@ class _MeanProbability(keras.layers.Layer):
     def call(self, logits: list[Any]) -> Any:
         """Float32 [batch, units] of each member; gives the same shape."""
         stacked = ops.stack([ops.cast(each, "float32") for each in logits])
-        if self._binary:
-            return _log_mean(ops.log_sigmoid(stacked)) - _log_mean(ops.log_sigmoid(-stacked))
-        return _log_mean(ops.log_softmax(stacked, axis=-1))
+        return mean_probability(stacked, binary=self._binary, axis=0)
 
 
 class _MeanNumber(keras.layers.Layer):
@@ -86,8 +84,3 @@ class _MeanNumber(keras.layers.Layer):
             for each, (own_mean, own_std) in zip(outputs, self._scales, strict=True)
         ]
         return ops.mean(ops.stack(parts), axis=0)
-
-
-def _log_mean(logarithms: Any) -> Any:
-    """The logarithm of the mean over the first axis, of what these are the logarithms of."""
-    return ops.logsumexp(logarithms, axis=0) - ops.log(float(logarithms.shape[0]))

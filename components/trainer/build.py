@@ -2,7 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from components.trainer import warm_start
 from components.trainer.config import TrainConfig
 from components.trainer.data import TrainingData
-from components.trainer.schedule import WarmupDecay
+from components.trainer.optimizer import make_optimizer
 from components.trainer.task import TrainingTask
 from models.heads import Head
 from models.registry import build_model
@@ -21,20 +22,33 @@ logger = logging.getLogger("lockgate")
 
 _MOST_STEPS_AT_ONCE = 50
 """More saves nothing, and nothing is reported meanwhile."""
-_OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adagrad": keras.optimizers.Adagrad,
-    "lion": keras.optimizers.Lion,
-}
 _REGRESSION_LOSSES: dict[str, type[keras.losses.Loss]] = {
     "auto": keras.losses.MeanSquaredError,
     "mse": keras.losses.MeanSquaredError,
     "mae": keras.losses.MeanAbsoluteError,
     "huber": keras.losses.Huber,
 }
+
+
+class _MacroF1(keras.metrics.F1Score):
+    """Keras' own takes weights of shape [rows], and every loss and other metric those of shape [rows, 1]."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        weights = None if sample_weight is None else keras.ops.reshape(sample_weight, (-1,))
+        super().update_state(y_true, y_pred, weights)
+
+
+_MORE_METRICS: dict[str, Callable[[], list[keras.metrics.Metric]]] = {
+    "binary": lambda: [
+        keras.metrics.BinaryCrossentropy("log_loss", from_logits=True),
+        keras.metrics.AUC(name="auc_pr", curve="PR", from_logits=True),
+    ],
+    "multiclass": lambda: [
+        keras.metrics.CategoricalCrossentropy("log_loss", from_logits=True),
+        _MacroF1(average="macro", name="macro_f1"),
+    ],
+}
+"""Those that `early_stopping.monitor` may ask for beside the ones that are always there."""
 
 
 def build(task: TrainingTask, data: TrainingData) -> keras.Model:
@@ -54,9 +68,9 @@ def build(task: TrainingTask, data: TrainingData) -> keras.Model:
             # Before there is an optimizer: it starts again, at this run's step 0.
             warm_start.load(model, task.champion_dir, warm_start.architecture(job.model, data.schema))
         model.compile(
-            optimizer=_optimizer(job.train, steps_per_epoch(job.train, data)),
+            optimizer=make_optimizer(job.train, steps_per_epoch(job.train, data), model.trainable_variables),
             loss=_loss(job.train, label),
-            weighted_metrics=_metrics(label),
+            weighted_metrics=_metrics(label, job.train.judged_by()[0]),
             jit_compile=False,
             steps_per_execution=steps_per_execution(steps_per_epoch(job.train, data)),
         )
@@ -101,31 +115,14 @@ def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[obje
 def model_head(label: Label, data: TrainingData) -> Head:
     """What a model of this label predicts; it starts with the classes' shares in the training split."""
     if label.task == "regression":
-        return Head("regression", 0)
+        summary = data.train
+        low, high = ((bound - summary.mean) / summary.std for bound in (summary.low, summary.high))
+        return Head("regression", 0, bounds=(low, high))
     # Half a row for each class keeps the logarithm finite for a class that is not there.
     prior = (np.asarray(data.train.counts, dtype=float) + 0.5) / (data.train.labelled + 0.5 * len(data.train.counts))
     log_prior = np.log(prior)
     bias = (log_prior[1] - log_prior[0],) if label.task == "binary" else tuple(log_prior)
     return Head(label.task, len(prior), tuple(float(b) for b in bias))
-
-
-def _optimizer(config: TrainConfig, epoch_steps: int) -> keras.optimizers.Optimizer:
-    options: dict[str, object] = {}
-    if config.optimizer in ("sgd", "rmsprop"):
-        options["momentum"] = config.momentum
-    # AdamW decays by 0.004 unless it is told otherwise; the others take None for no decay at all.
-    if config.weight_decay or config.optimizer == "adamw":
-        options["weight_decay"] = config.weight_decay
-    rate = WarmupDecay(
-        name=config.schedule.name,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.schedule.warmup_steps,
-        total_steps=config.epochs * epoch_steps,
-        epoch_steps=epoch_steps,
-        decay_rate=config.schedule.decay_rate,
-        final_fraction=config.schedule.final_fraction,
-    )
-    return _OPTIMIZERS[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, **options)
 
 
 def _loss(config: TrainConfig, label: Label) -> keras.losses.Loss:
@@ -136,14 +133,25 @@ def _loss(config: TrainConfig, label: Label) -> keras.losses.Loss:
     return _REGRESSION_LOSSES[config.loss]()
 
 
-def _metrics(label: Label) -> list[keras.metrics.Metric]:
-    """The metrics that `early_stopping.monitor` may name; the Evaluator computes the ones that gate."""
+def _metrics(label: Label, monitor: str) -> list[keras.metrics.Metric]:
+    """The metrics that every training reports, and the one that it is judged by.
+
+    The Evaluator computes those that gate.
+
+    Args:
+      label: what is predicted.
+      monitor: as `TrainConfig.judged_by` names it.
+    """
+    if label.task == "regression":
+        return [keras.metrics.RootMeanSquaredError("rmse"), keras.metrics.MeanAbsoluteError("mae")]
+    # Each is computed in every step of the training: what nobody asks for is not.
+    more = {f"val_{metric.name}": metric for metric in _MORE_METRICS[label.task]()}
+    asked = [more[monitor]] if monitor in more else []
     if label.task == "binary":
         # Logits: 0 is a probability of one half.
         return [
             keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
             keras.metrics.AUC(name="auc", from_logits=True),
+            *asked,
         ]
-    if label.task == "multiclass":
-        return [keras.metrics.CategoricalAccuracy("accuracy")]
-    return [keras.metrics.RootMeanSquaredError("rmse"), keras.metrics.MeanAbsoluteError("mae")]
+    return [keras.metrics.CategoricalAccuracy("accuracy"), *asked]

@@ -24,7 +24,9 @@ class TrainingState:
       values: the monitored value of each.
       best: the best monitored value, and the epoch (from 1) that reached it.
       waited: epochs since then.
-      stopped: early stopping has ended it.
+      stopped: early stopping or a budget has ended it.
+      seconds: what the training took up to the last epoch, in all of its processes.
+      out_of_time: its budget has ended it.
     """
 
     epoch: int = 0
@@ -33,6 +35,8 @@ class TrainingState:
     waited: int = 0
     stopped: bool = False
     values: list[float] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)
+    out_of_time: bool = False
 
     def record(self, epoch: int, value: float, improved: bool) -> None:
         """Takes note of a finished epoch."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from components.artifacts.cross_validation import CrossValidationConfig
 from components.artifacts.splits import Split
 from models.config import ModelConfig
-from preprocessing.config import FeaturesConfig
+from preprocessing.config import FeaturesConfig, Task
 from preprocessing.missing import MissingWords
 from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
@@ -18,22 +18,47 @@ PositiveInt = Annotated[int, Field(ge=1)]
 class LearningRateSchedule(Settings):
     """How the learning rate moves over the run."""
 
-    name: Literal["constant", "cosine", "exponential"] = "constant"
+    name: Literal["constant", "cosine", "coslog4", "exponential"] = "constant"
+    """`cosine` falls once. `coslog4` rises and falls four times, each time for twice as long (the schedule of RealMLP,
+    Holzmüller et al. 2024): a training that ends early has been at a low rate more than once."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which the rate rises linearly from 0."""
     decay_rate: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Exponential: the factor applied per epoch. Cosine: ignored."""
+    """Exponential: the factor applied per epoch. The others: ignored."""
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Cosine: the rate at the end, as a share of `learning_rate`."""
+
+
+class RateMultipliers(Settings):
+    """What `learning_rate` is multiplied by for some of the variables; it is what it is for all others."""
+
+    embeddings: Annotated[float, Field(gt=0)] = 1.0
+    """The tables of embedded categories."""
+    biases: Annotated[float, Field(gt=0)] = 1.0
+    """The biases of all layers. RealMLP takes 0.1 (Holzmüller et al. 2024)."""
 
 
 class EarlyStopping(Settings):
     """Stops when the monitored metric no longer improves."""
 
-    monitor: Literal["val_loss", "val_accuracy", "val_auc", "val_rmse", "val_mae"] = "val_loss"
+    monitor: Literal[
+        "val_loss", "val_log_loss", "val_accuracy", "val_auc", "val_auc_pr", "val_macro_f1", "val_rmse", "val_mae"
+    ] = "val_loss"
+    """`val_loss` is what the training minimises, penalties and `label_smoothing` included; `val_log_loss` is the
+    cross-entropy alone, of classes. `val_auc` and `val_auc_pr` are for two classes, `val_macro_f1` for more,
+    `val_rmse` and `val_mae` for numbers, on the scale that the model learns on."""
     patience: PositiveInt = 5
     """Epochs without improvement before stopping."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+MONITORS: dict[Task, tuple[str, ...]] = {
+    "binary": ("val_loss", "val_log_loss", "val_accuracy", "val_auc", "val_auc_pr"),
+    "multiclass": ("val_loss", "val_log_loss", "val_accuracy", "val_macro_f1"),
+    "regression": ("val_loss", "val_rmse", "val_mae"),
+}
+"""What a training of a task may be stopped and judged by."""
+_HIGHER_IS_BETTER = ("val_accuracy", "val_auc", "val_auc_pr", "val_macro_f1")
 
 
 class TrainConfig(Settings):
@@ -48,7 +73,10 @@ class TrainConfig(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """For sgd and rmsprop."""
+    rate_multipliers: RateMultipliers = RateMultipliers()
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """The share of each weight that a step takes away, times the learning rate (without `rate_multipliers`). Biases and
+    the factors of normalisations keep theirs."""
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     """Clips the gradients' global norm."""
     schedule: LearningRateSchedule = LearningRateSchedule()
@@ -57,6 +85,12 @@ class TrainConfig(Settings):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` weighs each class by rows / (classes * rows of the class); a mapping weighs by name."""
+    budget_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Ends the training in time, within an epoch too, and keeps the best weights so far; the screen, the log and the
+    report say after which epoch or tree, and what the eval split had come to. It counts the training alone, over all
+    processes of one that was killed, and holds for each training: each fold, the refit after them and each trial of
+    `tune`. What comes out depends on how fast the machine is, `deterministic` or not. `schedule` follows `epochs` all
+    the same."""
     loss: Literal["auto", "mse", "mae", "huber"] = "auto"
     """Regression only; `auto` is mse for regression and cross-entropy for classes."""
     memory_mb: Annotated[int, Field(ge=0)] = 256
@@ -79,11 +113,11 @@ class TrainConfig(Settings):
     def judged_by(self) -> tuple[str, bool]:
         """The number by which epochs, and trainings of one table, are compared; and whether more of it is better."""
         monitor = self.early_stopping.monitor if self.early_stopping else "val_loss"
-        return monitor, monitor in ("val_accuracy", "val_auc")
+        return monitor, monitor in _HIGHER_IS_BETTER
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.schedule.name == "constant" and self.schedule.final_fraction:
+        if self.schedule.name != "cosine" and self.schedule.final_fraction:
             raise broken_rule(
                 "is for the cosine schedule",
                 field=("schedule", "final_fraction"),
@@ -102,6 +136,7 @@ class TrainConfig(Settings):
 
 DESCENT_ONLY = (
     *("batch_size", "steps_per_epoch", "shuffle_buffer", "optimizer", "learning_rate", "momentum", "weight_decay"),
+    "rate_multipliers",
     *("clip_norm", "schedule", "label_smoothing", "mixed_precision", "distribution"),
 )
 """Fields of `TrainConfig` that mean nothing to a family that no gradient descent trains."""

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from components.progress import Progress
+from components.trainer.budget import Budget, report_budget
 from components.trainer.build import steps_per_epoch
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.config import EarlyStopping, TrainConfig
@@ -35,10 +36,10 @@ def fit(
     epochs: int | None = None,
     watch: Watch | None = None,
 ) -> TrainingState:
-    """Trains until the last epoch or until the eval split gets no better; leaves the best weights in `model`.
+    """Trains until the last epoch, until the eval split gets no better, or until its time is over.
 
-    After every epoch the state of the training is written; a training that was killed goes on with the next epoch
-    and ends with the same weights as one that was not.
+    Leaves the best weights in `model`. After every epoch the state of the training is written; a training that was
+    killed goes on with the next epoch and ends with the same weights as one that was not.
 
     Args:
       model: built and compiled; it is changed.
@@ -79,6 +80,7 @@ def fit(
         )
     checkpoint.load_best(model)
     progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({judged[0]} {state.best:.5g})")
+    report_budget(task, config, state, judged[0])
     return state
 
 
@@ -141,13 +143,18 @@ class _Loop(keras.callbacks.Callback):
         self._watch = watch
         self._config, self._state, self._checkpoint, self._progress = config, state, checkpoint, progress
         self._judged = judged
-        self._epoch = state.epoch
+        self._budget = Budget(config, state)
+        self._epoch, self._trained = state.epoch, time.monotonic()
         self._reported = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._trained = time.monotonic()
+        if self._budget.over():
+            # Keras ends the epoch here, and measures what there is of it as it does a whole one.
+            self.model.stop_training = True
         if time.monotonic() - self._reported < self._SECONDS_BETWEEN_REPORTS:
             return
         self._reported = time.monotonic()
@@ -167,9 +174,11 @@ class _Loop(keras.callbacks.Callback):
                 hint="lower train.learning_rate, set train.clip_norm: 1.0, or look for extreme numbers in the data",
             )
         improved = judged_epoch(self._state, epoch + 1, logs, self._judged, self._config.early_stopping)
+        self._budget.note()
         if self._state.stopped:
             self.model.stop_training = True
         self._checkpoint.save(self.model, self._state, improved)
+        self._budget.measured(time.monotonic() - self._trained)
         if self._watch is not None and self._watch(epoch + 1, value):
             self.model.stop_training = True
 

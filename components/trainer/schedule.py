@@ -9,12 +9,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("lockgate")
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear warm-up, then one of three shapes.
+    """A linear warm-up, then one of four shapes.
 
     With t the share of the steps after the warm-up that is done, and e the epochs since the warm-up:
 
         constant     rate
         cosine       rate * (f + (1 - f) * (1 + cos(pi * t)) / 2)    Loshchilov & Hutter 2017, arXiv:1608.03983
+        coslog4      rate * (1 - cos(2 * pi * log2(1 + 15 * t))) / 2         Holzmüller et al. 2024, arXiv:2407.04491
         exponential  rate * decay_rate ** e
     """
 
@@ -55,6 +56,9 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         if self._name == "cosine":
             done = ops.minimum(after / self._decay_steps, 1.0)
             return self._final + (1 - self._final) * 0.5 * (1 + ops.cos(math.pi * done))
+        if self._name == "coslog4":
+            done = ops.minimum(after / self._decay_steps, 1.0)
+            return 0.5 * (1 - ops.cos(2 * math.pi * ops.log2(1 + 15 * done)))
         if self._name == "exponential":
             return ops.power(self._decay_rate, after / self._epoch_steps)
         return ops.ones_like(after)

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Taken from the label unless given."
 )
 @click.option("--tune", is_flag=True, help="Also proposes a search for better settings before the training.")
+@click.option("--fast", is_flag=True, help="Proposes a small network that trains and answers fast, not the best model.")
 @table_options
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")
 @explains_failures
 def init_command(
-    name: str, data: Path, label: str, task: "Task | None", tune: bool, as_json: bool, **table: Any
+    name: str, data: Path, label: str, task: "Task | None", tune: bool, fast: bool, as_json: bool, **table: Any
 ) -> None:
     """Looks at a table and writes NAME/pipeline.yaml and NAME/schema.pbtxt that run as they are.
 
@@ -39,7 +40,7 @@ def init_command(
     """
     from pipeline.scaffold import write
 
-    proposal = dataclasses.replace(proposed(data, label, name=name, task=task, **table), tune=tune)
+    proposal = dataclasses.replace(proposed(data, label, name=name, task=task, fast=fast, **table), tune=tune)
     path = write(proposal, Path(name))
     if as_json:
         written = {"config": str(path), "schema": str(path.with_name(SCHEMA_FILE)), "notes": list(proposal.notes)}

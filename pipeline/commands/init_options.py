@@ -53,6 +53,7 @@ def proposed(
     *,
     name: str,
     task: Task | None,
+    fast: bool,
     fmt: Format | None,
     encoding: str | None,
     delimiter: str | None,
@@ -79,7 +80,7 @@ def proposed(
         sheet=sheet,
     )
     try:
-        return propose(data, label, name=name, task=task, given=given)
+        return propose(data, label, name=name, task=task, given=given, fast=fast)
     except UserError as error:
         option = OPTIONS.get(dotted(error.field))
         raise UserError(

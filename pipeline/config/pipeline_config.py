@@ -21,7 +21,7 @@ from components.evaluator.config import (
 from components.example_gen.config import DataConfig
 from components.pusher.config import PushConfig
 from components.smoke_test.config import SmokeTestConfig
-from components.trainer.config import TrainConfig
+from components.trainer.config import MONITORS, TrainConfig
 from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
 from models.config import MlpModel, ModelConfig
@@ -293,11 +293,7 @@ class PipelineConfig(Settings):
         check_boosting(self.features, sections)
         train = sections.train
         stopping = train.early_stopping
-        allowed = {
-            "binary": ("val_loss", "val_accuracy", "val_auc"),
-            "multiclass": ("val_loss", "val_accuracy"),
-            "regression": ("val_loss", "val_rmse", "val_mae"),
-        }[task]
+        allowed = MONITORS[task]
         if stopping is not None and stopping.monitor not in allowed:
             raise broken_rule(
                 f"a {task} task has no such metric to stop by",

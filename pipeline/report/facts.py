@@ -206,6 +206,8 @@ class TrainingFacts(Fact):
     best_epoch: int | None = None
     epoch_seconds: float | None = None
     """The median; None of a single epoch."""
+    budget: str = ""
+    """What `train.budget_minutes` cost, in a sentence."""
     family: str
     parameters: int | None = None
     """Numbers in the model's variables."""

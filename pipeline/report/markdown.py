@@ -33,6 +33,9 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield f"**Next:** {plain(run.next_step)}"
         yield ""
     yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
+    if facts.training is not None and facts.training.budget:
+        yield ""
+        yield plain(facts.training.budget)
     if facts.training is not None and facts.training.tuning is not None:
         yield ""
         yield f"Tuning: {plain(facts.training.tuning.line)}"

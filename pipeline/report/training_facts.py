@@ -11,6 +11,7 @@ from typing import Any, Literal
 import h5py
 from tensorboard.compat.proto import event_pb2
 
+from components.artifacts.budget import BUDGET_FILE, BudgetReport
 from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.example_gen.formats.tfrecord import read_records
@@ -47,6 +48,7 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         monitor=monitor,
         best_epoch=_best_epoch(curves, monitor, config.train),
         epoch_seconds=_epoch_seconds(log) if log is not None else None,
+        budget=_budget(model / TRAINING_FOLDER / BUDGET_FILE),
         family=config.model.family,
         parameters=parameters,
         layers=layers,
@@ -111,6 +113,12 @@ def _curves(log: Path) -> Iterator[Curve]:
             yield Curve(name=name, split=split, epochs=tuple(chosen), values=tuple(by_epoch[each] for each in chosen))
 
 
+def _budget(file: Path) -> str:
+    if not file.is_file():
+        return ""
+    return BudgetReport.model_validate_json(file.read_text(encoding="utf-8")).in_words()
+
+
 def _folds(evaluation: Path) -> FoldsFacts | None:
     """The cross-validation, as the Evaluator leaves it."""
     file = evaluation / SPREAD_FILE
@@ -165,7 +173,7 @@ def _best_epoch(curves: list[Curve], monitor: str, train: TrainConfig) -> int | 
     if curve is None:
         return None
     margin = train.early_stopping.min_delta if train.early_stopping else 0.0
-    sign = 1 if name in ("accuracy", "auc") else -1
+    sign = 1 if train.judged_by()[1] else -1
     best, epoch = -float("inf"), None
     for at, value in zip(curve.epochs, curve.values, strict=True):
         if epoch is None or sign * value - best > margin:

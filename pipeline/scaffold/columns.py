@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,6 +42,8 @@ _HASHED = 20_000
 """Beyond this many categories a vocabulary file is a burden, and hashing loses little."""
 _HASH_BUCKETS = 5_000
 _SKEWED = 2.0
+_CONTINUOUS = 24
+"""Numbers of more different values are continuous."""
 _INDICATOR_SHARE = 0.01
 _CODES = 50
 """Integers whose name says that they are codes, and that have at most this many values, are categories."""
@@ -192,7 +194,29 @@ def _number(column: Column, survey: Survey) -> Decision:
     doubt, warning = survey.readings.doubts.get(column.name), ""
     if doubt is not None:
         warning = decimal_points(column.name, doubt)
+    # Whatever a request holds, the model sees a number between -3 and 3.
+    settings["scale"] = "robust_smooth"
     return Decision(column.name, "numeric", ", ".join(reasons) or "numbers", settings, warning)
+
+
+def embedded(decisions: Iterable[Decision], survey: Survey, bins: int | None) -> tuple[Decision, ...]:
+    """The decisions with an embedding for the continuous ones among the numbers.
+
+    Args:
+      decisions: of all columns.
+      survey: the table.
+      bins: of the embedding; None gives none.
+    """
+    return tuple(
+        replace(
+            each,
+            reason=f"{each.reason}, continuous: the slope of what is learned may change at {bins} borders",
+            settings={**each.settings, "embed": {"piecewise": bins}},
+        )
+        if bins is not None and each.kind == "numeric" and survey.columns[each.column].distinct > _CONTINUOUS
+        else each
+        for each in decisions
+    )
 
 
 def _text(column: Column, survey: Survey) -> Decision:

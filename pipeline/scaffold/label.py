@@ -150,6 +150,12 @@ def _classes(column: Column, survey: Survey, task: Task, notes: list[str]) -> La
                 "no class weights: they would distort the probabilities; choose a decision_threshold instead"
             )
     threshold, suggested = _log_loss_threshold(counts), _suggested(task, counts)
+    if task == "multiclass" and suggested is not None:
+        rarest, rows = min(counts.items(), key=lambda each: (each[1], each[0]))
+        reasons.append(
+            f"some are rare ({rarest[:40]!r}: {rows / sum(counts.values()):.1%}); no class weights: they would distort "
+            "the probabilities. Where each class counts as much as the others: train.class_weights: balanced"
+        )
     return LabelProposal(task, classes, "none", tuple(reasons), threshold, tuple(notes), suggested)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from components.artifacts.schema import SCHEMA_FILE
 from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
-from components.example_gen.split_config import TimeSplit
 from pipeline.preflight.table_rules import nameless
-from pipeline.scaffold.columns import Decision, decide_all
+from pipeline.scaffold.columns import Decision, decide_all, embedded
+from pipeline.scaffold.families import SMALL_TABLE, Shape
 from pipeline.scaffold.given import Given
 from pipeline.scaffold.label import LabelProposal, propose_label
 from pipeline.scaffold.render import (
@@ -28,8 +28,8 @@ from pipeline.scaffold.render import (
     sequence,
 )
 from pipeline.scaffold.survey import Survey, survey
-from pipeline.scaffold.time_split import time_split
-from pipeline.scaffold.training import SMALL_TABLE, Training, is_wide, propose_training
+from pipeline.scaffold.time_split import FoundSplit, split_lines, time_split
+from pipeline.scaffold.training import Training, propose_training, width_notes
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.scaffold.tuning import tune_lines
 from pipeline.whole_file import write_whole
@@ -55,7 +55,7 @@ class Proposal:
       label: what the label asks for.
       decisions: what becomes of every other column.
       training: model and training settings.
-      time_split: a split by time that works, for the user to choose; None where there is none.
+      time_split: a split by time that works; None where there is none.
       tune: whether other settings are tried before the training.
     """
 
@@ -68,7 +68,7 @@ class Proposal:
     label: LabelProposal
     decisions: tuple[Decision, ...]
     training: Training
-    time_split: TimeSplit | None = None
+    time_split: FoundSplit | None = None
     tune: bool = False
 
     def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
@@ -114,13 +114,7 @@ class Proposal:
         reasons = [(each.column, text) for each in self.survey.words for text in each.comments()]
         reasons += [(name, f"{reading.reason}.") for name, reading in self.survey.readings.read.items()]
         yield from column_options(read.columns, reasons)
-        if self.time_split is not None:
-            yield comment("Rows go to a split by hash. If the model is to predict the future, split by time:", 2)
-            # On one line, to be taken as it stands.
-            stated = self.time_split.model_dump(exclude_defaults=True).items()
-            split = {key: int(value) if isinstance(value, float) else value for key, value in stated}
-            yield f"  # split: {mapping(split)}"
-        yield "  split: {train: 6, eval: 2, test: 2}"
+        yield from split_lines(self.time_split)
 
     def _features_section(self) -> Iterator[str]:
         label = self.label
@@ -186,7 +180,9 @@ class Proposal:
         yield f"  small_tree: {mapping(TreeConfig().model_dump())}"
 
 
-def propose(data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None) -> Proposal:
+def propose(
+    data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None, fast: bool = False
+) -> Proposal:
     """Looks at a table and decides how to model it.
 
     Args:
@@ -195,6 +191,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None, give
       name: what to call the pipeline; made into lower-case letters, digits and dashes.
       task: the task; None takes it from the label's values.
       given: what is known beforehand of how the table is read.
+      fast: proposes a small network instead of the best model.
 
     Raises:
       UserError: the table can't be read, has no such column, or nothing to learn from.
@@ -205,7 +202,7 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None, give
     decisions = tuple(decide_all(table, label))
     trials = Trials()
     while True:
-        draft = _draft(_slug(name), data, table, label, proposed, decisions)
+        draft = _draft(_slug(name), data, table, label, proposed, decisions, fast)
         try:
             return _tried(draft, trials)
         except RefusedColumnsError as refused:
@@ -215,7 +212,13 @@ def propose(data: Path, label: str, *, name: str, task: Task | None = None, give
 
 
 def _draft(
-    name: str, data: Path, table: Survey, label: str, proposed: LabelProposal, decisions: tuple[Decision, ...]
+    name: str,
+    data: Path,
+    table: Survey,
+    label: str,
+    proposed: LabelProposal,
+    decisions: tuple[Decision, ...],
+    fast: bool,
 ) -> Proposal:
     """A proposal that nothing has tried yet.
 
@@ -231,13 +234,16 @@ def _draft(
         )
     kept = {label, *(decision.column for decision in used)}
     rows = table.rows - table.columns[label].profile.missing
+    categorical = any(decision.kind == "categorical" for decision in used)
+    shape = Shape(rows, len(used), categorical, proposed.task, len(proposed.classes or ()))
+    training = propose_training(shape, fast=fast)
     return Proposal(
         name=name,
         data=data,
         schema="",
         notes=(
             *proposed.notes,
-            *_width_notes(rows, used),
+            *width_notes(shape),
             *(note for each in table.words if each.column in kept for note in each.notes()),
             *(reading.note for name, reading in table.readings.read.items() if name in kept),
             *(note for each in decisions if (note := _note(each))),
@@ -245,8 +251,8 @@ def _draft(
         survey=table,
         label_column=label,
         label=proposed,
-        decisions=decisions,
-        training=propose_training(rows, used),
+        decisions=embedded(decisions, table, training.bins),
+        training=training,
     )
 
 
@@ -269,11 +275,16 @@ def _tried(draft: Proposal, trials: Trials) -> Proposal:
         for decision in used
         if decision.kind == "datetime" and decision.settings.get("unit", "s") == "s"
     ]
+    found = time_split(dates, trial.table, trial.types, draft.label_column)
     return replace(
         draft,
         schema=trial.schema,
-        notes=(*nameless((profile.file, profile.names) for profile in trial.table.files), *draft.notes),
-        time_split=time_split(dates, trial.table, trial.types, draft.label_column),
+        notes=(
+            *nameless((profile.file, profile.names) for profile in trial.table.files),
+            *draft.notes,
+            *([found.note()] if found is not None and found.drift else []),
+        ),
+        time_split=found,
     )
 
 
@@ -281,15 +292,6 @@ def _unless_refused(decision: Decision, reasons: Mapping[str, str]) -> Decision:
     if decision.column not in reasons or decision.kind == "left_out":
         return decision
     return Decision(decision.column, "left_out", f"a run refuses it: {one_line(reasons[decision.column])}")
-
-
-def _width_notes(rows: int, used: list[Decision]) -> Iterator[str]:
-    if is_wide(rows, used):
-        yield (
-            f"{len(used):,} columns for {rows:,} rows: some columns fit the label by chance alone, and a test split of "
-            "so few rows tells little. The model is small and strongly regularised; leave out columns of which you "
-            "know that they say nothing, and expect evaluate.skill to refuse a model that luck explains"
-        )
 
 
 def _note(decision: Decision) -> str:

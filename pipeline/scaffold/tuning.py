@@ -1,8 +1,9 @@
 """The `tune:` section that `init --tune` proposes for the model and the training that it chose."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from models.config import BOOSTED
 from pipeline.scaffold.render import comment, mapping
 from pipeline.scaffold.training import Training
 
@@ -15,17 +16,32 @@ def propose_space(training: Training) -> dict[str, dict[str, list[Any]]]:
     Args:
       training: the proposed sections.
     """
+    if training.model["family"] == BOOSTED:
+        return _of_trees(training.model["params"])
     rate, batch = float(training.train["learning_rate"]), int(training.train["batch_size"])
-    hidden = [int(width) for width in training.model["params"]["hidden"]]
     space: dict[str, dict[str, list[Any]]] = {
         "train.learning_rate": {"log": [round(rate / 10, 6), round(rate * 10, 6)]},
         "train.batch_size": {"choice": [max(8, batch // 2), batch, batch * 2]},
         "model.params.dropout": {"uniform": [0.0, 0.5]},
     }
+    if training.model["family"] == "tabm":
+        width = int(training.model["params"]["width"])
+        return {**space, "model.params.width": {"choice": [width // 2, width, 2 * width]}}
+    hidden = [int(width) for width in training.model["params"]["hidden"]]
     if training.model["family"] == "dcn":
         space["model.params.cross_layers"] = {"integer": [1, 4]}
     sizes = [[max(4, width // 2) for width in hidden], hidden, [2 * width for width in hidden]]
     return {**space, "model.params.hidden": {"choice": sizes}}
+
+
+def _of_trees(params: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    rate, leaves = float(params["learning_rate"]), int(params["leaves"])
+    return {
+        "model.params.learning_rate": {"log": [round(rate / 3, 6), round(rate * 3, 6)]},
+        "model.params.leaves": {"choice": [leaves // 2, leaves, 2 * leaves]},
+        "model.params.leaf_rows": {"log_integer": [5, 80]},
+        "model.params.features_per_split": {"uniform": [0.25, 1.0]},
+    }
 
 
 def tune_lines(training: Training) -> Iterator[str]:

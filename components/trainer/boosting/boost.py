@@ -14,6 +14,7 @@ from components.trainer.boosting.forest import as_weights
 from components.trainer.boosting.growth import Growth
 from components.trainer.boosting.measures import measures
 from components.trainer.boosting.table import Columns, Table, in_memory_only
+from components.trainer.budget import Budget, report_budget
 from components.trainer.build import model_head
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.config import TrainConfig
@@ -35,7 +36,9 @@ _SECONDS_BETWEEN_REPORTS = 0.5
 def boost(
     task: TrainingTask, data: TrainingData, *, epochs: int | None = None, watch: Watch | None = None
 ) -> tuple[keras.Model, TrainingState]:
-    """Grows a forest until its last tree or until the eval split gets no better, and cuts it off after the best epoch.
+    """Grows a forest until its last tree, until the eval split gets no better, or until its time is over.
+
+    It is cut off after the best epoch.
 
     An epoch is one of `train.epochs` equal parts of the trees. After each the state is written; a training that was
     killed goes on with the next epoch and ends with the same forest as one that was not.
@@ -67,6 +70,7 @@ def boost(
     ends = _Ends(model.params, task.job.train)
     progress = Progress(task.step, "iterations", ends.of(config.epochs), begun=ends.of(state.epoch))
     scalars = EpochScalars(task.log_dir) if config.tensorboard else None
+    budget = Budget(config, state)
     over = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
     while not over and not state.finished(config):
         epoch = state.epoch + 1
@@ -74,10 +78,11 @@ def boost(
             # There are more epochs than trees. To wait for a gain here would end the training before its last tree.
             state.repeat()
         else:
-            _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}")
-            logs = measures(head.task, growth.raw, train, absolute=absolute)
+            _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}", budget)
+            measuring = time.monotonic()
+            logs = measures(head.task, growth.raw, train, judged[0], absolute=absolute)
             if growth.held_out is not None and held_out is not None:
-                on_eval = measures(head.task, growth.held_out, held_out, absolute=absolute)
+                on_eval = measures(head.task, growth.held_out, held_out, judged[0], absolute=absolute)
                 logs |= {f"val_{name}": value for name, value in on_eval.items()}
             if scalars is not None:
                 scalars.write(epoch - 1, logs)
@@ -85,6 +90,8 @@ def boost(
             progress.reach(ends.of(epoch), f"epoch {epoch}/{config.epochs}  {said}", keep=True)
             _check_finite({name: logs[name] for name in ("loss", judged[0])}, epoch, checkpoint)
             judged_epoch(state, epoch, logs, judged, config.early_stopping)
+            budget.measured(time.monotonic() - measuring)
+        budget.note()
         checkpoint.write(state, lambda folder, _: _store(growth, folder))
         over = watch is not None and watch(epoch, state.values[-1])
     if scalars is not None:
@@ -93,6 +100,7 @@ def boost(
     progress.say(
         f"best epoch {state.best_epoch} of {state.epoch} ({judged[0]} {state.best:.5g}), with {len(kept):,} trees"
     )
+    report_budget(task, config, state, judged[0], len(growth.trees))
     return filled_model(data.schema.inputs, head, as_weights(kept, growth.base, columns)), state
 
 
@@ -121,14 +129,16 @@ def _tables(task: TrainingTask, data: TrainingData, units: int) -> tuple[Columns
     return columns, train, Table.read(held_out, columns, name, mean=summary.mean, std=summary.std)
 
 
-def _grow(growth: Growth, progress: Progress, until: int, note: str) -> None:
-    """Grows until there are so many iterations."""
+def _grow(growth: Growth, progress: Progress, until: int, note: str, budget: Budget) -> None:
+    """Grows until there are so many iterations, or until the time is over."""
     begin, reported = len(growth.trees) // growth.units, time.monotonic()
     for iteration in range(begin, until):
         if time.monotonic() - reported > _SECONDS_BETWEEN_REPORTS:
             reported = time.monotonic()
             progress.reach(iteration, f"{note}  step {iteration - begin}/{until - begin}")
         growth.grow()
+        if budget.over():
+            return
 
 
 def _check_finite(logs: dict[str, float], epoch: int, checkpoint: Checkpoint) -> None:

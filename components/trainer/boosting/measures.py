@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from components.trainer.boosting.table import Table
 from preprocessing.config import Task
@@ -12,7 +12,7 @@ from preprocessing.config import Task
 Array = np.ndarray[Any, Any]
 
 
-def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[str, float]:
+def measures(task: Task, raw: Array, table: Table, monitor: str, *, absolute: bool) -> dict[str, float]:
     """Loss and metrics, weighted: `loss`; `accuracy` of classes, `auc` of two; `rmse` and `mae` of numbers.
 
     `auc` is NaN where all rows of a class have the weight 0.
@@ -21,6 +21,7 @@ def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[st
       task: what the labels are.
       raw: float64 [rows, units]: logits, or standardised numbers.
       table: labels and weights.
+      monitor: what the training is judged by, as `TrainConfig.judged_by` names it; that is measured too.
       absolute: whether the loss of numbers is the absolute error, not the squared one.
     """
     labels, weights = table.labels, table.weights
@@ -34,14 +35,25 @@ def measures(task: Task, raw: Array, table: Table, *, absolute: bool) -> dict[st
         return {"loss": mae if absolute else squared, "rmse": squared**0.5, "mae": mae}
     if task == "binary":
         logits = raw[:, 0]
+        both = 0 < mean(labels) < 1
+        loss = mean(np.logaddexp(0, logits) - labels * logits)
+        more = {"log_loss": loss} if monitor == "val_log_loss" else {}
+        if monitor == "val_auc_pr":
+            area = average_precision_score(labels, logits, sample_weight=weights) if both else math.nan
+            more = {"auc_pr": float(area)}
         return {
-            "loss": mean(np.logaddexp(0, logits) - labels * logits),
+            "loss": loss,
             "accuracy": mean((logits > 0) == (labels == 1)),
-            "auc": float(roc_auc_score(labels, logits, sample_weight=weights)) if 0 < mean(labels) < 1 else math.nan,
+            "auc": float(roc_auc_score(labels, logits, sample_weight=weights)) if both else math.nan,
+            **more,
         }
     ids = labels.astype(np.int64)
-    chosen = raw[np.arange(len(ids)), ids]
-    return {
-        "loss": mean(np.logaddexp.reduce(raw, axis=1) - chosen),
-        "accuracy": mean(raw.argmax(axis=1) == ids),
-    }
+    chosen, answers = raw[np.arange(len(ids)), ids], raw.argmax(axis=1)
+    loss = mean(np.logaddexp.reduce(raw, axis=1) - chosen)
+    more = {"log_loss": loss} if monitor == "val_log_loss" else {}
+    if monitor == "val_macro_f1":
+        # Keras' own counts a class without rows and answers as 0 too.
+        classes = range(raw.shape[1])
+        score = f1_score(ids, answers, labels=classes, average="macro", sample_weight=weights, zero_division=0)
+        more = {"macro_f1": float(score)}
+    return {"loss": loss, "accuracy": mean(answers == ids), **more}

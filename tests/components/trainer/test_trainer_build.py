@@ -108,13 +108,45 @@ def test_optimizers(prepare: Prepare, name: str, kind: str) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+EMBEDDED = {"family": "mlp", "params": {"hidden": [4], "batch_norm": True, "one_hot_max": 1}}
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_weight_decay_shrinks_weights(prepare: Prepare, name: str) -> None:
-    model = prepare(train={"optimizer": name, "learning_rate": 0.5, "weight_decay": 0.1}).model
-    before = model.get_weights()
+def test_weight_decay_shrinks_weights_but_no_biases_and_norms(prepare: Prepare, name: str) -> None:
+    train = {"optimizer": name, "learning_rate": 0.5, "weight_decay": 0.1}
+    model = prepare(train=train, model=EMBEDDED).model
+    before = [np.ones(variable.shape) for variable in model.trainable_variables]
+    for variable in model.trainable_variables:
+        variable.assign(keras.ops.ones(variable.shape))
     model.optimizer.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
-    for a, b in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_allclose(a, 0.95 * b, rtol=1e-5)  # 1 - rate * decay
+    factors = {}
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_allclose(variable / old, np.ravel(variable)[0], rtol=1e-6)
+        factors.setdefault(variable.name, set()).add(round(float(np.ravel(variable)[0]), 5))
+    # 1 - rate * decay
+    assert factors == {"kernel": {0.95}, "embeddings": {0.95}, "bias": {1.0}, "beta": {1.0}, "gamma": {1.0}}
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_embeddings_and_biases_have_their_own_rates(prepare: Prepare, name: str) -> None:
+    train = {"optimizer": name, "momentum": 0.0, "learning_rate": 0.25}
+    multipliers = {"embeddings": 2.0, "biases": 0.1}
+
+    def steps(**options: Any) -> dict[str, set[float]]:
+        model = prepare(train=train | options, model=EMBEDDED).model
+        before = [np.array(variable, np.float64) for variable in model.trainable_variables]
+        model.optimizer.apply([keras.ops.ones(v.shape) for v in model.trainable_variables], model.trainable_variables)
+        found: dict[str, set[float]] = {}
+        for variable, old in zip(model.trainable_variables, before, strict=True):
+            found.setdefault(variable.name, set()).update(
+                np.round(old - np.array(variable, np.float64), 4).ravel().tolist()
+            )
+        return found
+
+    # A first step of Adam is as long as the rate, whatever the gradient; of SGD it is the rate times the gradient of 1.
+    assert steps() == {key: {0.25} for key in ("kernel", "embeddings", "bias", "beta", "gamma")}
+    expected = {"kernel": {0.25}, "embeddings": {0.5}, "bias": {0.025}, "beta": {0.025}, "gamma": {0.25}}
+    assert steps(rate_multipliers=multipliers) == expected
 
 
 def test_training_starts_at_the_class_frequencies(prepare: Prepare) -> None:

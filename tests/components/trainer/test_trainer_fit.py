@@ -6,8 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, f1_score, log_loss
 from support.killed_training import killed_in_epoch
 
+from components.artifacts.budget import BUDGET_FILE, BudgetReport
+from components.artifacts.model import TRAINING_FOLDER
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import training_batches
 from preprocessing.errors import UserError
@@ -23,6 +26,14 @@ DROPOUT = {"hidden": [8, 4], "dropout": 0.5, "batch_norm": True}
 SEQUENTIAL = {"family": "mlp", "params": DROPOUT}
 FUNCTIONAL = {"family": "wide_deep", "params": DROPOUT}
 SUBCLASSED = {"family": "dcn", "params": DROPOUT}
+MEMBERS = {"family": "tabm", "params": {"k": 3, "width": 8, "dropout": 0.5}}
+TRICKS = {
+    "schedule": {"name": "coslog4"},
+    "rate_multipliers": {"embeddings": 0.5, "biases": 0.1},
+    # Never over here: what is left of it travels with the state.
+    "budget_minutes": 60,
+    "early_stopping": {"monitor": "val_auc_pr", "patience": 9},
+}
 
 
 def assert_same(one: list[Any], other: list[Any]) -> None:
@@ -37,13 +48,14 @@ def differ(one: list[Any], other: list[Any]) -> bool:
 @pytest.mark.parametrize(
     ("model", "train"),
     [
-        (SEQUENTIAL, {"optimizer": "adam"}),
+        (SEQUENTIAL, {"optimizer": "adamw", "weight_decay": 0.1} | TRICKS),
         # An epoch of 3 steps, a pass of 5 batches: the training goes on in the middle of a pass.
         (FUNCTIONAL, {"optimizer": "sgd", "steps_per_epoch": 3, "schedule": {"name": "cosine", "warmup_steps": 2}}),
         (SUBCLASSED, {"optimizer": "adamw", "mixed_precision": "float16", "weight_decay": 0.1}),
+        (MEMBERS, {"optimizer": "adamw", "early_stopping": {"monitor": "val_auc"}}),
         (SEQUENTIAL, {"memory_mb": 0, "steps_per_epoch": 4}),
     ],
-    ids=["sequential", "functional", "subclassed", "from-files"],
+    ids=["sequential", "functional", "subclassed", "members", "from-files"],
 )
 def test_a_killed_training_ends_with_the_same_weights(
     prepare: Prepare, model: dict[str, Any], train: dict[str, Any]
@@ -135,6 +147,76 @@ def test_early_stopping_waits_and_restores_the_best_weights(
     assert not min_delta or values[-1] < values[best_epoch - 1]  # better, but not by min_delta
     restored = prepared.model.evaluate(prepared.data.eval_batches, return_dict=True, verbose=0)
     assert restored[monitor.removeprefix("val_")] == pytest.approx(values[best_epoch - 1], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("task", "monitor"),
+    [
+        ("binary", "val_log_loss"),
+        ("binary", "val_auc_pr"),
+        ("multiclass", "val_log_loss"),
+        ("multiclass", "val_macro_f1"),
+    ],
+)
+def test_what_is_only_measured_where_it_is_asked_for(
+    prepare: Prepare, epochs_logged: list[dict[str, float]], task: str, monitor: str
+) -> None:
+    train = {"epochs": 1, "label_smoothing": 0.3, "early_stopping": {"monitor": monitor}}
+    prepared = prepare(task, train=train).fit()
+    [[(inputs, labels, weights)], [logs]] = [list(prepared.data.eval_batches), epochs_logged]
+    logits, shares = np.asarray(prepared.model(inputs, training=False)), np.asarray(labels)
+    if task == "binary":
+        logits, shares = np.hstack([0 * logits, logits]), np.hstack([1 - shares, shares])
+    ids, rows = shares.argmax(axis=1), np.ravel(weights)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = {
+        "val_log_loss": lambda: log_loss(ids, probabilities, sample_weight=rows),
+        "val_auc_pr": lambda: average_precision_score(ids, probabilities[:, 1], sample_weight=rows),
+        "val_macro_f1": lambda: f1_score(ids, logits.argmax(axis=1), average="macro", sample_weight=rows),
+    }[monitor]()
+    # Keras interpolates between the points of the precision-recall curve, scikit-learn does not.
+    assert logs[monitor] == pytest.approx(expected, abs=0.04 if monitor == "val_auc_pr" else 1e-4)
+    # The loss is smoothed, and nothing else is measured.
+    assert logs["val_loss"] != pytest.approx(logs[monitor], abs=0.01)
+    assert not {"val_log_loss", "val_auc_pr", "val_macro_f1"} & (logs.keys() - {monitor})
+
+
+def budget_of(prepared: Any) -> BudgetReport:
+    file = prepared.task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE
+    return BudgetReport.model_validate_json(file.read_text())
+
+
+def test_a_budget_ends_the_training_within_an_epoch_and_says_what_it_cost(
+    prepare: Prepare, epochs_logged: list[dict[str, float]], caplog: pytest.LogCaptureFixture
+) -> None:
+    # 150 steps are run fifty at a time: after each the clock is looked at.
+    train = {"epochs": 3, "steps_per_epoch": 150, "learning_rate": 1e-4}
+    prepared = prepare(run="cut", train=train | {"budget_minutes": 1e-9}).fit()
+    assert int(prepared.model.optimizer.iterations) == 50
+    checkpoint = Checkpoint(prepared.task.checkpoint_dir)
+    state = checkpoint.restore(prepared.model)
+    assert (state.epoch, state.best_epoch, state.stopped, state.out_of_time) == (1, 1, True, True)
+    [logs] = epochs_logged
+    report = budget_of(prepared)
+    assert (report.epochs, report.most_epochs, report.out_of_time, report.trees) == (1, 3, True, None)
+    assert (report.monitor, report.value, report.best) == ("val_loss", state.best, state.best)
+    assert logs["val_loss"] == pytest.approx(report.value, abs=1e-4)
+    assert "train.budget_minutes: 1e-09 min ended the training in epoch 1 of 3" in caplog.text
+    # Again, as after a kill behind the last epoch: nothing is left to train.
+    again = prepare(run="cut", train=train | {"budget_minutes": 1e-9}).fit()
+    assert_same(again.weights, prepared.weights)
+    assert len(epochs_logged) == 1
+
+
+def test_a_budget_that_is_enough_changes_nothing(prepare: Prepare, caplog: pytest.LogCaptureFixture) -> None:
+    plain = prepare(run="plain").fit()
+    prepared = prepare(run="budget", train={"budget_minutes": 60}).fit()
+    assert_same(prepared.weights, plain.weights)
+    report = budget_of(prepared)
+    assert (report.epochs, report.out_of_time) == (2, False)
+    assert "of 60 min were enough" in report.in_words()
+    assert "budget_minutes" not in caplog.text
+    assert not (plain.task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE).exists()
 
 
 def test_without_early_stopping_all_epochs_run_and_the_best_is_kept(

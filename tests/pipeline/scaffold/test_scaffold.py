@@ -142,6 +142,14 @@ class TestLabels:
         proposal = proposed(tmp_path, {"y": ["a", "b"] * 29 + ["c", "c"]})
         assert any("'c'" in note and "absent from a split" in note for note in proposal.notes)
 
+    def test_what_is_done_about_rare_classes_is_said(self, tmp_path: Path) -> None:
+        rare = proposed(tmp_path, {"y": ["a"] * 50 + ["b"] * 46 + ["c"] * 4}).yaml_text("t.csv")
+        assert "some are rare ('c': 4.0%); no class weights" in " ".join(rare.replace("#", " ").split()).lower()
+        even = proposed(tmp_path, {"y": ["a", "b", "c"] * 30}).yaml_text("t.csv")
+        assert "class weights" not in even
+        binary = proposed(tmp_path, {"y": ["no"] * 90 + ["yes"] * 10}).yaml_text("t.csv")
+        assert "class weights" in binary
+
     def test_thresholds_are_those_of_the_best_constant(self, tmp_path: Path) -> None:
         rows = 100_000
         (tmp_path / "b").mkdir()

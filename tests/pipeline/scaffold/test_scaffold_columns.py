@@ -26,14 +26,14 @@ def written_csv(folder: Path, columns: dict[str, list[Any]]) -> Path:
     return path
 
 
-def proposed(folder: Path, columns: dict[str, list[Any]]) -> Proposal:
+def proposed(folder: Path, columns: dict[str, list[Any]], task: Any = None) -> Proposal:
     """A proposal for these columns beside a number, so that there is always one to learn from."""
     length = len(next(iter(columns.values())))
     numbers = [_scattered(i) / 1009 for i in range(length)]
     table = {"x": numbers, **columns} if "x" not in columns else columns
     if "y" not in table:
         table["y"] = ["pq"[_scattered(i) % 2] for i in range(length)]
-    return propose(written_csv(folder, table), "y", name="t")
+    return propose(written_csv(folder, table), "y", name="t", task=task)
 
 
 def decision(folder: Path, values: list[Any], name: str = "c", **columns: list[Any]) -> Any:
@@ -86,7 +86,8 @@ class TestColumns:
     )
     def test_kinds(self, tmp_path: Path, name: str, values: list[Any], kind: str, expected: dict[str, Any]) -> None:
         found = decision(tmp_path, shuffled(values), name)
-        assert (found.kind, found.settings) == (kind, expected)
+        scale = {"scale": "robust_smooth"} if kind == "numeric" else {}
+        assert (found.kind, found.settings) == (kind, expected | scale)
 
     @pytest.mark.parametrize(
         ("name", "values", "reason"),
@@ -280,3 +281,81 @@ class TestTimeSplit:
             "closed": [day.strftime("%d.%m.%Y") for day in self.DAYS],
         }
         assert self.suggested(tmp_path, columns).column == "closed"
+
+
+class TestDrift:
+    """A split by time is proposed where the rows are in the order of time and the label moves with it."""
+
+    DAYS: ClassVar = [
+        (dt.date(2021, 2, 3) + dt.timedelta(days=day)).strftime("%d.%m.%Y") for day in range(100) for _ in range(4)
+    ]
+    STEADY: ClassVar = ["yes" if _scattered(i) % 4 == 0 else "no" for i in range(400)]
+    MOVING: ClassVar = ["yes" if _scattered(i) % 10 < (1 if i < 240 else 6) else "no" for i in range(400)]
+
+    @staticmethod
+    def made(folder: Path, days: list[str], labels: list[Any], task: Any = None) -> tuple[Any, Any]:
+        proposal = proposed(folder, {"day": days, "y": labels}, task)
+        return proposal, load(write(proposal, folder / "made")).config.data.split
+
+    def test_rows_in_order_and_a_label_that_moves(self, tmp_path: Path) -> None:
+        proposal, split = self.made(tmp_path, self.DAYS, self.MOVING)
+        assert (split.by, split.column, split.format, split.train, split.test) == ("time", "day", "%d.%m.%Y", 6, 2)
+        old, new = (
+            sum(label == "yes" for label in part) / len(part) for part in (self.MOVING[:240], self.MOVING[320:])
+        )
+        expected = f"'yes' in {old:.1%} of the oldest rows and in {new:.1%} of the newest"
+        either = f"'no' in {1 - old:.1%} of the oldest rows and in {1 - new:.1%} of the newest"
+        [note] = [note for note in proposal.notes if "the label moves" in note]
+        assert expected in note or either in note
+        text = proposal.yaml_text("t.csv")
+        # The other way, to be taken as it stands.
+        assert "  # split: {train: 6, eval: 2, test: 2}\n  split: {by: time, column: day" in text
+        assert problems(load(tmp_path / "made" / "pipeline.yaml")) == []
+
+    def test_newest_first_is_an_order_too(self, tmp_path: Path) -> None:
+        _, split = self.made(tmp_path, self.DAYS[::-1], self.MOVING[::-1])
+        assert split.by == "time"
+
+    def test_a_number_that_moves(self, tmp_path: Path) -> None:
+        numbers = [round(_scattered(i) / 100 + i / 40, 2) for i in range(400)]
+        proposal, split = self.made(tmp_path, self.DAYS, numbers, "regression")
+        assert split.by == "time"
+        means = f"{sum(numbers[:240]) / 240:.4g} on average in the oldest rows and {sum(numbers[320:]) / 80:.4g}"
+        assert any(means in note for note in proposal.notes)
+
+    def test_a_label_that_stays_or_rows_in_no_order(self, tmp_path: Path) -> None:
+        order = sorted(range(400), key=_scattered)
+        mixed = [self.DAYS[i] for i in order], [self.MOVING[i] for i in order]
+        for number, (days, labels) in enumerate([(self.DAYS, self.STEADY), mixed]):
+            (tmp_path / str(number)).mkdir()
+            proposal, split = self.made(tmp_path / str(number), days, labels)
+            assert split.by == "hash"
+            assert not any("the label moves" in note for note in proposal.notes)
+            assert "  # split: {by: time, column: day" in proposal.yaml_text("t.csv")
+
+    def test_numbers_that_stay(self, tmp_path: Path) -> None:
+        numbers = [_scattered(i) / 100 for i in range(400)]
+        assert self.made(tmp_path, self.DAYS, numbers, "regression")[1].by == "hash"
+
+
+def test_continuous_numbers_are_embedded_where_the_family_asks_for_it(tmp_path: Path) -> None:
+    # 26 classes: tabm, with 24 bins for so few rows.
+    rows = 520
+    columns = {
+        "continuous": [_scattered(i) / 7 for i in range(rows)],
+        "few": [_scattered(i) % 24 for i in range(rows)],
+        "enough": [_scattered(i) % 25 for i in range(rows)],
+        "y": [f"c{i % 26}" for i in range(rows)],
+    }
+    configuration = load(write(proposed(tmp_path, columns), tmp_path / "made")).config
+    assert configuration.model.family == "tabm"
+    found = {
+        column: group.embed.piecewise if group.embed is not None else None
+        for group in configuration.features.numeric
+        for column in group.columns
+    }
+    assert found == {"x": 24, "continuous": 24, "few": None, "enough": 24}
+    assert {group.scale for group in configuration.features.numeric} == {"robust_smooth"}
+    (tmp_path / "two").mkdir()
+    two = proposed(tmp_path / "two", {**columns, "y": shuffled(["a", "b"], rows)})
+    assert all("embed" not in decision.settings for decision in two.decisions)

@@ -1,6 +1,7 @@
 """Whole trainings of the family `gbt`: stopped, killed, exported, watched, refused."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,20 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    roc_auc_score,
+)
 from support.killed_training import killed_in_epoch
 from tensorflow.core.protobuf import saved_model_pb2
 
-from components.artifacts.model import SAVED_MODEL
+from components.artifacts.budget import BUDGET_FILE
+from components.artifacts.model import SAVED_MODEL, TRAINING_FOLDER
 from components.trainer import golden
 from components.trainer.signatures import ServingModule
 from components.trainer.training import train
@@ -123,7 +133,8 @@ def test_a_metric_that_nothing_is_judged_by_may_be_undefined(
 def test_a_killed_training_ends_with_the_same_forest(
     trained: Trained, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = {"model": GBT, "train": {"epochs": 5, "class_weights": "none" if task == "regression" else "balanced"}}
+    weights = "none" if task == "regression" else "balanced"
+    options = {"model": GBT, "train": {"epochs": 5, "budget_minutes": 60, "class_weights": weights}}
     whole = trained(task, run="whole", **options)
     with killed_in_epoch(3):
         trained(task, run="killed", **options)
@@ -134,6 +145,37 @@ def test_a_killed_training_ends_with_the_same_forest(
     assert again.state == whole.state
     # Nothing of it could run as code when it is read.
     assert {file.suffix for file in again.task.checkpoint_dir.rglob("*.*") if file.is_file()} == {".npz", ".json"}
+
+
+def test_a_budget_ends_the_forest_within_an_epoch(trained: Trained, caplog: pytest.LogCaptureFixture) -> None:
+    # Eight trees an epoch; over after the first one.
+    options = {"model": GBT, "train": {"epochs": 5, "budget_minutes": 1e-9}}
+    done = trained("multiclass", **options)
+    assert (done.state.epoch, done.state.stopped, done.state.out_of_time) == (1, True, True)
+    assert done.model.get_layer("forest").size.trees == 3
+    report = json.loads((done.task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE).read_text())
+    assert (report["trees"], report["epochs"], report["value"]) == (3, 1, done.state.best)
+    assert "in epoch 1 of 5 (3 trees)" in caplog.text
+    again = trained("multiclass", **options)
+    assert_same(again, done)
+    assert again.state == done.state
+
+
+@pytest.mark.parametrize(("task", "monitor"), [("binary", "val_auc_pr"), ("multiclass", "val_macro_f1")])
+def test_what_is_only_measured_where_it_is_asked_for(
+    trained: Trained, epochs_logged: list[dict[str, float]], task: str, monitor: str
+) -> None:
+    done = trained(task, model=GBT, train={"epochs": 2, "early_stopping": {"monitor": monitor}})
+    [(inputs, targets)] = dataset(done.task.files["eval"], done.data.schema, batch_size=1000)
+    raw, ids = np.asarray(done.model(inputs), np.float64), targets[LABEL].numpy()[:, 0]
+    rows = targets[WEIGHT].numpy()[:, 0] if WEIGHT in targets else None
+    if task == "binary":
+        expected = average_precision_score(ids, raw[:, 0], sample_weight=rows)
+    else:
+        expected = f1_score(ids, raw.argmax(axis=1), average="macro", sample_weight=rows)
+    assert done.state.best == pytest.approx(expected, abs=1e-5)
+    assert done.state.best == pytest.approx(max(epoch[monitor] for epoch in epochs_logged), abs=1e-4)
+    assert done.state.best_epoch == 1 + int(np.argmax(done.state.values))
 
 
 def test_a_watched_training_pauses_and_goes_on(trained: Trained) -> None:
