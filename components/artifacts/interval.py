@@ -43,7 +43,7 @@ class Residuals(BaseModel):
 
     @classmethod
     def of(cls, labels: Floats, answers: Floats, transform: Literal["none", "log", "log1p"], split: str) -> Self:
-        """Measures answers.
+        """Measures how far answers are from the labels.
 
         Args:
           labels: on the training scale, [rows].
