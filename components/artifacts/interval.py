@@ -9,6 +9,7 @@ rows are exchangeable, whatever the model is; on average over rows, not for each
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -19,10 +20,9 @@ FILE = "assets.extra/residuals.json"
 """In the SavedModel's folder, so that it travels with every version."""
 _MOST = 1000
 """So many ranks are kept; one in between has the next higher one's residual, at most 0.1 % of the rows too high."""
-_FORWARD = {"none": lambda value: value, "log": np.log, "log1p": np.log1p}
-_INVERSE = {"none": lambda value: value, "log": np.exp, "log1p": np.expm1}
-
 Floats = NDArray[Any]
+_FORWARD: Mapping[str, Callable[[Floats], Floats]] = {"none": lambda value: value, "log": np.log, "log1p": np.log1p}
+_INVERSE: Mapping[str, Callable[[Floats], Floats]] = {"none": lambda value: value, "log": np.exp, "log1p": np.expm1}
 
 
 class Residuals(BaseModel):
@@ -43,7 +43,7 @@ class Residuals(BaseModel):
 
     @classmethod
     def of(cls, labels: Floats, answers: Floats, transform: Literal["none", "log", "log1p"], split: str) -> Self:
-        """Measures answers.
+        """Measures how far answers are from the labels.
 
         Args:
           labels: on the training scale, [rows].

@@ -7,7 +7,7 @@ would differ, and a model that is served already would be pushed again.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +109,10 @@ def _change_texts(message: Message, change: Callable[[str], str]) -> None:
                 _change_texts(value, change)
             case Mapping():
                 _change_map(value, change)
-            case Sequence() if isinstance(value[0], Message):
+            case MutableSequence() if isinstance(value[0], Message):
                 for part in value:
                     _change_texts(part, change)
-            case Sequence() if isinstance(value[0], str):
+            case MutableSequence() if isinstance(value[0], str):
                 value[:] = [change(part) for part in value]
 
 

@@ -12,8 +12,8 @@ class PredictConfig(Settings):
     """What `lockgate predict` answers with."""
 
     interval: Annotated[float, Field(gt=0, lt=1)] | None = 0.9
-    """Of a regression, the share of rows whose label is to be inside the prediction's interval, whose two ends are
-    columns. Null: no intervals."""
+    """The share of rows whose label is to be inside the interval that a regression's predictions get, two columns with
+    its ends. Null: no intervals."""
 
 
 class WatchConfig(Settings):

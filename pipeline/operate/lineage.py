@@ -170,13 +170,13 @@ def _of_run(folder: Path) -> Lineage:
 
 
 def _made_from(folder: Path, pushed: Sequence[Version]) -> Provenance:
-    """What a run knows of its model: as one of its versions has it, for the run's own reports bring TensorFlow."""
+    """What a run knows of its model: as one of its versions has it, or its record."""
     known = next((each.manifest.made_from for each in pushed if each.manifest is not None), None)
     if known is not None and known.config_sha256 == sha256(folder / CONFIG_FILE):
         return known
     from pipeline.report.provenance import of_stored_run
 
-    return of_stored_run({}, {"root": str(folder.parent.parent)}, folder.name)
+    return of_stored_run({}, {"root": str(folder.parent.parent), "ended": True}, folder.name)
 
 
 def _rollback_lines(rollback: RollbackRecord | None) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from components.artifacts.ingest import INGEST_FILE, FileReport, IngestReport
 from components.artifacts.version_manifest import DataOrigin, GateVerdict, Provenance, SourceFile
 from pipeline.report.gates import stored_gates
 from pipeline.results.listing import read_json
-from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, sha256
+from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, sha256
 from pipeline.results.store import StoredNode, stored_run
 from preprocessing.errors import UserError
 
@@ -34,7 +34,8 @@ def of_stored_run(_inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str,
     """What a run on this machine knows of its model, while it goes on or afterwards.
 
     Args:
-      given: `root`, the folder that holds everything that the pipeline writes.
+      given: `root`, the folder that holds everything that the pipeline writes. With `ended` the verdicts and the
+        metrics are those of the run's record, where it came to its end: the gates' own reports bring TensorFlow.
       run: the run's id.
     """
     root = Path(given["root"])
@@ -50,8 +51,14 @@ def of_stored_run(_inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str,
         dirty=environment.get("git_dirty"),
         config_sha256=sha256(config) if config.is_file() else "",
         data=_origin(examples[0].uri, examples[0].properties) if len(examples) == 1 else None,
-        **_judged(nodes),
+        **(_recorded(read_json(folder / RESULT_FILE)) if given.get("ended") else None) or _judged(nodes),
     )
+
+
+def _recorded(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    if result.get("state") not in ("pushed", "refused", "stopped"):
+        return None
+    return {"gates": tuple(GateVerdict(**each) for each in result["gates"]), "metrics": result["metrics"]}
 
 
 def of_inputs(inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str, Any], run: str) -> Provenance:

@@ -90,7 +90,7 @@ def test_a_forced_push_is_told_of_wherever_the_version_is(penguins, refused, for
 
 
 def test_a_rollback_serves_the_old_bytes_and_the_champion_follows(
-    penguins, forced, rolled_back, command, lockgate_run
+    penguins, refused, forced, rolled_back, command, lockgate_run
 ) -> None:
     first, root = penguins
     before, bad = forced
@@ -106,6 +106,9 @@ def test_a_rollback_serves_the_old_bytes_and_the_champion_follows(
     assert [each["how"] for each in lineage["pushes"]] == ["run", "rollback"]
     assert lineage["rollback"]["smoke_test"]["passed"] is True
     assert "worse on Mondays" in (Path(first.result["run_dir"]) / "report.html").read_text()
+    code, answer, _ = command("push", refused, "--yes")
+    assert (code, sorted(answer["refused"])) == (3, ["Evaluator", "Rollback"])
+    assert answer["refused"]["Rollback"].endswith("worse on Mondays")
 
     looked = lockgate_run(PENGUINS, root, "--to", "Champion")
     assert looked.code == 0, looked.stderr

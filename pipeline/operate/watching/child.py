@@ -6,13 +6,12 @@ arguments, stopped in order when the parent dies, by SIGKILL too.
 
 import ctypes
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import IO
-
-from pipeline.cli import main
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -66,6 +65,5 @@ def _tie_to(parent: int) -> None:
 
 if __name__ == "__main__":
     _tie_to(int(sys.argv[1]))
-    # What a run's records keep.
-    sys.argv = ["lockgate", *sys.argv[2:]]
-    main(prog_name="lockgate")
+    del sys.argv[1]
+    runpy.run_module("pipeline", run_name="__main__")

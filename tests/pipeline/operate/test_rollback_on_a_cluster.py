@@ -8,10 +8,12 @@ from support.bucket import use_folder_as_storage
 from support.champions import Trained, files_below, look_up, push, trained
 from support.vertex_registry import Registry, error, serving
 
-from components.artifacts.version_manifest import MANIFEST, VersionManifest
+from components.artifacts.version_manifest import MANIFEST, Provenance, VersionManifest
 from components.cloud.google_login import TOKEN_VARIABLE
 from components.pusher.config import RegistryUpload
 from components.pusher.executor import register_version
+from components.pusher.manifest import completing, pushed_now
+from components.pusher.remote import push_remote
 from components.smoke_test.report import CheckResult, Report
 from pipeline.operate.push_run import Pushed
 from pipeline.operate.rollback import Plan, finished_before, plan, roll_back
@@ -137,7 +139,10 @@ def test_another_one_goes_further_back_and_never_to_what_was_rolled_back_from(
     with pytest.raises(UserError, match="no version before"):
         plan(place, None)
     assert plan(place, versions[1].rpartition("/")[2]).back_to.path == versions[1]
-    # The first model again after it, as a run would push it, is another version of the second one's bytes.
+    # A run does not push it again. By force it is another version of the second one's bytes.
     push(runs[1], BASE, tmp_path / "archive-later")
+    with pytest.raises(UserError, match="no version before"):
+        plan(place, None)
+    push_remote(str(runs[1].serving), BASE, {}, completing(Provenance(), pushed_now("push", reason="it is good"), None))
     assert plan(place, None).back_to.manifest is not None
     assert plan(place, None).back_to.manifest.pushed.how == "rollback"

@@ -223,6 +223,24 @@ def test_lineage_of_a_pushed_run_needs_no_tensorflow(tmp_path: Path) -> None:
     assert done.stdout == "{'accuracy': 0.9} 60 []\n"
 
 
+def test_lineage_of_an_evaluated_run_needs_no_tensorflow(tmp_path: Path) -> None:
+    folder = tmp_path / "runs/20261101T000000Z"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("name: birds\n")
+    gates = [
+        {"name": "DataGate", "passed": True, "reason": "fine"},
+        {"name": "Evaluator", "passed": False, "reason": "x"},
+    ]
+    (folder / "result.json").write_text(json.dumps({"state": "refused", "gates": gates, "metrics": {"rmse": None}}))
+    told = (
+        "import sys; from pipeline.operate.lineage import lineage_of; "
+        f"found = lineage_of({str(folder)!r}).made_from; print(found.metrics, [each.passed for each in found.gates], "
+        "sorted({'tensorflow', 'tfx', 'apache_beam'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'rmse': None} [True, False] []\n"
+
+
 def test_lineage_wants_a_manifest(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["lineage", str(model(tmp_path / "7", "by hand"))])
     assert done.exit_code == 1

@@ -151,3 +151,18 @@ def test_the_smoke_test_and_the_push(collected, tmp_path, passed):
     recorded = json.loads(result.to_json())["smoke_test"]
     assert recorded["checks"][0]["check"] == "parity"
     assert json.loads(collected(ExampleGen={}).to_json())["smoke_test"] is None
+
+
+def test_a_model_that_a_rollback_withdrew_is_refused_and_one_that_is_served_is_not_pushed_again(collected, tmp_path):
+    def pushed(**properties):
+        return collected(Pusher={"pushed_model": [_artifact(standard_artifacts.PushedModel, tmp_path, **properties)]})
+
+    refused = pushed(pushed=0, withdrawn="version 7 was withdrawn: worse on Mondays")
+    assert (refused.state, refused.pushed) == ("refused", None)
+    assert refused.line() == (
+        "refused: Pusher: version 7 was withdrawn: worse on Mondays; "
+        f"lockgate push {tmp_path / 'run'} --force --reason TEXT pushes it all the same"
+    )
+    again = pushed(pushed=1, pushed_destination="serving/7", served_already=1)
+    assert (again.state, again.pushed, again.served_already) == ("pushed", "serving/7", True)
+    assert not pushed(pushed=1, pushed_destination="serving/7").served_already

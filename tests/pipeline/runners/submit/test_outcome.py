@@ -36,6 +36,13 @@ def test_pushed() -> None:
     assert on_vertex("SUCCEEDED", DONE, Pusher=destination) == Outcome("pushed", "gs://bucket/serving/1")
 
 
+def test_refused_by_an_earlier_rollback() -> None:
+    outcome = on_vertex(
+        "SUCCEEDED", DONE, Pusher=gives("pushed_model", pushed=0.0, withdrawn="version 7 was withdrawn")
+    )
+    assert outcome == Outcome("refused", "Pusher: version 7 was withdrawn")
+
+
 def test_refused_by_the_data_gate() -> None:
     tasks = DONE | {"DataStop": "FAILED", "Trainer": "", "Evaluator": "", "SmokeTest": "", "Pusher": ""}
     outcome = on_kubeflow("FAILED", tasks)
