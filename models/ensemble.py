@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from models.inputs import PACKAGE, zero_batch
@@ -95,7 +96,7 @@ class MeanProbability(keras.layers.Layer):
 
     def _log_mean(self, logarithms: Any) -> Any:
         """The logarithm of the weighted mean over the first axis, of what these are the logarithms of."""
-        weights = ops.reshape(ops.log(ops.convert_to_tensor(self.shares, "float32")), (-1, 1, 1))
+        weights = np.log(np.array(self.shares, np.float32)).reshape(-1, 1, 1)
         return ops.logsumexp(logarithms + weights, axis=0)
 
     def get_config(self) -> dict[str, Any]:

@@ -24,6 +24,13 @@ def check_ensemble(sections: Sections) -> None:
             received=True,
             hint="set it to false",
         )
+    if sections.train.distribution == "mirrored" and sections.model.params.parallel > 1:
+        raise broken_rule(
+            "each of the processes would spread over all GPUs",
+            field=("model", "params", "parallel"),
+            received=sections.model.params.parallel,
+            hint="set it to 1, or train.distribution to none",
+        )
     if sections.train.cross_validation is not None:
         raise broken_rule(
             "an ensemble is weighed on rows that are held out, and a refit on all rows of the folds has none",

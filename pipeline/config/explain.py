@@ -194,7 +194,7 @@ def _without_noise(located: list[_Located]) -> list[_Located]:
     for location, _ in located:
         branches[location.union].add(location.branch)
         depth[location.union] = max(depth[location.union], len(location.field))
-        sections.add(location.field[:-1])
+        sections.update(location.field[:end] for end in range(len(location.field)))
     return [
         (location, error)
         for location, error in located

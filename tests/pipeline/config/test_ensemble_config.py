@@ -87,6 +87,11 @@ def test_members_are_names_or_sections_and_one_family_may_come_twice(loaded: Any
         ),
         ({**REGRESSION, "train": {"loss": "huber"}}, "train.loss", "no Huber loss"),
         ({"model": of("mlp", "dcn"), "train": {"warm_start": True}}, "train.warm_start", "trains its members afresh"),
+        (
+            {"model": of("mlp", "dcn", parallel=2), "train": {"distribution": "mirrored"}},
+            "model.params.parallel",
+            "all GPUs",
+        ),
         ({"train": {"cross_validation": {}}}, "train.cross_validation", "weighed on rows that are held out"),
         ({"tune": SEARCH}, "model.family", "tune the families one by one"),
         (

@@ -1,6 +1,7 @@
 """Whole trainings of the family `ensemble`: exported, killed, in processes, distilled, refused."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import tensorflow as tf
 from support.killed_training import killed_in_epoch
 
 from components.artifacts.ensemble import EnsembleReport
+from components.trainer.checkpoint import Checkpoint
 from components.trainer.data import training_batches
 from components.trainer.ensembling import ensemble as ensembling
 from components.trainer.ensembling.answers import Judge
 from components.trainer.ensembling.members import members_of, train_here
+from components.trainer.training import train
 from preprocessing.errors import UserError
 from preprocessing.features import LABEL, WEIGHT
 from preprocessing.input_pipeline import dataset
@@ -176,6 +179,21 @@ def test_answers_are_averaged_and_a_student_learns_them_mixed_with_labels(
     cost = report.student.metrics["loss"] - report.metrics["loss"]
     said = "worse" if cost > 0 else "better"
     assert report.line().endswith(f"{abs(cost):.4g} {said} than the ensemble that it learned from")
+
+
+def test_members_are_kept_where_the_machine_is_not(
+    prepare: Callable[..., Any], epochs_logged: list[dict[str, float]], tmp_path: Path
+) -> None:
+    prepared = prepare(model=of(MLP, GBT), train={"epochs": 1})
+    task = dataclasses.replace(prepared.task, checkpoints=str(tmp_path / "kept"))
+    first, _ = train(task, prepared.data)
+    assert len(epochs_logged) == 2
+    shutil.rmtree(task.checkpoint_dir)
+    again, _ = train(task, prepared.data)
+    assert len(epochs_logged) == 2
+    assert_same(again, first)
+    Checkpoint(task.checkpoint_dir, task.checkpoint_mirror).remove()
+    assert not [each for each in (tmp_path / "kept").rglob("*") if each.is_file()]
 
 
 def test_a_student_that_reads_files_is_refused(trained: Trained) -> None:
