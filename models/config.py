@@ -19,6 +19,8 @@ class EncoderParams(Settings):
     """Categorical inputs with at most this many ids are one-hot encoded, larger ones embedded."""
     embedding_dim: Annotated[int, Field(ge=1)] | None = None
     """Width of each embedding; none takes min(50, 1.6 * ids ** 0.56), rounded up (fast.ai's rule)."""
+    number_width: Annotated[int, Field(ge=1, le=1024)] = 12
+    """Width of each number that `embed` of its group spreads."""
 
 
 class DeepParams(EncoderParams):
@@ -51,6 +53,26 @@ class DcnParams(DeepParams):
     """Factorises each cross layer's matrix to this rank; none keeps the full matrix."""
     structure: Literal["parallel", "stacked"] = "parallel"
     """Whether the dense layers are beside the cross layers, or on top of them."""
+
+
+class TabmParams(EncoderParams):
+    """Options of the family `tabm`."""
+
+    k: Annotated[int, Field(ge=1, le=256)] = 8
+    """Members, whose answers are averaged."""
+    blocks: Annotated[int, Field(ge=1, le=64)] = 2
+    """Hidden layers that the members share."""
+    width: Width = 128
+    """Units of each of them."""
+    activation: Activation = "relu"
+    dropout: Rate = 0.1
+    """Share of units dropped after each hidden layer while training."""
+    clamp: bool = True
+    """Keeps the answers of a regression within the range of the training labels."""
+    one_hot_max: Annotated[int, Field(ge=0)] = 3
+    """Categorical inputs with at most this many ids are one-hot encoded, larger ones embedded."""
+    embedding_dim: Annotated[int, Field(ge=1)] | None = 4
+    """Width of each embedding; none takes it from the number of ids, as in the other families."""
 
 
 class GbtParams(Settings):
@@ -105,6 +127,13 @@ class GbtModel(Settings):
     params: GbtParams = GbtParams()
 
 
+class TabmModel(Settings):
+    """`tabm`: several networks that share their layers, as one (subclassed Keras model)."""
+
+    family: Literal["tabm"]
+    params: TabmParams = TabmParams()
+
+
 class CustomModel(Settings):
     """Your own family: `build_model(inputs, head, params) -> keras.Model`, uncompiled."""
 
@@ -130,20 +159,24 @@ def _tag(family: Any) -> str | None:
     return family if isinstance(family, str) else None
 
 
-SingleModel = MlpModel | WideDeepModel | DcnModel | GbtModel | CustomModel
+SingleModel = MlpModel | WideDeepModel | DcnModel | GbtModel | TabmModel | CustomModel
 """One model by itself."""
 Member = Annotated[
-    Annotated[Literal["mlp", "wide_deep", "dcn", "gbt"], Tag("name")]
+    Annotated[Literal["mlp", "wide_deep", "dcn", "gbt", "tabm"], Tag("name")]
     | Annotated[MlpModel, Tag("mlp")]
     | Annotated[WideDeepModel, Tag("wide_deep")]
     | Annotated[DcnModel, Tag("dcn")]
     | Annotated[GbtModel, Tag("gbt")]
+    | Annotated[TabmModel, Tag("tabm")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_member_tag),
 ]
 """A member of an ensemble: the name of a family, or `family` and `params`."""
 Student = Annotated[
-    Annotated[MlpModel, Tag("mlp")] | Annotated[WideDeepModel, Tag("wide_deep")] | Annotated[DcnModel, Tag("dcn")],
+    Annotated[MlpModel, Tag("mlp")]
+    | Annotated[WideDeepModel, Tag("wide_deep")]
+    | Annotated[DcnModel, Tag("dcn")]
+    | Annotated[TabmModel, Tag("tabm")],
     Discriminator(_family_tag),
 ]
 """A model that can learn from answers, not from labels alone; trees are grown on labels."""
@@ -187,6 +220,7 @@ class EnsembleParams(Settings):
             "wide_deep": WideDeepModel(family="wide_deep"),
             "dcn": DcnModel(family="dcn"),
             "gbt": GbtModel(family="gbt"),
+            "tabm": TabmModel(family="tabm"),
         }
         return tuple(named[each] if isinstance(each, str) else each for each in self.members)
 
@@ -211,13 +245,14 @@ ModelConfig = Annotated[
     | Annotated[WideDeepModel, Tag("wide_deep")]
     | Annotated[DcnModel, Tag("dcn")]
     | Annotated[GbtModel, Tag("gbt")]
+    | Annotated[TabmModel, Tag("tabm")]
     | Annotated[EnsembleModel, Tag("ensemble")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_family_tag),
 ]
 """The `model:` section; `family` decides which options `params` may have."""
 
-FAMILIES = ("mlp", "wide_deep", "dcn", "gbt", "ensemble")
+FAMILIES = ("mlp", "wide_deep", "dcn", "gbt", "tabm", "ensemble")
 """The built-in families."""
 BOOSTED = "gbt"
 """The family that no gradient descent trains."""

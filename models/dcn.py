@@ -1,8 +1,7 @@
 """`dcn`: a cross network beside dense layers, a subclassed model because the path depends on its options."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,6 +10,7 @@ from models.config import DcnParams
 from models.heads import Head
 from models.inputs import PACKAGE, FeatureEncoder
 from models.layers import hidden_layers
+from models.subclassed import SubclassedModel
 from preprocessing.features import ModelInput
 
 
@@ -63,7 +63,7 @@ class CrossLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class DeepCrossNetwork(keras.Model):
+class DeepCrossNetwork(SubclassedModel[DcnParams]):
     """DCN-v2: cross layers and dense layers on the encoded inputs.
 
         parallel: head(concat(cross(x), deep(x)))
@@ -72,11 +72,10 @@ class DeepCrossNetwork(keras.Model):
     Without hidden layers both are head(cross(x)).
     """
 
+    params_type = DcnParams
+
     def __init__(self, inputs: Sequence[ModelInput], head: Head, params: DcnParams, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.model_inputs = tuple(inputs)
-        self.head_settings = head
-        self.params = params
+        super().__init__(inputs, head, params, **kwargs)
         self.encoder = FeatureEncoder.from_params(inputs, params)
         self.cross = [CrossLayer(params.low_rank, name=f"cross_{index}") for index in range(params.cross_layers)]
         self.deep = keras.Sequential(hidden_layers(params), name="deep") if params.hidden else None
@@ -95,28 +94,6 @@ class DeepCrossNetwork(keras.Model):
         # The dense layers may answer in float16 where the cross layers answer in float32.
         deep = ops.cast(self.deep(x0, training=training), crossed.dtype)
         return self.head(ops.concatenate([crossed, deep], axis=-1))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data."""
-        return {
-            **super().get_config(),
-            "inputs": [asdict(item) for item in self.model_inputs],
-            "head": asdict(self.head_settings),
-            "params": self.params.to_json(),
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The model back from `get_config`, with new weights."""
-        bias = config["head"]["initial_bias"]
-        return cls(
-            **{
-                **config,
-                "inputs": [ModelInput(**item) for item in config["inputs"]],
-                "head": Head(**{**config["head"], "initial_bias": None if bias is None else tuple(bias)}),
-                "params": DcnParams.from_json(config["params"]),
-            }
-        )
 
 
 def build_model(inputs: Sequence[ModelInput], head: Head, params: DcnParams) -> keras.Model:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from models.config import GbtParams
 from models.heads import Head
 from models.inputs import PACKAGE, BatchLayer, looked_up, symbolic_inputs
-from preprocessing.features import ModelInput
+from preprocessing.features import ModelInput, without_positions
 
 Array = np.ndarray[Any, Any]
 
@@ -224,7 +224,7 @@ def sized_model(inputs: Sequence[ModelInput], head: Head, size: ForestSize) -> k
       As `build_model`.
     """
     batch = symbolic_inputs(inputs)
-    outputs = Forest(inputs, head.units, size, head.initial_bias, name=_FOREST)(batch)
+    outputs = Forest(without_positions(inputs), head.units, size, head.initial_bias, name=_FOREST)(batch)
     return keras.Model(batch, outputs, name="gbt")
 
 

@@ -16,6 +16,8 @@ class Head:
       classes: how many classes the label has: 2 for binary, 0 for regression.
       initial_bias: where training starts, one number for each unit: for classes the log-odds of the class
         prior, so that the first steps need not learn how frequent each class is. None starts at zero.
+      bounds: of a regression: the smallest and the largest training label, on its training scale. A family may keep its
+        answers within them.
 
     Raises:
       ValueError: `classes` does not fit the task, or `initial_bias` has another length than `units`.
@@ -24,6 +26,7 @@ class Head:
     task: Task
     classes: int
     initial_bias: tuple[float, ...] | None = None
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         fits = {"binary": self.classes == 2, "multiclass": self.classes >= 2, "regression": self.classes == 0}

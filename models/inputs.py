@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from models.config import EncoderParams
+from models.numbers import number_layers
 from preprocessing.features import ModelInput
 
 PACKAGE = "lockgate"
@@ -97,12 +98,14 @@ class BatchLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class FeatureEncoder(BatchLayer):
-    """Concatenates all inputs into one float32 tensor of shape [batch, width], in the order of `inputs`.
+    """Concatenates all inputs into one float32 tensor of shape [batch, width].
 
-    Dense inputs stay as they are. A categorical input becomes a one-hot vector when it has at most
-    `one_hot_max` ids, else a learned embedding. Ids out of range count as the nearest valid one.
+    In the order of `inputs`: dense inputs stay as they are; a categorical input becomes a one-hot vector when it has at
+    most `one_hot_max` ids, else a learned embedding. Ids out of range count as the nearest valid one. After them come
+    the numbers that are embedded, `number_width` for each.
 
     Attributes:
+      widths: how many numbers of the output each input takes, in the order of the output.
       width: the last dimension of the output.
     """
 
@@ -111,37 +114,74 @@ class FeatureEncoder(BatchLayer):
         inputs: Sequence[ModelInput],
         one_hot_max: int = EncoderParams().one_hot_max,
         embedding_dim: int | None = None,
+        number_width: int = EncoderParams().number_width,
+        embedding_deviation: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(inputs, **kwargs)
         self.one_hot_max = one_hot_max
         self.embedding_dim = embedding_dim
+        self.number_width = number_width
+        self.embedding_deviation = embedding_deviation
         self.embeddings = {
             item.name: keras.layers.Embedding(
-                item.size, embedding_dim or default_embedding_dim(item.size), dtype=self.dtype_policy
+                item.size,
+                embedding_dim or default_embedding_dim(item.size),
+                embeddings_initializer=self._initializer(),
+                dtype=self.dtype_policy,
             )
             for item in self.model_inputs
             if item.kind == "categorical" and item.size > one_hot_max
         }
-        self.width = sum(
-            self.embeddings[item.name].output_dim if item.name in self.embeddings else item.size
-            for item in self.model_inputs
+        self.numbers = number_layers(self.model_inputs, number_width, self.dtype_policy)
+        read = {name for layer in self.numbers for name in layer.reads}
+        self._others = [item for item in self.model_inputs if item.name not in read]
+        self.widths = (
+            *(
+                self.embeddings[item.name].output_dim if item.name in self.embeddings else item.size
+                for item in self._others
+            ),
+            *(number_width for layer in self.numbers for _ in layer.numbers),
         )
+        self.width = sum(self.widths)
+
+    def _initializer(self) -> str | keras.initializers.Initializer:
+        if self.embedding_deviation is None:
+            return "uniform"
+        return keras.initializers.RandomNormal(stddev=self.embedding_deviation)
 
     @classmethod
-    def from_params(cls, inputs: Sequence[ModelInput], params: EncoderParams) -> Self:
-        """The encoder that a family's options ask for."""
-        return cls(inputs, params.one_hot_max, params.embedding_dim, name="encoder")
+    def from_params(
+        cls, inputs: Sequence[ModelInput], params: EncoderParams, embedding_deviation: float | None = None
+    ) -> Self:
+        """The encoder that a family's options ask for.
+
+        Args:
+          inputs: what preprocessing delivers.
+          params: the options.
+          embedding_deviation: the standard deviation of embeddings at the beginning; None takes Keras' own.
+        """
+        return cls(
+            inputs,
+            params.one_hot_max,
+            params.embedding_dim,
+            params.number_width,
+            embedding_deviation,
+            name="encoder",
+        )
 
     def build(self, input_shape: Mapping[str, Any]) -> None:
         """Makes the embedding tables."""
         for name, embedding in self.embeddings.items():
             embedding.build(input_shape[name])
+        for layer in self.numbers:
+            layer.build(input_shape)
 
     def call(self, batch: Mapping[str, Any]) -> Any:
         """Maps a batch to float32 of shape [batch, width]."""
         values = {**batch, **clipped_ids(batch, self.model_inputs)}
-        return ops.concatenate([self._encode(item, values[item.name]) for item in self.model_inputs], axis=-1)
+        encoded = [self._encode(item, values[item.name]) for item in self._others]
+        return ops.concatenate([*encoded, *(layer(batch) for layer in self.numbers)], axis=-1)
 
     def _encode(self, item: ModelInput, values: Any) -> Any:
         if item.kind == "dense":
@@ -156,7 +196,13 @@ class FeatureEncoder(BatchLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""
-        return {**super().get_config(), "one_hot_max": self.one_hot_max, "embedding_dim": self.embedding_dim}
+        return {
+            **super().get_config(),
+            "one_hot_max": self.one_hot_max,
+            "embedding_dim": self.embedding_dim,
+            "number_width": self.number_width,
+            "embedding_deviation": self.embedding_deviation,
+        }
 
 
 def _columns(item: ModelInput) -> int:

@@ -5,8 +5,12 @@ import keras
 from models.config import DeepParams
 
 
-def hidden_layers(params: DeepParams) -> list[keras.layers.Layer]:
+def hidden_layers(params: DeepParams, kernel_initializer: str = "glorot_uniform") -> list[keras.layers.Layer]:
     """For each entry of `hidden`: dense, batch normalisation if asked for, activation, dropout if asked for.
+
+    Args:
+      params: the options.
+      kernel_initializer: what the matrices begin with, as Keras calls it.
 
     Returns:
       New layers, to be applied in order to a tensor of shape [batch, any]; the last one gives
@@ -18,6 +22,7 @@ def hidden_layers(params: DeepParams) -> list[keras.layers.Layer]:
         layers.append(
             keras.layers.Dense(
                 units,
+                kernel_initializer=kernel_initializer,
                 use_bias=not params.batch_norm,  # the normalisation subtracts it again and adds its own
                 kernel_regularizer=keras.regularizers.L2(params.l2) if params.l2 else None,
                 name=name,

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from models import dcn, gbt, mlp, wide_deep
+from models import dcn, gbt, mlp, tabm, wide_deep
 from models.config import FAMILIES, EnsembleParams, ModelConfig
 from models.ensemble import ensemble
 from models.heads import Head
@@ -32,6 +32,7 @@ _BUILDERS: dict[str, ModelBuilder] = {
     "wide_deep": wide_deep.build_model,
     "dcn": dcn.build_model,
     "gbt": gbt.build_model,
+    "tabm": tabm.build_model,
     "ensemble": _ensemble,
 }
 

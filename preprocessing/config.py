@@ -15,6 +15,8 @@ DatePart = Literal["year", "month", "day", "day_of_week", "day_of_year", "hour",
 Parameter = bool | int | float | str
 Columns = Annotated[tuple[ColumnName, ...], Field(min_length=1)]
 
+FREQUENCY_DEVIATION = 0.1
+"""Frequencies low enough that neighbours begin as neighbours."""
 DECISION_THRESHOLD = 0.5
 """The more probable of two classes is answered."""
 
@@ -31,6 +33,30 @@ class NumericMissing(Settings):
     """Adds a 0/1 input that says that the number was missing."""
 
 
+class NumberEmbedding(Settings):
+    """How a number becomes several before a model's first layer; for continuous columns (arXiv:2203.05556).
+
+    Of a column with few different values, buckets or categories say as much. The method is of Gorishniy et al. 2022.
+    """
+
+    piecewise: Annotated[int, Field(ge=2, le=1000)] | None = None
+    """Piecewise linear: the training split's quantiles divide the line into this many bins, and the slope of what is
+    learned may change at each border."""
+    periodic: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Periodic: sine and cosine of the scaled number at this many frequencies, which are learned."""
+    deviation: Annotated[float, Field(gt=0)] = FREQUENCY_DEVIATION
+    """Periodic: the standard deviation of the frequencies at the beginning, in periods per unit of the scaled
+    number."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.piecewise is None) == (self.periodic is None):
+            raise broken_rule("give either piecewise or periodic", hint="embed: {piecewise: 48} suits most columns")
+        if self.periodic is None and self.deviation != FREQUENCY_DEVIATION:
+            raise broken_rule("is for periodic", field=("deviation",), received=self.deviation, hint="remove it")
+        return self
+
+
 class NumericFeature(Settings):
     """Columns of numbers. In order: fill, clip, log1p, then scale or buckets."""
 
@@ -40,7 +66,12 @@ class NumericFeature(Settings):
     """[lowest, highest]; numbers outside become the bound."""
     log1p: bool = False
     """sign(x) * log(1 + |x|), defined for negative numbers too."""
-    scale: Literal["z_score", "min_max", "none"] = "z_score"
+    scale: Literal["z_score", "min_max", "robust_smooth", "none"] = "z_score"
+    """`robust_smooth` is z = (x - median) / interquartile range (half the range where that is 0), then
+    z / sqrt(1 + (z / 3)^2): however far a number lies, it becomes one between -3 and 3 (Holzmüller et al. 2024,
+    arXiv:2407.04491)."""
+    embed: NumberEmbedding | None = None
+    """Spreads each number over `model.params.number_width` learned ones. `gbt` sees the plain number all the same."""
     quantile_buckets: Annotated[int, Field(ge=2, le=1000)] | None = None
     """Replaces the number by which of this many equally filled buckets it falls into."""
     bucket_boundaries: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
@@ -58,6 +89,13 @@ class NumericFeature(Settings):
             raise broken_rule(message, field=("clip",), received=list(self.clip), hint="give [lowest, highest]")
         if self.quantile_buckets is not None and self.bucket_boundaries is not None:
             raise broken_rule("give quantile_buckets or bucket_boundaries, not both")
+        if self.bucketed and self.embed is not None:
+            raise broken_rule(
+                "a bucket is a category, not a continuous number",
+                field=("embed",),
+                received=self.embed.model_dump(mode="json", exclude_defaults=True),
+                hint="remove embed, or the buckets",
+            )
         if self.bucketed and self.log1p:
             raise broken_rule("log1p moves no number into another bucket", hint="remove log1p, or the buckets")
         if self.bucket_boundaries is not None and any(

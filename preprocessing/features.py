@@ -7,11 +7,11 @@ import hashlib
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from preprocessing.config import DatetimeFeature, FeaturesConfig
+from preprocessing.config import DatetimeFeature, FeaturesConfig, NumberEmbedding
 from preprocessing.errors import FieldPath, UserError
 from preprocessing.rules import broken_rule
 
@@ -45,11 +45,20 @@ class ModelInput:
       kind: `dense` is float32 of shape [batch, size]; `categorical` is int64 ids of shape [batch, 1],
         each in [0, size).
       size: how many numbers, or how many different ids.
+      position_of: of the place of a number among the training split's quantiles, in [0, 1]: the name of the input that
+        has the number itself. It says nothing that the number doesn't; it is there for `bins`.
+      bins: of such a place: into how many bins the quantiles divide the line; [0, 1] has as many equal parts.
+      waves: of a number that is to be embedded by periodic functions: how many frequencies.
+      deviation: the standard deviation of these frequencies at the beginning.
     """
 
     name: str
     kind: Literal["dense", "categorical"]
     size: int
+    position_of: str = ""
+    bins: int = 0
+    waves: int = 0
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,17 @@ class PlannedInput:
       kind: as in `ModelInput`.
       size: for `dense` the number of floats; for `categorical` the ids that do not come from the vocabulary.
       vocabulary: the vocabulary whose entries add to `size`, if there is one.
+      position_of, bins, waves, deviation: as in `ModelInput`.
     """
 
     name: str
     kind: Literal["dense", "categorical"]
     size: int
     vocabulary: str | None = None
+    position_of: str = ""
+    bins: int = 0
+    waves: int = 0
+    deviation: float = 0.0
 
 
 def safe_name(column: str) -> str:
@@ -155,6 +169,11 @@ def planned_inputs(features: FeaturesConfig) -> tuple[PlannedInput, ...]:
     return plans
 
 
+def without_positions(inputs: Sequence[ModelInput]) -> tuple[ModelInput, ...]:
+    """The inputs without the places of numbers among their bins: trees find such borders themselves."""
+    return tuple(each for each in inputs if not each.position_of)
+
+
 def source_columns(features: FeaturesConfig) -> Mapping[str, tuple[str, ...]]:
     """The raw columns behind each declared model input, by its name: several behind a cross, one behind any other.
 
@@ -174,7 +193,7 @@ def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
                 buckets = numeric.quantile_buckets or len(numeric.bucket_boundaries or ()) + 1
                 yield (column,), PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
             else:
-                yield (column,), PlannedInput(transformed(column, "number"), "dense", 1)
+                yield from _planned_number(column, numeric.embed)
             yield from _indicator(column, numeric.missing.indicator)
     for categorical in features.categorical:
         for column in categorical.columns:
@@ -194,6 +213,18 @@ def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
             yield from _planned_date(column, datetime)
     for cross in features.crosses:
         yield cross.columns, PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
+
+
+def _planned_number(column: str, embed: NumberEmbedding | None) -> Iterator[_Sourced]:
+    name = transformed(column, "number")
+    if embed is None:
+        yield (column,), PlannedInput(name, "dense", 1)
+    elif embed.periodic is not None:
+        yield (column,), PlannedInput(name, "dense", 1, waves=embed.periodic, deviation=embed.deviation)
+    else:
+        yield (column,), PlannedInput(name, "dense", 1)
+        position = transformed(column, "position")
+        yield (column,), PlannedInput(position, "dense", 1, position_of=name, bins=embed.piecewise or 0)
 
 
 def _indicator(column: str, wanted: bool) -> Iterator[_Sourced]:
@@ -220,6 +251,14 @@ def model_inputs(features: FeaturesConfig, vocabulary_size: Callable[[str], int]
       vocabulary_size: the number of entries of a vocabulary, by its name.
     """
     return tuple(
-        ModelInput(plan.name, plan.kind, plan.size + (vocabulary_size(plan.vocabulary) if plan.vocabulary else 0))
+        ModelInput(
+            plan.name,
+            plan.kind,
+            plan.size + (vocabulary_size(plan.vocabulary) if plan.vocabulary else 0),
+            plan.position_of,
+            plan.bins,
+            plan.waves,
+            plan.deviation,
+        )
         for plan in planned_inputs(features)
     )

@@ -1,4 +1,9 @@
-"""Columns of numbers inside the graph: filled, clipped, scaled or put into buckets, all of a group at once."""
+"""Columns of numbers inside the graph: filled, clipped, scaled or put into buckets, all of a group at once.
+
+A number that is embedded piecewise linearly has its place among the training split's quantiles beside it. That one
+number is all that the encoding needs, which the model makes of it (`models/numbers.py`): as many numbers as there are
+bins would fill the transformed examples, and the borders would have to travel to the model apart from the graph.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -25,15 +30,16 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], feature: NumericFeature, pa
       packed: learns what has to be learned.
 
     Returns:
-      Gives by name `number`, float32 [batch, 1], or `bucket`, int64 [batch, 1] with 0 for missing; and `missing`,
-      float32 [batch, 1], if wanted.
+      Gives by name `number`, float32 [batch, 1], or `bucket`, int64 [batch, 1] with 0 for missing; and, if wanted,
+      `position` and `missing`, float32 [batch, 1].
     """
     names, raw = _matrix(columns)
     missing = tf.math.is_nan(raw)
-    made = _buckets(raw, missing, feature, packed) if feature.bucketed else _scaled(raw, missing, feature, packed)
+    make = _buckets if feature.bucketed else _scaled
+    made = make(raw, missing, feature, packed)
 
     def give() -> dict[str, tf.Tensor]:
-        matrices = {"bucket" if feature.bucketed else "number": made()}
+        matrices = made()
         if feature.missing.indicator:
             matrices["missing"] = tf.cast(missing, tf.float32)
         return {
@@ -54,18 +60,18 @@ def _matrix(columns: Mapping[str, tf.Tensor]) -> tuple[list[str], tf.Tensor]:
     return [name for kind in kinds.values() for name in kind], tf.concat(blocks, axis=1)
 
 
-def _buckets(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Answer:
+def _buckets(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Numeric:
     clipped = _clip(raw, feature)
     if feature.bucket_boundaries is not None:
         fixed = tf.cast(tf.raw_ops.Bucketize(input=clipped, boundaries=list(feature.bucket_boundaries)), tf.int64)
-        return lambda: _bucket_ids(fixed, missing)
+        return lambda: {"bucket": _bucket_ids(fixed, missing)}
     assert feature.quantile_buckets is not None  # noqa: S101 - the other kind of buckets
     boundaries = packed.quantiles(_present(clipped, missing), feature.quantile_buckets)
 
-    def give() -> tf.Tensor:
+    def give() -> dict[str, tf.Tensor]:
         # As tft.apply_buckets does it, one column a row: b[i - 1] <= x < b[i] is bucket i.
         found = tf.searchsorted(boundaries(), tf.transpose(clipped), side="right", out_type=tf.int64)
-        return _bucket_ids(tf.transpose(found), missing)
+        return {"bucket": _bucket_ids(tf.transpose(found), missing)}
 
     return give
 
@@ -75,37 +81,77 @@ def _bucket_ids(buckets: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
     return tf.where(missing, tf.zeros_like(buckets), buckets + 1)
 
 
-def _scaled(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Answer:
+def _scaled(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Numeric:
     # What is learned is that of the numbers that are there, so that one pass over the data finds both the fill value
     # and the scale.
     shaped = _shape(raw, feature)
     present = raw if shaped is raw else _present(shaped, missing)
-    scale = {"z_score": packed.moments, "min_max": packed.extremes}.get(feature.scale)
-    learned = scale(present) if scale else None
+    bins = feature.embed.piecewise if feature.embed is not None else None
+    moments = packed.moments(present) if feature.scale == "z_score" else None
+    extremes = packed.extremes(present) if bins or feature.scale in ("min_max", "robust_smooth") else None
+    quartiles = packed.quantiles(present, 4) if feature.scale == "robust_smooth" else None
+    borders = packed.quantiles(present, bins) if bins else None
     fill: Answer | None = None
     if feature.missing.fill == "mean":
-        fill = learned if learned and feature.scale == "z_score" and present is raw else packed.moments(raw)
+        fill = moments if moments and present is raw else packed.moments(raw)
     elif feature.missing.fill == "median":
         fill = packed.quantiles(raw, 2)
 
-    def give() -> tf.Tensor:
+    def give() -> dict[str, tf.Tensor]:
         value = feature.missing.value if fill is None else tf.cast(fill()[:, 0], tf.float32)
         x = _shape(tf.where(missing, value, raw), feature)
-        return x if learned is None else _scale(x, learned(), feature)
+        made = {"number": x}
+        if moments is not None:
+            made["number"] = _z_score(x, moments())
+        elif quartiles is not None and extremes is not None:
+            made["number"] = _robust_smooth(x, quartiles(), extremes())
+        elif feature.scale == "min_max" and extremes is not None:
+            low, high = tf.unstack(extremes(), axis=1)
+            made["number"] = _bounded(tf.math.divide_no_nan(x - low, high - low))
+        if borders is not None and extremes is not None:
+            made["position"] = _position(x, borders(), extremes())
+        return made
 
     return give
 
 
-def _scale(x: tf.Tensor, learned: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
-    if feature.scale == "z_score":
-        mean, deviation = tf.cast(learned[:, 0], tf.float32), tf.cast(tf.sqrt(learned[:, 1]), tf.float32)
-        scaled = tf.math.divide_no_nan(x - mean, deviation)
-    else:
-        low, high = learned[:, 0], learned[:, 1]
-        scaled = tf.math.divide_no_nan(x - low, high - low)
+def _z_score(x: tf.Tensor, moments: tf.Tensor) -> tf.Tensor:
+    mean, deviation = tf.cast(moments[:, 0], tf.float32), tf.cast(tf.sqrt(moments[:, 1]), tf.float32)
+    return _bounded(tf.math.divide_no_nan(x - mean, deviation))
+
+
+def _robust_smooth(x: tf.Tensor, quartiles: tf.Tensor, extremes: tf.Tensor) -> tf.Tensor:
+    first, median, third = tf.unstack(quartiles, num=3, axis=1)
+    # Each half by itself: the difference of the largest float32 numbers is infinite.
+    half_range = extremes[:, 1] / 2 - extremes[:, 0] / 2
+    spread = tf.where(third > first, third - first, half_range)
+    z = _bounded(tf.math.divide_no_nan(x - median, spread))
+    return z / tf.sqrt(1 + tf.square(z / 3))
+
+
+def _bounded(scaled: tf.Tensor) -> tf.Tensor:
     # 0 where there is no scale. The bound is for requests: larger numbers would overflow in the model and make NaN of
     # its answer, while no training row is cut, as one of n rows is at most sqrt(n - 1) standard deviations away.
     return tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), tf.clip_by_value(scaled, -_FARTHEST, _FARTHEST))
+
+
+def _position(x: tf.Tensor, borders: tf.Tensor, extremes: tf.Tensor) -> tf.Tensor:
+    """The place of each number among the bins of its column, float32 [batch, k] in [0, 1].
+
+    Bins that have a width count, from the lowest on: equal quantiles, of a number that many rows have, make bins
+    without one. A bin takes up one part of as many as there are bins; a number below the lowest of the training split
+    is at 0, one above the highest at the end of the last bin.
+    """
+    edges = tf.concat([extremes[:, :1], borders, extremes[:, 1:]], axis=1)
+    edges = tf.where(tf.math.is_finite(edges), edges, tf.zeros_like(edges))  # of a column without a number
+    widths = edges[:, 1:] - edges[:, :-1]
+    below = tf.cumsum(tf.cast(widths > 0, tf.float32), axis=1, exclusive=True)
+    bins = tf.shape(widths)[1]
+    column = tf.transpose(x)
+    place = tf.clip_by_value(tf.searchsorted(edges, column, side="right") - 1, 0, bins - 1)
+    left, width, before = (tf.gather(each, place, batch_dims=1) for each in (edges, widths, below))
+    inside = tf.clip_by_value(_bounded(tf.math.divide_no_nan(column - left, width)), 0.0, 1.0)
+    return tf.transpose((before + inside) / tf.cast(bins, tf.float32))
 
 
 def _present(x: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:

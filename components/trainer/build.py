@@ -102,7 +102,9 @@ def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[obje
 def model_head(label: Label, data: TrainingData) -> Head:
     """What a model of this label predicts; it starts with the classes' shares in the training split."""
     if label.task == "regression":
-        return Head("regression", 0)
+        summary = data.train
+        low, high = ((bound - summary.mean) / summary.std for bound in (summary.low, summary.high))
+        return Head("regression", 0, bounds=(low, high))
     # Half a row for each class keeps the logarithm finite for a class that is not there.
     prior = (np.asarray(data.train.counts, dtype=float) + 0.5) / (data.train.labelled + 0.5 * len(data.train.counts))
     log_prior = np.log(prior)

@@ -12,6 +12,7 @@ from preprocessing.input_pipeline import TransformedData
 pytestmark = pytest.mark.slow
 
 R2 = math.sqrt(2)
+NAN = float("nan")
 # Present -5, 5, 20: the fill value is their mean 20/3; clipped to [0, 10] they are 0, 5, 10 with mean 5 and
 # variance 50/3.
 CLIPPED_STD = math.sqrt(50 / 3)
@@ -61,6 +62,71 @@ def test_ids(toy: Any, column: str) -> None:
     got = toy.values[transformed(column, suffix)]
     assert got.dtype == np.int64
     assert got[:, 0].tolist() == expected
+
+
+def smooth(z: Any) -> Any:
+    return z / np.sqrt(1 + (np.asarray(z, np.float64) / 3) ** 2)
+
+
+# Quantiles are numbers that occur: of 1 to 8 the quartiles are 3, 5 and 7 (see the bucket borders below).
+ROBUST = {
+    # Quartiles 3, 5, 7; infinity and NaN are missing, filled with the median.
+    "robust": [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 2.5e29, 0, 0, 0, 0],
+    # All three quartiles are 3: half the range of 1 to 9 is 4.
+    "robust count": [1, -0.5, 0, 0, 0, 0, 0, 0, 1.5, 0, 0, 0],
+    "robust half": [*[0] * 9, 10 / 6, -2 / 6, 0],
+    "robust constant": [0] * 12,
+    "robust empty": [0] * 12,
+    # Logarithms of 1, 2, 4 and 8 in units of that of 2; quartiles 1, 2, 3; nothing is missing.
+    "robust waves": [-1, -0.5, 0, 0.5] * 3,
+}
+
+
+@pytest.mark.parametrize("column", ROBUST)
+def test_robust_smooth(toy: Any, column: str) -> None:
+    got = toy.values[transformed(column, "number")]
+    np.testing.assert_allclose(got[:, 0], np.where(np.abs(ROBUST[column]) > 1e5, 3, smooth(ROBUST[column])), atol=1e-6)
+
+
+# The borders of four bins, those of no width left out, by whose numbers the line is measured.
+BORDERS = {
+    "robust": [1, 3, 5, 7, 1e30],
+    "robust count": [1, 3, 9],
+    "robust half": [-2, 0, 10],
+}
+
+
+@pytest.mark.parametrize("column", BORDERS)
+def test_position_among_the_bins(toy: Any, column: str) -> None:
+    number = np.array([-1e9, 0, 1, 2, 2.5, 3, 4, 5, 6.5, 7, 8, 9, 10, 11, 1e9, 1e30, 3e38], np.float32)
+    rows = [{column: [int(each) if column == "robust count" else float(each)]} for each in number[:15]]
+    expected = np.interp(number[:15], BORDERS[column], np.arange(len(BORDERS[column]))) / 4
+    if column == "robust count":
+        expected = np.interp(number[:15].astype(int), BORDERS[column], np.arange(len(BORDERS[column]))) / 4
+    got = toy.serve([row | {"dense": [0.0], "dense int": [0]} for row in rows])[transformed(column, "position")]
+    assert (got.dtype, got.shape) == (np.float32, (15, 1))
+    np.testing.assert_allclose(got[:, 0], expected, atol=1e-6)
+
+
+def test_a_column_without_bins_has_a_place_all_the_same(toy: Any) -> None:
+    rows = [
+        {"robust constant": [each], "robust empty": [each], "dense": [0.0], "dense int": [0]}
+        for each in (-3e38, 7, 3e38)
+    ]
+    got = toy.serve(rows)
+    for column in ("robust constant", "robust empty"):
+        assert got[transformed(column, "position")].tolist() == [[0], [0], [0]]
+        assert got[transformed(column, "number")].tolist() == [[0], [0], [0]]
+
+
+def test_no_request_is_beyond_the_bounds_of_robust_smooth(toy: Any) -> None:
+    rows = [
+        {"robust": [each], "robust half": [each], "dense": [0.0], "dense int": [0]} for each in (-3.4e38, 3.4e38, NAN)
+    ]
+    got = toy.serve(rows)
+    np.testing.assert_allclose(got["robust_number_xf"][:, 0], [-3, 3, 0], atol=1e-6)
+    np.testing.assert_allclose(got[transformed("robust half", "number")][:, 0], [-3, 3, 0], atol=1e-6)
+    np.testing.assert_allclose(got["robust_position_xf"][:, 0], [0, 1, 0.5], atol=1e-6)
 
 
 def test_one_value_everywhere_shares_one_bucket(toy: Any) -> None:
@@ -153,6 +219,7 @@ def test_sizes_of_the_model_inputs(toy: Any) -> None:
     assert inputs["code_id_xf"] == ("categorical", 4)  # missing, two codes, one id for others
     assert inputs["filled_id_xf"] == ("categorical", 6)  # missing (never used), two colours, three ids for others
     assert inputs["colour_x_quarter_cross_xf"] == ("categorical", 100)
+    assert inputs["robust_position_xf"] == ("dense", 1)
     assert inputs["own_ids"] == ("categorical", 4)  # three texts, one id for others
     assert inputs["own_pair"] == ("dense", 2)
     assert inputs["own_flat"] == ("dense", 1)

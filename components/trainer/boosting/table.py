@@ -8,7 +8,7 @@ import numpy as np
 
 from components.trainer.boosting.sklearn_private import MOST_CATEGORIES
 from preprocessing.errors import UserError
-from preprocessing.features import LABEL, WEIGHT, ModelInput, transformed
+from preprocessing.features import LABEL, WEIGHT, ModelInput, transformed, without_positions
 from preprocessing.input_pipeline import Rows
 from preprocessing.matrices import Matrices
 
@@ -26,7 +26,7 @@ class Columns:
     """What the columns of the matrix are: all numbers first, then a code for each categorical input.
 
     Attributes:
-      inputs: the model inputs, in their own order.
+      inputs: the model inputs in their own order, `without_positions`.
       codes: for each categorical input the code of each id, int64 [size], or `UNKNOWN`.
     """
 
@@ -38,7 +38,7 @@ class Columns:
         """The columns of a training split."""
         sizes = [each.size for each in rows.inputs if each.kind == "categorical"]
         ids = rows.ids.numpy()
-        return cls(rows.inputs, tuple(codes_of(ids[:, at], size) for at, size in enumerate(sizes)))
+        return cls(without_positions(rows.inputs), tuple(codes_of(ids[:, at], size) for at, size in enumerate(sizes)))
 
     @property
     def numbers(self) -> int:
@@ -71,7 +71,9 @@ class Columns:
         """The rows, float64 [rows, columns]; NaN for missing numbers and for codes of unknown ids."""
         ids = rows.ids.numpy()
         matrix = np.empty((len(rows), len(self.categories)), np.float64, order="F")
-        matrix[:, : self.numbers] = rows.numbers.numpy()
+        dense = [each for each in rows.inputs if each.kind == "dense"]
+        seen = np.repeat([not each.position_of for each in dense], [each.size for each in dense])
+        matrix[:, : self.numbers] = rows.numbers.numpy()[:, seen]
         for at, codes in enumerate(self.codes):
             found = codes[ids[:, at]]
             matrix[:, self.numbers + at] = np.where(found == UNKNOWN, np.nan, found)

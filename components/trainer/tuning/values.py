@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from components.artifacts.cross_validation import CrossValidationConfig
 from components.trainer.config import DESCENT_ONLY, TrainConfig
 from components.trainer.tuning.config import Dimension, TuneConfig
-from models.config import BOOSTED, DcnParams, DeepParams, GbtParams, ModelConfig, WideDeepParams
+from models.config import BOOSTED, DcnParams, DeepParams, GbtParams, ModelConfig, TabmParams, WideDeepParams
 from preprocessing.errors import FieldPath, dotted
 from preprocessing.nearest import nearest
 from preprocessing.rules import BROKEN_RULE, broken_rule
@@ -28,6 +28,7 @@ _FAMILIES: dict[str, type[Settings]] = {
     "wide_deep": WideDeepParams,
     "dcn": DcnParams,
     "gbt": GbtParams,
+    "tabm": TabmParams,
 }
 _OTHER_MEANING = (
     "train.loss",

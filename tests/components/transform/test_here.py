@@ -54,7 +54,7 @@ def preprocessing_fn(inputs, custom_config):
 TYPES = {
     "id": INT, "label": TEXT, "weight": FLOAT, "z": FLOAT, "z_int": INT, "clipped": FLOAT, "log": FLOAT, "range": FLOAT,
     "plain": FLOAT, "middle": FLOAT, "empty": FLOAT, "quarter": FLOAT, "tenth": INT, "no_quarter": FLOAT,
-    "fixed": FLOAT,
+    "fixed": FLOAT, "skewed": FLOAT, "tied": INT, "no_number": FLOAT, "wavy": FLOAT,
     "colour": TEXT, "top": INT, "rare": TEXT, "hashed": TEXT, "filled": TEXT, "no_word": TEXT, "yes": TEXT, "flag": INT,
     "day": TEXT, "moment": INT, "time": TEXT, "dense": FLOAT, "own_number": FLOAT, "own_text": TEXT, "own_list": TEXT,
 }  # fmt: skip
@@ -72,6 +72,13 @@ FEATURES: dict[str, Any] = {
         {"columns": ["quarter", "no_quarter"], "quantile_buckets": 4},
         {"columns": ["tenth"], "quantile_buckets": 10, "clip": [0, 40]},
         {"columns": ["fixed"], "bucket_boundaries": [-0.5, 0, 0.5]},
+        {
+            "columns": ["skewed", "tied", "no_number"],
+            "scale": "robust_smooth",
+            "missing": {"fill": "median"},
+            "embed": {"piecewise": 12},
+        },
+        {"columns": ["wavy"], "scale": "robust_smooth", "clip": [-1, 1], "embed": {"periodic": 5}},
     ],
     "categorical": [
         {"columns": ["id", "colour", "no_word"], "indicator": True},
@@ -111,7 +118,9 @@ def made_rows(count: int, seed: int, first: int = 0) -> list[Row]:
             "clipped": number(rng.normal(0, 3)), "log": number(rng.normal() * 1000), "range": number(rng.random()),
             "plain": number(rng.normal()), "middle": number(rng.normal()), "empty": None,
             "quarter": several(number(rng.normal()), 3.0), "tenth": int(rng.integers(50)), "no_quarter": float("nan"),
-            "fixed": number(rng.normal()), "colour": text("red", "red", "green", "b\\lue", "line\nfeed"),
+            "fixed": number(rng.normal()), "skewed": number(rng.lognormal(0, 3)), "tied": int(rng.poisson(0.3)),
+            "no_number": float("nan"), "wavy": number(rng.normal()),
+            "colour": text("red", "red", "green", "b\\lue", "line\nfeed"),
             "top": int(rng.choice([1, 1, 2, 3, -40, 50])), "rare": text("often", "often", "?", "once"),
             "hashed": [text("p") or "q", "r"], "filled": text("red", "blue"), "no_word": None,
             "yes": text("Yes", "no", "maybe"), "flag": int(rng.integers(0, 3)),
@@ -236,7 +245,10 @@ NUMERIC = st.fixed_dictionaries(
     },
     optional={"clip": st.just([-1, 2])},
 )
-SCALED = st.fixed_dictionaries({"log1p": st.booleans(), "scale": st.sampled_from(["z_score", "min_max", "none"])})
+SCALED = st.fixed_dictionaries(
+    {"log1p": st.booleans(), "scale": st.sampled_from(["z_score", "min_max", "robust_smooth", "none"])},
+    optional={"embed": st.builds(lambda bins: {"piecewise": bins}, st.integers(2, 60))},
+)
 BUCKETED = st.fixed_dictionaries({"quantile_buckets": st.integers(2, 12)})
 WORDS = st.fixed_dictionaries(
     {"oov_buckets": st.integers(1, 3), "indicator": st.booleans()},
