@@ -49,7 +49,7 @@ _KINDS: dict[FieldPath, _Kind] = {
 """What each section says of its kind: the field that names it, its form, the message, the kinds, and what else may
 stand there."""
 _FAMILY: _Kind = ("family", "family and params", "can't be a part of an ensemble", _MEMBERS, (_OWN_FAMILY,))
-"""Of a member of an ensemble, whose place has a number, and of its student."""
+"""The same of a member of an ensemble, whose place has a number, and of its student."""
 
 _KEY = "[key]"
 """What pydantic adds to the place of a mapping's name that it refuses."""
