@@ -153,7 +153,7 @@ def _metrics(label: Label) -> list[keras.metrics.Metric]:
 
 
 class _Accuracy(keras.metrics.BinaryAccuracy):
-    """The share of rows in which a model sides with the label; a student's label is a probability: its likelier side."""
+    """The share of rows in which a model sides with the label; the likelier side of what a student learns."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
