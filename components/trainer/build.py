@@ -30,6 +30,20 @@ _REGRESSION_LOSSES: dict[str, type[keras.losses.Loss]] = {
 }
 
 
+class _Accuracy(keras.metrics.BinaryAccuracy):
+    """The share of rows in which a model sides with the label; the likelier side of what a student learns."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+class _Auc(keras.metrics.AUC):
+    """The area under a curve, likewise: any probability above 0 would count as the second class."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
 class _MacroF1(keras.metrics.F1Score):
     """Keras' own takes weights of shape [rows], and every loss and other metric those of shape [rows, 1]."""
 
@@ -41,7 +55,7 @@ class _MacroF1(keras.metrics.F1Score):
 _MORE_METRICS: dict[str, Callable[[], list[keras.metrics.Metric]]] = {
     "binary": lambda: [
         keras.metrics.BinaryCrossentropy("log_loss", from_logits=True),
-        keras.metrics.AUC(name="auc_pr", curve="PR", from_logits=True),
+        _Auc(name="auc_pr", curve="PR", from_logits=True),
     ],
     "multiclass": lambda: [
         keras.metrics.CategoricalCrossentropy("log_loss", from_logits=True),
@@ -150,8 +164,8 @@ def _metrics(label: Label, monitor: str) -> list[keras.metrics.Metric]:
     if label.task == "binary":
         # Logits: 0 is a probability of one half.
         return [
-            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
-            keras.metrics.AUC(name="auc", from_logits=True),
+            _Accuracy("accuracy", threshold=0.0),
+            _Auc(name="auc", from_logits=True),
             *asked,
         ]
     return [keras.metrics.CategoricalAccuracy("accuracy"), *asked]

@@ -40,15 +40,13 @@ def json_schema() -> JsonSchemaValue:
     schema = PipelineConfig.model_json_schema(schema_generator=_Generator)
     # The sections of the two kinds of file differ in what they require only: anyOf, since a `model:` that leaves
     # out the family, a `split:` without `by`, or a `beam:` without an engine, fits them all.
-    sections = {
-        "model": [schema],
-        "split": [schema["$defs"]["DataConfig"]],
-        "beam": [schema, schema["$defs"]["KubeflowTarget"], schema["$defs"]["VertexTarget"]],
-    }
-    for name, owners in sections.items():
-        for owner in owners:
-            field = owner["properties"][name]
-            field["anyOf"] = field.pop("oneOf")
+    definitions = schema["$defs"]
+    ensemble = definitions["EnsembleParams"]["properties"]
+    kinds = [schema["properties"]["model"], definitions["DataConfig"]["properties"]["split"]]
+    kinds += [ensemble["members"]["items"], ensemble["student"], schema["properties"]["beam"]]
+    kinds += [definitions[target]["properties"]["beam"] for target in ("KubeflowTarget", "VertexTarget")]
+    for field in kinds:
+        field["anyOf"] = field.pop("oneOf")
     complete = _take_required(schema, schema["$defs"])
     schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
     return {

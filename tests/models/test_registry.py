@@ -76,7 +76,7 @@ def test_built_in_names(name: str, module: object) -> None:
 
 def test_unknown_name_names_the_nearest_one() -> None:
     with pytest.raises(
-        UserError, match=r"mlp, wide_deep, dcn, gbt, tabm or a dotted path, received 'wide_dep'"
+        UserError, match=r"mlp, wide_deep, dcn, gbt, tabm, ensemble or a dotted path, received 'wide_dep'"
     ) as caught:
         resolve("wide_dep")
     assert caught.value.hint == "did you mean 'wide_deep'?"
