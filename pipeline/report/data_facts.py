@@ -120,6 +120,8 @@ def _uses(features: FeaturesConfig) -> dict[str, str]:
     uses |= {column: "category" for each in features.categorical for column in each.columns}
     uses |= {column: "boolean" for each in features.boolean for column in each.columns}
     uses |= {column: "date" for each in features.datetime for column in each.columns}
+    uses |= {column: "list" for each in features.lists for column in each.columns}
+    uses |= {column: "text" for each in features.text for column in each.columns}
     uses[features.label.column] = "label"
     if features.weight:
         uses[features.weight] = "weight"
