@@ -103,7 +103,9 @@ class _Whole(tf.Module):
 
 
 class _FromEntrances(tf.Module):
-    """Takes single values, and lists as single cells, to where the graph holds each column as such, past its dealing with sparse tensors.
+    """Takes single values, and lists as single cells, to where the graph holds each column as such.
+
+    That is past its dealing with sparse tensors.
 
     Only the operations between there and the wanted outputs become part of the export.
     """

@@ -19,7 +19,7 @@ from pipeline.scaffold.survey import Survey
 from preprocessing.errors import FieldPath
 
 _WIDTH = 110
-KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
+KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime", "lists", "text")
 """The groups of the `features:` section, in order."""
 _TRUTH = frozenset("yYnN")
 """What YAML 1.1 takes for true and false, and PyYAML for text."""
@@ -167,7 +167,7 @@ def schema_text(types: Mapping[str, FeatureType], survey: Survey, label: str, ca
         feature = schema.feature.add(name=name, type=names[kind])
         column = survey.columns.get(name)
         if column is None:
-            continue  # several values a row: nothing is proposed for it
+            continue  # several values a row
         if name == label or column.profile.missing == 0:
             feature.presence.min_fraction = 1.0
         elif column.missing_share < 1 - _MIN_PRESENCE:
