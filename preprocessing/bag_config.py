@@ -15,8 +15,10 @@ _KEPT = 100
 
 
 class ListFeature(Settings):
-    """Columns of lists of categories (Parquet lists, JSON arrays, tf.Examples with several values) as bags: one number
-    for each category, whatever the order. A column with one text in each row is a list of one."""
+    """Columns of lists of categories as bags: a number for each category, whatever their order.
+
+    Parquet lists, JSON arrays, tf.Examples with several values. A column with one text in each row is a list of one.
+    """
 
     columns: Columns
     top_k: Annotated[int, Field(ge=1, le=_MOST_NUMBERS)] | None = None
