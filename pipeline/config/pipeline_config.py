@@ -28,6 +28,7 @@ from models.config import MlpModel, ModelConfig
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
+from pipeline.config.lists import check_lists
 from pipeline.config.operation import WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
@@ -207,6 +208,7 @@ class PipelineConfig(Settings):
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
+        check_lists(self.features, self.data, self.evaluate.slices)
         return self
 
     def _check_metric(self, task: Task, threshold: Threshold, field: FieldPath) -> None:

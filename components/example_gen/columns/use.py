@@ -127,7 +127,8 @@ def not_a_feature(name: str, kind: str) -> UserError:
     """The error for a used column of a type that can become neither numbers nor text."""
     return UserError(
         f"column {name!r} is of type {kind}, which can't become a feature",
-        hint="write one value per row (a number, text, a boolean or a date), or take the column out",
+        hint="write one value per row (a number, text, a boolean or a date), declare a column of lists under "
+        "features.lists, or take the column out",
     )
 
 
