@@ -67,7 +67,7 @@ def list_settings(column: ListColumn) -> tuple[dict[str, Any] | None, str]:
     if any(pa.types.is_floating(kind) or pa.types.is_decimal(kind) for kind in column.types):
         return (
             None,
-            "its lists hold numbers with fractions, which are no categories; features.preprocessing_fn can use it",
+            "its lists hold numbers with fractions and not categories; features.preprocessing_fn can use it",
         )
     frequent = sum(rows >= _MIN_ROWS for rows in column.counts.values())
     if not frequent:
