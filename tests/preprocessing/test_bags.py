@@ -1,6 +1,7 @@
 """Lists and texts as bags: what counts, what is missing, what is cut, against scikit-learn and by hand."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -186,7 +187,9 @@ def test_what_was_never_seen_and_what_is_missing(written: Any) -> None:
     assert all(np.isfinite(values).all() for values in rows.values())
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(
+    "LOCKGATE_SOAK" not in os.environ, reason="the analyzers are those of tests/components/transform/test_here.py"
+)
 def test_beam_learns_the_same(table: Table, written: Any, tmp_path: Path) -> None:
     engine: Engine = "beam"
     theirs = table.transform(tmp_path, engine, FEATURES, WORDS)
