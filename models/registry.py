@@ -82,7 +82,7 @@ def build_model(config: ModelConfig, inputs: tuple[ModelInput, ...], head: Head)
     if not inputs:
         raise UserError(
             "features: preprocessing produces no model input",
-            hint="declare a column under numeric, categorical, boolean or datetime, or return one from "
+            hint="declare a column under numeric, categorical, boolean, datetime, lists or text, or return one from "
             "preprocessing_fn",
         )
     builder = resolve(config.family)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from preprocessing.bag_config import Columns, ListFeature, TextFeature
 from preprocessing.errors import FieldPath, dotted
 from preprocessing.rules import broken_rule, check_named_once
 from preprocessing.settings import ColumnName, DottedPath, Settings
@@ -13,7 +14,6 @@ from preprocessing.settings import ColumnName, DottedPath, Settings
 Task = Literal["binary", "multiclass", "regression"]
 DatePart = Literal["year", "month", "day", "day_of_week", "day_of_year", "hour", "minute", "elapsed"]
 Parameter = bool | int | float | str
-Columns = Annotated[tuple[ColumnName, ...], Field(min_length=1)]
 
 FREQUENCY_DEVIATION = 0.1
 """Frequencies low enough that neighbours begin as neighbours."""
@@ -221,6 +221,9 @@ class Label(Settings):
         return self
 
 
+_Group = NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature | ListFeature | TextFeature
+
+
 class FeaturesConfig(Settings):
     """Which columns the model sees, by kind. A column belongs to one group; columns in none are ignored."""
 
@@ -229,6 +232,8 @@ class FeaturesConfig(Settings):
     categorical: tuple[CategoricalFeature, ...] = ()
     boolean: tuple[BooleanFeature, ...] = ()
     datetime: tuple[DatetimeFeature, ...] = ()
+    lists: tuple[ListFeature, ...] = ()
+    text: tuple[TextFeature, ...] = ()
     crosses: tuple[Cross, ...] = ()
     weight: ColumnName | None = None
     """A column of example weights (0 or more), used in training and evaluation."""
@@ -246,11 +251,13 @@ class FeaturesConfig(Settings):
 
     def mentions(self) -> Iterator[tuple[FieldPath, str]]:
         """The columns of `columns`, each with the field that names it: `numeric`, 0, `columns`, 2."""
-        kinds: dict[str, tuple[NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature, ...]] = {
+        kinds: dict[str, tuple[_Group, ...]] = {
             "numeric": self.numeric,
             "categorical": self.categorical,
             "boolean": self.boolean,
             "datetime": self.datetime,
+            "lists": self.lists,
+            "text": self.text,
         }
         for kind, groups in kinds.items():
             for position, group in enumerate(groups):
@@ -258,6 +265,10 @@ class FeaturesConfig(Settings):
                     yield (kind, position, "columns", item), column
         for item, column in enumerate(self.preprocessing_columns):
             yield ("preprocessing_columns", item), column
+
+    def list_columns(self) -> tuple[str, ...]:
+        """The columns with several values in a row."""
+        return tuple(column for group in self.lists for column in group.columns)
 
     def crossable(self) -> Iterator[str]:
         """The columns that a cross may name."""
@@ -272,7 +283,9 @@ class FeaturesConfig(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.columns():
-            raise broken_rule("declare at least one column under numeric, categorical, boolean or datetime")
+            raise broken_rule(
+                "declare at least one column under numeric, categorical, boolean, datetime, lists or text"
+            )
         if self.preprocessing_columns and self.preprocessing_fn is None:
             message = "they are for preprocessing_fn, which is not given"
             raise broken_rule(message, field=("preprocessing_columns",), hint="give it, or remove them")

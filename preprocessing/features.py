@@ -137,7 +137,7 @@ def check_looked_up(column: str, field: FieldPath) -> None:
 
 
 def vocabulary_name(column: str) -> str:
-    """The name of a categorical column's vocabulary in the transform graph."""
+    """The name of the vocabulary of a column of categories, or of lists of them, in the transform graph."""
     return f"{safe_name(column)}_vocabulary"
 
 
@@ -211,6 +211,17 @@ def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
     for datetime in features.datetime:
         for column in datetime.columns:
             yield from _planned_date(column, datetime)
+    for listed in features.lists:
+        for column in listed.columns:
+            yield (column,), PlannedInput(transformed(column, "bag"), "dense", listed.width)
+            yield from _indicator(column, listed.indicator)
+    for text in features.text:
+        for column in text.columns:
+            if text.words:
+                yield (column,), PlannedInput(transformed(column, "words"), "dense", text.hash_buckets)
+            if text.characters is not None:
+                yield (column,), PlannedInput(transformed(column, "characters"), "dense", text.hash_buckets)
+            yield from _indicator(column, text.indicator)
     for cross in features.crosses:
         yield cross.columns, PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
 

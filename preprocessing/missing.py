@@ -85,13 +85,17 @@ def without_missing(cells: pa.Array, words: Sequence[str]) -> pa.Array:
     return pc.if_else(missing, pa.nulls(len(cells), cells.type), cells) if missing.true_count else cells
 
 
-def missing_pattern(words: Sequence[str]) -> str:
+def missing_pattern(words: Sequence[str], *, lines: bool = False) -> str:
     """The rule as a pattern of RE2, for texts that match it in full.
 
     Args:
       words: as for `is_missing`.
+      lines: the texts are lines as `preprocessing.vocabularies` writes them, in which some characters are escaped.
     """
     blanks = r"[\x09-\x0d\x20\x{a0}]*"
+    if lines:
+        blanks = r"(?:[\x09-\x0d\x20\x{a0}]|\\[nr])*"
+        words = [word.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r") for word in words]
     return f"{blanks}(?:{'|'.join(map(re.escape, words))})?{blanks}" if words else blanks
 
 

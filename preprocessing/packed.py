@@ -24,6 +24,7 @@ class Packed:
         """Nothing is asked yet."""
         self._moments = _Together(_moments)
         self._extremes = _Together(_extremes)
+        self._totals = _Together(_totals)
         self._quantiles: dict[int, _Together] = {}
 
     def moments(self, matrix: tf.Tensor) -> Answer:
@@ -43,6 +44,14 @@ class Packed:
         """
         return self._extremes.ask(matrix)
 
+    def totals(self, matrix: tf.Tensor) -> Answer:
+        """The sum of each column of a matrix, float32 [batch, k] without NaN.
+
+        Returns:
+          Gives float32 [k].
+        """
+        return self._totals.ask(matrix)
+
     def quantiles(self, matrix: tf.Tensor, buckets: int) -> Answer:
         """What divides the numbers of each column of a matrix, float32 [batch, k], into equally filled buckets.
 
@@ -58,7 +67,7 @@ class _Together:
     """Matrices side by side, and what one analyzer says of them.
 
     Args:
-      learn: from a matrix [batch, n] to its answer, [n, m].
+      learn: from a matrix [batch, n] to its answer, [n, m] or [n].
     """
 
     def __init__(self, learn: Callable[[tf.Tensor], tf.Tensor]) -> None:
@@ -90,6 +99,10 @@ def _extremes(matrix: tf.Tensor) -> tf.Tensor:
     both = tf.where(tf.math.is_nan(both), float("-inf"), both)
     minus_low, high = tf.split(tft.max(both, reduce_instance_dims=False), 2)
     return tf.stack([-minus_low, high], axis=1)
+
+
+def _totals(matrix: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tft.sum(matrix, reduce_instance_dims=False), [matrix.shape[1]])
 
 
 def _quantiles(matrix: tf.Tensor, buckets: int) -> tf.Tensor:

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from preprocessing import raw_columns
+from preprocessing.bags import list_inputs, text_inputs
 from preprocessing.config import BooleanFeature, CategoricalFeature, FeaturesConfig, Label
 from preprocessing.dates import date_inputs
 from preprocessing.features import (
@@ -23,6 +24,7 @@ from preprocessing.features import (
     transformed,
     vocabulary_name,
 )
+from preprocessing.list_cells import list_cells
 from preprocessing.missing import MissingWords
 from preprocessing.numeric import numeric_inputs
 from preprocessing.own_function import Inputs, Outputs, own_inputs
@@ -55,7 +57,10 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     features = FeaturesConfig.from_json(custom_config[FEATURES_KEY])
     planned_inputs(features)  # refuses names that clash
     words = MissingWords.from_json(custom_config[MISSING_KEY])
-    columns = _single({name: inputs[name] for name in features.columns()}, words)
+    lists = features.list_columns()
+    singles = _single({name: inputs[name] for name in features.columns() if name not in lists}, words)
+    cells = {name: raw_columns.entrance(name, list_cells(name, inputs[name])) for name in lists}
+    columns = singles | cells
     packed = Packed()
     learning: list[Callable[[], Outputs]] = [
         numeric_inputs({column: columns[column] for column in numeric.columns}, numeric, packed)
@@ -63,6 +68,11 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     ]
     for datetime in features.datetime:
         learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
+    for listed in features.lists:
+        learning += [list_inputs(cells[each], each, listed, words.of(each), packed) for each in listed.columns]
+    for text in features.text:
+        texts = raw_columns.all_strings({column: columns[column] for column in text.columns})
+        learning += [text_inputs(texts[column], column, text, packed) for column in text.columns]
     outputs: Outputs = {}
     for give in learning:
         outputs |= give()

@@ -39,6 +39,8 @@ class ContractInput(BaseModel):
 
     argument: str
     dtype: Dtype
+    several: bool = False
+    """Whether a row has a list of values: the tensor is [batch, values]."""
 
 
 class TransformedInput(BaseModel):

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from components.data_gate.seen import Floor
+from preprocessing.bag_config import ListFeature, TextFeature
 from preprocessing.config import (
     BooleanFeature,
     CategoricalFeature,
@@ -20,9 +21,9 @@ from preprocessing.config import (
 from preprocessing.readable import Reading, readings
 from preprocessing.settings import ColumnName, Settings
 
-Kind = Literal["number", "category", "boolean", "datetime", "own"]
+Kind = Literal["number", "category", "boolean", "datetime", "list", "text", "own"]
 """`own`: a column that only the user's preprocessing function reads."""
-_Group = NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature
+_Group = NumericFeature | CategoricalFeature | BooleanFeature | DatetimeFeature | ListFeature | TextFeature
 
 
 class Columns(Settings):
@@ -54,6 +55,8 @@ class Columns(Settings):
             ("category", features.categorical),
             ("boolean", features.boolean),
             ("datetime", features.datetime),
+            ("list", features.lists),
+            ("text", features.text),
         )
         inputs: dict[str, Kind] = {
             column: kind for kind, groups in kinds for group in groups for column in group.columns

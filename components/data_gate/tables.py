@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from components.data_gate.leakage import Values
+from components.data_gate.lists import is_list, list_columns
 from components.data_gate.sample import FIELD, read_sample, unreadable
 from components.data_gate.summary import Column, Summary, from_values
 from components.examples import Types, decoded, records
@@ -97,15 +99,17 @@ def serving_sample(
         values = {name: _without_missing(each, own.of(name)) for name, each in found.items()}
         rows = len(next(iter(values.values())).missing) if values else 0
         columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
+        columns |= list_columns(decoded(examples[:most], None), types, own)
     elif base.endswith((".csv", ".parquet")) or fileio.isdir(path):
         sample = read_sample(path, {*types, *more}, most)
         table, cut = sample.table, sample.cut
         words = words if base.endswith(".csv") else words.without_table()
         rows = table.num_rows
-        columns = {
+        lists = list_columns(table, types, words)
+        columns = lists | {
             name: _typed(name, types[name], _cells(table[name], types[name], words.of(name)), path)
             for name in table.column_names
-            if name in types
+            if name in types and name not in lists
         }
     else:
         raise UserError(
@@ -137,7 +141,9 @@ def _without_missing(values: Values, words: Sequence[str]) -> Values:
 
 
 def _cells(column: pa.ChunkedArray, type_name: str, words: Sequence[str]) -> Values:
-    """A column of the table as text or numbers, by its type in the schema."""
+    """A column of the table as text or numbers, by its type in the schema; of lists of one value this value."""
+    if is_list(column.type):
+        column = pc.list_element(pc.if_else(pc.equal(pc.list_value_length(column), 0), None, column), 0)
     if type_name == "BYTES" or pa.types.is_string(column.type):
         column = pa.chunked_array(
             [without_missing(chunk, words) for chunk in column.cast(pa.string()).chunks], pa.string()

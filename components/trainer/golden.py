@@ -97,7 +97,10 @@ def _contract(
         weight=task.job.features.weight,
         range=limits,
         trivial=trivial_answer(task, data),
-        inputs={each.column: ContractInput(argument=each.argument, dtype=each.dtype.name) for each in module.inputs},
+        inputs={
+            each.column: ContractInput(argument=each.argument, dtype=each.dtype.name, several=each.several)
+            for each in module.inputs
+        },
         transformed={
             each.name: TransformedInput(
                 argument=each.argument, dtype=each.spec.dtype.name, shape=tuple(each.spec.shape.as_list()[1:])

@@ -23,17 +23,20 @@ class RawInput:
       column: its name in the table.
       argument: its name in the `serve_features` signature.
       dtype: float32, int64 or string.
+      several: whether a row has a list of values.
     """
 
     column: str
     argument: str
     dtype: tf.DType
+    several: bool = False
 
 
 def raw_inputs(features: FeaturesConfig, raw_spec: dict[str, Any]) -> tuple[RawInput, ...]:
     """The serving inputs: every column that the features use, never the label or the weight."""
     names = argument_names(features.columns())
-    return tuple(RawInput(column, name, raw_spec[column].dtype) for column, name in names.items())
+    lists = features.list_columns()
+    return tuple(RawInput(column, name, raw_spec[column].dtype, column in lists) for column, name in names.items())
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class ServingModule(tf.Module):
         # Nothing else of the table: a later change to a column that this model never used must not break it.
         self.evaluation_spec = {name: raw_spec[name] for name in [*(each.column for each in self.inputs), *targets]}
         self._transform = request_transform(
-            transform, self.evaluation_spec if features.preprocessing_fn is None else ()
+            transform, self.evaluation_spec if features.preprocessing_fn is None else (), features.list_columns()
         )
         self._wanted = [each.name for each in schema.inputs]
         self._all_features = sorted(transform.transformed_feature_spec())
@@ -111,7 +114,8 @@ class ServingModule(tf.Module):
         """The four signatures by name.
 
         `serving_default`: `examples`, serialized tf.Examples of shape [batch].
-        `serve_features`: one tensor of shape [batch] per raw column; a column that is left out is missing.
+        `serve_features`: one tensor of shape [batch] per raw column, of columns of lists [batch, values], in which ""
+        fills up the shorter lists; a column that is left out is missing.
         `transform_features`: `examples`; gives the transformed features, for the Evaluator.
         `predict_transformed`: one tensor per model input, see `TransformedInput`; answers as `serving_default`, for
         rows that have been transformed before.
@@ -134,14 +138,23 @@ class ServingModule(tf.Module):
     def _serve_features(self) -> tf.types.experimental.GenericFunction:
         # The default arguments become the signature's defaults, which is how TensorFlow Serving lets a
         # request leave an input out. A default has one row and is repeated to the batch's size.
-        defaults = {each.argument: tf.constant([MISSING[each.dtype]], each.dtype) for each in self.inputs}
-        specs = {name: tf.TensorSpec([None], tensor.dtype, name=name) for name, tensor in defaults.items()}
+        defaults = {
+            each.argument: tf.fill([1, 1] if each.several else [1], tf.constant(MISSING[each.dtype], each.dtype))
+            for each in self.inputs
+        }
+        specs = {
+            name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype, name=name)
+            for name, tensor in defaults.items()
+        }
 
         def serve(features: dict[str, tf.Tensor] = defaults) -> dict[str, tf.Tensor]:
-            sizes = tf.stack([tf.size(tensor) for tensor in features.values()])
+            sizes = tf.stack([tf.shape(tensor)[0] for tensor in features.values()])
             # An empty batch stays empty, whatever was left out.
             rows = tf.where(tf.reduce_min(sizes) == 0, 0, tf.reduce_max(sizes))
-            values = {each.column: tf.broadcast_to(features[each.argument], [rows]) for each in self.inputs}
+            values = {}
+            for each in self.inputs:
+                given = features[each.argument]
+                values[each.column] = tf.broadcast_to(given, [rows, tf.shape(given)[1]] if each.several else [rows])
             return self._answer(self._transform.of_columns(values, self._wanted))
 
         return tf.function(serve, input_signature=[specs])

@@ -10,6 +10,7 @@ import tensorflow_transform as tft
 
 from components.trainer import tft_private
 from components.trainer.tft_private import TransformFunction
+from preprocessing.list_cells import list_cells
 from preprocessing.raw_columns import MISSING_INTEGER, entrance_name
 
 logger = logging.getLogger("lockgate")
@@ -31,21 +32,25 @@ class RequestTransform(Protocol):
         """
 
     def of_columns(self, values: Mapping[str, tf.Tensor], wanted: Collection[str]) -> dict[str, tf.Tensor]:
-        """Transformed features of single values.
+        """Transformed features of single values, and of lists.
 
         Args:
-          values: each column as [batch], missing values as in `MISSING`.
+          values: each column as [batch], missing values as in `MISSING`; a column of lists as [batch, values], the
+            shorter lists filled up with "".
           wanted: as above.
         """
 
 
-def request_transform(output: tft.TFTransformOutput, columns: Collection[str]) -> RequestTransform:
+def request_transform(
+    output: tft.TFTransformOutput, columns: Collection[str], lists: Collection[str] = ()
+) -> RequestTransform:
     """The leanest way to apply a transform graph.
 
     Args:
       output: Transform's output.
       columns: the columns that `preprocessing.transform` alone reads; empty when somebody else's function reads the
         raw columns too.
+      lists: the columns of lists among all.
     """
     spec = output.raw_feature_spec()
     if not tft_private.as_expected():
@@ -59,7 +64,7 @@ def request_transform(output: tft.TFTransformOutput, columns: Collection[str]) -
     names = {column: entrance_name(column) for column in columns}
     function = tft_private.transform_function(output) if columns else None
     if function is not None and set(names.values()) <= {each.name for each in function.graph.get_operations()}:
-        return _FromEntrances(function, names, spec)
+        return _FromEntrances(function, names, spec, lists)
     return _Whole(tft_private.WholeGraph(output), spec)
 
 
@@ -87,6 +92,10 @@ class _Whole(tf.Module):
         if isinstance(spec, tf.io.FixedLenFeature):
             return tf.reshape(value, [-1, *spec.shape])
         missing = MISSING[value.dtype]
+        if value.shape.rank == 2:
+            ragged = tf.RaggedTensor.from_tensor(value)
+            there: tf.SparseTensor = tf.ragged.boolean_mask(ragged, tf.not_equal(ragged, missing)).to_sparse()
+            return there
         present = ~tf.math.is_nan(value) if value.dtype == tf.float32 else tf.not_equal(value, missing)
         rows = tf.where(present)
         indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)
@@ -94,16 +103,20 @@ class _Whole(tf.Module):
 
 
 class _FromEntrances(tf.Module):
-    """Takes single values to where the graph holds each column as such, past its dealing with sparse tensors.
+    """Takes single values, and lists as single cells, to where the graph holds each column as such.
+
+    That is past its dealing with sparse tensors.
 
     Only the operations between there and the wanted outputs become part of the export.
     """
 
-    def __init__(self, function: TransformFunction, names: Mapping[str, str], spec: Mapping[str, Any]) -> None:
+    def __init__(
+        self, function: TransformFunction, names: Mapping[str, str], spec: Mapping[str, Any], lists: Collection[str]
+    ) -> None:
         super().__init__()
         self._loaded = function.loaded
         self._function = function
-        self._names, self._spec = dict(names), dict(spec)
+        self._names, self._spec, self._lists = dict(names), dict(spec), frozenset(lists)
         self._graph_def = function.graph.as_graph_def()
         self._table_sizes = _table_sizes(function)
         for node in self._graph_def.node:
@@ -113,9 +126,14 @@ class _FromEntrances(tf.Module):
             node.input.extend(data)
 
     def of_examples(self, examples: tf.Tensor, columns: Sequence[str], wanted: Collection[str]) -> dict[str, tf.Tensor]:
-        return self.of_columns(first_values(examples, {column: self._spec[column] for column in columns}), wanted)
+        spec = {column: self._spec[column] for column in columns}
+        return self._of_cells(cells(examples, spec, self._lists), wanted)
 
     def of_columns(self, values: Mapping[str, tf.Tensor], wanted: Collection[str]) -> dict[str, tf.Tensor]:
+        lists = {column: list_cells(column, value) for column, value in values.items() if column in self._lists}
+        return self._of_cells({**values, **lists}, wanted)
+
+    def _of_cells(self, values: Mapping[str, tf.Tensor], wanted: Collection[str]) -> dict[str, tf.Tensor]:
         fed = {f"{self._names[column]}:0": value for column, value in values.items()}
         sizes = {f"{name}:0": tf.constant(size, tf.int64) for name, size in self._table_sizes.items()}
         outputs = {name: self._function.outputs[name] for name in wanted}
@@ -167,17 +185,18 @@ def _inside(captured: tf.Tensor) -> tf.Tensor:
     return tf.identity(captured) if captured.dtype == tf.resource else tf.constant(captured.numpy())
 
 
-def first_values(examples: tf.Tensor, spec: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """The first value of each column in each row.
+def cells(examples: tf.Tensor, spec: Mapping[str, Any], lists: Collection[str] = ()) -> dict[str, tf.Tensor]:
+    """The first value of each column in each row; of columns of lists, all of them in one cell.
 
     Columns of one type are taken together: on a single row the number of operations is what takes the time.
 
     Args:
       examples: serialized tf.Examples, string [batch].
       spec: how Transform parses each column.
+      lists: the columns of lists, as far as there are some.
 
     Returns:
-      [batch] by column; a row without a value has what `MISSING` says.
+      [batch] by column; a row without a value has what `MISSING` says. Lists are as `list_cells` gives them.
     """
     fixed = {name: _optional(each) for name, each in spec.items() if isinstance(each, tf.io.FixedLenFeature)}
     ragged = {
@@ -186,9 +205,11 @@ def first_values(examples: tf.Tensor, spec: Mapping[str, Any]) -> dict[str, tf.T
         if name not in fixed
     }
     parsed = tf.io.parse_example(examples, fixed | ragged)
-    values = {name: tf.reshape(parsed[name], [tf.size(examples), -1])[:, 0] for name in fixed}
-    for dtype in dict.fromkeys(each.dtype for each in ragged.values()):
-        names = [name for name, each in ragged.items() if each.dtype == dtype]
+    values = {name: list_cells(name, parsed[name]) for name in spec if name in lists}
+    values |= {name: tf.reshape(parsed[name], [tf.size(examples), -1])[:, 0] for name in fixed if name not in lists}
+    single = {name: each.dtype for name, each in ragged.items() if name not in lists}
+    for dtype in dict.fromkeys(single.values()):
+        names = [name for name, each in single.items() if each == dtype]
         values |= dict(zip(names, _first_of_each([parsed[name] for name in names], dtype), strict=True))
     return values
 

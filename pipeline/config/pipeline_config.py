@@ -31,6 +31,7 @@ from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
 from pipeline.config.ensembles import check_ensemble, check_untuned
+from pipeline.config.lists import check_lists
 from pipeline.config.operation import PredictConfig, WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import TargetsConfig
@@ -213,6 +214,7 @@ class PipelineConfig(Settings):
         self._check_stratify(task)
         self._check_column_options()
         self._check_names(task)
+        check_lists(self.features, self.data, self.evaluate.slices)
         return self
 
     def _check_metric(self, task: Task, threshold: Threshold, field: FieldPath) -> None:

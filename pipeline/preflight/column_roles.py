@@ -28,6 +28,8 @@ def _named(config: PipelineConfig, features: FeaturesConfig) -> Iterator[tuple[R
         *(("category", categorical.columns) for categorical in features.categorical),
         *(("boolean", boolean.columns) for boolean in features.boolean),
         *(("date", datetime.columns) for datetime in features.datetime),
+        *(("list", listed.columns) for listed in features.lists),
+        *(("text", text.columns) for text in features.text),
         ("own", features.preprocessing_columns),
         ("weight", (features.weight,) if features.weight is not None else ()),
         ("key", tuple(config.data.split_columns().values())),

@@ -17,7 +17,7 @@ from components.example_gen.columns.convert import (
     is_string,
     value_type,
 )
-from components.example_gen.columns.use import NUMBERS, Role
+from components.example_gen.columns.use import NUMBERS, SEVERAL, Role
 from preprocessing.text import decoded
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def mismatch(column: pa.ChunkedArray, name: str, role: Role) -> Mismatch | None:
     import pyarrow as pa
 
     kind = value_type(column.type)
-    if is_list(column.type) and role != "own" and any(len(cells or ()) > 1 for cells in column.to_pylist()):
+    if is_list(column.type) and role not in SEVERAL and any(len(cells or ()) > 1 for cells in column.to_pylist()):
         return Mismatch("has several values in one row", None, "write one number or one text per row into this column")
     if is_plain_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return None

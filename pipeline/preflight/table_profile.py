@@ -13,7 +13,7 @@ from components.data_gate.seen import Floor, Seen
 from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
 from components.example_gen.columns.facts import ColumnFacts
-from components.example_gen.columns.use import Role
+from components.example_gen.columns.use import SEVERAL, Role
 from pipeline.preflight.table_files import TableReader
 from preprocessing.missing import bare_text, missing_cells
 from preprocessing.readable import Reading
@@ -186,14 +186,15 @@ class TableProfile:
     def unsupported(self, name: str, role: Role = "unused") -> str | None:
         """The type of a column that can't be a feature in that role; None where it can.
 
-        The stock TFX readers take no lists and no bytes; of ours, only the user's own function can take several values.
+        The stock TFX readers take no lists and no bytes; of ours, lists and the user's own function take several
+        values.
         """
         column = self.column(name)
         if column.unsupported is not None:
             return column.unsupported
         if self.reader.data.reader == "tfx":
             return next((str(kind) for kind in column.types if is_list(kind) or is_bytes(kind)), None)
-        if column.multiple and role not in ("own", "unused"):
+        if column.multiple and role not in SEVERAL:
             return next(str(kind) for kind in column.types if is_list(kind))
         return None
 

@@ -8,7 +8,7 @@ from operator import eq
 from pathlib import Path
 
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import NUMBERS, Role, is_boolean, not_a_feature
+from components.example_gen.columns.use import NUMBERS, TEXTS, Role, is_boolean, not_a_feature
 from pipeline.preflight.table_profile import TableProfile
 from preprocessing.config import Label
 from preprocessing.errors import UserError
@@ -104,6 +104,12 @@ def check_kinds(table: TableProfile, used: Mapping[str, Role], declared: Mapping
                 f"column {name!r}: data.schema says BYTES, but it is declared as a number",
                 hint="say `type: FLOAT` in the schema file, or declare the column as categorical",
             )
+        if role in TEXTS and declared.get(name) not in (None, "string"):
+            raise UserError(
+                f"column {name!r}: data.schema says that it holds numbers, but it is declared under "
+                f"features.{'lists' if role == 'list' else 'text'}",
+                hint="say `type: BYTES` in the schema file: its numbers are then read as text",
+            )
         if not (role in NUMBERS and is_boolean(column)):
             _check_kind_of(table, name, role, declared.get(name))
 
@@ -116,7 +122,7 @@ def _check_kind_of(table: TableProfile, name: str, role: Role, declared: Feature
     needs_numbers = role in NUMBERS or declared in ("int64", "double")
     if needs_numbers and table.skips and table.column(name).cells.any_number:
         return  # cells that do not fit are bad rows, which the run counts
-    if numbers and texts and (needs_numbers or (only_text and declared is None and role != "boolean")):
+    if numbers and texts and (needs_numbers or (only_text and declared is None and role not in ("boolean", *TEXTS))):
         value = (texts if needs_numbers else only_text)[0].columns[name].cells.first_text
         place, cell = table.place(name, partial(eq, value))
         raise UserError(

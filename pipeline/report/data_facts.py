@@ -120,6 +120,8 @@ def _uses(features: FeaturesConfig) -> dict[str, str]:
     uses |= {column: "category" for each in features.categorical for column in each.columns}
     uses |= {column: "boolean" for each in features.boolean for column in each.columns}
     uses |= {column: "date" for each in features.datetime for column in each.columns}
+    uses |= {column: "list" for each in features.lists for column in each.columns}
+    uses |= {column: "text" for each in features.text for column in each.columns}
     uses[features.label.column] = "label"
     if features.weight:
         uses[features.weight] = "weight"
@@ -213,7 +215,7 @@ def _drift(name: str, sets: Mapping[str, Summary], use: str, gate: DataGateConfi
     if LAST_PUSH in sets:
         before, after, limits = LAST_PUSH, "train", gate.drift
     columns = [sets[each].columns.get(name) if each in sets else None for each in (before, after)]
-    if columns[0] is None or columns[1] is None:
+    if columns[0] is None or columns[1] is None or use == "text":
         return None, None
     measured = measure(columns[0], columns[1], as_category=use in ("category", "boolean"), chance=gate.chance)
     if measured is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from components.example_gen.columns.use import RESERVED, why_reserved
+from pipeline.scaffold.bags import ListColumn, is_prose, list_settings, text_settings
 from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
 from pipeline.scaffold.readings import decimal_points
 from pipeline.scaffold.survey import Column, Survey
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Kind = Literal["numeric", "categorical", "boolean", "datetime", "left_out"]
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "lists", "text", "left_out"]
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
@@ -87,8 +88,16 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
+    decisions += [_lists(name, column) for name, column in survey.lists.items()]
     decisions += [Decision(name, "left_out", f"its type is {kind}") for name, kind in survey.unsupported.items()]
     return decisions
+
+
+def _lists(name: str, column: ListColumn) -> Decision:
+    settings, reason = list_settings(column)
+    if settings is None:
+        return Decision(name, "left_out", reason)
+    return Decision(name, "lists", reason, settings, f"{name!r} has lists, which are taken as bags of categories")
 
 
 def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None:
@@ -242,7 +251,11 @@ def _text(column: Column, survey: Survey) -> Decision:
         warning = f"{column.name!r} is left out: dates written as {values[0]!r}; write them as YYYY-MM-DD to use them"
         return Decision(column.name, "left_out", f"dates written as {values[0]!r}", warning=warning)
     if enough and mean_length > _LONG_TEXT and column.uniqueness > _REPEATS_TO_LEARN_FROM:
-        return out(f"it is free text, {mean_length:.0f} characters long on average")
+        if not is_prose(values):
+            return out(f"it is {mean_length:.0f} characters long on average, without words, as addresses and keys are")
+        settings = text_settings(survey.rows, column.missing_share)
+        said = f"{column.name!r} is taken as text: its words are hashed into {settings['hash_buckets']} numbers"
+        return Decision(column.name, "text", "free text, as a bag of its words", settings, said)
     if enough and column.uniqueness > _UNIQUE:
         return out("almost every row has a value of its own, as a name or an identifier has")
     if enough and column.uniqueness > _REPEATS_TO_LEARN_FROM:

@@ -19,7 +19,7 @@ from pipeline.scaffold.survey import Survey
 from preprocessing.errors import FieldPath
 
 _WIDTH = 110
-KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime")
+KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime", "lists", "text")
 """The groups of the `features:` section, in order."""
 _TRUTH = frozenset("yYnN")
 """What YAML 1.1 takes for true and false, and PyYAML for text."""
@@ -166,13 +166,16 @@ def schema_text(types: Mapping[str, FeatureType], survey: Survey, label: str, ca
     for name, kind in types.items():
         feature = schema.feature.add(name=name, type=names[kind])
         column = survey.columns.get(name)
-        if column is None:
-            continue  # several values a row: nothing is proposed for it
-        if name == label or column.profile.missing == 0:
+        missing_share = 1.0 if name not in survey.lists else survey.lists[name].missing_share
+        if column is not None:
+            missing_share = column.missing_share
+        if name == label or missing_share == 0:
             feature.presence.min_fraction = 1.0
-        elif column.missing_share < 1 - _MIN_PRESENCE:
+        elif missing_share < 1 - _MIN_PRESENCE:
             # Half of what is there today: a split may have fewer, and a column that empties is still noticed.
-            feature.presence.min_fraction = round((1 - column.missing_share) / 2, 3)
+            feature.presence.min_fraction = round((1 - missing_share) / 2, 3)
+        if column is None:
+            continue  # a domain is of single values
         if kind == "string" and name == label:
             feature.string_domain.value.extend(sorted(survey.label_counts))
         elif kind == "string" and name in closed and column.distinct <= _MAX_DOMAIN and not survey.sampled:

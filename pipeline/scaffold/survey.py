@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from components.example_gen.config import DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
+from pipeline.scaffold.bags import ListColumn, count_values, element_types
 from pipeline.scaffold.given import Given
 from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.source import described
@@ -118,7 +119,8 @@ class Survey:
       format: their format.
       data: how they are read, its words for missing above all.
       rows: all data rows.
-      columns: by name, in the file's order.
+      columns: by name, in the file's order, those of lists aside.
+      lists: the columns of lists, by name.
       unsupported: columns of types that can't become features, with the type.
       label_counts: all rows by the label's value.
       sampled: whether `cells` hold a part of the rows only.
@@ -131,6 +133,7 @@ class Survey:
     data: DataConfig
     rows: int
     columns: Mapping[str, Column]
+    lists: Mapping[str, ListColumn]
     unsupported: Mapping[str, str]
     label_counts: Counter[str]
     sampled: bool
@@ -178,7 +181,9 @@ def survey(data: Path, label: str, task: Task | None = None, given: Given | None
         wrong = {name for name in readings.read if not readings.holds(columns[name])}
         readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
     config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
-    return Survey(files, fmt, config, rows, columns, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+    lists = _lists(files, table, unsupported)
+    unsupported = {name: kind for name, kind in unsupported.items() if name not in lists}
+    return Survey(files, fmt, config, rows, columns, lists, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
 
 
 def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
@@ -187,6 +192,21 @@ def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Co
     wanted = tuple(name for name in table.names if name not in unsupported)
     cells = _sample(files, table.reader, table.rows("all"), wanted)
     return {name: Column(name, table.column(name), cells[name]) for name in wanted}, unsupported
+
+
+def _lists(files: tuple[Path, ...], table: TableProfile, unsupported: Mapping[str, str]) -> dict[str, ListColumn]:
+    """The columns that can't become features of one value, but of several."""
+    names = [name for name in unsupported if table.unsupported(name, "list") is None]
+    counts = {name: Counter[str]() for name in names}
+    for part, picked in _picked(files, table.reader, table.rows("all")) if names else ():
+        for name in names:
+            if (position := part.schema.get_field_index(name)) >= 0:
+                count_values(counts[name], part.column(position).take(picked))
+    return {
+        name: ListColumn(element_types(column.types), counts[name], column.missing / max(column.rows, 1))
+        for name in names
+        for column in [table.column(name)]
+    }
 
 
 def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> TableProfile:
@@ -205,17 +225,24 @@ def _sample(files: tuple[Path, ...], reader: TableReader, rows: int, wanted: tup
     """Every so manieth row of the table as text, "" for missing."""
     import pyarrow as pa
 
-    step = max(1, -(-rows // SAMPLE_ROWS))
     taken: dict[str, list[pa.Array]] = {name: [] for name in wanted}
-    offset = 0
-    for part in (part for file in files for part in reader.rows(file)):
-        picked = pa.array(range(-offset % step, part.batch.num_rows, step), pa.int64())
-        offset += part.batch.num_rows
+    for part, picked in _picked(files, reader, rows):
         for name in wanted:
-            position = part.batch.schema.get_field_index(name)
+            position = part.schema.get_field_index(name)
             if position < 0:
                 cells = pa.array([""] * len(picked), pa.string())
             else:
-                cells = first_as_text(part.batch.column(position).take(picked))
+                cells = first_as_text(part.column(position).take(picked))
             taken[name].append(cells)
     return {name: pa.chunked_array(arrays, pa.string()).combine_chunks() for name, arrays in taken.items()}
+
+
+def _picked(files: tuple[Path, ...], reader: TableReader, rows: int) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    """The table in pieces, each with the places of the rows that are in the sample."""
+    import pyarrow as pa
+
+    step = max(1, -(-rows // SAMPLE_ROWS))
+    offset = 0
+    for part in (part for file in files for part in reader.rows(file)):
+        yield part.batch, pa.array(range(-offset % step, part.batch.num_rows, step), pa.int64())
+        offset += part.batch.num_rows

@@ -17,11 +17,17 @@ from preprocessing.text import listed, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Role = Literal["number", "weight", "category", "boolean", "date", "class", "target", "key", "own", "unused"]
+Role = Literal[
+    "number", "weight", "category", "boolean", "date", "list", "text", "class", "target", "key", "own", "unused"
+]
 """What the configuration uses a column for: `class` and `target` are the label of a classification and of a
 regression, `key` a column that splits or slices, `own` one that only the user's function reads."""
 NUMBERS: tuple[Role, ...] = ("number", "weight", "target")
 """The roles of columns that must hold numbers."""
+TEXTS: tuple[Role, ...] = ("list", "text")
+"""The roles of columns whose numbers are read as text too."""
+SEVERAL: tuple[Role, ...] = ("list", "own", "unused")
+"""The roles of columns that may have several values in a row."""
 
 RESERVED = "__raw_record__"
 """The name under which TFX's Evaluator keeps the serialized rows: no column of the examples can have it."""
@@ -54,6 +60,8 @@ def wanted_type(column: ColumnFacts, use: ColumnUse) -> FeatureType:
     integers = column.cells.integers and column.cells.any_number
     if use.role in NUMBERS:
         return "int64" if is_boolean(column) or (integers and not _has_floats(column)) else "double"
+    if use.role in TEXTS:
+        return "string"
     if use.role == "date":
         return "int64" if integers and not is_text(column) and not digits_only(use.date_format or "") else "string"
     if use.role in ("category", "boolean", "class", "key"):
@@ -119,7 +127,8 @@ def not_a_feature(name: str, kind: str) -> UserError:
     """The error for a used column of a type that can become neither numbers nor text."""
     return UserError(
         f"column {name!r} is of type {kind}, which can't become a feature",
-        hint="write one value per row (a number, text, a boolean or a date), or take the column out",
+        hint="write one value per row (a number, text, a boolean or a date), declare a column of lists under "
+        "features.lists, or take the column out",
     )
 
 

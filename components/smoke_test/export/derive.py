@@ -114,9 +114,13 @@ def _promised(golden: GoldenContract) -> dict[str, Promise]:
             "label": TensorSpec("string", (None,)),
         }
     examples = {"examples": TensorSpec("string", (None,))}
+    columns = {
+        each.argument: TensorSpec(each.dtype, (None, None) if each.several else (None,))
+        for each in golden.inputs.values()
+    }
     promised: dict[str, Promise] = {
         SERVE_EXAMPLES: (examples, outputs),
-        SERVE_FEATURES: ({each.argument: TensorSpec(each.dtype, (None,)) for each in golden.inputs.values()}, outputs),
+        SERVE_FEATURES: (columns, outputs),
         TRANSFORM: (examples, {golden.row_key: TensorSpec("int64", (None, 1))}),
     }
     if golden.transformed:

@@ -26,6 +26,8 @@ UNSEEN = "values that training did not have"
 
 _ALL = 1 - 1e-6
 """So much of a column's values the statistics have to name before another value counts as unseen."""
+_NAMED = 1000
+"""So many values of a column TFDV's statistics name at most."""
 _SHOWN_VALUES = 3
 _ORDER = ("beyond", "warned", "chance", "within")
 State = Literal["within", "chance", "warned", "beyond"]
@@ -173,8 +175,10 @@ def _unseen(pair: Pair, columns: Columns, config: DataGateConfig) -> Iterator[Li
         after = pair.other.columns.get(name)
         if after is None or not columns.comparable(name) or not before.shares or not after.shares:
             continue
-        if sum(before.shares.values()) < _ALL:
+        if columns.inputs.get(name) == "text" or sum(before.shares.values()) < _ALL:
             continue
+        if columns.inputs.get(name) == "list" and len(before.shares) >= _NAMED:
+            continue  # shares of lists add up to more than 1, whoever is missing
         new = {value: share for value, share in after.shares.items() if value not in before.shares}
         if new:
             largest = sorted(new, key=lambda value: -new[value])[:_SHOWN_VALUES]

@@ -180,7 +180,8 @@ def features(asked: Asked, raw: RawInputs) -> dict[str, list[Any]] | None:
       raw: what the version that answered reads.
 
     Returns:
-      Values row by row, None where one is missing; None for a request of the signatures for transformed rows.
+      Values row by row (of columns of lists all values of a row), None where one is missing; None for a request of the
+      signatures for transformed rows.
 
     Raises:
       NotRawError: its examples can't be read, or no column is known behind one of its inputs.
@@ -188,14 +189,16 @@ def features(asked: Asked, raw: RawInputs) -> dict[str, list[Any]] | None:
     if asked.signature in (TRANSFORM, PREDICT_TRANSFORMED):
         return None
     if set(asked.inputs) == {EXAMPLES_INPUT}:
-        found = examples.columns(asked.inputs[EXAMPLES_INPUT], sorted(raw.columns.values()))
+        known = asked.signatures[SIGNATURE].inputs if SIGNATURE in asked.signatures else {}
+        lists = {raw.columns.get(name) for name, info in known.items() if len(info.tensor_shape.dim) > 1}
+        found = examples.columns(asked.inputs[EXAMPLES_INPUT], sorted(raw.columns.values()), lists)
         if found is None:
             raise NotRawError("its tf.Examples can't be read")
     else:
         if unknown := sorted(set(asked.inputs) - set(raw.columns)):
             raise NotRawError(f"no column of the table is known behind the input {unknown[0]} of {asked.signature}")
         found = {
-            raw.columns[name]: examples.plain(np.broadcast_to(array, [asked.rows]))
+            raw.columns[name]: examples.plain(np.broadcast_to(array, [asked.rows, *array.shape[1:]]))
             for name, array in asked.inputs.items()
         }
     if not found:

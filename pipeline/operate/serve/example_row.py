@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.config.loader import LoadedConfig
@@ -22,16 +22,26 @@ def arguments(loaded: LoadedConfig) -> dict[str, str]:
     return {argument: column for column, argument in argument_names(loaded.config.features.columns()).items()}
 
 
-def request(row: Mapping[str, Any], columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+def request(
+    row: Mapping[str, Any], columns: Mapping[str, str], types: Mapping[str, str], lists: Collection[str] = ()
+) -> dict[str, Any]:
     """One row as the body of a request.
 
     Args:
       row: cells by column, None where one is missing; what is not in it is missing too.
       columns: the column of each input.
       types: the type of each input of the signature, as TensorFlow Serving names it.
+      lists: the columns of lists.
     """
-    instance = {name: _value(row.get(columns.get(name, name)), kind) for name, kind in types.items()}
+    instance = {name: _cell(row, columns.get(name, name), kind, lists) for name, kind in types.items()}
     return {"signature_name": SIGNATURE, "instances": [instance]}
+
+
+def _cell(row: Mapping[str, Any], column: str, kind: str, lists: Collection[str]) -> Any:
+    cell = row.get(column)
+    if column not in lists:
+        return _value(cell, kind)
+    return [_value(each, kind) for each in (cell if isinstance(cell, list) else [cell])] or [_value(None, kind)]
 
 
 def _value(cell: Any, kind: str) -> Any:

@@ -1,6 +1,6 @@
 """tf.Examples in requests: made from the JSON of `:classify` and `:regress`, and taken apart for the request log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,12 +67,15 @@ def _kind(name: str, value: Any) -> str:
     raise invalid(f"Feature: {name} has element with unexpected JSON type: {kind_of(value)}")
 
 
-def columns(serialized: NDArray[Any], names: Sequence[str]) -> dict[str, list[Any]] | None:
+def columns(
+    serialized: NDArray[Any], names: Sequence[str], lists: Collection[str | None] = ()
+) -> dict[str, list[Any]] | None:
     """Some features of serialized tf.Examples, row by row: the first value of each, None where there is none.
 
     Args:
       serialized: object array of bytes, [rows].
       names: the features.
+      lists: those that are lists: of them all values.
 
     Returns:
       None where one of them can't be read.
@@ -81,15 +84,25 @@ def columns(serialized: NDArray[Any], names: Sequence[str]) -> dict[str, list[An
         found = [decode(each) for each in serialized.tolist()]
     except DecodeError:
         return None
-    return {name: [_first(row, name) for row in found] for name in names}
+    return {name: [_all(row, name) if name in lists else _first(row, name) for row in found] for name in names}
 
 
 def _first(row: Mapping[str, NDArray[Any]], name: str) -> Any:
     return plain(row[name][:1])[0] if name in row else None
 
 
+def _all(row: Mapping[str, NDArray[Any]], name: str) -> list[Any] | None:
+    return plain(row[name][np.newaxis])[0] if name in row else None
+
+
 def plain(array: NDArray[Any]) -> list[Any]:
-    """The values of one feature in a request, None for those that mean missing: NaN, the least integer, no text."""
+    """The values of one feature in a request, None for those that mean missing: NaN, the least integer, no text.
+
+    Args:
+      array: [rows], or of lists [rows, values], of which those that mean missing are left out.
+    """
+    if array.ndim > 1:
+        return [[each for each in plain(row) if each is not None] or None for row in array]
     if array.dtype.kind == "f":
         return [None if each != each else each for each in array.tolist()]
     missing = int(MISSING["int64"]) if array.dtype.kind == "i" else MISSING["string"]
@@ -100,7 +113,10 @@ def without_words(values: list[Any], words: Sequence[str]) -> list[Any]:
     """The values of one feature, None for texts that mean missing.
 
     Args:
-      values: texts are bytes.
+      values: texts are bytes; lists keep those that don't mean missing.
       words: that mean missing in the column.
     """
+    if any(isinstance(each, list) for each in values):
+        lists = [without_words(each or [], words) for each in values]
+        return [[each for each in one if each is not None] or None for one in lists]
     return [None if isinstance(each, bytes) and is_missing(decoded(each), words) else each for each in values]

@@ -188,6 +188,9 @@ def _table(columns: Mapping[str, list[Any]], asked: calls.Asked) -> pa.Table:
 
 
 def _column(values: list[Any]) -> pa.Array:
+    if any(isinstance(each, list) for each in values):
+        texts = [None if each is None else [decoded(one) for one in each] for each in values]
+        return pa.array(texts, pa.list_(pa.string()))
     kept = [decoded(each) if isinstance(each, bytes) else each for each in values]
     # Signatures and tf.Examples have no other floats.
     return pa.array(kept, pa.float32() if any(isinstance(each, float) for each in kept) else None)

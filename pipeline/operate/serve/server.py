@@ -103,7 +103,7 @@ def _serve_by_program(loaded: LoadedConfig, options: Options, told: Told) -> Non
         model = f"{url}/v1/models/{loaded.config.name}"
         # The program knows the signature; its types are those of the cells here.
         types = {name: _kind(row.get(column)) for name, column in columns.items()}
-        body = example_row.request(row, columns, types)
+        body = example_row.request(row, columns, types, loaded.config.features.list_columns())
         told.started(
             Started(
                 PROGRAM, model, url + model_server.METRICS_PATH, base, None, None,
@@ -142,7 +142,8 @@ def _serve_here(loaded: LoadedConfig, options: Options, told: Told, notes: tuple
         running.changed = told.changed
         url = _url(options.host, listener.getsockname()[1])
         model = f"{url}/v1/models/{loaded.config.name}"
-        body = example_row.request(example_row.first_row(loaded), example_row.arguments(loaded), running.input_types())
+        row, columns = example_row.first_row(loaded), example_row.arguments(loaded)
+        body = example_row.request(row, columns, running.input_types(), loaded.config.features.list_columns())
         started = Started(
             "python", model, f"{url}/metrics", running.base, version, running.log_folder,
             example_row.curl(model, body), notes,

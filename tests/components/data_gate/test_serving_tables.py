@@ -50,6 +50,25 @@ def test_a_format_with_a_null_knows_the_words_of_columns_alone(tmp_path: Path) -
     assert shares(path) == {"country": (6, 4)}
 
 
+def test_of_lists_every_value_counts_and_a_value_per_row_is_its_share(tmp_path: Path) -> None:
+    cells = [["DE", "FR"], ["DE"], [], None, ["none", "FR", None], ["none"]]
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"country": cells}), path)
+    expected = {"DE": pytest.approx(2 / 3), "FR": pytest.approx(2 / 3)}
+    examples = tmp_path / "a.tfrecord"
+    with tf.io.TFRecordWriter(str(examples)) as writer:
+        for cell in cells:
+            values = tf.train.BytesList(value=[each.encode() for each in cell or [] if each])
+            features = tf.train.Features(feature={"country": tf.train.Feature(bytes_list=values)})
+            writer.write(tf.train.Example(features=features).SerializeToString())
+    for each in (path, examples):
+        country = serving_sample(str(each), SCHEMA, WORDS, 1000).summary.columns["country"]
+        assert (country.present, country.missing, country.shares) == (3, 3, expected)
+    # Lists that have one value at most are columns of it.
+    parquet.write_table(pa.table({"country": [["DE"], [], None, ["FR"]]}), path)
+    assert shares(path) == {"country": (4, 2)}
+
+
 def test_a_number_that_is_none_of_the_words_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("income\n1\nnone\n")

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.trainer import tft_private
-from components.trainer.transform_graph import first_values, request_transform
+from components.trainer.transform_graph import cells, request_transform
 
 World = Any
 NAN, MIN_INT = float("nan"), np.iinfo(np.int64).min
@@ -44,12 +44,12 @@ def test_the_first_value_of_each_row() -> None:
         serialized(size=[], text=[b"b", b"c"], count=[4]),
         serialized(size=[2.5, 3.5, 4.5], text=[b""]),
     ]
-    got = {name: tensor.numpy().tolist() for name, tensor in first_values(tf.constant(rows), spec).items()}
+    got = {name: tensor.numpy().tolist() for name, tensor in cells(tf.constant(rows), spec).items()}
     assert got["text"] == [b"a", b"", b"b", b""]
     assert got["count"] == [3, MIN_INT, 4, MIN_INT]
     np.testing.assert_array_equal(got["size"], [1.5, NAN, NAN, 2.5])
     np.testing.assert_array_equal(got["width"], [7.0, 8.0, NAN, NAN])
-    nothing = first_values(tf.constant([], tf.string), spec)
+    nothing = cells(tf.constant([], tf.string), spec)
     assert {name: (tensor.dtype, tensor.shape) for name, tensor in nothing.items()} == {
         name: (each.dtype, [0]) for name, each in spec.items()
     }
@@ -57,7 +57,7 @@ def test_the_first_value_of_each_row() -> None:
 
 def test_a_value_of_another_type_is_refused() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="Data types don't match"):
-        first_values(tf.constant([serialized(size=[1.0])]), {"size": tf.io.VarLenFeature(tf.int64)})
+        cells(tf.constant([serialized(size=[1.0])]), {"size": tf.io.VarLenFeature(tf.int64)})
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_features_are_those_of_the_documented_layer(
     columns = list(made.features.columns())
     wanted = [name for name in output.transformed_feature_spec() if not name.startswith(("label", "weight"))]
     examples = tf.constant([*made.serialized("test"), b""])
-    values = first_values(examples, {name: output.raw_feature_spec()[name] for name in columns})
+    values = cells(examples, {name: output.raw_feature_spec()[name] for name in columns})
     ours = request_transform(output, columns if made.features.preprocessing_fn is None else ())
     # Of somebody else's function nobody knows where a column is single, nor whether it is.
     assert type(ours).__name__ == ("_Whole" if task == "multiclass" else "_FromEntrances")
@@ -99,7 +99,7 @@ def test_only_what_an_answer_needs_is_exported(world: Callable[[str], World]) ->
     columns = list(made.features.columns())
     ours = request_transform(output, columns)
 
-    values = first_values(tf.constant([b"", b""]), {name: output.raw_feature_spec()[name] for name in columns})
+    values = cells(tf.constant([b"", b""]), {name: output.raw_feature_spec()[name] for name in columns})
     names = [name for name in output.transformed_feature_spec() if not name.startswith(("label", "weight"))]
     one = tf.function(lambda given: ours.of_columns(given, ["colour_id_xf"]))
     whole = tf.function(lambda given: ours.of_columns(given, names))

@@ -201,6 +201,19 @@ def test_a_column_that_the_evaluator_would_take_for_a_transformed_one() -> None:
     assert problem_of(text).field == "evaluate.slices.1.1"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("min: 0.5", "min: 0.5\n  slices: [[e], [e, tags]]", "evaluate.slices.1.1"),
+        ("data:", "data:\n  split: {keys: [tags]}", "data.split.keys.0"),
+    ],
+)
+def test_a_column_of_lists_is_in_no_slice_and_no_split(old: str, new: str, field: str) -> None:
+    problem = problem_of(edited("features:", "features:\n  lists: [{columns: [tags]}]").replace(old, new))
+    assert (problem.field, problem.received) == (field, '"tags"')
+    assert "a row has several values" in problem.message
+
+
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     text = edited("name: demo", "name: demo\nsed: 1").replace("min_max", "minmax").replace("min: 0.5", "min: high")
     assert [(problem.line, problem.field) for problem in problems_of(text)] == [

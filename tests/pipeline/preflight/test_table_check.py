@@ -188,6 +188,19 @@ class TestParquet:
         facts = check_parquet(tmp_path, table, numeric=[{"columns": ["a"]}], categorical=[{"columns": ["u"]}])
         assert facts.types["u"] == "int64"
 
+    def test_lists_of_anything_are_lists_of_text(self, tmp_path: Path) -> None:
+        groups = {"numeric": [{"columns": ["a"]}], "lists": [{"columns": ["u"]}], "categorical": None}
+        table = {"a": [1.5] * 20, "y": self.Y}
+        for values in ([[1, 2], []] * 10, [["x", "y"], None] * 10, ["x", "y"] * 10):
+            assert check_parquet(tmp_path, table | {"u": values}, **groups).types["u"] == "string"
+        with pytest.raises(UserError, match=r"column 'u' is of type list<.*struct"):
+            check_parquet(tmp_path, table | {"u": [[{"x": 1}]] * 20}, **groups)
+
+    def test_texts_that_are_numbers_are_text(self, tmp_path: Path) -> None:
+        table = {"a": [1.5] * 20, "u": list(range(20)), "y": self.Y}
+        groups = {"numeric": [{"columns": ["a"]}], "text": [{"columns": ["u"]}], "categorical": None}
+        assert check_parquet(tmp_path, table, **groups).types["u"] == "string"
+
     def test_whole_floats_are_integer_categories(self, tmp_path: Path) -> None:
         table = {"a": pa.array([1.0, 2.0, None, 3.0] * 5), "y": [1.0, 2.0] * 10}
         groups: dict[str, Any] = {"numeric": None, "categorical": [{"columns": ["a"]}]}

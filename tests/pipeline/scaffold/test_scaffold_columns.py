@@ -99,7 +99,7 @@ class TestColumns:
             ("order_id", [5000 + 7 * i % 83 for i in range(ROWS)], "an identifier"),
             ("c", [f"K-{i:04}" for i in range(ROWS)], "a value of its own"),
             ("c", [f"https://example.org/{i % 40}" for i in range(ROWS)], "most rows have a value of their own"),
-            ("c", [f"{i} words and words and words and words, forty of them" for i in range(ROWS)], "free text"),
+            ("c", [f"https://example.org/a/long/path/to/a/page/{i}" for i in range(ROWS)], "without words"),
             ("c", [f"{i} {('kg', 'lb')[i % 2]}" for i in range(ROWS)], "more than one unit: 'kg' (30 rows), 'lb' (30"),
             (
                 "c",
@@ -119,6 +119,14 @@ class TestColumns:
         found = decision(tmp_path, values, name)
         assert found.kind == "left_out"
         assert reason in found.reason
+
+    def test_free_text(self, tmp_path: Path) -> None:
+        values = [f"{i} words and words and words and words, forty of them" for i in range(ROWS)]
+        found = decision(tmp_path, values, "c")
+        assert (found.kind, found.settings) == ("text", {"hash_buckets": 128})
+        assert "hashed into 128 numbers" in found.warning
+        few = decision(tmp_path, [*values[:-10], *[""] * 10], "c")
+        assert few.settings == {"hash_buckets": 128, "indicator": True}
 
     def test_many_categories_keep_the_frequent_ones(self, tmp_path: Path) -> None:
         values = shuffled([f"k{i}" for i in range(150)] + ["often"] * 30, 3600)

@@ -93,6 +93,20 @@ def test_serialized_examples_are_taken_apart(tmp_path: Path):
     assert [(row["price"], row["the country"]) for row in rows(tmp_path)] == [(2.5, None), (None, None)]
 
 
+def test_lists_are_kept_as_lists(tmp_path: Path):
+    signature = SignatureDef()
+    signature.inputs["tags"].tensor_shape.dim.add(size=-1)
+    signature.inputs["tags"].tensor_shape.dim.add(size=-1)
+    words = MissingWords(columns={"the tags": ("NA",)})
+    log = log_in(tmp_path, reads=lambda *_: RawInputs({"tags": "the tags"}, words))
+    padded = np.stack([strings(["a", "", "é"]), strings(["NA", "", ""])])
+    examples = [encode({"the tags": strings(["a", "b"])}), b""]
+    for inputs in ({"tags": padded}, {"examples": strings(examples)}):
+        log.add(Asked(b"", 2, 7, "serve_features", inputs, OUTPUTS, {"serve_features": signature}))
+    log.flush()
+    assert [row["the tags"] for row in rows(tmp_path)] == [["a", "é"], None, ["a", "b"], None]
+
+
 def test_transformed_rows_are_left_out(tmp_path: Path):
     counted = Counted()
     log = log_in(tmp_path, counted)

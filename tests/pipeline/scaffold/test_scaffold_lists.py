@@ -1,0 +1,65 @@
+"""Columns of lists in a proposal: bags of categories, whatever file they come in, or left out with the reason."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.scaffold.columns import Decision
+from pipeline.scaffold.proposal import propose
+
+ROWS = 60
+Rows = list[dict[str, Any]]
+
+
+def as_parquet(folder: Path, rows: Rows) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows), folder / "t.parquet")
+    return folder / "t.parquet"
+
+
+def as_json(folder: Path, rows: Rows) -> Path:
+    (folder / "t.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return folder / "t.jsonl"
+
+
+def decision(table: Path) -> Decision:
+    proposal = propose(table, "y", name="p")
+    return next(each for each in proposal.decisions if each.column == "x")
+
+
+def table(values: list[Any]) -> Rows:
+    return [{"y": ("a", "b")[i % 2], "z": i * 7 % 11 + 0.5, "x": value} for i, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("write", [as_parquet, as_json])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([["red", "big"], ["red"], ["blue", "red", "red"]] * 20, {"top_k": 10}),
+        ([[1, 2], [2], [3, 2]] * 20, {"top_k": 10}),
+        ([["red", "big"], [], None] * 20, {"top_k": 10, "indicator": True}),
+        ([[f"t{i % 12}", f"t{(i + 1) % 12}"] for i in range(120)], {"top_k": 20}),
+    ],
+)
+def test_bags(tmp_path: Path, write: Callable[[Path, Rows], Path], values: list[Any], expected: dict[str, Any]) -> None:
+    found = decision(write(tmp_path, table(values)))
+    assert (found.kind, found.settings) == ("lists", expected)
+    assert "bags of categories" in found.warning
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([[i + 0.5, 1.0] for i in range(ROWS)], "numbers with fractions"),
+        ([[f"a{i}", f"b{i}"] for i in range(ROWS)], "none of their values comes in 10 rows"),
+        ([[{"a": 1}]] * ROWS, "its type is"),
+    ],
+)
+def test_left_out(tmp_path: Path, values: list[Any], reason: str) -> None:
+    found = decision(as_parquet(tmp_path, table(values)))
+    assert found.kind == "left_out"
+    assert reason in found.reason
