@@ -88,9 +88,7 @@ class Judge:
 
     def metrics(self, raw: Array) -> dict[str, float]:
         """All metrics of outputs."""
-        return measures(
-            self.task, raw, self.labels, self.weights, f"val_{self.monitor}", absolute=self.absolute
-        )
+        return measures(self.task, raw, self.labels, self.weights, f"val_{self.monitor}", absolute=self.absolute)
 
     def __call__(self, averaged: Array) -> float:
         """The one that counts, of what was averaged."""
