@@ -1,9 +1,10 @@
 """The `model:` section: which architecture, and its options."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, JsonValue, Tag
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
+from preprocessing.rules import broken_rule
 from preprocessing.settings import ColumnName, DottedPath, Settings
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -140,10 +141,98 @@ class CustomModel(Settings):
 
 
 def _family_tag(value: Any) -> str | None:
-    family = value.get("family", "mlp") if isinstance(value, dict) else getattr(value, "family", None)
+    return _tag(value.get("family", "mlp") if isinstance(value, dict) else getattr(value, "family", None))
+
+
+def _member_tag(value: Any) -> str | None:
+    """As `_family_tag`, where the name of a family may stand alone, and a section has to say its family."""
+    if isinstance(value, str):
+        return "name"
+    return _tag(value.get("family") if isinstance(value, dict) else getattr(value, "family", None))
+
+
+def _tag(family: Any) -> str | None:
     if isinstance(family, str) and "." in family:
         return "custom"
     return family if isinstance(family, str) else None
+
+
+SingleModel = MlpModel | WideDeepModel | DcnModel | GbtModel | TabmModel | CustomModel
+"""One model by itself."""
+Member = Annotated[
+    Annotated[Literal["mlp", "wide_deep", "dcn", "gbt", "tabm"], Tag("name")]
+    | Annotated[MlpModel, Tag("mlp")]
+    | Annotated[WideDeepModel, Tag("wide_deep")]
+    | Annotated[DcnModel, Tag("dcn")]
+    | Annotated[GbtModel, Tag("gbt")]
+    | Annotated[TabmModel, Tag("tabm")]
+    | Annotated[CustomModel, Tag("custom")],
+    Discriminator(_member_tag),
+]
+"""A member of an ensemble: the name of a family, or `family` and `params`."""
+Student = Annotated[
+    Annotated[MlpModel, Tag("mlp")] | Annotated[WideDeepModel, Tag("wide_deep")] | Annotated[DcnModel, Tag("dcn")],
+    Discriminator(_family_tag),
+]
+"""A model that can learn from answers, not from labels alone; trees are grown on labels."""
+
+
+class EnsembleParams(Settings):
+    """Options of the family `ensemble`."""
+
+    members: Annotated[tuple[Member, ...], Field(min_length=2, max_length=16)]
+    """The families of the members, each by its name or as `{family: ..., params: {...}}`; a family may come twice. Each
+    is trained as `train` says, with a seed of its own."""
+    weights: Literal["greedy", "equal"] = "greedy"
+    """`greedy` makes the average of the answers on eval as good as it gets, by adding one member after the other, each
+    as often as it helps (Caruana et al. 2004); at least two stay. `equal` keeps all, with equal weights."""
+    rounds: Annotated[int, Field(ge=2, le=1000)] = 20
+    """How many additions `greedy` makes; no weight is lower than 1 / rounds."""
+    parallel: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many members are trained at the same time, each in a process of its own. It changes no answer."""
+    distill: bool = False
+    """Trains a `student` on the answers of the ensemble, and exports it alone: less good, and as fast as its family."""
+    student: Student = MlpModel()
+    """The family that learns from the ensemble."""
+    soft: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """The share of the ensemble's answer in what the student learns; the rest is the true label."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        fields = type(self).model_fields
+        for name in ("student", "soft"):
+            if not self.distill and getattr(self, name) != fields[name].default:
+                raise broken_rule("is for a student", field=(name,), hint="remove it, or set distill: true")
+        if self.weights == "equal" and self.rounds != fields["rounds"].default:
+            message = "equal weights are not chosen in rounds"
+            raise broken_rule(message, field=("rounds",), received=self.rounds, hint="remove it")
+        return self
+
+    def models(self) -> tuple[SingleModel, ...]:
+        """The sections of the members."""
+        named: dict[str, SingleModel] = {
+            "mlp": MlpModel(),
+            "wide_deep": WideDeepModel(family="wide_deep"),
+            "dcn": DcnModel(family="dcn"),
+            "gbt": GbtModel(family="gbt"),
+            "tabm": TabmModel(family="tabm"),
+        }
+        return tuple(named[each] if isinstance(each, str) else each for each in self.members)
+
+    def names(self) -> tuple[str, ...]:
+        """What the members are called: their families, the second of one family with a 2 behind it."""
+        families = [each.family.rpartition(".")[2] for each in self.models()]
+        counts = [families[: at + 1].count(family) for at, family in enumerate(families)]
+        return tuple(
+            f"{family}-{count}" if count > 1 else family for family, count in zip(families, counts, strict=True)
+        )
+
+
+class EnsembleModel(Settings):
+    """`ensemble`: several models whose answers are averaged in one graph (subclassed Keras model)."""
+
+    family: Literal["ensemble"]
+    params: EnsembleParams
 
 
 ModelConfig = Annotated[
@@ -152,12 +241,15 @@ ModelConfig = Annotated[
     | Annotated[DcnModel, Tag("dcn")]
     | Annotated[GbtModel, Tag("gbt")]
     | Annotated[TabmModel, Tag("tabm")]
+    | Annotated[EnsembleModel, Tag("ensemble")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_family_tag),
 ]
 """The `model:` section; `family` decides which options `params` may have."""
 
-FAMILIES = ("mlp", "wide_deep", "dcn", "gbt", "tabm")
+FAMILIES = ("mlp", "wide_deep", "dcn", "gbt", "tabm", "ensemble")
 """The built-in families."""
 BOOSTED = "gbt"
 """The family that no gradient descent trains."""
+ENSEMBLE = "ensemble"
+"""The family whose members are models of the others."""

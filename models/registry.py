@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from models import dcn, gbt, mlp, tabm, wide_deep
-from models.config import FAMILIES, ModelConfig
+from models.config import FAMILIES, EnsembleParams, ModelConfig
+from models.ensemble import ensemble
 from models.heads import Head
 from models.inputs import zero_batch
 from preprocessing.errors import UserError
@@ -19,12 +20,20 @@ ModelBuilder = Callable[[tuple[ModelInput, ...], Head, Any], keras.Model]
 """`build_model(inputs, head, params) -> keras.Model`, uncompiled. `params` is the family's typed section for
 the built-in families, and the dictionary under `model.params` for your own."""
 
+
+def _ensemble(inputs: tuple[ModelInput, ...], head: Head, params: EnsembleParams) -> keras.Model:
+    """All members, untrained and of equal weight: what trained ones become is for the training to say."""
+    members = [build_model(each, inputs, head) for each in params.models()]
+    return ensemble(members, [1 / len(members)] * len(members), head.task, inputs)
+
+
 _BUILDERS: dict[str, ModelBuilder] = {
     "mlp": mlp.build_model,
     "wide_deep": wide_deep.build_model,
     "dcn": dcn.build_model,
     "gbt": gbt.build_model,
     "tabm": tabm.build_model,
+    "ensemble": _ensemble,
 }
 
 _CONTRACT = (

@@ -150,8 +150,22 @@ def _metrics(label: Label, monitor: str) -> list[keras.metrics.Metric]:
     if label.task == "binary":
         # Logits: 0 is a probability of one half.
         return [
-            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
-            keras.metrics.AUC(name="auc", from_logits=True),
+            _Accuracy("accuracy", threshold=0.0),
+            _Auc(name="auc", from_logits=True),
             *asked,
         ]
     return [keras.metrics.CategoricalAccuracy("accuracy"), *asked]
+
+
+class _Accuracy(keras.metrics.BinaryAccuracy):
+    """Of a student, which learns probabilities: how often it sides with what is more probable."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+class _Auc(keras.metrics.AUC):
+    """Likewise: any probability above 0 would count as the second class."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)

@@ -29,6 +29,9 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 logger = logging.getLogger("lockgate")
 
+SOFT = "soft"
+"""A target beside label and weight, float32 as the labels of `keras_batches`: what is learned instead of the label."""
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -134,6 +137,8 @@ def keras_batches(
         weight = targets.get(WEIGHT, tf.ones(tf.shape(raw), tf.float32))
         if weights is not None:
             weight *= tf.gather(tf.constant(weights, tf.float32), raw)
+        if SOFT in targets:
+            return inputs, targets[SOFT], weight
         if label.task == "multiclass":
             return inputs, tf.one_hot(raw[:, 0], len(schema.classes)), weight
         return inputs, (tf.cast(raw, tf.float32) - summary.mean) / summary.std, weight

@@ -1,5 +1,6 @@
 """The Trainer's entry point: parse, data, train, export. TFX calls it by its dotted path."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from components.trainer.data import load_data
 from components.trainer.export import export
 from components.trainer.task import TrainingTask
 from components.trainer.training import train
+from models.config import EnsembleModel
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -20,6 +22,9 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-trainer-") as scratch:
         task = TrainingTask.parse(fn_args, Path(scratch))
+        if isinstance(task.job.model, EnsembleModel) and task.job.model.params.parallel > 1:
+            # Before anything is computed: TensorFlow would take all of a GPU's memory, and leave its processes none.
+            os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         data = load_data(task)
         if not task.exports:
             folds.train(task, data)

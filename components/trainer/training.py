@@ -1,4 +1,4 @@
-"""One training, whatever the family: by gradient descent, or by boosting."""
+"""One training, whatever the family: by gradient descent, by boosting, or of several models."""
 
 import keras
 
@@ -7,7 +7,7 @@ from components.trainer.checkpoint import TrainingState
 from components.trainer.data import TrainingData
 from components.trainer.fit import Watch, fit
 from components.trainer.task import TrainingTask
-from models.config import BOOSTED
+from models.config import BOOSTED, EnsembleModel
 from models.gbt import ForestSize, size_of, sized_model
 
 
@@ -32,6 +32,11 @@ def train(
         from components.trainer.boosting.boost import boost
 
         return boost(task, data, epochs=epochs, watch=watch)
+    if isinstance(task.job.model, EnsembleModel):
+        # Its members come back here, each by itself.
+        from components.trainer.ensembling.ensemble import train_ensemble
+
+        return train_ensemble(task, data, task.job.model.params)
     model = build(task, data)
     return model, fit(model, data, task, epochs=epochs, watch=watch)
 

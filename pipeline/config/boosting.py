@@ -1,21 +1,27 @@
 """What the family `gbt` can't do, refused while the configuration is read."""
 
 from components.trainer.tuning.values import Sections
-from models.config import GbtModel
+from models.config import EnsembleModel, GbtModel, ModelConfig
 from preprocessing.config import FeaturesConfig
 from preprocessing.errors import FieldPath
 from preprocessing.rules import broken_rule
 
-_MONOTONE: FieldPath = ("model", "params", "monotone")
-
 
 def check_boosting(features: FeaturesConfig, sections: Sections) -> None:
-    """Refuses settings that trees can't follow; those that mean nothing to them `validate` only mentions.
+    """Refuses settings that trees, alone or in an ensemble, can't follow; what means nothing `validate` mentions.
 
     Raises:
       PydanticCustomError: a broken rule, with its field from the top of the configuration.
     """
-    if not isinstance(sections.model, GbtModel):
+    if isinstance(sections.model, EnsembleModel):
+        for at, member in enumerate(sections.model.params.models()):
+            _check(features, sections, member, ("model", "params", "members", at))
+    else:
+        _check(features, sections, sections.model, ("model",))
+
+
+def _check(features: FeaturesConfig, sections: Sections, model: ModelConfig, section: FieldPath) -> None:
+    if not isinstance(model, GbtModel):
         return
     if sections.train.loss == "huber":
         raise broken_rule(
@@ -31,19 +37,19 @@ def check_boosting(features: FeaturesConfig, sections: Sections) -> None:
             received=True,
             hint="set it to false: gbt grows a new forest in every run",
         )
-    _check_monotone(features, tuple(sections.model.params.monotone))
+    _check_monotone(features, tuple(model.params.monotone), (*section, "params", "monotone"))
 
 
-def _check_monotone(features: FeaturesConfig, columns: tuple[str, ...]) -> None:
+def _check_monotone(features: FeaturesConfig, columns: tuple[str, ...], field: FieldPath) -> None:
     if columns and features.label.task == "multiclass":
         message = "a multiclass label has no order that an answer could rise in"
-        raise broken_rule(message, field=_MONOTONE, hint="remove it")
+        raise broken_rule(message, field=field, hint="remove it")
     numbers = tuple(column for group in features.numeric if not group.bucketed for column in group.columns)
     for column in columns:
         if column not in numbers:
             raise broken_rule(
                 "is not a column of features.numeric without buckets, whose order the trees could see",
-                field=(*_MONOTONE, column),
+                field=(*field, column),
                 allowed=numbers,
                 hint="remove it, or declare the column as a number",
             )

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from components.example_gen.split_config import SPLIT_KINDS
-from models.config import FAMILIES
+from models.config import ENSEMBLE, FAMILIES
 from pipeline.config.json_schema import json_schema
 from pipeline.config.problems import Problem, brief
 from pipeline.config.schema_fields import Location, SchemaFields, allowed_values, documentation
@@ -39,15 +39,17 @@ _EXPECTED = {
 }
 """What the field must be, by pydantic's error type; filled from the error's context."""
 
-_KINDS: dict[FieldPath, tuple[str, str, str, tuple[str, ...], tuple[str, ...]]] = {
-    ("model",): (
-        *("family", "family and params", "unknown model family"),
-        *(FAMILIES, ("a dotted path such as my_package.my_module.build_model",)),
-    ),
+_Kind = tuple[str, str, str, tuple[str, ...], tuple[str, ...]]
+_OWN_FAMILY = "a dotted path such as my_package.my_module.build_model"
+_MEMBERS = tuple(each for each in FAMILIES if each != ENSEMBLE)
+_KINDS: dict[FieldPath, _Kind] = {
+    ("model",): ("family", "family and params", "unknown model family", FAMILIES, (_OWN_FAMILY,)),
     ("data", "split"): ("by", "by and what it needs", "unknown way to split", SPLIT_KINDS, ()),
 }
 """What each section says of its kind: the field that names it, its form, the message, the kinds, and what else may
 stand there."""
+_FAMILY: _Kind = ("family", "family and params", "can't be a part of an ensemble", _MEMBERS, (_OWN_FAMILY,))
+"""Of a member of an ensemble, whose place has a number, and of its student."""
 
 _KEY = "[key]"
 """What pydantic adds to the place of a mapping's name that it refuses."""
@@ -126,7 +128,7 @@ class _Explainer:
 
     def _unknown_kind(self, section: FieldPath) -> Problem:
         """A section whose `family`, or `by`, does not say which options it has."""
-        field, form, message, names, more = _KINDS[section]
+        field, form, message, names, more = _KINDS.get(section, _FAMILY)
         node = self._tree.find((*section, field))
         if node is None:
             given = self._tree.find(section)
@@ -192,7 +194,7 @@ def _without_noise(located: list[_Located]) -> list[_Located]:
     for location, _ in located:
         branches[location.union].add(location.branch)
         depth[location.union] = max(depth[location.union], len(location.field))
-        sections.add(location.field[:-1])
+        sections.update(location.field[:end] for end in range(len(location.field)))
     return [
         (location, error)
         for location, error in located

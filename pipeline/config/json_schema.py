@@ -42,6 +42,9 @@ def json_schema() -> JsonSchemaValue:
     # out the family, or a `split:` without `by`, fits them all.
     for field in (schema["properties"]["model"], schema["$defs"]["DataConfig"]["properties"]["split"]):
         field["anyOf"] = field.pop("oneOf")
+    ensemble = schema["$defs"]["EnsembleParams"]["properties"]
+    for field in (ensemble["members"]["items"], ensemble["student"]):
+        field["anyOf"] = field.pop("oneOf")
     complete = _take_required(schema, schema["$defs"])
     schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
     return {

@@ -24,10 +24,11 @@ from components.smoke_test.config import SmokeTestConfig
 from components.trainer.config import MONITORS, TrainConfig
 from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.values import FAMILY, SPACE, Sections, check_space, stated_params
-from models.config import MlpModel, ModelConfig
+from models.config import EnsembleModel, MlpModel, ModelConfig
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
+from pipeline.config.ensembles import check_ensemble, check_untuned
 from pipeline.config.operation import WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import BeamOption, TargetsConfig
@@ -203,6 +204,7 @@ class PipelineConfig(Settings):
         self._check_training(task, own)
         self._check_folds(task)
         if self.tune is not None:
+            check_untuned([(("model", "family"), self.model.family), *self._tried()])
             check_space(self.tune, own, stated_params(self.model), lambda each: self._check_training(task, each))
         self._check_stratify(task)
         self._check_column_options()
@@ -287,6 +289,7 @@ class PipelineConfig(Settings):
     def _check_training(self, task: Task, sections: Sections) -> None:
         """What of the training settings depends on the task, or on the family."""
         check_boosting(self.features, sections)
+        check_ensemble(sections)
         train = sections.train
         stopping = train.early_stopping
         allowed = MONITORS[task]
@@ -317,10 +320,17 @@ class PipelineConfig(Settings):
         return tuple(dict.fromkeys(family for _, family in self.family_fields()))
 
     def family_fields(self) -> list[tuple[FieldPath, str]]:
-        """The families with the field that names each."""
+        """The families with the field that names each; of an ensemble its members, and the student that it teaches."""
+        if not isinstance(self.model, EnsembleModel):
+            return [(("model", "family"), self.model.family), *self._tried()]
+        params, section = self.model.params, ("model", "params")
+        members = [((*section, "members", at), each.family) for at, each in enumerate(params.models())]
+        return [*members, *([((*section, "student"), params.student.family)] if params.distill else [])]
+
+    def _tried(self) -> list[tuple[FieldPath, str]]:
+        """The families of the search, with its field."""
         tried = self.tune.space.get(FAMILY) if self.tune is not None else None
-        more = [((*SPACE, FAMILY), str(family)) for family in (tried.ends() if tried is not None else ())]
-        return [(("model", "family"), self.model.family), *more]
+        return [((*SPACE, FAMILY), str(family)) for family in (tried.ends() if tried is not None else ())]
 
     def step_engine(self) -> Engine:
         """The engine of the steps that have both: `beam` too where Beam's options name another runner than ours."""

@@ -72,7 +72,8 @@ def _sections(
 ) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
     """Every section with its path and what it requires, outer ones first.
 
-    The sections of a mapping's values are left out where they are the same as some that are `seen`.
+    The sections of a mapping's values, and one of several kinds, are left out where they are the same as some that are
+    `seen`.
     """
     yield path or "pipeline.yaml", section, required.get("required", section.get("required", []))
     for name, field in section["properties"].items():
@@ -80,11 +81,12 @@ def _sections(
         for position, branch in enumerate(branch for branch in _branches(field) if "$ref" in branch):
             reference = branch["$ref"].rpartition("/")[2]
             inner = definitions[reference]
-            if "properties" not in inner or (branch is field.get("additionalProperties") and reference in seen):
+            kinds = (inner.get("properties", {}).get(each, {}).get("const") for each in KINDS)
+            kind = next((kind for kind in kinds if kind), None)
+            again = reference in seen and (kind is not None or branch is field.get("additionalProperties"))
+            if "properties" not in inner or again:
                 continue
             seen.add(reference)
-            kinds = (inner["properties"].get(field, {}).get("const") for field in KINDS)
-            kind = next((kind for kind in kinds if kind), None)
             title = ".".join(part for part in (path, name) if part)
             many = {"array": "[]", "object": ".*"}.get(field.get("type", ""), "")
             title += many or (f" (`{kind}`)" if kind else "")

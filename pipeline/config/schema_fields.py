@@ -136,9 +136,11 @@ def _followed(schemas: list[Schema], node: Node | None) -> list[Schema]:
 
 
 def _contradicts(schema: Schema, node: Node) -> bool:
-    """Whether a constant or a pattern of the schema's properties rules the value out."""
+    """Whether a constant or a pattern of the schema's properties rules the value out, or a constant that it lacks."""
     for name, field in schema.get("properties", {}).items():
         child = node.child(name)
+        if child is None and "const" in field and "default" not in field:
+            return True
         if child is None or not isinstance(child.value, str):
             continue
         if field.get("const", child.value) != child.value or not re.search(field.get("pattern", ""), child.value):

@@ -4,10 +4,11 @@ import importlib.metadata
 from collections.abc import Iterator
 
 from components.trainer.config import SCIKIT_LEARN
-from components.trainer.tuning.values import SPACE
+from components.trainer.tuning.values import FAMILY, SPACE
 from models.config import BOOSTED
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem
+from preprocessing.errors import FieldPath, dotted
 
 _LEAF_L2 = "model.params.leaf_l2"
 
@@ -31,6 +32,14 @@ def other_scikit_learn(loaded: LoadedConfig) -> Iterator[Problem]:
 
 def half_followed(loaded: LoadedConfig) -> Iterator[str]:
     """A line for a stated penalty on leaves that answer medians."""
-    stated = any(loaded.tree.find(field) is not None for field in (tuple(_LEAF_L2.split(".")), (*SPACE, _LEAF_L2)))
-    if stated and loaded.config.train.loss == "mae" and BOOSTED in loaded.config.families():
-        yield f"{_LEAF_L2}: with train.loss mae it has a say in the questions alone; the leaves answer medians"
+    config = loaded.config
+    if config.train.loss != "mae":
+        return
+    fields: list[FieldPath] = [(*SPACE, _LEAF_L2)] if BOOSTED in config.families() else []
+    for field, family in config.family_fields():
+        if family == BOOSTED and field != (*SPACE, FAMILY):
+            section = field[:-1] if field == ("model", "family") else field
+            fields.append((*section, "params", "leaf_l2"))
+    for field in fields:
+        if loaded.tree.find(field) is not None:
+            yield f"{dotted(field)}: with train.loss mae it has a say in the questions alone; the leaves answer medians"

@@ -197,6 +197,28 @@ class TuningFacts(Fact):
     """The best first; at most 200."""
 
 
+class MemberFact(Fact):
+    """One model of an ensemble, all of them together, or a student."""
+
+    name: str
+    family: str = ""
+    weight: float | None = None
+    """Its share of the answers; 0 where it was left out."""
+    epochs: int | None = None
+    best_epoch: int | None = None
+    metrics: dict[str, float | None]
+    """On the eval split."""
+
+
+class EnsembleFacts(Fact):
+    """What an ensemble is made of."""
+
+    line: str
+    """All of it in one line, with what a student lost."""
+    rows: tuple[MemberFact, ...]
+    """Members in their order, then all together, then the student where there is one."""
+
+
 class TrainingFacts(Fact):
     """What the training did."""
 
@@ -216,6 +238,7 @@ class TrainingFacts(Fact):
     """The `train:` and `model:` sections, with the best values of a search in them."""
     folds: FoldsFacts | None = None
     tuning: TuningFacts | None = None
+    ensemble: EnsembleFacts | None = None
 
 
 class MetricFact(Fact):

@@ -39,6 +39,9 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
     if facts.training is not None and facts.training.tuning is not None:
         yield ""
         yield f"Tuning: {plain(facts.training.tuning.line)}"
+    if facts.training is not None and facts.training.ensemble is not None:
+        yield ""
+        yield f"Ensemble: {plain(facts.training.ensemble.line)}"
     if facts.evaluation is not None:
         yield ""
         yield "| metric | candidate | champion | threshold |"

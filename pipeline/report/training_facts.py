@@ -4,7 +4,7 @@ import json
 import statistics
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +13,24 @@ from tensorboard.compat.proto import event_pb2
 
 from components.artifacts.budget import BUDGET_FILE, BudgetReport
 from components.artifacts.cross_validation import SPREAD_FILE, Spread
+from components.artifacts.ensemble import ENSEMBLE_FILE, STUDENT, EnsembleReport, MemberReport
 from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
 from components.example_gen.formats.tfrecord import read_records
 from components.trainer.config import TrainConfig
 from components.trainer.tuning.report import VALUES_FILE, TuningReport
 from components.trainer.tuning.values import best_sections
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import Curve, FoldFact, FoldsFacts, LayerFact, TrainingFacts, TrialFact, TuningFacts
+from pipeline.report.facts import (
+    Curve,
+    EnsembleFacts,
+    FoldFact,
+    FoldsFacts,
+    LayerFact,
+    MemberFact,
+    TrainingFacts,
+    TrialFact,
+    TuningFacts,
+)
 from pipeline.results.store import StoredNode
 from pipeline.results.tuned import read_tuning
 from pipeline.selection import TUNER
@@ -40,7 +51,9 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         return "Trainer did not end" if trainer is not None else "Trainer did not run"
     config, tuning = _searched(nodes, config)
     log = trainer.output("model_run")
-    curves = list(_curves(log)) if log is not None else []
+    ensemble = _ensemble(model / TRAINING_FOLDER / ENSEMBLE_FILE)
+    inner = () if ensemble is None else tuple(each.name for each in _inner(ensemble))
+    curves = list(_all_curves(log, inner)) if log is not None else []
     monitor, _ = config.train.judged_by()
     layers, parameters = _layers(model / TRAINING_FOLDER / WEIGHTS_FILE)
     return TrainingFacts(
@@ -49,7 +62,7 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         best_epoch=_best_epoch(curves, monitor, config.train),
         epoch_seconds=_epoch_seconds(log) if log is not None else None,
         budget=_budget(model / TRAINING_FOLDER / BUDGET_FILE),
-        family=config.model.family,
+        family=config.model.family if ensemble is None else _families(ensemble),
         parameters=parameters,
         layers=layers,
         folds=_folds(evaluation) if evaluation is not None else None,
@@ -57,7 +70,36 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
             _flat({"model": config.model.model_dump(mode="json"), "train": config.train.model_dump(mode="json")})
         ),
         tuning=tuning,
+        ensemble=None if ensemble is None else _ensemble_facts(ensemble),
     )
+
+
+def _ensemble(file: Path) -> EnsembleReport | None:
+    return EnsembleReport.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def _inner(ensemble: EnsembleReport) -> tuple[MemberReport, ...]:
+    """The trainings inside one."""
+    return (*ensemble.members, *([] if ensemble.student is None else [ensemble.student]))
+
+
+def _families(ensemble: EnsembleReport) -> str:
+    """What is exported, in a few words."""
+    kept = ", ".join(f"{each.weight:.2g} {each.name}" for each in ensemble.members if each.weight)
+    if ensemble.student is None:
+        return f"ensemble of {kept}"
+    return f"{ensemble.student.family}, {STUDENT} of an ensemble of {kept}"
+
+
+def _ensemble_facts(ensemble: EnsembleReport) -> EnsembleFacts:
+    def fact(each: MemberReport) -> MemberFact:
+        return MemberFact(**each.model_dump(include=set(MemberFact.model_fields)))
+
+    rows = [fact(each) for each in ensemble.members]
+    rows.append(MemberFact(name="together", metrics=dict(ensemble.metrics)))
+    if ensemble.student is not None:
+        rows.append(fact(ensemble.student))
+    return EnsembleFacts(line=ensemble.line(), rows=tuple(rows))
 
 
 def _searched(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> tuple[PipelineConfig, TuningFacts | None]:
@@ -93,6 +135,13 @@ def _tuning_facts(report: TuningReport) -> TuningFacts:
             for each in trials[:_TRIALS]
         ),
     )
+
+
+def _all_curves(log: Path, inner: Sequence[str]) -> Iterator[Curve]:
+    """The curves of a training; of an ensemble those of each training inside, with its name before them."""
+    yield from _curves(log)
+    for name in inner:
+        yield from (each.model_copy(update={"name": f"{name}: {each.name}"}) for each in _curves(log / name))
 
 
 def _curves(log: Path) -> Iterator[Curve]:

@@ -1,4 +1,4 @@
-"""Trees from the table to the pushed model, through every gate."""
+"""Trees and a net in one graph, from the table to the pushed model through every gate."""
 
 from pathlib import Path
 
@@ -10,10 +10,11 @@ PENGUINS = Path(__file__).parent.parent.parent / "data/penguins/pipeline.yaml"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def test_penguins_with_trees_reach_the_push(lockgate_run, tmp_path):
+def test_penguins_with_trees_and_a_net_reach_the_push(lockgate_run, tmp_path):
     config = yaml.safe_load(PENGUINS.read_text())
     config["data"] |= {name: str(PENGUINS.parent / config["data"][name]) for name in ("path", "prepare", "schema")}
-    config["model"] = {"family": "gbt", "params": {"trees": 120, "leaf_rows": 5}}
+    trees = {"family": "gbt", "params": {"trees": 120, "leaf_rows": 5}}
+    config["model"] = {"family": "ensemble", "params": {"members": [trees, "mlp"]}}
     config["train"] = {"epochs": 12}
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))
     done = lockgate_run(tmp_path / "pipeline.yaml", tmp_path / "root")

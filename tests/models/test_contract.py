@@ -14,6 +14,8 @@ from models.config import (
     DcnModel,
     DcnParams,
     DeepParams,
+    EnsembleModel,
+    EnsembleParams,
     GbtModel,
     MlpModel,
     ModelConfig,
@@ -22,6 +24,7 @@ from models.config import (
     WideDeepModel,
     WideDeepParams,
 )
+from models.ensemble import ensemble
 from models.gbt import filled_model
 from models.heads import Head
 from models.inputs import zero_batch
@@ -39,6 +42,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "dcn": DcnModel(family="dcn"),
     "gbt": GbtModel(family="gbt"),
     "tabm": TabmModel(family="tabm"),
+    "ensemble": EnsembleModel(family="ensemble", params=EnsembleParams(members=("gbt", "mlp"))),
 }
 VARIANTS: dict[str, ModelConfig] = {
     **CONFIGS,
@@ -71,9 +75,11 @@ tasks = pytest.mark.parametrize("task", HEADS)
 
 def made(name: str, inputs: Inputs, head: Head) -> keras.Model:
     """A model of the family or variant: as it begins its training, or, as a forest begins empty, with a few trees."""
-    if name != "gbt":
-        return build_model(VARIANTS[name], inputs, head)
-    return filled_model(inputs, head, few_trees(head.units))
+    if name == "gbt":
+        return filled_model(inputs, head, few_trees(head.units))
+    if name == "ensemble":
+        return ensemble([made("gbt", inputs, head), made("mlp", inputs, head)], [0.4, 0.6], head.task, inputs)
+    return build_model(VARIANTS[name], inputs, head)
 
 
 def labels(task: str, rows: int) -> np.ndarray:
@@ -98,6 +104,7 @@ def test_every_built_in_family_is_under_this_contract() -> None:
         ("dcn", "DeepCrossNetwork"),
         ("gbt", "Functional"),
         ("tabm", "TabM"),
+        ("ensemble", "Ensemble"),
     ],
 )
 def test_family_uses_the_keras_api_that_it_stands_for(family: str, api: str, inputs: Inputs) -> None:

@@ -73,7 +73,9 @@ def test_built_in_names(name: str, module: object) -> None:
 
 
 def test_unknown_name_names_the_nearest_one() -> None:
-    with pytest.raises(UserError, match=r"mlp, wide_deep, dcn, gbt or a dotted path, received 'wide_dep'") as caught:
+    with pytest.raises(
+        UserError, match=r"mlp, wide_deep, dcn, gbt, ensemble or a dotted path, received 'wide_dep'"
+    ) as caught:
         resolve("wide_dep")
     assert caught.value.hint == "did you mean 'wide_deep'?"
 

@@ -12,7 +12,6 @@ import numpy as np
 from components.progress import Progress
 from components.trainer.boosting.forest import as_weights
 from components.trainer.boosting.growth import Growth
-from components.trainer.boosting.measures import measures
 from components.trainer.boosting.table import Columns, Table, in_memory_only
 from components.trainer.budget import Budget, report_budget
 from components.trainer.build import model_head
@@ -20,6 +19,7 @@ from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.config import TrainConfig
 from components.trainer.data import TrainingData, class_weights
 from components.trainer.fit import Watch, begun, judged_epoch
+from components.trainer.measures import measures
 from components.trainer.scalars import EpochScalars
 from components.trainer.task import TrainingTask
 from models.config import GbtModel, GbtParams
@@ -80,9 +80,11 @@ def boost(
         else:
             _grow(growth, progress, ends.of(epoch), f"epoch {epoch}/{config.epochs}", budget)
             measuring = time.monotonic()
-            logs = measures(head.task, growth.raw, train, judged[0], absolute=absolute)
+            logs = measures(head.task, growth.raw, train.labels, train.weights, judged[0], absolute=absolute)
             if growth.held_out is not None and held_out is not None:
-                on_eval = measures(head.task, growth.held_out, held_out, judged[0], absolute=absolute)
+                on_eval = measures(
+                    head.task, growth.held_out, held_out.labels, held_out.weights, judged[0], absolute=absolute
+                )
                 logs |= {f"val_{name}": value for name, value in on_eval.items()}
             if scalars is not None:
                 scalars.write(epoch - 1, logs)

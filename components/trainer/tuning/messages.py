@@ -9,13 +9,13 @@ from components.trainer.tuning.report import TrialState
 
 
 class Order(BaseModel):
-    """One trial, for a worker."""
+    """One training for a worker: a trial of a search, or a member of an ensemble."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     number: int
     job: TrainerJob
-    """With the trial's values in it."""
+    """With the values of the trial, or the family of the member, in it."""
     transform_graph: str
     """The folder of Transform's graph."""
     files: dict[str, tuple[str, ...]]
@@ -23,10 +23,16 @@ class Order(BaseModel):
     code: str
     """The fingerprint of the training code."""
     folder: str
-    """A folder of the trial's own, for the state of its training."""
-    until: int | None
-    medians: tuple[float | None, ...]
+    """A folder of its own, for the state of its training."""
+    until: int | None = None
+    medians: tuple[float | None, ...] = ()
     """Both as in `components.trainer.tuning.search.Work`."""
+    keep: bool = False
+    """Whether the folder stays when it has ended: the state of a member has its best weights."""
+    log_dir: str | None = None
+    """Where its logs for TensorBoard go; a trial has none."""
+    checkpoints: str | None = None
+    """As of `TrainingTask`."""
 
 
 class Epoch(BaseModel):

@@ -1,4 +1,4 @@
-"""One trial: a training as the Trainer's own, without an export."""
+"""One trial, or one member of an ensemble: a training as the Trainer's own, without an export."""
 
 import shutil
 import time
@@ -19,7 +19,7 @@ def run_trial(order: Order, tell: Callable[[Epoch], None]) -> Ended:
     """Trains a trial until its end, until Hyperband's next rung, or until the median rule ends it.
 
     The state of its training lies in the order's folder after every epoch: the same order goes on from there. The
-    folder goes with a trial that has ended for good.
+    folder goes with a trial that has ended for good, unless it is to be kept.
 
     Args:
       order: the trial.
@@ -33,29 +33,34 @@ def run_trial(order: Order, tell: Callable[[Epoch], None]) -> Ended:
         reason = ""
     except UserError as error:
         state, value, reason = "failed", None, error.message or str(error)
-    if state != "paused":
+    if state != "paused" and not order.keep:
         shutil.rmtree(order.folder, ignore_errors=True)
     seconds = time.monotonic() - began
     return Ended(state=state, value=value, curve=tuple(watch.curve), seconds=seconds, reason=reason)
 
 
-def _trained(order: Order, watch: "_Watch") -> tuple[TrialState, float | None]:
+def task_of(order: Order) -> TrainingTask:
+    """The training that an order asks for."""
     # The Trainer's state lies two folders above its Model artifact.
     serving = Path(order.folder) / "Trainer" / "model" / "serving"
-    task = TrainingTask(
+    return TrainingTask(
         job=order.job,
         transform_graph=order.transform_graph,
         files={"test": (), **order.files},
         # The job's golden split, which no export of a trial stores.
         golden=order.files["eval"],
         serving_dir=serving,
-        log_dir=serving.parent,
+        log_dir=serving.parent if order.log_dir is None else Path(order.log_dir),
         remote=None,
         champion_dir=None,
         folds_dir=None,
         code=order.code,
-        checkpoints=None,
+        checkpoints=order.checkpoints,
     )
+
+
+def _trained(order: Order, watch: "_Watch") -> tuple[TrialState, float | None]:
+    task = task_of(order)
     _, reached = train(task, load_data(task), watch=watch)
     if reached.finished(order.job.train):
         return "complete", reached.best

@@ -26,10 +26,10 @@ _Said = tuple["_Worker", str | None]
 class _Worker:
     """One process, started with its first order, and again after its end."""
 
-    def __init__(self, said: "queue.Queue[_Said]", environment: dict[str, str]) -> None:
+    def __init__(self, said: "queue.Queue[_Said]", environment: dict[str, str], crowd: str) -> None:
         self.order: Order | None = None
         self.given_up = False
-        self._said, self._environment = said, environment
+        self._said, self._environment, self._crowd = said, environment, crowd
         self._process: subprocess.Popen[str] | None = None
 
     def begin(self, order: Order) -> None:
@@ -62,7 +62,7 @@ class _Worker:
         process, self._process = self._process, None
         code = process.wait() if process is not None else 0
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        reason = f"its process ended ({how}); was there enough memory? tune.parallel trials run at once"
+        reason = f"its process ended ({how}); was there enough memory? {self._crowd} run at once"
         return Ended(state="failed", reason=reason, machine=True)
 
     def stop(self) -> None:
@@ -76,14 +76,19 @@ class _Worker:
 class Workers:
     """The workers of one search. A context manager: none is running afterwards."""
 
-    def __init__(self, parallel: int) -> None:
-        """`parallel` is the number of trials at the same time."""
+    def __init__(self, parallel: int, crowd: str = "tune.parallel trials") -> None:
+        """Starts nothing yet.
+
+        Args:
+          parallel: the number of trials at the same time.
+          crowd: what runs at the same time, for messages.
+        """
         self._said: queue.Queue[_Said] = queue.Queue()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         if parallel > 1:
             # TensorFlow would take all of a GPU's memory for the first process.
             environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        self._workers = [_Worker(self._said, environment) for _ in range(parallel)]
+        self._workers = [_Worker(self._said, environment, crowd) for _ in range(parallel)]
 
     def run(
         self, orders: Sequence[Order], told: Callable[[int, Epoch], None], deadline: float | None

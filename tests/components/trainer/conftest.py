@@ -37,6 +37,10 @@ ROWS = 200
 SPLITS = {"train": slice(0, 140), "eval": slice(140, 170), "test": slice(170, 200)}
 
 OWN = """
+import os
+import pathlib
+import signal
+
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -52,6 +56,13 @@ def build_model(inputs, head, params):
     batch = {each.name: keras.Input((each.size if each.kind == "dense" else 1,), name=each.name) for each in inputs}
     dense = keras.layers.Concatenate()([batch[each.name] for each in inputs if each.kind == "dense"])
     return keras.Model(batch, head.layer()(keras.layers.Dense(params["units"], "relu")(dense)))
+
+def killed_once(inputs, head, params):
+    flag = pathlib.Path(params["flag"])
+    if not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return build_model(inputs, head, params)
 
 def nothing(inputs, head, params):
     return None

@@ -1,4 +1,4 @@
-"""The numbers of a forest's epochs: those that Keras reports of the other families, by the same names."""
+"""What answers are worth: the numbers that Keras reports of its epochs, by the same names, made without Keras."""
 
 import math
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from components.trainer.boosting.table import Table
 from preprocessing.config import Task
 
 Array = np.ndarray[Any, Any]
 
 
-def measures(task: Task, raw: Array, table: Table, monitor: str, *, absolute: bool) -> dict[str, float]:
+def measures(
+    task: Task, raw: Array, labels: Array, weights: Array | None, monitor: str = "", *, absolute: bool
+) -> dict[str, float]:
     """Loss and metrics, weighted: `loss`; `accuracy` of classes, `auc` of two; `rmse` and `mae` of numbers.
 
     `auc` is NaN where all rows of a class have the weight 0.
@@ -20,11 +21,11 @@ def measures(task: Task, raw: Array, table: Table, monitor: str, *, absolute: bo
     Args:
       task: what the labels are.
       raw: float64 [rows, units]: logits, or standardised numbers.
-      table: labels and weights.
+      labels: float64 [rows]: class ids, or standardised numbers.
+      weights: float64 [rows]; None where all rows count the same.
       monitor: what the training is judged by, as `TrainConfig.judged_by` names it; that is measured too.
       absolute: whether the loss of numbers is the absolute error, not the squared one.
     """
-    labels, weights = table.labels, table.weights
 
     def mean(each: Array) -> float:
         return float(np.average(each, weights=weights))
