@@ -27,6 +27,7 @@ _EPOCHS = 30
 _STEPS = 2_000, 4_000
 """The fewest and the most training steps of `tabm`: about 30 passes in between."""
 _STEPS_OF_A_SMALL_NET = 1_500
+_ROUND_STEPS = 25
 _BATCHES = (1_000, 32), (3_000, 64), (8_000, 128)
 _LARGEST_BATCH = 256
 
@@ -175,7 +176,8 @@ def _tabm_training(shape: Shape) -> dict[str, Any]:
     return {
         "batch_size": batch,
         "epochs": _EPOCHS,
-        "steps_per_epoch": -(-steps // _EPOCHS),
+        # A number with divisors: so many steps at a time run without coming back to Python.
+        "steps_per_epoch": _ROUND_STEPS * -(-steps // (_ROUND_STEPS * _EPOCHS)),
         "optimizer": "adamw",
         "learning_rate": 0.0015 if small else 0.003,
         "weight_decay": 0.0003,
