@@ -16,6 +16,7 @@ from components.trainer.boosting.sklearn_private import (
     TreePredictor,
     add_answers,
     bin_mapper,
+    part_in_the_middle,
     set_best_values,
     threads,
 )
@@ -66,7 +67,9 @@ class Growth:
         options = {"n_classes": units} if loss == "multiclass" else {}
         self._loss = LOSSES[loss](sample_weight=train.weights, **options)
         self._mapper = bin_mapper(columns.categories, seed)
-        self._binned = self._mapper.fit_transform(train.matrix)
+        self._mapper.fit(train.matrix)
+        part_in_the_middle(self._mapper, train.matrix)
+        self._binned = self._mapper.transform(train.matrix)
         self._threads = threads() if train.matrix.size >= _CELLS_FOR_THREADS else 1
         self._binned_held_out = None if held_out is None else self._mapper.transform(held_out.matrix)
         self._has_missing = (self._binned == MISSING_BIN).any(axis=0).astype(np.uint8)

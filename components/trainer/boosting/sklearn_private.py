@@ -60,6 +60,24 @@ def bin_mapper(categories: list[int | None], seed: int) -> Any:
     return _BinMapper(MOST_CATEGORIES + 1, is_categorical=is_categorical, known_categories=known, random_state=seed)
 
 
+def part_in_the_middle(mapper: Any, matrix: Any) -> None:
+    """Moves each threshold of a fitted mapper to the middle between the two training values that it parts.
+
+    Of a column with more values than bins scikit-learn may put it on a value. TensorFlow computes that value in a batch
+    of one row and in one of many to different last bits, so that equal rows would go different ways.
+
+    Args:
+      mapper: it is changed; no training row gets into another bin.
+      matrix: what it was fitted on, float64 [rows, columns].
+    """
+    for column in np.flatnonzero(~np.asarray(mapper.is_categorical_, bool)):
+        numbers, thresholds = matrix[:, column], mapper.bin_thresholds_[column]
+        values = np.unique(numbers[np.isfinite(numbers)])
+        after = np.searchsorted(values, thresholds, side="right")
+        parts = (after > 0) & (after < len(values))
+        thresholds[parts] = values[after[parts] - 1] / 2 + values[after[parts]] / 2
+
+
 class Grower(TreeGrower):
     """Grows a tree that does not depend on the number of threads.
 

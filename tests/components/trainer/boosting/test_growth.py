@@ -120,3 +120,20 @@ def test_a_monotone_forest_of_absolute_errors_still_learns() -> None:
     ]
     constant, free, bound = errors
     assert free < bound < 0.6 * constant
+
+
+def test_a_last_bit_sends_no_training_row_another_way() -> None:
+    # 1,000 values that many rows have, which is more than there are bins: quantiles of them are values themselves.
+    random = np.random.default_rng(8)
+    numbers = (random.integers(0, 1000, (4000, 3)) / 7).astype(np.float32)
+    labels = np.sin(numbers[:, 0].astype(np.float64)) + random.normal(0, 0.1, 4000)
+    read = Table(numbers.astype(np.float64), labels, None)
+    growth = grow(12, growth=Growth(PARAMS, "squared", 1, COLUMNS, read, None, 1))
+    model = filled_model(INPUTS, Head("regression", 0), weights(growth))
+
+    def answers(given: Any) -> Any:
+        return np.asarray(model({"size_number_xf": given[:, :1], "other_xf": given[:, 1:]}))[:, 0]
+
+    np.testing.assert_allclose(answers(numbers), growth.raw[:, 0], atol=1e-5)
+    for end in (-np.inf, np.inf):
+        np.testing.assert_array_equal(answers(np.nextafter(numbers, np.float32(end))), answers(numbers))
