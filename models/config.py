@@ -70,7 +70,9 @@ class TabmParams(EncoderParams):
     clamp: bool = True
     """Keeps the answers of a regression within the range of the training labels."""
     one_hot_max: Annotated[int, Field(ge=0)] = 3
+    """Categorical inputs with at most this many ids are one-hot encoded, larger ones embedded."""
     embedding_dim: Annotated[int, Field(ge=1)] | None = 4
+    """Width of each embedding; none takes it from the number of ids, as in the other families."""
 
 
 class GbtParams(Settings):

@@ -34,8 +34,10 @@ class NumericMissing(Settings):
 
 
 class NumberEmbedding(Settings):
-    """How a number is spread over several before a model's first layer (Gorishniy et al. 2022, arXiv:2203.05556). For
-    continuous columns: of few different values, buckets or categories say as much."""
+    """How a number becomes several before a model's first layer; for continuous columns (arXiv:2203.05556).
+
+    Of a column with few different values, buckets or categories say as much. The method is of Gorishniy et al. 2022.
+    """
 
     piecewise: Annotated[int, Field(ge=2, le=1000)] | None = None
     """Piecewise linear: the training split's quantiles divide the line into this many bins, and the slope of what is

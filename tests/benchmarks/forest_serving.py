@@ -1,4 +1,4 @@
-"""How long a forest takes to answer beside `mlp`: one row, and rows a second in batches, on one thread.
+"""How long a forest and `tabm` take to answer beside `mlp`: one row, and rows a second in batches, on one thread.
 
 python tests/benchmarks/forest_serving.py
 """
@@ -13,13 +13,16 @@ import tensorflow as tf
 from components.trainer.boosting.forest import as_weights
 from components.trainer.boosting.growth import Growth
 from components.trainer.boosting.table import Columns, Table, codes_of
-from models.config import GbtParams, MlpModel
+from models.config import GbtParams, MlpModel, TabmModel
 from models.gbt import filled_model
 from models.heads import Head
 from models.registry import build_model
 from preprocessing.features import ModelInput
 
 INPUTS = (ModelInput("numbers", "dense", 10), ModelInput("one", "categorical", 8), ModelInput("two", "categorical", 40))
+PLACES = tuple(ModelInput(f"number_{at}_position", "dense", 1, position_of=f"number_{at}", bins=48) for at in range(10))
+EMBEDDED = (*(ModelInput(f"number_{at}", "dense", 1) for at in range(10)), *PLACES, *INPUTS[1:])
+"""The same with ten numbers that are embedded in 48 bins."""
 HEAD = Head("binary", 2)
 BATCH = 1024
 
@@ -58,13 +61,19 @@ def main() -> None:
         "one": tf.constant(random.integers(0, 8, (BATCH, 1))),
         "two": tf.constant(random.integers(0, 40, (BATCH, 1))),
     }
-    row = {name: values[:1] for name, values in batch.items()}
+    for at in range(10):
+        batch[f"number_{at}"] = batch["numbers"][:, at : at + 1]
+        batch[f"number_{at}_position"] = tf.sigmoid(batch[f"number_{at}"])
     models = {"mlp": build_model(MlpModel(family="mlp"), INPUTS, HEAD)}
     models |= {f"gbt, {trees} trees": forest(trees) for trees in (100, 300, 600)}
+    models["tabm"] = build_model(TabmModel(family="tabm"), EMBEDDED, HEAD)
     for name, model in models.items():
         answer = tf.function(model, reduce_retracing=True)
-        answer(row), answer(batch), answer(row)
-        one, many = fastest(lambda: answer(row), 500), fastest(lambda: answer(batch), 20)  # noqa: B023
+        read = EMBEDDED if name == "tabm" else INPUTS
+        rows = {each.name: batch[each.name] for each in read}
+        row = {key: values[:1] for key, values in rows.items()}
+        answer(row), answer(rows), answer(row)
+        one, many = fastest(lambda: answer(row), 500), fastest(lambda: answer(rows), 20)  # noqa: B023
         print(f"{name:>15}: {one * 1000:6.2f} ms a row, {BATCH / many:9,.0f} rows/s", flush=True)
 
 

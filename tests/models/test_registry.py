@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import dcn, mlp, wide_deep
+from models import dcn, gbt, mlp, tabm, wide_deep
 from models.config import CustomModel, DeepParams, MlpModel, WideDeepModel
 from models.heads import Head
 from models.registry import build_model, resolve
@@ -67,14 +67,16 @@ def custom(function: str, **params: object) -> CustomModel:
     return CustomModel(family=f"someones_families.{function}", params=params)
 
 
-@pytest.mark.parametrize(("name", "module"), [("mlp", mlp), ("wide_deep", wide_deep), ("dcn", dcn)])
+@pytest.mark.parametrize(
+    ("name", "module"), [("mlp", mlp), ("wide_deep", wide_deep), ("dcn", dcn), ("gbt", gbt), ("tabm", tabm)]
+)
 def test_built_in_names(name: str, module: object) -> None:
     assert resolve(name) is module.build_model
 
 
 def test_unknown_name_names_the_nearest_one() -> None:
     with pytest.raises(
-        UserError, match=r"mlp, wide_deep, dcn, gbt, ensemble or a dotted path, received 'wide_dep'"
+        UserError, match=r"mlp, wide_deep, dcn, gbt, tabm, ensemble or a dotted path, received 'wide_dep'"
     ) as caught:
         resolve("wide_dep")
     assert caught.value.hint == "did you mean 'wide_deep'?"

@@ -26,6 +26,7 @@ DROPOUT = {"hidden": [8, 4], "dropout": 0.5, "batch_norm": True}
 SEQUENTIAL = {"family": "mlp", "params": DROPOUT}
 FUNCTIONAL = {"family": "wide_deep", "params": DROPOUT}
 SUBCLASSED = {"family": "dcn", "params": DROPOUT}
+MEMBERS = {"family": "tabm", "params": {"k": 3, "width": 8, "dropout": 0.5}}
 TRICKS = {
     "schedule": {"name": "coslog4"},
     "rate_multipliers": {"embeddings": 0.5, "biases": 0.1},
@@ -51,9 +52,10 @@ def differ(one: list[Any], other: list[Any]) -> bool:
         # An epoch of 3 steps, a pass of 5 batches: the training goes on in the middle of a pass.
         (FUNCTIONAL, {"optimizer": "sgd", "steps_per_epoch": 3, "schedule": {"name": "cosine", "warmup_steps": 2}}),
         (SUBCLASSED, {"optimizer": "adamw", "mixed_precision": "float16", "weight_decay": 0.1}),
+        (MEMBERS, {"optimizer": "adamw", "early_stopping": {"monitor": "val_auc"}}),
         (SEQUENTIAL, {"memory_mb": 0, "steps_per_epoch": 4}),
     ],
-    ids=["sequential", "functional", "subclassed", "from-files"],
+    ids=["sequential", "functional", "subclassed", "members", "from-files"],
 )
 def test_a_killed_training_ends_with_the_same_weights(
     prepare: Prepare, model: dict[str, Any], train: dict[str, Any]

@@ -95,6 +95,7 @@ class Folds:
 
 MODELS: dict[str, dict[str, Any]] = {
     "mlp": {"family": "mlp", "params": {"hidden": [8]}},
+    "tabm": {"family": "tabm", "params": {"k": 3, "width": 8}},
     "gbt": {"family": "gbt", "params": {"trees": 20, "learning_rate": 0.2, "leaf_rows": 5, "leaves": 8}},
 }
 

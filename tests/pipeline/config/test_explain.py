@@ -163,7 +163,7 @@ def test_only_classes_can_be_stratified() -> None:
         (
             "family: mlp",
             "family: tree",
-            "mlp, wide_deep, dcn, gbt, ensemble, a dotted path such as my_package.my_module.build_model",
+            "mlp, wide_deep, dcn, gbt, tabm, ensemble, a dotted path such as my_package.my_module.build_model",
         ),
         ("task: binary", "task: bin", "binary, multiclass, regression"),
         ("hidden: [8]", "hidden: [0.5]", "at least 1 and at most 65536"),

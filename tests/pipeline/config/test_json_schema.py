@@ -43,7 +43,7 @@ def test_each_family_completes_its_own_params(schema: dict[str, Any]) -> None:
     *built_in, custom = branches
     assert [branch["properties"]["family"]["const"] for branch in built_in] == list(FAMILIES)
     params = [set(definition(schema, branch["properties"]["params"])["properties"]) for branch in built_in]
-    mlp, wide_deep, dcn, gbt, ensemble = params
+    mlp, wide_deep, dcn, gbt, tabm, ensemble = params
     assert wide_deep - mlp == {"wide_l2"}
     assert dcn - mlp == {"cross_layers", "low_rank", "structure"}
     assert not mlp & gbt
