@@ -41,7 +41,9 @@ class SubclassedModel(keras.Model, Generic[_Params]):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The model back from `get_config`, with new weights."""
         # JSON knows lists, a head has tuples.
-        head = {name: tuple(value) if isinstance(value, list) else value for name, value in config["head"].items()}
+        head: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config["head"].items()
+        }
         return cls(
             **{
                 **config,

@@ -190,7 +190,7 @@ def _without_noise(located: list[_Located]) -> list[_Located]:
     """
     branches: dict[FieldPath | None, set[str]] = defaultdict(set)
     depth: dict[FieldPath | None, int] = defaultdict(int)
-    sections = set()
+    sections: set[FieldPath] = set()
     for location, _ in located:
         branches[location.union].add(location.branch)
         depth[location.union] = max(depth[location.union], len(location.field))

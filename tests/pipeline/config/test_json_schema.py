@@ -47,6 +47,7 @@ def test_each_family_completes_its_own_params(schema: dict[str, Any]) -> None:
     assert wide_deep - mlp == {"wide_l2"}
     assert dcn - mlp == {"cross_layers", "low_rank", "structure"}
     assert not mlp & gbt
+    assert tabm - mlp == {"k", "blocks", "width", "clamp"}
     assert {"members", "weights", "distill"} < ensemble
     assert "." in custom["properties"]["family"]["pattern"]
 
