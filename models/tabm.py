@@ -24,7 +24,7 @@ from models.subclassed import SubclassedModel
 from preprocessing.features import ModelInput
 
 _EMBEDDING_DEVIATION = 0.1
-"""Of the embeddings of categories at the beginning: Keras' own, 0.03, measured slightly worse."""
+"""The standard deviation that embeddings of categories begin with."""
 
 
 class MemberScales(keras.layers.Layer):

@@ -25,6 +25,7 @@ from pipeline.config.problems import Problem, brief, shown
 from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.column_roles import date_formats, roles
 from pipeline.preflight.first_rows import mismatch
+from pipeline.preflight.numbers_check import few_values, without_effect
 from pipeline.preflight.stock_reader import check_stock_files, stock_input, stock_mismatch
 from pipeline.preflight.table_files import LOOSE, TableReader, is_remote, source_files, table_files, table_format
 from pipeline.preflight.table_rules import nameless
@@ -67,11 +68,13 @@ def problems(loaded: LoadedConfig) -> list[Problem]:
 def notes(loaded: LoadedConfig) -> list[str]:
     """What a user should know of a configuration without a problem: what of it, and of its table, a run leaves out."""
     data = loaded.config.data
-    found = [*without_meaning(loaded), *half_followed(loaded)]
+    found = [*without_meaning(loaded), *half_followed(loaded), *without_effect(loaded)]
     if is_remote(data):
         return found
     files = [file for split in table_files(data, loaded.base).values() for file in split]
     reader = TableReader(table_format(files, data), data.model_copy(update={"block_mb": 1}))
+    if any(group.embed is not None for group in loaded.config.features.numeric):
+        found += few_values(loaded, reader.sample(files[0], FIRST_ROWS))
     return [*found, *nameless((Path(shown(file)), reader.columns(file)) for file in files[:MAX_FILES])]
 
 

@@ -17,7 +17,7 @@ _WIDE = 20
 _MANY_CLASSES = 12
 _BYTES_A_COLUMN, _BYTES_A_CLASS = 16, 16
 _MOST_BYTES = 200 * 2**20
-"""Of the training split: what surely fits into the default of `train.memory_mb`, which trees need."""
+"""What of the training split surely fits into the default of `train.memory_mb`, which trees need."""
 _LARGE_FOREST = 8_000
 """Rows to train on from which more leaves and more trees pay."""
 _EPOCH_TREES = 50

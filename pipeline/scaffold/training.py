@@ -20,7 +20,7 @@ class Training:
     model_reason: str
     train_reason: str
     bins: int | None = None
-    """Of the piecewise linear embedding of continuous numbers; None leaves them plain."""
+    """The bins of the piecewise linear embedding of continuous numbers; None leaves them plain."""
 
 
 def propose_training(shape: Shape, *, fast: bool = False, single: bool = False) -> Training:

@@ -41,7 +41,7 @@ def label(**options: Any) -> dict[str, Any]:
         (numeric(bucket_boundaries=[1, 1]), "bucket_boundaries: must ascend, received [1.0, 1.0]"),
         (numeric(bucket_boundaries=[]), "at least 1 item"),
         (numeric(missing={"fill": "mode"}), "'mean', 'median' or 'constant'"),
-        (numeric(scale="robust"), "'z_score', 'min_max' or 'none'"),
+        (numeric(scale="robust"), "'z_score', 'min_max', 'robust_smooth' or 'none'"),
         (numeric(colour="red"), "Extra inputs are not permitted"),
         ({"categorical": [{"columns": ["c"], "hash_buckets": 9, "top_k": 3}]}, "hash_buckets keeps no vocabulary"),
         ({"categorical": [{"columns": ["c"], "hash_buckets": 9, "min_frequency": 3}]}, "keeps no vocabulary"),

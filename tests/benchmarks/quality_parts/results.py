@@ -72,11 +72,12 @@ class Results:
 
 
 def opened(file: Path) -> Results:
-    """What the file has; an empty one of this machine where there is none."""
-    if not file.exists():
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    """What the file has; nothing of this machine where it has nothing yet."""
+    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"results": []}
+    if not content["results"]:
+        installed = {each.metadata["Name"].lower() for each in importlib.metadata.distributions()}
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES if name in installed}
         return Results({**machine(), "packages": versions})
-    content = json.loads(file.read_text(encoding="utf-8"))
     return Results(content["machine"], [Result(**each) for each in content["results"]])
 
 

@@ -88,7 +88,8 @@ RULES: list[tuple[str, str, str, dict[str, Any]]] = [
         "expected": "a dotted path such as my_package.my_module.build_model"}),
     ("learning_rate: 0.1", "loss: mse", "train.loss", {"received": "mse", "hint": "use auto"}),
     ("learning_rate: 0.1", "early_stopping: {monitor: val_mae}", "train.early_stopping.monitor", {
-        "received": "val_mae", "allowed": ("val_loss", "val_accuracy", "val_auc")}),
+        "received": "val_mae",
+        "allowed": ("val_loss", "val_log_loss", "val_accuracy", "val_auc", "val_auc_pr")}),
     ("learning_rate: 0.1", "schedule: {final_fraction: 0.5, name: constant}", "train.schedule.final_fraction", {
         "received": 0.5, "hint": "remove it, or set schedule.name to cosine"}),
     ("metric: auc", "metric: auk", "evaluate.thresholds.0.metric", {"received": "auk", "nearest": "auc"}),
