@@ -173,7 +173,10 @@ Member = Annotated[
 ]
 """A member of an ensemble: the name of a family, or `family` and `params`."""
 Student = Annotated[
-    Annotated[MlpModel, Tag("mlp")] | Annotated[WideDeepModel, Tag("wide_deep")] | Annotated[DcnModel, Tag("dcn")],
+    Annotated[MlpModel, Tag("mlp")]
+    | Annotated[WideDeepModel, Tag("wide_deep")]
+    | Annotated[DcnModel, Tag("dcn")]
+    | Annotated[TabmModel, Tag("tabm")],
     Discriminator(_family_tag),
 ]
 """A model that can learn from answers, not from labels alone; trees are grown on labels."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
-import numpy as np
 from keras import ops
 
 from models.inputs import PACKAGE, zero_batch
+from models.mean import mean_probability
 from preprocessing.config import Task
 from preprocessing.features import ModelInput
 
@@ -26,8 +26,7 @@ def ensemble(
 ) -> keras.Model:
     """One model of several, which is asked as each of them is.
 
-    Probabilities are averaged, not logits: a member that is sure and wrong weighs no more than its share (the linear
-    opinion pool, Stone 1961). Numbers are averaged on the scale that models learn on.
+    Probabilities are averaged (see `mean_probability`), numbers on the scale that models learn on.
 
     Args:
       members: built; their outputs are float32 [batch, units].
@@ -81,7 +80,7 @@ class Ensemble(keras.Model):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class MeanProbability(keras.layers.Layer):
-    """Logits of each member to those of the mean of their probabilities, without leaving logarithms."""
+    """Logits of each member to those of the weighted mean of their probabilities."""
 
     def __init__(self, shares: Sequence[float], binary: bool, *, dtype: Any = "float32", **kwargs: Any) -> None:
         super().__init__(dtype=dtype, **kwargs)
@@ -90,14 +89,7 @@ class MeanProbability(keras.layers.Layer):
     def call(self, logits: Sequence[Any]) -> Any:
         """Float32 [batch, units] of each member; gives the same shape."""
         stacked = ops.stack([ops.cast(each, "float32") for each in logits])
-        if self.binary:
-            return self._log_mean(ops.log_sigmoid(stacked)) - self._log_mean(ops.log_sigmoid(-stacked))
-        return self._log_mean(ops.log_softmax(stacked, axis=-1))
-
-    def _log_mean(self, logarithms: Any) -> Any:
-        """The logarithm of the weighted mean over the first axis, of what these are the logarithms of."""
-        weights = np.log(np.array(self.shares, np.float32)).reshape(-1, 1, 1)
-        return ops.logsumexp(logarithms + weights, axis=0)
+        return mean_probability(stacked, binary=self.binary, axis=0, shares=self.shares)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""

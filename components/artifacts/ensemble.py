@@ -34,7 +34,7 @@ class EnsembleReport(BaseModel):
     """What members were weighed by, and stopped by: `val_loss`."""
     higher_is_better: bool
     metrics: dict[str, FiniteFloat]
-    """Of the average, on the eval split."""
+    """The average's own, on the eval split."""
     student: MemberReport | None = None
     """The model that is exported instead of the average."""
     soft: FiniteFloat = 1.0

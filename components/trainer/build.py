@@ -158,14 +158,14 @@ def _metrics(label: Label, monitor: str) -> list[keras.metrics.Metric]:
 
 
 class _Accuracy(keras.metrics.BinaryAccuracy):
-    """Of a student, which learns probabilities: how often it sides with what is more probable."""
+    """The share of rows in which a model sides with the label; the likelier side of what a student learns."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
 
 
 class _Auc(keras.metrics.AUC):
-    """Likewise: any probability above 0 would count as the second class."""
+    """The area under the ROC curve, likewise: any probability above 0 would count as the second class."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(keras.ops.round(y_true), y_pred, sample_weight)

@@ -49,7 +49,7 @@ _KINDS: dict[FieldPath, _Kind] = {
 """What each section says of its kind: the field that names it, its form, the message, the kinds, and what else may
 stand there."""
 _FAMILY: _Kind = ("family", "family and params", "can't be a part of an ensemble", _MEMBERS, (_OWN_FAMILY,))
-"""Of a member of an ensemble, whose place has a number, and of its student."""
+"""The same of a member of an ensemble, whose place has a number, and of its student."""
 
 _KEY = "[key]"
 """What pydantic adds to the place of a mapping's name that it refuses."""
@@ -190,7 +190,7 @@ def _without_noise(located: list[_Located]) -> list[_Located]:
     """
     branches: dict[FieldPath | None, set[str]] = defaultdict(set)
     depth: dict[FieldPath | None, int] = defaultdict(int)
-    sections: set[FieldPath] = set()
+    sections = set[FieldPath]()
     for location, _ in located:
         branches[location.union].add(location.branch)
         depth[location.union] = max(depth[location.union], len(location.field))
