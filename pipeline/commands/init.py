@@ -1,6 +1,5 @@
 """`lockgate init`: a table in, a pipeline.yaml and a schema out."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ def init_command(
     """
     from pipeline.scaffold import write
 
-    proposal = dataclasses.replace(proposed(data, label, name=name, task=task, fast=fast, **table), tune=tune)
+    proposal = proposed(data, label, name=name, task=task, fast=fast, tune=tune, **table)
     path = write(proposal, Path(name))
     if as_json:
         written = {"config": str(path), "schema": str(path.with_name(SCHEMA_FILE)), "notes": list(proposal.notes)}

@@ -54,6 +54,7 @@ def proposed(
     name: str,
     task: Task | None,
     fast: bool,
+    tune: bool,
     fmt: Format | None,
     encoding: str | None,
     delimiter: str | None,
@@ -80,7 +81,7 @@ def proposed(
         sheet=sheet,
     )
     try:
-        return propose(data, label, name=name, task=task, given=given, fast=fast)
+        return propose(data, label, name=name, task=task, given=given, fast=fast, tune=tune)
     except UserError as error:
         option = OPTIONS.get(dotted(error.field))
         raise UserError(

@@ -94,14 +94,15 @@ class Rule:
     choice: Callable[[Shape], Choice]
 
 
-def choose(shape: Shape, *, fast: bool = False) -> Choice:
+def choose(shape: Shape, *, fast: bool = False, single: bool = False) -> Choice:
     """The choice of the first rule that fits.
 
     Args:
       shape: of the table.
       fast: a small network, trained in about a minute and answering in the least time.
+      single: one model by itself, for what an ensemble can't do.
     """
-    rules = _FAST if fast else _RULES
+    rules = _FAST if fast else _SINGLE if single else _RULES
     return next(rule.choice(shape) for rule in rules if rule.fits(shape))
 
 
@@ -186,16 +187,30 @@ def _tabm_training(shape: Shape) -> dict[str, Any]:
     }
 
 
+def _ensemble(shape: Shape) -> Choice:
+    members = [_trees(shape).model, {"family": "tabm", "params": _tabm_params(shape)}]
+    return Choice(
+        {"family": "ensemble", "params": {"members": members, "parallel": 2}},
+        "trees and a network that go wrong in different rows, so that their average is mostly better than either; "
+        "`family: gbt` alone trains in seconds, `lockgate init --fast` proposes a small network, which answers faster",
+        _tabm_training(shape),
+        "settings of the network; the trees grow in as many equal parts as there are epochs. Each member stops when "
+        "eval no longer improves",
+        _bins(shape),
+    )
+
+
 _FAST: tuple[Rule, ...] = (
     Rule(lambda shape: shape.is_wide, _regularised),
     Rule(lambda shape: shape.rows < SMALL_TABLE, _small_network),
     Rule(lambda shape: shape.rows < _MEDIUM_TABLE, _medium_network),
     Rule(lambda _: True, _large_network),
 )
-_RULES: tuple[Rule, ...] = (
+_TOO_MUCH_FOR_TREES: tuple[Rule, ...] = (
     Rule(lambda shape: shape.is_wide, _regularised),
     # Each class has trees of its own: so many cost more, in training and in every answer, than they gain.
     Rule(lambda shape: shape.classes > _MANY_CLASSES, _tabm),
     Rule(lambda shape: not shape.fits_into_memory, _large_network),
-    Rule(lambda _: True, _trees),
 )
+_SINGLE = (*_TOO_MUCH_FOR_TREES, Rule(lambda _: True, _trees))
+_RULES = (*_TOO_MUCH_FOR_TREES, Rule(lambda _: True, _ensemble))

@@ -11,6 +11,7 @@ from pathlib import Path
 from components.artifacts.schema import SCHEMA_FILE
 from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
+from models.config import ENSEMBLE
 from pipeline.preflight.table_rules import nameless
 from pipeline.scaffold.columns import Decision, decide_all, embedded
 from pipeline.scaffold.families import SMALL_TABLE, Shape
@@ -29,7 +30,7 @@ from pipeline.scaffold.render import (
 )
 from pipeline.scaffold.survey import Survey, survey
 from pipeline.scaffold.time_split import FoundSplit, split_lines, time_split
-from pipeline.scaffold.training import Training, propose_training, width_notes
+from pipeline.scaffold.training import Training, model_lines, propose_training, width_notes
 from pipeline.scaffold.trial import CONFIG_FILE, RefusedColumnsError, Trials, check_place
 from pipeline.scaffold.tuning import tune_lines
 from pipeline.whole_file import write_whole
@@ -141,15 +142,13 @@ class Proposal:
             yield "  min_rows: {severity: warn}"
             yield ""
         yield comment(f"{len(self.decisions)} columns, {self.survey.rows:,} rows: {training.model_reason}.")
-        yield "model:"
-        yield f"  family: {training.model['family']}"
-        yield f"  params: {mapping(training.model['params'])}"
+        yield from model_lines(training.model)
         yield ""
         yield "train:"
         yield comment(training.train_reason[0].upper() + training.train_reason[1:] + ".", 2)
         for key, value in training.train.items():
             yield f"  {key}: {mapping(value) if isinstance(value, Mapping) else scalar(value)}"
-        if self.survey.rows < SMALL_TABLE:
+        if self.survey.rows < SMALL_TABLE and training.model["family"] != ENSEMBLE:
             yield comment(
                 "So few test rows tell little. This trains on five folds of train and eval as well, says how far the "
                 "metrics spread, and exports a model of all these rows:",
@@ -181,7 +180,14 @@ class Proposal:
 
 
 def propose(
-    data: Path, label: str, *, name: str, task: Task | None = None, given: Given | None = None, fast: bool = False
+    data: Path,
+    label: str,
+    *,
+    name: str,
+    task: Task | None = None,
+    given: Given | None = None,
+    fast: bool = False,
+    tune: bool = False,
 ) -> Proposal:
     """Looks at a table and decides how to model it.
 
@@ -192,6 +198,7 @@ def propose(
       task: the task; None takes it from the label's values.
       given: what is known beforehand of how the table is read.
       fast: proposes a small network instead of the best model.
+      tune: proposes a search too, of one model by itself.
 
     Raises:
       UserError: the table can't be read, has no such column, or nothing to learn from.
@@ -202,7 +209,7 @@ def propose(
     decisions = tuple(decide_all(table, label))
     trials = Trials()
     while True:
-        draft = _draft(_slug(name), data, table, label, proposed, decisions, fast)
+        draft = _draft(_slug(name), data, table, label, proposed, decisions, fast, tune)
         try:
             return _tried(draft, trials)
         except RefusedColumnsError as refused:
@@ -219,6 +226,7 @@ def _draft(
     proposed: LabelProposal,
     decisions: tuple[Decision, ...],
     fast: bool,
+    tune: bool,
 ) -> Proposal:
     """A proposal that nothing has tried yet.
 
@@ -236,7 +244,7 @@ def _draft(
     rows = table.rows - table.columns[label].profile.missing
     categorical = any(decision.kind == "categorical" for decision in used)
     shape = Shape(rows, len(used), categorical, proposed.task, len(proposed.classes or ()))
-    training = propose_training(shape, fast=fast)
+    training = propose_training(shape, fast=fast, single=tune)
     return Proposal(
         name=name,
         data=data,
@@ -253,6 +261,7 @@ def _draft(
         label=proposed,
         decisions=embedded(decisions, table, training.bins),
         training=training,
+        tune=tune,
     )
 
 

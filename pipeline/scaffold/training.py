@@ -1,10 +1,11 @@
 """Model and training settings by the shape of the table: a run of a minute or two on two cores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.scaffold.families import SMALL_TABLE, Shape, choose
+from pipeline.scaffold.render import mapping, scalar
 
 _STEPS = 6000
 """The most training steps that the epochs of a network may add up to."""
@@ -22,14 +23,14 @@ class Training:
     """The bins of the piecewise linear embedding of continuous numbers; None leaves them plain."""
 
 
-def propose_training(shape: Shape, *, fast: bool = False) -> Training:
+def propose_training(shape: Shape, *, fast: bool = False, single: bool = False) -> Training:
     """Chooses the model, and how it is trained.
 
     Args:
       shape: of the table.
-      fast: as for `choose`.
+      fast, single: as for `choose`.
     """
-    choice = choose(shape, fast=fast)
+    choice = choose(shape, fast=fast, single=single)
     if choice.train is not None:
         return Training(choice.model, choice.train, choice.reason, choice.train_reason, choice.bins)
     rows = shape.rows
@@ -55,3 +56,18 @@ def width_notes(shape: Shape) -> Iterator[str]:
             "test split of so few rows tells little. The model is small and strongly regularised; leave out columns of "
             "which you know that they say nothing, and expect evaluate.skill to refuse a model that luck explains"
         )
+
+
+def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
+    """The `model:` section as lines of YAML; an ensemble's members stand below each other."""
+    yield "model:"
+    yield f"  family: {model['family']}"
+    params = dict(model["params"])
+    members = params.pop("members", None)
+    if members is None:
+        yield f"  params: {mapping(params)}"
+        return
+    yield "  params:"
+    yield "    members:"
+    yield from (f"      - {mapping(each)}" for each in members)
+    yield from (f"    {key}: {scalar(value)}" for key, value in params.items())

@@ -19,10 +19,10 @@ def shape(rows: int, columns: int = 8, **more: Any) -> Shape:
 @pytest.mark.parametrize(
     ("table", "family"),
     [
-        (shape(344), "gbt"),
-        (shape(50_000), "gbt"),
-        (shape(50_000, task="regression", classes=0), "gbt"),
-        (shape(50_000, task="multiclass", classes=12), "gbt"),
+        (shape(344), "ensemble"),
+        (shape(50_000), "ensemble"),
+        (shape(50_000, task="regression", classes=0), "ensemble"),
+        (shape(50_000, task="multiclass", classes=12), "ensemble"),
         (shape(50_000, task="multiclass", classes=13), "tabm"),
         (shape(1_000, task="multiclass", classes=26), "tabm"),
         (shape(60, 40), "mlp"),
@@ -30,8 +30,19 @@ def shape(rows: int, columns: int = 8, **more: Any) -> Shape:
         (shape(5_000_000, 20, categorical=False), "dcn"),
     ],
 )
-def test_trees_unless_they_cost_too_much(table: Shape, family: str) -> None:
+def test_trees_and_a_network_unless_they_cost_too_much(table: Shape, family: str) -> None:
     assert choose(table).model["family"] == family
+    alone = choose(table, single=True).model["family"]
+    assert alone == ("gbt" if family == "ensemble" else family)
+
+
+def test_the_members_are_what_they_would_be_alone() -> None:
+    table = shape(50_000, task="regression", classes=0)
+    trees, network = choose(table).model["params"]["members"]
+    assert trees == choose(table, single=True).model
+    assert (network["family"], network["params"]["width"], network["params"]["dropout"]) == ("tabm", 128, 0.0)
+    # The trees in 30 parts, of which each is as long a wait as an epoch.
+    assert choose(table).train["epochs"] == 30
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,7 @@ def test_fast_is_a_small_network(table: Shape, family: str, hidden: list[int]) -
 
 def test_the_size_of_a_forest_follows_the_rows_that_train() -> None:
     # 60 % of 13,333 rows are 7,999; of 13,334 they are 8,000.
-    small, large = (choose(shape(rows)).model["params"] for rows in (13_333, 13_334))
+    small, large = (choose(shape(rows), single=True).model["params"] for rows in (13_333, 13_334))
     assert (small["trees"], small["learning_rate"], small["leaves"]) == (600, 0.05, 16)
     assert (large["trees"], large["learning_rate"], large["leaves"]) == (1000, 0.06, 31)
 

@@ -365,5 +365,7 @@ def test_continuous_numbers_are_embedded_where_the_family_asks_for_it(tmp_path: 
     assert found == {"x": 24, "continuous": 24, "few": None, "enough": 24}
     assert {group.scale for group in configuration.features.numeric} == {"robust_smooth"}
     (tmp_path / "two").mkdir()
-    two = proposed(tmp_path / "two", {**columns, "y": shuffled(["a", "b"], rows)})
-    assert all("embed" not in decision.settings for decision in two.decisions)
+    two = written_csv(tmp_path / "two", {**columns, "y": shuffled(["a", "b"], rows)})
+    for options, embedded in (({}, True), ({"fast": True}, False), ({"tune": True}, False)):
+        decisions = propose(two, "y", name="t", **options).decisions
+        assert any("embed" in decision.settings for decision in decisions) is embedded

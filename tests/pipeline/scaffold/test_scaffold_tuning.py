@@ -25,7 +25,7 @@ from pipeline.scaffold.tuning import tune_lines
     ],
 )
 def test_the_space_is_sound_and_holds_what_init_chose(shape: Shape, fast: bool, family: str) -> None:
-    training = propose_training(shape, fast=fast)
+    training = propose_training(shape, fast=fast, single=True)
     assert training.model["family"] == family
     classes = {"classes": [f"c{number}" for number in range(shape.classes)]} if shape.classes else {}
     section = parse("\n".join(tune_lines(training)), Origin(None)).plain()
