@@ -101,7 +101,9 @@ def test_the_page_is_drawn_and_readable_by_everybody(
     page, said = opened(browser, file, width, scheme)
     assert said == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figure").count() == page.locator("figure svg[viewBox]").count() > 2
+    figures = page.locator("figure svg[viewBox]").count()
+    # The smoke test's: the latency of each signature; memory is drawn where there was time to measure it twice.
+    assert page.locator("figure").count() == figures >= (2 if which == "smoke test" else 3)
     violations = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
 

@@ -24,6 +24,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "wide_deep": {"hidden": [8], "batch_norm": True, "dropout": 0.2},
     "dcn": {"hidden": [8]},
     "gbt": {"trees": 12, "learning_rate": 0.3, "leaf_rows": 5, "leaves": 8},
+    "tabm": {"k": 3, "width": 8},
 }
 MORE_PAIRS = {
     f"{family}_{task}" for i, family in enumerate(FAMILIES) for j, task in enumerate(TASKS) if i % len(TASKS) != j
