@@ -67,13 +67,9 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     pushed, served_already = None, False
     if outputs := by_name["Pusher"].outputs:
         model = outputs["pushed_model"][0]
-        pushed = (
-            model.get_string_custom_property("pushed_destination") if model.get_int_custom_property("pushed") else None
-        )
+        pushed = _destination(model)
         served_already = model.get_int_custom_property(SERVED_ALREADY) == 1
-        if why := model.get_string_custom_property(WITHDRAWN):
-            how = f"lockgate push {run_dir} --force --reason TEXT pushes it all the same"
-            gates.append(Gate("Pusher", False, f"{why}; {how}"))
+        gates.extend(_withdrawn(model, run_dir))
     refused = any(gate.passed is False for gate in gates)
     return RunResult(
         state="refused" if refused else "pushed" if pushed else "stopped",
@@ -91,6 +87,20 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         tuning=tuning,
         run_dir=str(run_dir),
     )
+
+
+def _destination(model: Artifact) -> str | None:
+    if not model.get_int_custom_property("pushed"):
+        return None
+    destination: str = model.get_string_custom_property("pushed_destination")
+    return destination
+
+
+def _withdrawn(model: Artifact, run_dir: Path) -> Iterator[Gate]:
+    """The refusal of a model that a rollback withdrew."""
+    if why := model.get_string_custom_property(WITHDRAWN):
+        how = f"lockgate push {run_dir} --force --reason TEXT pushes it all the same"
+        yield Gate("Pusher", False, f"{why}; {how}")
 
 
 def _spreads(folds: Spread) -> dict[str, dict[str, float | None]]:
