@@ -28,7 +28,8 @@ CONTRACT = """{
  "inputs": {
   "size (cm)": {
    "argument": "size__cm_",
-   "dtype": "float32"
+   "dtype": "float32",
+   "several": false
   }
  },
  "transformed": {

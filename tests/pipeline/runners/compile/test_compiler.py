@@ -353,7 +353,7 @@ def test_a_verdict_is_not_asked_for_again(target):
 
 
 def test_beam_runs_where_the_target_says():
-    vertex = compiled("penguins", "vertex", "targets.vertex.beam={runner: dataflow, args: [--max_num_workers=4]}")
+    vertex = compiled("penguins", "vertex", "targets.vertex.beam={engine: dataflow, max_workers: 4}")
     arguments = _container(vertex, "Transform")["args"]
     for expected in (
         "--runner=DataflowRunner",
@@ -365,12 +365,16 @@ def test_beam_runs_where_the_target_says():
         "--max_num_workers=4",
     ):
         assert expected in arguments, expected
-    flink = compiled("penguins", "kubeflow", "targets.kubeflow.beam={runner: flink, args: [--flink_master=flink:8081]}")
+    flink = compiled("penguins", "kubeflow", "targets.kubeflow.beam={engine: flink, master: 'flink:8081'}")
     arguments = _container(flink, "StatisticsGen")["args"]
-    assert arguments[-4:] == [
-        "--runner=FlinkRunner", "--environment_type=EXTERNAL", "--environment_config=localhost:50000",
+    for expected in (
+        "--runner=FlinkRunner",
         "--flink_master=flink:8081",
-    ]  # fmt: skip
+        "--environment_type=EXTERNAL",
+        "--environment_config=localhost:50000",
+        "--sdk_container_image=none",
+    ):
+        assert expected in arguments, expected
     assert not any("FnApiRunner" in argument for argument in arguments)
 
 
