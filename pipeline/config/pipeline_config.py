@@ -345,7 +345,9 @@ class PipelineConfig(Settings):
 
     def beam_options(self) -> list[str]:
         """Beam's options for the steps on this machine."""
-        return [*beam_options(self.beam), *self.beam_args]
+        named = any(option.startswith("--runner") for option in self.beam_args)
+        from_section = self.beam.args if named and isinstance(self.beam, LocalBeam) else beam_options(self.beam)
+        return [*from_section, *self.beam_args]
 
     def metric_settings(self) -> MetricSettings:
         """What the metrics depend on."""
