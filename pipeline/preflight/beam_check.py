@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -51,8 +53,15 @@ def beam_problems(loaded: LoadedConfig) -> Iterator[Problem]:
                 if not isinstance(beam, DataflowBeam)
                 else "compile the pipeline for Kubeflow or Vertex, whose root is at gs://",
             )
-    if not isinstance(beam, DataflowBeam):
-        yield from _reached(loaded, beam)
+    if isinstance(beam, DataflowBeam):
+        return
+    yield from _reached(loaded, beam)
+    if beam.master is not None and not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+        yield loaded.problem(
+            ("beam", "master"),
+            "each step would start a job server with Java, and there is none on this machine",
+            hint="install OpenJDK 17 or set JAVA_HOME, or name a running job server in beam.endpoint",
+        )
 
 
 def staged(loaded: LoadedConfig, field: FieldPath, arguments: Iterable[str]) -> Iterator[Problem]:
