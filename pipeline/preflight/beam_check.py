@@ -45,13 +45,15 @@ def beam_problems(loaded: LoadedConfig) -> Iterator[Problem]:
     local = list(_local_places(loaded))
     if not (isinstance(beam, FlinkBeam) or beam.engine == "spark") or not (beam.shared_root or beam.here()):
         for field, place in local:
+            # The root of runs on this machine is always a folder.
+            elsewhere = "compile the pipeline for Kubeflow or Vertex, whose root is at gs://"
+            shared = "set beam.shared_root where all of them have it mounted under the same path"
+            hint = f"{shared}, or {elsewhere if field == ('root',) else 'use gs://'}"
             yield loaded.problem(
                 field,
                 f"the machines of {beam.engine} don't see this folder of this machine",
                 received=brief(place),
-                hint="use gs://, or set beam.shared_root where all of them have it mounted under the same path"
-                if not isinstance(beam, DataflowBeam)
-                else "compile the pipeline for Kubeflow or Vertex, whose root is at gs://",
+                hint=elsewhere if isinstance(beam, DataflowBeam) else hint,
             )
     if isinstance(beam, DataflowBeam):
         return

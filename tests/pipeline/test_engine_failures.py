@@ -75,7 +75,7 @@ def test_a_job_server_that_takes_the_connection_and_says_nothing() -> None:
     [
         # As apache_beam.utils.subprocess_server writes them.
         (
-            "Unable to fetch remote job server jar at https://repo.maven.apache.org/x.jar: HTTP Error 404: Not Found. If",
+            "Unable to fetch remote job server jar at https://example.com/x.jar: HTTP Error 404: Not Found. If no",
             "could not be downloaded",
         ),
         ("Service failed to start up with error 1", "ended as soon as it was started"),
