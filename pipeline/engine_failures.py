@@ -52,12 +52,23 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         "see the engine's log; with workers: external a worker pool has to run beside each of its machines",
     ),
     (
+        r"Unable to fetch remote job server jar at \S+",
+        "Beam's job server could not be downloaded",
+        "download it yourself, in a version that there is for this engine, and name it in beam.job_server_jar",
+    ),
+    (
+        r"Service failed to start up with error -?\d+",
+        "Beam's job server ended as soon as it was started",
+        "see its messages in the run's log: it needs Java 17, and a beam.job_server_jar that is for this engine",
+    ),
+    (
         r"StatusCode\.UNAVAILABLE|DEADLINE_EXCEEDED|FutureTimeoutError|Socket closed|Stream removed",
         "Beam's job server does not answer",
         "see whether it still runs (beam.endpoint); " + _GO_ON,
     ),
 )
 _FAILED = re.compile(r"Pipeline \S+ failed in state (FAILED|CANCELLED|STOPPED|UNKNOWN)")
+_NO_SERVER = re.compile(r"^(Unable to fetch remote job server jar|Service failed to start up with error)")
 _OURS = re.compile(r"preprocessing\.errors\.UserError: (?P<message>.+)")
 _FROM_PYTHON = "Traceback (most recent call last)"
 
@@ -68,9 +79,10 @@ def engine_failure(error: BaseException) -> str | None:
     Args:
       error: what Beam raised.
     """
-    text = str(error)
+    # Some of grpc's errors have no message.
+    text = str(error) or type(error).__name__
     of_job = isinstance(error, RuntimeError) and _FAILED.search(text) is not None
-    if not of_job and type(error).__module__.partition(".")[0] != "grpc":
+    if not of_job and type(error).__module__.partition(".")[0] != "grpc" and _NO_SERVER.search(text) is None:
         return None
     if (ours := _OURS.search(text)) is not None:
         return ours["message"]

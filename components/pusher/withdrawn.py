@@ -23,7 +23,8 @@ def why_withdrawn(model: str, base: str) -> str:
     found = [each for each in versions(base) if each.complete]
     if not any(each.manifest is not None and each.manifest.rollback is not None for each in found):
         return ""
-    same = next((each for each in found if model_files(each) == model_files(model)), None)
+    files = model_files(model)
+    same = next((each for each in found if model_files(each) == files), None)
     if same is None:
         return ""
     # The oldest of them: the later ones withdrew others.

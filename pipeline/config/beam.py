@@ -1,5 +1,6 @@
 """The `beam:` section: which of Beam's engines does the steps' work, and how its workers start."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -18,6 +19,8 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 POOL = "localhost:50000"
 """Where Beam's documentation has the worker pool beside each task manager on Kubernetes."""
 
+_IN_THE_JOB_SERVER = re.compile(r"local(\[.*\])?$|\[(local|auto|collection)\]$")
+"""What Spark and Flink take as their master's address for themselves in the job server's own process."""
 _BELONGS: dict[str, Workers] = {"worker_command": "process", "worker_pool": "external", "worker_image": "container"}
 
 
@@ -26,7 +29,7 @@ class LocalBeam(Settings):
 
     engine: Literal["local"] = "local"
     args: tuple[BeamOption, ...] = ()
-    """More of Beam's options, after those of `beam_args`."""
+    """More of Beam's options. Those of `beam_args` win over them on this machine, and on a target these."""
 
 
 class _Portable(Settings):
@@ -103,8 +106,9 @@ class _Portable(Settings):
 
     def here(self) -> bool:
         """Whether the engine is on this machine, as far as its address tells."""
-        host = self.address().rpartition("://")[2].rpartition(":")[0]
-        return host in LOCAL_HOSTS or self.address().startswith(("local", "[local"))
+        address = self.address().rpartition("://")[2]
+        host = address.rpartition(":")[0] or address
+        return host in LOCAL_HOSTS or _IN_THE_JOB_SERVER.match(self.address()) is not None
 
 
 class FlinkBeam(_Portable):

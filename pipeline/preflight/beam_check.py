@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -43,16 +45,25 @@ def beam_problems(loaded: LoadedConfig) -> Iterator[Problem]:
     local = list(_local_places(loaded))
     if not (isinstance(beam, FlinkBeam) or beam.engine == "spark") or not (beam.shared_root or beam.here()):
         for field, place in local:
+            # The root of runs on this machine is always a folder.
+            elsewhere = "compile the pipeline for Kubeflow or Vertex, whose root is at gs://"
+            shared = "set beam.shared_root where all of them have it mounted under the same path"
+            hint = f"{shared}, or {elsewhere if field == ('root',) else 'use gs://'}"
             yield loaded.problem(
                 field,
                 f"the machines of {beam.engine} don't see this folder of this machine",
                 received=brief(place),
-                hint="use gs://, or set beam.shared_root where all of them have it mounted under the same path"
-                if not isinstance(beam, DataflowBeam)
-                else "compile the pipeline for Kubeflow or Vertex, whose root is at gs://",
+                hint=elsewhere if isinstance(beam, DataflowBeam) else hint,
             )
-    if not isinstance(beam, DataflowBeam):
-        yield from _reached(loaded, beam)
+    if isinstance(beam, DataflowBeam):
+        return
+    yield from _reached(loaded, beam)
+    if beam.master is not None and not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+        yield loaded.problem(
+            ("beam", "master"),
+            "each step would start a job server with Java, and there is none on this machine",
+            hint="install OpenJDK 17 or set JAVA_HOME, or name a running job server in beam.endpoint",
+        )
 
 
 def staged(loaded: LoadedConfig, field: FieldPath, arguments: Iterable[str]) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """What steps on a cluster tell the webhook of `notify:`, where no process is there from a run's beginning to its end.
 
-Pusher tells of a push, DataStop and Report of the gates' refusals, and on Vertex the exit handler of a failure. On
-Kubeflow nothing runs after a failure: `lockgate submit --wait` tells of it.
+Pusher tells of a push and of a model that a rollback had withdrawn, DataStop and Report of the gates' refusals, and on
+Vertex the exit handler of a failure. On Kubeflow nothing runs after a failure: `lockgate submit --wait` tells of it.
 """
 
 import logging
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
+from components.artifacts.pushed_version import WITHDRAWN
 from components.cloud.notify_config import Event, NotifyConfig
 from components.cloud.secret_manager import looked_up
 from components.cloud.webhook import Notification, send
@@ -60,7 +61,7 @@ def notice_of(config: PipelineConfig, target: Cluster) -> StepNotice | None:
 
 
 def tell_push(notice: StepNotice, properties: Mapping[str, Any], report: Mapping[str, Any]) -> None:
-    """Tells of a push, from what the step Pusher reports; of a model that was not pushed nothing.
+    """Tells of a push, from what the step Pusher reports, or that a rollback had withdrawn the model; else of nothing.
 
     Args:
       notice: the step's.
@@ -69,6 +70,8 @@ def tell_push(notice: StepNotice, properties: Mapping[str, Any], report: Mapping
     """
     listed: Sequence[Mapping[str, Any]] = report.get("artifacts", {}).get("pushed_model", {}).get("artifacts", [])
     metadata = listed[0].get("metadata", {}) if listed else {}
+    if why := metadata.get(WITHDRAWN):
+        tell_refusal(notice, properties, f"Pusher: {why}")
     if metadata.get("pushed") != 1:
         return
     destination = str(metadata.get("pushed_destination", "")).rstrip("/")
@@ -77,7 +80,13 @@ def tell_push(notice: StepNotice, properties: Mapping[str, Any], report: Mapping
 
 
 def tell_refusal(notice: StepNotice, properties: Mapping[str, Any], reason: str) -> None:
-    """Tells of the data gate's refusal, by which the step DataStop fails."""
+    """Tells of a refusal: the data gate's, by which the step DataStop fails, or Pusher's.
+
+    Args:
+      notice: the step's.
+      properties: its parameters, among them the run's name.
+      reason: the step's name, a colon, and why.
+    """
     gate, _, why = reason.partition(": ")
     gates = [{"name": gate, "passed": False, "reason": why}]
     notice.tell("refused", str(properties.get(RUN_PARAMETER, "")), reason=reason, gates=gates)

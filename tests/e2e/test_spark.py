@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from support.brief_pipeline import write_project
-from support.spark_cluster import SparkCluster, spark_cluster, why_not
+from support.spark_cluster import SparkCluster, jars, spark_cluster, why_not
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 pytestmark = [
@@ -22,7 +22,12 @@ Run = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
-    with spark_cluster(tmp_path_factory.mktemp("spark")) as cluster:
+    folder = tmp_path_factory.mktemp("spark")
+    try:
+        class_path = jars(folder)
+    except OSError as error:
+        pytest.skip(f"Spark's jars can't be had: {error}")
+    with spark_cluster(folder, class_path) as cluster:
         yield cluster
 
 
@@ -45,19 +50,27 @@ def rows(root: Path) -> dict[str, list[bytes]]:
     return {split: sorted(records) for split, records in found.items()}
 
 
-def statistics(root: Path) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """The statistics of each split, the features sorted by name, without the quantiles: sketches depend on batches."""
-    found = {}
+def statistics(root: Path) -> tuple[dict[str, statistics_pb2.DatasetFeatureStatisticsList], dict[str, list[float]]]:
+    """The statistics of each split, the features sorted by name, and apart from them means and deviations.
+
+    The last bits of these depend on the order of the rows. Quantiles are left out: sketches depend on batches.
+    """
+    found, means = {}, {}
     for file in root.glob("StatisticsGen/statistics/*/Split-*/FeatureStats.pb"):
         stats = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
         for dataset in stats.datasets:
             dataset.features.sort(key=lambda each: each.path.step[0])
+            numbers = [each.num_stats for each in dataset.features if each.HasField("num_stats")]
+            means[file.parent.name] = [value for each in numbers for value in (each.mean, each.std_dev)]
+            for each in numbers:
+                for name in ("mean", "std_dev", "median", "histograms"):
+                    each.ClearField(name)
+                each.common_stats.ClearField("num_values_histogram")
             for feature in dataset.features:
-                feature.num_stats.ClearField("histograms")
-                feature.num_stats.common_stats.ClearField("num_values_histogram")
-                feature.string_stats.common_stats.ClearField("num_values_histogram")
+                if feature.HasField("string_stats"):
+                    feature.string_stats.common_stats.ClearField("num_values_histogram")
         found[file.parent.name] = stats
-    return found
+    return found, means
 
 
 def test_examples_and_statistics_are_those_of_one_process(
@@ -68,8 +81,13 @@ def test_examples_and_statistics_are_those_of_one_process(
     assert (here.code, there.code) == (0, 0), there.stderr
     assert rows(tmp_path / "there") == rows(tmp_path / "here")
     assert sum(map(len, rows(tmp_path / "there").values())) == 240
-    assert statistics(tmp_path / "there") == statistics(tmp_path / "here")
-    assert statistics(tmp_path / "there").keys() == {"Split-train", "Split-eval", "Split-test"}
+    (there_found, there_means), (here_found, here_means) = (statistics(tmp_path / name) for name in ("there", "here"))
+    assert there_found == here_found
+    assert there_found.keys() == {"Split-train", "Split-eval", "Split-test"}
+    assert there_means.keys() == here_means.keys()
+    for split, expected in here_means.items():
+        assert len(expected) >= 4, "length and width"
+        assert there_means[split] == pytest.approx(expected, rel=1e-9)
 
 
 def test_workers_that_do_not_start_are_told(

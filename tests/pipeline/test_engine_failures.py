@@ -59,3 +59,29 @@ def test_a_job_server_that_is_gone() -> None:
     message = explain(caught.value)
     assert message is not None
     assert message.startswith("Beam's job server does not answer")
+
+
+def test_a_job_server_that_takes_the_connection_and_says_nothing() -> None:
+    # Beam waits for the channel, and grpc's error has no message.
+    with grpc.insecure_channel("127.0.0.1:1") as channel, pytest.raises(grpc.FutureTimeoutError) as caught:
+        grpc.channel_ready_future(channel).result(timeout=0.01)
+    message = explain(caught.value)
+    assert message is not None
+    assert message.startswith("Beam's job server does not answer")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        # As apache_beam.utils.subprocess_server writes them.
+        (
+            "Unable to fetch remote job server jar at https://example.com/x.jar: HTTP Error 404: Not Found. If no",
+            "could not be downloaded",
+        ),
+        ("Service failed to start up with error 1", "ended as soon as it was started"),
+    ],
+)
+def test_a_job_server_of_the_steps_own_that_does_not_start(said: str, expected: str) -> None:
+    message = explain(RuntimeError(said))
+    assert message is not None
+    assert expected in message.splitlines()[0]

@@ -1,5 +1,6 @@
 """A real Spark on this machine: a master, two workers and Beam's job server, each a process of its own on loopback."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -7,7 +8,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def jars(folder: Path) -> str:
     """The class path, downloaded by Maven (which keeps what it has).
 
     Raises:
-      OSError: Maven could not download them.
+      OSError: Maven could not download them, in time.
     """
     pom = folder / "pom.xml"
     pom.write_text(_POM.format("".join(_DEPENDENCY.format(*each) for each in JARS)), encoding="utf-8")
@@ -57,7 +57,10 @@ def jars(folder: Path) -> str:
         "-f",
         str(pom),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_TO_DOWNLOAD, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_TO_DOWNLOAD, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"Maven: not done after {_SECONDS_TO_DOWNLOAD} s") from error
     if done.returncode:
         raise OSError(f"Maven: {(done.stdout or done.stderr)[-400:]}")
     return str(folder / "jars" / "*")
@@ -95,9 +98,10 @@ class SparkCluster:
             )
 
     def kill(self, name: str) -> None:
-        """Kills one of them with what it started, at once."""
+        """Kills one of them with what it started, at once; one that has ended by itself may have left nothing."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def said(self, name: str) -> str:
@@ -125,14 +129,15 @@ def free_port() -> int:
     return port
 
 
-@contextmanager
-def spark_cluster(folder: Path) -> Iterator[SparkCluster]:
+@contextlib.contextmanager
+def spark_cluster(folder: Path, class_path: str) -> Iterator[SparkCluster]:
     """A Spark that ends with the block.
 
     Args:
-      folder: an empty one.
+      folder: where `jars` put them, otherwise empty.
+      class_path: as `jars` gives it.
     """
-    cluster = SparkCluster(folder, jars(folder))
+    cluster = SparkCluster(folder, class_path)
     master, job = free_port(), free_port()
     url = f"spark://127.0.0.1:{master}"
     try:

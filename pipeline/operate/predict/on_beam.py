@@ -17,6 +17,7 @@ from components.example_gen.executor import Kept
 from components.example_gen.finish import first_failure
 from components.example_gen.ingest import Unit, groups, units
 from pipeline.operate.predict.scoring import Scored, Scoring
+from pipeline.runners.engine_time import ended_in_time
 
 _SCORED = TypeAdapter(list[Scored])
 _RESULT = "scored.json"
@@ -38,13 +39,13 @@ def score_on_beam(
       One for each unit, in order.
 
     Raises:
-      UserError: what a worker had to say to a person.
+      UserError: what a worker had to say to a person; or the job ran for longer than its options allow.
       Exception: what Beam or its runner raised.
     """
     total = float(sum(source.size for source in sources))
     work = list(enumerate(groups(sources, block_bytes)))
     try:
-        with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        with ended_in_time(beam_args), beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
             _ = (
                 pipeline
                 | "Files" >> beam.Create(work)

@@ -60,6 +60,12 @@ def test_of_what_was_not_pushed_nothing_is_told(server: RestServer, report: dict
     assert server.received == []
 
 
+def test_a_model_that_a_rollback_withdrew_is_told_as_refused(server: RestServer) -> None:
+    tell_push(NOTICE, {"run": "p-7"}, pushed(pushed=0.0, withdrawn="this model is version 7"))
+    gate = {"name": "Pusher", "passed": False, "reason": "this model is version 7"}
+    assert bodies(server) == [expected(event="refused", reason="Pusher: this model is version 7", gates=[gate])]
+
+
 def test_the_data_gates_refusal_is_told(server: RestServer) -> None:
     tell_refusal(NOTICE, {"run": "p-7"}, "DataGate: island: drift: too far: 0.5")
     gate = {"name": "DataGate", "passed": False, "reason": "island: drift: too far: 0.5"}
