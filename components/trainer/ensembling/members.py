@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import keras
 
+from components.artifacts.budget import BUDGET_FILE, budget_in_words
 from components.artifacts.ensemble import STUDENT
+from components.artifacts.model import TRAINING_FOLDER
 from components.progress import Progress
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.data import TrainingData
@@ -57,12 +59,14 @@ class Trained:
       family: what it is.
       model: with the weights of its best epoch.
       state: how its training went.
+      budget: what `train.budget_minutes` cost it, in a sentence; empty where there is none.
     """
 
     name: str
     family: str
     model: keras.Model
     state: TrainingState
+    budget: str
 
 
 def members_of(task: TrainingTask, params: EnsembleParams) -> tuple[Inner, ...]:
@@ -99,8 +103,10 @@ def train_here(inner: Inner, data: TrainingData) -> Trained:
     Raises:
       UserError: it can't be trained.
     """
-    model, state = train(inner.task, data)
-    return Trained(inner.name, inner.order.job.model.family, model, state)
+    task = inner.task
+    model, state = train(task, data)
+    budget = budget_in_words(task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE)
+    return Trained(inner.name, inner.order.job.model.family, model, state, budget)
 
 
 def train_beside(inners: Sequence[Inner], parallel: int, step: str) -> None:
