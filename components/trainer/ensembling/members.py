@@ -101,10 +101,19 @@ def train_here(inner: Inner, data: TrainingData) -> Trained:
     """Trains in this process, or goes on; one that has finished is only loaded.
 
     Raises:
-      UserError: it can't be trained.
+      UserError: it can't be trained; the message names it.
     """
     task = inner.task
-    model, state = train(task, data)
+    try:
+        model, state = train(task, data)
+    except UserError as error:
+        raise UserError(
+            f"the training of {inner.name}: {error.message}",
+            field=error.field,
+            expected=error.expected,
+            received=error.received,
+            hint=error.hint,
+        ) from error
     budget = budget_in_words(task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE)
     return Trained(inner.name, inner.order.job.model.family, model, state, budget)
 

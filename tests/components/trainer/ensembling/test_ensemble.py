@@ -221,6 +221,12 @@ def test_a_student_that_reads_files_is_refused(trained: Trained) -> None:
     assert caught.value.field == ("train", "memory_mb")
 
 
+def test_a_member_that_can_not_be_trained_is_named(trained: Trained) -> None:
+    with pytest.raises(UserError, match=r"^train\.memory_mb: the training of gbt: ") as caught:
+        trained(model=of(GBT, MLP), train={"memory_mb": 0})
+    assert caught.value.hint
+
+
 def test_weights_of_no_row_are_refused(prepare: Callable[..., Any]) -> None:
     prepared = prepare(model=of(MLP, MLP))
     rows = prepared.data.eval_rows
