@@ -1,5 +1,7 @@
 """What `train.budget_minutes` cost, beside the weights in the Model artifact."""
 
+from pathlib import Path
+
 from preprocessing.settings import Settings
 
 BUDGET_FILE = "budget.json"
@@ -37,3 +39,12 @@ class BudgetReport(Settings):
             f"train.budget_minutes: {self.minutes:g} min ended the training in epoch {self.epochs} of "
             f"{self.most_epochs}{trees} after {self.seconds:.3g} s: {value}. More time may give a better model"
         )
+
+
+def budget_in_words(file: Path) -> str:
+    """What a training's budget cost it, in a sentence; empty where it had none.
+
+    Args:
+      file: the training's `BUDGET_FILE`.
+    """
+    return BudgetReport.model_validate_json(file.read_text(encoding="utf-8")).in_words() if file.is_file() else ""

@@ -22,6 +22,8 @@ class MemberReport(BaseModel):
     best_epoch: int
     metrics: dict[str, FiniteFloat]
     """Its own on the eval split, those that are numbers: `loss`, `accuracy`, ..."""
+    budget: str = ""
+    """What `train.budget_minutes` cost it, in a sentence; empty where there is none."""
 
 
 class EnsembleReport(BaseModel):
@@ -39,6 +41,11 @@ class EnsembleReport(BaseModel):
     """The model that is exported instead of the average."""
     soft: FiniteFloat = 1.0
     """The share of the average's answer in what the student learned."""
+
+    def budget(self) -> str:
+        """What `train.budget_minutes` cost each training, in a sentence; empty where there is none."""
+        inner = (*self.members, *([] if self.student is None else [self.student]))
+        return "; ".join(f"{each.name}: {each.budget}" for each in inner if each.budget)
 
     def line(self) -> str:
         """The ensemble in one line: weights, what it came to beside its members, and what a student lost."""

@@ -3,6 +3,7 @@
 They are the Trainer's own training, with other rows: nothing here fits or exports in a way of its own.
 """
 
+import dataclasses
 import posixpath
 from typing import Any
 
@@ -76,12 +77,19 @@ def export_together(task: TrainingTask, data: TrainingData) -> None:
     """
     reports = _reports(task).folds
     members = [
-        with_weights(task, data, posixpath.join(_folder(task), member_file(report.fold)), report.size)
+        with_weights(
+            task, on_scale_of(report, data), posixpath.join(_folder(task), member_file(report.fold)), report.size
+        )
         for report in reports
     ]
     scales = [(report.mean, report.std) for report in reports]
     model = average(members, scales, (data.train.mean, data.train.std), task.job.features.label.task, data.schema)
     export(model, data, task, members=len(members))
+
+
+def on_scale_of(report: FoldReport, data: TrainingData) -> TrainingData:
+    """The data as a fold's model is to see it: some families keep their answers within the range of the labels."""
+    return dataclasses.replace(data, train=dataclasses.replace(data.train, mean=report.mean, std=report.std))
 
 
 def _held_out(model: keras.Model, task: TrainingTask, data: TrainingData) -> dict[str, np.ndarray[Any, Any]]:

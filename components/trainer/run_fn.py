@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import keras
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer import folds
@@ -20,6 +21,8 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
       UserError: the data or the configuration can't be trained on; the message says why.
     """
+    # Keras numbers layers over the whole process: an export's names must not depend on the folds before it.
+    keras.backend.clear_session()
     with tempfile.TemporaryDirectory(prefix="lockgate-trainer-") as scratch:
         task = TrainingTask.parse(fn_args, Path(scratch))
         if isinstance(task.job.model, EnsembleModel) and task.job.model.params.parallel > 1:

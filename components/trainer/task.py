@@ -15,6 +15,7 @@ from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
 from components.trainer.tuning.values import best_sections
+from models.config import EnsembleModel
 from preprocessing.input_pipeline import expand
 
 _CHECKPOINTS = ".checkpoints"
@@ -156,7 +157,12 @@ class TrainingTask:
 
     @property
     def _identity(self) -> str:
-        identity = [self.job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
+        job = self.job
+        if isinstance(job.model, EnsembleModel):
+            # How many members are trained at once changes none of them: a run that had too many goes on with fewer.
+            one = job.model.params.model_copy(update={"parallel": 1})
+            job = job.model_copy(update={"model": job.model.model_copy(update={"params": one})})
+        identity = [job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
 
 

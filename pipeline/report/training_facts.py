@@ -11,7 +11,7 @@ from typing import Any, Literal
 import h5py
 from tensorboard.compat.proto import event_pb2
 
-from components.artifacts.budget import BUDGET_FILE, BudgetReport
+from components.artifacts.budget import BUDGET_FILE, budget_in_words
 from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.artifacts.ensemble import ENSEMBLE_FILE, STUDENT, EnsembleReport, MemberReport
 from components.artifacts.model import TRAINING_FOLDER, WEIGHTS_FILE
@@ -61,7 +61,7 @@ def training_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) -> T
         monitor=monitor,
         best_epoch=_best_epoch(curves, monitor, config.train),
         epoch_seconds=_epoch_seconds(log) if log is not None else None,
-        budget=_budget(model / TRAINING_FOLDER / BUDGET_FILE),
+        budget=budget_in_words(model / TRAINING_FOLDER / BUDGET_FILE) if ensemble is None else ensemble.budget(),
         family=config.model.family if ensemble is None else _families(ensemble),
         parameters=parameters,
         layers=layers,
@@ -160,12 +160,6 @@ def _curves(log: Path) -> Iterator[Curve]:
             step = -(-len(epochs) // _POINTS)
             chosen = epochs[::step] if epochs[-1] in epochs[::step] else [*epochs[::step], epochs[-1]]
             yield Curve(name=name, split=split, epochs=tuple(chosen), values=tuple(by_epoch[each] for each in chosen))
-
-
-def _budget(file: Path) -> str:
-    if not file.is_file():
-        return ""
-    return BudgetReport.model_validate_json(file.read_text(encoding="utf-8")).in_words()
 
 
 def _folds(evaluation: Path) -> FoldsFacts | None:

@@ -90,6 +90,7 @@ def _reported(trained: Trained, weight: float, metrics: dict[str, float]) -> Mem
         epochs=trained.state.epoch,
         best_epoch=trained.state.best_epoch,
         metrics=_numbers(metrics),
+        budget=trained.budget,
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import keras
 
+from components.artifacts.budget import BUDGET_FILE, budget_in_words
 from components.artifacts.ensemble import STUDENT
+from components.artifacts.model import TRAINING_FOLDER
 from components.progress import Progress
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.data import TrainingData
@@ -57,12 +59,14 @@ class Trained:
       family: what it is.
       model: with the weights of its best epoch.
       state: how its training went.
+      budget: what `train.budget_minutes` cost it, in a sentence; empty where there is none.
     """
 
     name: str
     family: str
     model: keras.Model
     state: TrainingState
+    budget: str
 
 
 def members_of(task: TrainingTask, params: EnsembleParams) -> tuple[Inner, ...]:
@@ -97,10 +101,21 @@ def train_here(inner: Inner, data: TrainingData) -> Trained:
     """Trains in this process, or goes on; one that has finished is only loaded.
 
     Raises:
-      UserError: it can't be trained.
+      UserError: it can't be trained; the message names it.
     """
-    model, state = train(inner.task, data)
-    return Trained(inner.name, inner.order.job.model.family, model, state)
+    task = inner.task
+    try:
+        model, state = train(task, data)
+    except UserError as error:
+        raise UserError(
+            f"the training of {inner.name}: {error.message}",
+            field=error.field,
+            expected=error.expected,
+            received=error.received,
+            hint=error.hint,
+        ) from error
+    budget = budget_in_words(task.artifact_dir / TRAINING_FOLDER / BUDGET_FILE)
+    return Trained(inner.name, inner.order.job.model.family, model, state, budget)
 
 
 def train_beside(inners: Sequence[Inner], parallel: int, step: str) -> None:

@@ -402,3 +402,12 @@ def test_a_regression_holds_its_residuals_on_the_test_split(exported: Export, lo
     assert stored["ranks"] == list(range(1, len(rows) + 1))
     np.testing.assert_allclose(stored["residuals"], expected, atol=1e-3)
     assert not (exported("binary").artifact / "Format-Serving" / INTERVAL_FILE).exists()
+
+
+def test_equal_trainings_in_one_process_make_equal_files(export_of: Callable[[str, dict[str, Any]], Exported]) -> None:
+    # Layers that Keras names by a counter, and preprocessing code of one's own.
+    model = {"family": "mlp", "params": {"hidden": [4], "one_hot_max": 0, "dropout": 0.2}}
+    first, second = (export_of("multiclass", model).artifact / "Format-Serving" for _ in range(2))
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert Path("saved_model.pb") in files
+    assert [str(each) for each in files if (first / each).read_bytes() != (second / each).read_bytes()] == []

@@ -17,8 +17,10 @@ from tfx.types import standard_artifacts
 
 from components.artifacts.cross_validation import FoldReport, FoldReports, trained_on
 from components.trainer.average import average
+from components.trainer.build import model_head
 from components.trainer.config import JOB_KEY, FoldsJob, TrainerJob
 from components.trainer.data import load_data
+from components.trainer.folds import on_scale_of
 from components.trainer.gather import Executor as Gather
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
@@ -250,3 +252,22 @@ def test_numbers_are_averaged_in_the_labels_own_units() -> None:
     scales, scale = [(10.0, 2.0), (20.0, 3.0)], (11.0, 4.0)
     # 10 + 1 * 2 = 12 and 20 - 2 * 3 = 14: the mean is 13, which is 0.5 of 4 above 11.
     assert np.asarray(average(members, scales, scale, "regression", SCHEMA)(ROW)) == pytest.approx(0.5)
+
+
+def test_a_fold_keeps_within_the_labels_on_its_own_scale(prepare: Callable[..., Any]) -> None:
+    prepared = prepare("regression", model={"family": "tabm", "params": {"k": 2, "width": 4}})
+    summary = prepared.data.train
+    report = FoldReport(
+        fold=1,
+        train_rows=70,
+        held_out_rows=70,
+        epochs=1,
+        best_epoch=1,
+        monitor="val_loss",
+        best=0.5,
+        mean=summary.mean + 2,
+        std=3 * summary.std,
+    )
+    head = model_head(prepared.task.job.features.label, on_scale_of(report, prepared.data))
+    expected = [(each - summary.mean - 2) / (3 * summary.std) for each in (summary.low, summary.high)]
+    assert head.bounds == pytest.approx(expected)

@@ -93,3 +93,12 @@ def test_a_student_is_said_to_be_exported_and_what_it_cost() -> None:
     assert better.line().endswith("val_loss 0.5, 0.1 worse than the ensemble that it learned from")
     unknown = WHOLE.model_copy(update={"student": member("student", 1, None)})
     assert unknown.line().endswith("exported is its student student: val_auc no number")
+
+
+def test_the_budget_of_each_training_is_told() -> None:
+    said = {"gbt": "train.budget_minutes: 9 s of 1 min were enough", "mlp-2": "train.budget_minutes: 1 min ended it"}
+    members = tuple(each.model_copy(update={"budget": said.get(each.name, "")}) for each in MEMBERS)
+    student = STUDENT.model_copy(update={"budget": "as long"})
+    report = WHOLE.model_copy(update={"members": members, "student": student})
+    assert report.budget() == f"gbt: {said['gbt']}; mlp-2: {said['mlp-2']}; student: as long"
+    assert WHOLE.budget() == ""

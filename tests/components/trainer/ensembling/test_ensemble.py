@@ -196,10 +196,35 @@ def test_members_are_kept_where_the_machine_is_not(
     assert not [each for each in (tmp_path / "kept").rglob("*") if each.is_file()]
 
 
+def test_a_run_with_fewer_processes_goes_on_with_what_is_there(prepare: Callable[..., Any]) -> None:
+    many, one, other = (
+        prepare(model=model).task.checkpoint_dir
+        for model in (of(MLP, GBT, parallel=2), of(MLP, GBT), of(MLP, GBT, rounds=5))
+    )
+    assert many == one != other
+
+
+def test_the_budget_of_each_member_is_reported(trained: Trained) -> None:
+    done = trained(model=of(MLP, GBT, MLP), train={"epochs": 2, "budget_minutes": 30})
+    report = report_of(done.task.artifact_dir)
+    assert all(each.budget.endswith("of 30 min were enough") for each in report.members)
+    assert [each.partition(": train.budget_minutes: ")[0] for each in report.budget().split("; ")] == [
+        "mlp",
+        "gbt",
+        "mlp-2",
+    ]
+
+
 def test_a_student_that_reads_files_is_refused(trained: Trained) -> None:
     with pytest.raises(UserError) as caught:
         trained(model=of(MLP, MLP, distill=True), train={"memory_mb": 0})
     assert caught.value.field == ("train", "memory_mb")
+
+
+def test_a_member_that_can_not_be_trained_is_named(trained: Trained) -> None:
+    with pytest.raises(UserError, match=r"^train\.memory_mb: the training of gbt: ") as caught:
+        trained(model=of(GBT, MLP), train={"memory_mb": 0})
+    assert caught.value.hint
 
 
 def test_weights_of_no_row_are_refused(prepare: Callable[..., Any]) -> None:
