@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,11 @@ def list_settings(column: ListColumn) -> tuple[dict[str, Any] | None, str]:
         settings["indicator"] = True
     how = f"more than {_MOST_KEPT:,} of them" if frequent > _MOST_KEPT else "each"
     return settings, f"lists of categories as bags: a number for {how} that comes in {_MIN_ROWS} rows or more"
+
+
+def bag_width(settings: Mapping[str, Any]) -> int:
+    """How many numbers a row has, of a column with such settings."""
+    return int(settings.get("hash_buckets") or settings["top_k"] + 1)  # one more for all other values
 
 
 def is_prose(values: Sequence[str]) -> bool:
