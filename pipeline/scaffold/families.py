@@ -23,6 +23,8 @@ _LARGE_FOREST = 8_000
 _EPOCH_TREES = 50
 _SMALL_NET = 2_500
 """Rows to train on below which `tabm` is narrower, with coarser bins and more dropout."""
+_MOST_BINS, _FEWEST_BINS = 2**14, 4
+"""The most bins of all columns together, each a number that a row takes while a model answers; and of a column."""
 _EPOCHS = 30
 _STEPS = 2_000, 4_000
 """The fewest and the most training steps of `tabm`: about 30 passes in between."""
@@ -161,7 +163,8 @@ def _tabm(shape: Shape) -> Choice:
 
 
 def _bins(shape: Shape) -> int:
-    return 24 if shape.training_rows < _SMALL_NET else 48
+    bins = 24 if shape.training_rows < _SMALL_NET else 48
+    return min(bins, max(_FEWEST_BINS, _MOST_BINS // shape.columns))
 
 
 def _tabm_params(shape: Shape) -> dict[str, Any]:

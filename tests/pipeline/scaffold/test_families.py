@@ -90,6 +90,12 @@ def test_the_steps_of_tabm_follow_the_rows_that_train(rows: int, batch: int, ste
     assert training.train["steps_per_epoch"] % 25 == 0
 
 
+@pytest.mark.parametrize(("columns", "bins"), [(341, 48), (1_000, 16), (5_000, 4)])
+def test_many_columns_have_coarser_bins(columns: int, bins: int) -> None:
+    # 2 ** 14 / 341 are 48.05, 2 ** 14 / 1,000 are 16.4.
+    assert choose(shape(9_000, columns, task="multiclass", classes=20)).bins == bins
+
+
 @pytest.mark.parametrize("rows", [60, 344, 5_000, 50_000, 5_000_000])
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize(("task", "classes"), [("binary", 2), ("multiclass", 26), ("regression", 0)])
