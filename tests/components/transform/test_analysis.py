@@ -10,7 +10,7 @@ from components.transform.analysis import Traced
 
 
 def function(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    first = tf.sparse.to_dense(inputs["x"])[:, :1]
+    first = tf.reshape(tf.sparse.to_dense(inputs["x"])[:, :1], [-1, 1])
     return {"single": tf.squeeze(first, 1), "matrix": first, "bag": tf.tile(first, [1, 5_000])}
 
 
