@@ -19,8 +19,9 @@ from components.evaluator.totals import Answers
 from components.evaluator.tree import LearningRows
 from components.examples import SplitExamples, serialized
 
-BATCH = 8192
-"""Rows that are asked at a time; about four batches are in memory."""
+BATCH = 2048
+"""Rows that are asked at a time; about four batches are in memory. A forest takes a few numbers for each row and tree,
+of which there are thousands where there are several classes."""
 _THREADS = 2
 _KERAS = "_tf_keras_"
 """What the root of a SavedModel is called when Keras 2 saved it; such models bring metrics of their own."""

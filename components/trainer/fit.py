@@ -60,7 +60,7 @@ def fit(
     steps = steps_per_epoch(config, data)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
-    if state.epoch:
+    if state.epoch and not state.finished(config):  # a finished member of an ensemble is only loaded
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
     seen = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))

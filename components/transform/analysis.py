@@ -46,6 +46,7 @@ class Traced:
       columns: what the outputs depend on.
       fingerprint: by which tf.Transform sees that another trace is of the same function.
       assets: the file names of vocabularies by their keys.
+      width: how many numbers or texts the outputs have in a row.
     """
 
     function: Preprocessing
@@ -57,6 +58,7 @@ class Traced:
     columns: Sequence[str]
     fingerprint: Mapping[str, Any]
     assets: Mapping[str, str]
+    width: int
 
     @classmethod
     def of(cls, function: Preprocessing, spec: Mapping[str, Any], folder: str) -> Self:
@@ -90,7 +92,8 @@ class Traced:
             raise NeedsBeamError("the outputs of the preprocessing function depend on no column")
         fingerprint = graph_tools.get_analyzers_fingerprint(graph, inputs)
         phases = list(_phases(graph, inputs, sinks))
-        return cls(function, specs, spec, graph, inputs, phases, columns, fingerprint, assets)
+        width = sum(each.shape[1:].num_elements() or 1 for each in outputs.values() if each.shape.rank)
+        return cls(function, specs, spec, graph, inputs, phases, columns, fingerprint, assets, width)
 
 
 def _type_spec(feature: Any) -> tf.TypeSpec:

@@ -28,6 +28,8 @@ _TEMPORARY = ".temp_path"
 _SHARD = "-00000-of-00001.gz"
 _MOST_ROWS = 8192
 """In a batch; of long rows there are fewer."""
+_MOST_NUMBERS = 2**22
+"""In what is made of a batch: a row of text is short, and its bag may have thousands of numbers."""
 _THREADS = 2
 _GZIP_LEVEL = 1
 
@@ -47,11 +49,12 @@ def transform(request: Request, function: Preprocessing) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         traced = Traced.of(function, request.spec, folder)
+        most = max(1, min(_MOST_ROWS, _MOST_NUMBERS // max(1, traced.width)))
         passes = Progress("Transform", "rows", rows_of([*request.analyzed] * len(traced.phases)))
 
         def rows(apply: Apply) -> Iterator[Any]:
             for split in request.analyzed:
-                yield from _batches(split, apply, passes, "learning")
+                yield from _batches(split, most, apply, passes, "learning")
 
         learned = learn(traced, rows, folder)
         saved = posixpath.join(folder, "transform_fn")
@@ -62,16 +65,16 @@ def transform(request: Request, function: Preprocessing) -> None:
         _publish(request, temporary, saved, metadata, json.dumps(traced.assets))
         progress = Progress("Transform", "rows", rows_of(request.transformed.values()))
         for name, split in request.transformed.items():
-            batches = _batches(split, apply, progress, f"{name} split")
+            batches = _batches(split, most, apply, progress, f"{name} split")
             _write(request.files[name] + _SHARD, posixpath.join(temporary, name), batches, metadata.schema)
         if tf.io.gfile.exists(temporary):  # empty by now; a bucket has no empty folders
             tf.io.gfile.rmtree(temporary)
         progress.say("")
 
 
-def _batches(split: SplitExamples, apply: Apply, progress: Progress, note: str) -> Iterator[Any]:
-    """What a function makes of a split, batch by batch, in the order of the rows."""
-    serialized = records(split.files).batch(min(_MOST_ROWS, rows_at_once(split.files)))
+def _batches(split: SplitExamples, most: int, apply: Apply, progress: Progress, note: str) -> Iterator[Any]:
+    """What a function makes of a split, batch by batch, in the order of the rows; so many rows at most are in one."""
+    serialized = records(split.files).batch(min(most, rows_at_once(split.files)))
 
     def with_size(batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
         return tf.size(batch), apply(batch)

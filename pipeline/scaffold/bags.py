@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ _MIN_ROWS = 10
 """A value of fewer rows teaches little."""
 _MOST_KEPT = 1000
 """Beyond this many frequent values they are hashed: a row has a number for each."""
+_FIRST_VALUES = 100
+"""Of a list a run sees no others, see `ListFeature.max_values`; a list may be an image."""
 _INDICATOR_SHARE = 0.01
 _FEWEST_WORDS = 3
 """A long cell of fewer words is an address of a file or a key, not a text."""
@@ -45,8 +47,16 @@ def element_types(types: Iterable[pa.DataType]) -> tuple[pa.DataType, ...]:
     return tuple(dict.fromkeys(kind for kind in map(value_type, types) if not pa.types.is_null(kind)))
 
 
+def has_fractions(types: Iterable[pa.DataType]) -> bool:
+    """Whether a column's single values are numbers with fractions: its lists are vectors, not categories."""
+    import pyarrow as pa
+
+    return any(pa.types.is_floating(kind) or pa.types.is_decimal(kind) for kind in types)
+
+
 def count_values(counts: Counter[str], cells: pa.Array) -> None:
-    """Adds the values of some rows, each once a row; blank ones are missing."""
+    """Adds the first values of some rows, each once a row; blank ones are missing."""
+    import numpy as np
     import pyarrow as pa
 
     array = plain(cells)
@@ -54,7 +64,8 @@ def count_values(counts: Counter[str], cells: pa.Array) -> None:
         return
     if is_list(array.type):
         values, rows = elements(array)
-        pairs = set(zip(rows.tolist(), cells_as_text(values).to_pylist(), strict=True))
+        first = np.arange(len(rows)) - np.searchsorted(rows, rows) < _FIRST_VALUES
+        pairs = set(zip(rows[first].tolist(), cells_as_text(values.filter(first)).to_pylist(), strict=True))
     else:
         pairs = set(enumerate(cells_as_text(array).to_pylist()))
     counts.update(value for _, value in pairs if value.strip())
@@ -62,9 +73,7 @@ def count_values(counts: Counter[str], cells: pa.Array) -> None:
 
 def list_settings(column: ListColumn) -> tuple[dict[str, Any] | None, str]:
     """The settings of a column of lists, None where it is left out; and the reason."""
-    import pyarrow as pa
-
-    if any(pa.types.is_floating(kind) or pa.types.is_decimal(kind) for kind in column.types):
+    if has_fractions(column.types):
         return (
             None,
             "its lists hold numbers with fractions and not categories; features.preprocessing_fn can use it",
@@ -79,6 +88,11 @@ def list_settings(column: ListColumn) -> tuple[dict[str, Any] | None, str]:
         settings["indicator"] = True
     how = f"more than {_MOST_KEPT:,} of them" if frequent > _MOST_KEPT else "each"
     return settings, f"lists of categories as bags: a number for {how} that comes in {_MIN_ROWS} rows or more"
+
+
+def bag_width(settings: Mapping[str, Any]) -> int:
+    """How many numbers a row has, of a column with such settings."""
+    return int(settings.get("hash_buckets") or settings["top_k"] + 1)  # one more for all other values
 
 
 def is_prose(values: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ SMALL_TABLE, _MEDIUM_TABLE = 2_000, 20_000
 _WIDE = 20
 """A table of fewer columns is small, not wide."""
 _MANY_CLASSES = 12
-_BYTES_A_COLUMN, _BYTES_A_CLASS = 16, 16
+_BYTES_A_COLUMN, _BYTES_A_CLASS, _BYTES_OF_A_BAG = 16, 16, 4
 _MOST_BYTES = 200 * 2**20
 """What of the training split surely fits into the default of `train.memory_mb`, which trees need."""
 _LARGE_FOREST = 8_000
@@ -23,6 +23,8 @@ _LARGE_FOREST = 8_000
 _EPOCH_TREES = 50
 _SMALL_NET = 2_500
 """Rows to train on below which `tabm` is narrower, with coarser bins and more dropout."""
+_MOST_BINS, _FEWEST_BINS = 2**14, 4
+"""The most bins of all columns together, each a number that a row takes while a model answers; and of a column."""
 _EPOCHS = 30
 _STEPS = 2_000, 4_000
 """The fewest and the most training steps of `tabm`: about 30 passes in between."""
@@ -42,6 +44,7 @@ class Shape:
       categorical: whether some of them are categories.
       task: what the label is.
       classes: how many; 0 of a number.
+      bags: the numbers that a row has of lists and texts, each of which is one column.
     """
 
     rows: int
@@ -49,6 +52,7 @@ class Shape:
     categorical: bool
     task: Task
     classes: int = 0
+    bags: int = 0
 
     @property
     def training_rows(self) -> int:
@@ -63,7 +67,7 @@ class Shape:
     @property
     def fits_into_memory(self) -> bool:
         """Whether the family `gbt` can hold all rows that train."""
-        a_row = _BYTES_A_COLUMN * self.columns + _BYTES_A_CLASS * max(self.classes, 1)
+        a_row = _BYTES_A_COLUMN * self.columns + _BYTES_OF_A_BAG * self.bags + _BYTES_A_CLASS * max(self.classes, 1)
         return self.training_rows * a_row <= _MOST_BYTES
 
 
@@ -159,7 +163,8 @@ def _tabm(shape: Shape) -> Choice:
 
 
 def _bins(shape: Shape) -> int:
-    return 24 if shape.training_rows < _SMALL_NET else 48
+    bins = 24 if shape.training_rows < _SMALL_NET else 48
+    return min(bins, max(_FEWEST_BINS, _MOST_BINS // shape.columns))
 
 
 def _tabm_params(shape: Shape) -> dict[str, Any]:

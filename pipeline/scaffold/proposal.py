@@ -13,6 +13,7 @@ from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
 from models.config import ENSEMBLE
 from pipeline.preflight.table_rules import nameless
+from pipeline.scaffold.bags import bag_width
 from pipeline.scaffold.columns import Decision, decide_all, embedded
 from pipeline.scaffold.families import SMALL_TABLE, Shape
 from pipeline.scaffold.given import Given
@@ -243,7 +244,8 @@ def _draft(
     kept = {label, *(decision.column for decision in used)}
     rows = table.rows - table.columns[label].profile.missing
     categorical = any(decision.kind == "categorical" for decision in used)
-    shape = Shape(rows, len(used), categorical, proposed.task, len(proposed.classes or ()))
+    bags = sum(bag_width(decision.settings) for decision in used if decision.kind in ("lists", "text"))
+    shape = Shape(rows, len(used), categorical, proposed.task, len(proposed.classes or ()), bags)
     training = propose_training(shape, fast=fast, single=tune)
     return Proposal(
         name=name,

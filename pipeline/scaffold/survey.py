@@ -16,7 +16,7 @@ from components.example_gen.config import DataConfig, Format
 from pipeline.preflight.table_files import LOOSE, TableReader
 from pipeline.preflight.table_profile import ColumnProfile, TableProfile, Watch, profile_file
 from pipeline.preflight.table_rules import check_names, check_same_columns
-from pipeline.scaffold.bags import ListColumn, count_values, element_types
+from pipeline.scaffold.bags import ListColumn, count_values, element_types, has_fractions
 from pipeline.scaffold.given import Given
 from pipeline.scaffold.readings import Readings, find_readings
 from pipeline.scaffold.source import described
@@ -198,8 +198,10 @@ def _lists(files: tuple[Path, ...], table: TableProfile, unsupported: Mapping[st
     """The columns that can't become features of one value, but of several."""
     names = [name for name in unsupported if table.unsupported(name, "list") is None]
     counts = {name: Counter[str]() for name in names}
-    for part, picked in _picked(files, table.reader, table.rows("all")) if names else ():
-        for name in names:
+    # The numbers of vectors would fill the memory, and none of them comes twice.
+    counted = [name for name in names if not has_fractions(element_types(table.column(name).types))]
+    for part, picked in _picked(files, table.reader, table.rows("all")) if counted else ():
+        for name in counted:
             if (position := part.schema.get_field_index(name)) >= 0:
                 count_values(counts[name], part.column(position).take(picked))
     return {

@@ -1,4 +1,4 @@
-"""Model and training settings by the shape of the table: a run of a minute or two on two cores."""
+"""Model and training settings by the shape of the table: a run of a few minutes on two cores."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

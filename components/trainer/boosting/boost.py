@@ -65,7 +65,7 @@ def boost(
     growth = Growth(model.params, loss, head.units, columns, train, held_out, task.job.seed)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = _restored(checkpoint, growth)
-    if state.epoch:
+    if state.epoch and not state.finished(config):  # a finished member of an ensemble is only loaded
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     ends = _Ends(model.params, task.job.train)
     progress = Progress(task.step, "iterations", ends.of(config.epochs), begun=ends.of(state.epoch))

@@ -28,6 +28,9 @@ def shape(rows: int, columns: int = 8, **more: Any) -> Shape:
         (shape(60, 40), "mlp"),
         (shape(5_000_000, 20), "wide_deep"),
         (shape(5_000_000, 20, categorical=False), "dcn"),
+        # 150,000 rows train: 300 MB of two texts of 256 numbers, four bytes each.
+        (shape(250_000, 2, bags=512), "wide_deep"),
+        (shape(250_000, 2), "ensemble"),
     ],
 )
 def test_trees_and_a_network_unless_they_cost_too_much(table: Shape, family: str) -> None:
@@ -87,6 +90,12 @@ def test_the_steps_of_tabm_follow_the_rows_that_train(rows: int, batch: int, ste
     assert training.train["steps_per_epoch"] % 25 == 0
 
 
+@pytest.mark.parametrize(("columns", "bins"), [(341, 48), (1_000, 16), (5_000, 4)])
+def test_many_columns_have_coarser_bins(columns: int, bins: int) -> None:
+    # 2 ** 14 / 341 are 48.05, 2 ** 14 / 1,000 are 16.4.
+    assert choose(shape(9_000, columns, task="multiclass", classes=20)).bins == bins
+
+
 @pytest.mark.parametrize("rows", [60, 344, 5_000, 50_000, 5_000_000])
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize(("task", "classes"), [("binary", 2), ("multiclass", 26), ("regression", 0)])
@@ -103,3 +112,6 @@ def test_what_fits_into_memory_is_surely_within_the_default() -> None:
     # One number of 4 bytes and one id of 8 at most for each column, and 16 bytes for each class: never more than that.
     edge = next(rows for rows in range(1_000, 10_000_000, 1_000) if not shape(rows, 20).fits_into_memory)
     assert 0.6 * edge * (20 * 12 + 2 * 16) < TrainConfig().memory_mb * 2**20
+    # Each number of a bag takes 4 bytes more.
+    edge = next(rows for rows in range(1_000, 10_000_000, 1_000) if not shape(rows, 20, bags=1_000).fits_into_memory)
+    assert 0.6 * edge * (20 * 12 + 1_000 * 4 + 2 * 16) < TrainConfig().memory_mb * 2**20

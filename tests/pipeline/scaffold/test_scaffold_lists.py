@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.scaffold.bags import bag_width, text_settings
 from pipeline.scaffold.columns import Decision
 from pipeline.scaffold.proposal import propose
+from pipeline.scaffold.survey import survey
+from preprocessing.bag_config import ListFeature
 
 ROWS = 60
 Rows = list[dict[str, Any]]
@@ -63,3 +66,17 @@ def test_left_out(tmp_path: Path, values: list[Any], reason: str) -> None:
     found = decision(as_parquet(tmp_path, table(values)))
     assert found.kind == "left_out"
     assert reason in found.reason
+
+
+def test_of_long_lists_the_values_that_a_run_sees_are_counted_and_of_vectors_none(tmp_path: Path) -> None:
+    rows = table([list(range(150))] * ROWS)
+    found = survey(as_parquet(tmp_path, [{**row, "v": [0.5] * 150} for row in rows]), "y")
+    assert found.lists["x"].counts == {str(value): ROWS for value in range(ListFeature(columns=("x",)).max_values)}
+    assert not found.lists["v"].counts
+
+
+@pytest.mark.parametrize(
+    "settings", [{"top_k": 20}, {"hash_buckets": 300, "indicator": True}, text_settings(5_000, 0.5)]
+)
+def test_the_width_of_a_bag_is_that_of_the_transformed_rows(settings: dict[str, Any]) -> None:
+    assert bag_width(settings) == ListFeature(columns=("x",), **settings).width

@@ -143,6 +143,10 @@ def test_a_killed_training_ends_with_the_same_forest(
     assert "training goes on after epoch 2, from " in caplog.text
     assert_same(again, whole)
     assert again.state == whole.state
+    # One that has finished is loaded without a word, as an ensemble does with its members.
+    caplog.clear()
+    assert_same(trained(task, run="killed", **options), whole)
+    assert "goes on" not in caplog.text
     # Nothing of it could run as code when it is read.
     assert {file.suffix for file in again.task.checkpoint_dir.rglob("*.*") if file.is_file()} == {".npz", ".json"}
 
