@@ -39,6 +39,7 @@ from preprocessing.config import Task
 from preprocessing.errors import UserError
 from preprocessing.text import one_line
 
+_STARTING_POINT = "A starting point that only a broken model misses"
 _FEW_ROWS = 110
 """With fewer rows a test split of a fifth can by chance have fewer than ten, which the data gate asks for."""
 
@@ -162,8 +163,10 @@ class Proposal:
             yield ""
         yield "evaluate:"
         yield "  thresholds:"
+        moved = self.time_split is not None and self.time_split.drift
+        start = "A starting point, from all rows (the newest may need another)" if moved else _STARTING_POINT
         yield comment(
-            f"A starting point that only a broken model misses: {threshold.reason}, plus a margin for "
+            f"{start}: {threshold.reason}, plus a margin for "
             "chance in the test split. Tighten it, and add the metrics that your use needs, once you know what a good "
             "model reaches.",
             4,
