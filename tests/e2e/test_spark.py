@@ -41,12 +41,13 @@ def on(spark: SparkCluster, more: str = "") -> list[str]:
 
 
 def rows(root: Path) -> dict[str, list[bytes]]:
-    """The serialized examples of each split, sorted: an engine writes them in an order of its own."""
+    """The examples of each split, sorted: an engine writes them, and the features of each, in an order of its own."""
     files = sorted(root.glob("ExampleGen/examples/*/Split-*/*.gz"))
     found: dict[str, list[bytes]] = {}
     for file in files:
         records = tf.data.TFRecordDataset(str(file), compression_type="GZIP").as_numpy_iterator()
-        found.setdefault(file.parent.name, []).extend(records)
+        examples = (tf.train.Example.FromString(each) for each in records)
+        found.setdefault(file.parent.name, []).extend(each.SerializeToString(deterministic=True) for each in examples)
     return {split: sorted(records) for split, records in found.items()}
 
 
