@@ -125,8 +125,9 @@ def _robust_smooth(x: tf.Tensor, quartiles: tf.Tensor, extremes: tf.Tensor) -> t
     # Each half by itself: the difference of the largest float32 numbers is infinite.
     half_range = extremes[:, 1] / 2 - extremes[:, 0] / 2
     spread = tf.where(third > first, third - first, half_range)
-    z = _bounded(tf.math.divide_no_nan(x - median, spread))
-    return z / tf.sqrt(1 + tf.square(z / 3))
+    # In float64: TensorFlow computes roots of float32 in a batch of one row and in one of many to different last bits.
+    z = tf.cast(_bounded(tf.math.divide_no_nan(x - median, spread)), tf.float64)
+    return tf.cast(z / tf.sqrt(1 + tf.square(z / 3)), tf.float32)
 
 
 def _bounded(scaled: tf.Tensor) -> tf.Tensor:
