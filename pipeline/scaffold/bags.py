@@ -17,7 +17,7 @@ _MIN_ROWS = 10
 _MOST_KEPT = 1000
 """Beyond this many frequent values they are hashed: a row has a number for each."""
 _FIRST_VALUES = 100
-"""Of a list a run sees no others, see `ListFeature.max_values`; a list may be an image."""
+"""A run sees no others of a list, see `ListFeature.max_values`; a list may be an image."""
 _INDICATOR_SHARE = 0.01
 _FEWEST_WORDS = 3
 """A long cell of fewer words is an address of a file or a key, not a text."""
