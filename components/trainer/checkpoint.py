@@ -27,6 +27,7 @@ class TrainingState:
       stopped: early stopping or a budget has ended it.
       seconds: what the training took up to the last epoch, in all of its processes.
       out_of_time: its budget has ended it.
+      logs: what each epoch came to, for curves of all of them.
     """
 
     epoch: int = 0
@@ -37,6 +38,7 @@ class TrainingState:
     values: list[float] = field(default_factory=list)
     seconds: float = field(default=0.0, compare=False)
     out_of_time: bool = False
+    logs: list[dict[str, float]] = field(default_factory=list, compare=False)
 
     def record(self, epoch: int, value: float, improved: bool) -> None:
         """Takes note of a finished epoch."""
@@ -50,6 +52,7 @@ class TrainingState:
         """Takes note of an epoch that had nothing to do: it counts neither as a gain nor as a wait for one."""
         self.epoch += 1
         self.values.append(self.values[-1])
+        self.logs.append({})
 
     def finished(self, config: TrainConfig) -> bool:
         """Whether there is nothing left to train."""

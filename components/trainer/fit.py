@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -64,10 +63,11 @@ def fit(
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
     seen = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
+    scalars = EpochScalars(task.log_dir, state.logs) if config.tensorboard else None
     if not seen and not state.finished(config):
         callbacks: list[keras.callbacks.Callback] = [_Loop(config, judged, state, checkpoint, progress, watch)]
-        if config.tensorboard:
-            callbacks.append(_EpochScalars(task.log_dir))
+        if scalars is not None:
+            callbacks.append(_EpochScalars(scalars))
         model.fit(
             training_batches(task, data, first_batch=state.epoch * steps),
             epochs=config.epochs,
@@ -78,6 +78,8 @@ def fit(
             callbacks=callbacks,
             verbose=0,
         )
+    if scalars is not None:
+        scalars.close()
     checkpoint.load_best(model)
     progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({judged[0]} {state.best:.5g})")
     report_budget(task, config, state, judged[0])
@@ -174,6 +176,7 @@ class _Loop(keras.callbacks.Callback):
                 hint="lower train.learning_rate, set train.clip_norm: 1.0, or look for extreme numbers in the data",
             )
         improved = judged_epoch(self._state, epoch + 1, logs, self._judged, self._config.early_stopping)
+        self._state.logs.append(_with_rate(self.model, logs))
         self._budget.note()
         if self._state.stopped:
             self.model.stop_training = True
@@ -197,13 +200,13 @@ class _Loop(keras.callbacks.Callback):
 class _EpochScalars(keras.callbacks.Callback):
     """Writes what each epoch came to for TensorBoard, with its learning rate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, scalars: EpochScalars) -> None:
         super().__init__()
-        self._scalars = EpochScalars(folder)
+        self._scalars = scalars
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = float(self.model.optimizer.learning_rate)
-        self._scalars.write(epoch, {**(logs or {}), "learning_rate": rate})
+        self._scalars.write(epoch, _with_rate(self.model, logs or {}))
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self._scalars.close()
+
+def _with_rate(model: keras.Model, logs: Mapping[str, float]) -> dict[str, float]:
+    return {**logs, "learning_rate": float(model.optimizer.learning_rate)}

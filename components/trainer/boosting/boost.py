@@ -69,7 +69,7 @@ def boost(
         logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
     ends = _Ends(model.params, task.job.train)
     progress = Progress(task.step, "iterations", ends.of(config.epochs), begun=ends.of(state.epoch))
-    scalars = EpochScalars(task.log_dir) if config.tensorboard else None
+    scalars = EpochScalars(task.log_dir, state.logs) if config.tensorboard else None
     budget = Budget(config, state)
     over = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
     while not over and not state.finished(config):
@@ -92,6 +92,7 @@ def boost(
             progress.reach(ends.of(epoch), f"epoch {epoch}/{config.epochs}  {said}", keep=True)
             _check_finite({name: logs[name] for name in ("loss", judged[0])}, epoch, checkpoint)
             judged_epoch(state, epoch, logs, judged, config.early_stopping)
+            state.logs.append(logs)
             budget.measured(time.monotonic() - measuring)
         budget.note()
         checkpoint.write(state, lambda folder, _: _store(growth, folder))

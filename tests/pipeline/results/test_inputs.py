@@ -12,7 +12,7 @@ from pipeline.results.inputs import OF_NO_MODEL, input_keys
 PENGUINS = Path(__file__).parents[3] / "data/penguins/pipeline.yaml"
 OF_THE_MODEL = {
     *("version", "name", "seed", "deterministic", "root", "data", "data_gate", "features", "model", "train", "tune"),
-    *("evaluate", "smoke_test", "push", "engine", "beam_args"),
+    *("evaluate", "smoke_test", "push", "engine", "beam", "beam_args"),
 }
 
 
