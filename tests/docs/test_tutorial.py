@@ -34,7 +34,7 @@ CHANGING = (
     (r"\b1\d{9}\b", "VERSION"),
     (r"\b[0-9a-f]{16,64}\b", "HASH"),
     (r"\S+@\S+(?=$|\s|\))", "SOMEBODY"),
-    (r"\d+(?:[.,]\d+)*(?:e-?\d+)?", "#"),
+    (r"\d+(?:e-?\d+)?(?:[.,]\d+(?:e-?\d+)?)*", "#"),
     (r"[ \t]+", " "),
 )
 """What differs from run to run, and from machine to machine: it is compared as one word."""
@@ -87,6 +87,7 @@ def test_what_changes_is_one_word():
         "run RUN took # s",
         "pushed: /srv/afternoon/birds/output/serving/VERSION",
     ]
+    assert plain("Gentoo,0.9,1e-7,0.2") == plain("Gentoo,0.99999,3.25,2.4e-12") == ["Gentoo,#"]
     assert stands_in("a 1\n...\nc", "a 2\nb\nc") is None
     assert stands_in("a\nx", "a\nb") == "x"
     assert stands_in("c\na", "a\nc") == "a"
