@@ -16,7 +16,7 @@ from components.trainer.boosting.sklearn_private import (
     TreePredictor,
     add_answers,
     bin_mapper,
-    part_in_gaps,
+    part_in_the_middle,
     set_best_values,
     threads,
 )
@@ -68,7 +68,7 @@ class Growth:
         self._loss = LOSSES[loss](sample_weight=train.weights, **options)
         self._mapper = bin_mapper(columns.categories, seed)
         self._mapper.fit(train.matrix)
-        part_in_gaps(self._mapper, train.matrix)
+        part_in_the_middle(self._mapper, train.matrix)
         self._binned = self._mapper.transform(train.matrix)
         self._threads = threads() if train.matrix.size >= _CELLS_FOR_THREADS else 1
         self._binned_held_out = None if held_out is None else self._mapper.transform(held_out.matrix)

@@ -48,12 +48,6 @@ LOSSES: dict[str, type[BaseLoss]] = {
 }
 
 
-_SAME = 1e-6
-"""Numbers that are closer, relative to their size or that of most of their column, are one value."""
-_GOLDEN = 0.381966011250105
-"""The smaller part of the golden section: the worst to approximate by fractions."""
-
-
 def bin_mapper(categories: list[int | None], seed: int) -> Any:
     """What turns numbers into the bins that trees are grown on, not fitted yet.
 
@@ -66,32 +60,22 @@ def bin_mapper(categories: list[int | None], seed: int) -> Any:
     return _BinMapper(MOST_CATEGORIES + 1, is_categorical=is_categorical, known_categories=known, random_state=seed)
 
 
-def part_in_gaps(mapper: Any, matrix: Any) -> None:
-    """Moves each threshold of a fitted mapper into a gap between training values, away from where values come.
+def part_in_the_middle(mapper: Any, matrix: Any) -> None:
+    """Moves each threshold of a fitted mapper to the middle between the two training values that it parts.
 
-    TensorFlow computes one value in a batch of one row and in one of many to different last bits, so that equal rows
-    would go different ways at a threshold that is on a value, as scikit-learn puts it in a column with more values than
-    bins, or between the two forms of one value. The place in a gap is its golden section, which no row of an even grid
-    (whole numbers, tenths) comes near.
+    Of a column with more values than bins scikit-learn may put it on a value. TensorFlow computes that value in a batch
+    of one row and in one of many to different last bits, so that equal rows would go different ways.
 
     Args:
-      mapper: it is changed; of the training rows only those whose values differ in last bits get into other bins.
+      mapper: it is changed; no training row gets into another bin.
       matrix: what it was fitted on, float64 [rows, columns].
     """
     for column in np.flatnonzero(~np.asarray(mapper.is_categorical_, bool)):
         numbers, thresholds = matrix[:, column], mapper.bin_thresholds_[column]
         values = np.unique(numbers[np.isfinite(numbers)])
         after = np.searchsorted(values, thresholds, side="right")
-        inside = (after > 0) & (after < len(values))
-        if not inside.any():
-            continue
-        sizes = np.maximum(np.abs(values[1:]), np.median(np.abs(values)))
-        gaps = np.flatnonzero(values[1:] / 2 - values[:-1] / 2 > sizes * (_SAME / 2))
-        if not len(gaps):
-            thresholds[inside] = np.inf
-            continue
-        gap = gaps[np.minimum(np.searchsorted(gaps, after[inside] - 1), len(gaps) - 1)]
-        thresholds[inside] = values[gap] * (1 - _GOLDEN) + values[gap + 1] * _GOLDEN
+        parts = (after > 0) & (after < len(values))
+        thresholds[parts] = values[after[parts] - 1] / 2 + values[after[parts]] / 2
 
 
 class Grower(TreeGrower):

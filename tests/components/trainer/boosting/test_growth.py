@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.boosting import growth as growth_module
-from components.trainer.boosting import sklearn_private
 from components.trainer.boosting.forest import as_weights
 from components.trainer.boosting.growth import Growth
 from components.trainer.boosting.table import Columns, Table
@@ -138,22 +137,3 @@ def test_a_last_bit_sends_no_training_row_another_way() -> None:
     np.testing.assert_allclose(answers(numbers), growth.raw[:, 0], atol=1e-5)
     for end in (-np.inf, np.inf):
         np.testing.assert_array_equal(answers(np.nextafter(numbers, np.float32(end))), answers(numbers))
-
-
-def test_thresholds_are_in_gaps_whatever_the_last_bits_of_a_value_are() -> None:
-    draw = np.random.default_rng(4)
-    grid = (draw.integers(0, 5, 400) / 7).astype(np.float32)
-    # The same five numbers, some of them as TensorFlow computes them in another batch.
-    column = np.where(draw.random(400) < 0.5, grid, np.nextafter(grid, np.float32(9))).astype(np.float64)
-    many = np.round(draw.normal(size=400), 3)
-    matrix = np.column_stack([column, many, np.full(400, 3.0)])
-    mapper = sklearn_private.bin_mapper([None, None, None], seed=1)
-    mapper.fit(matrix)
-    sklearn_private.part_in_gaps(mapper, matrix)
-    first, second, third = (np.asarray(each) for each in mapper.bin_thresholds_)
-    distances = np.abs(first[:, None] - np.arange(5) / 7).min(axis=1)
-    assert sorted({round(each * 7, 4) for each in first}) == [0.382, 1.382, 2.382, 3.382]
-    assert distances.min() > 0.05
-    # Numbers of three decimals: neither a row, nor one that is still to come, is near a threshold.
-    assert np.abs(second * 1000 - np.round(second * 1000)).min() > 1e-3
-    assert len(third) == 0
