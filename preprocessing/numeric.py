@@ -125,7 +125,8 @@ def _robust_smooth(x: tf.Tensor, quartiles: tf.Tensor, extremes: tf.Tensor) -> t
     # Each half by itself: the difference of the largest float32 numbers is infinite.
     half_range = extremes[:, 1] / 2 - extremes[:, 0] / 2
     spread = tf.where(third > first, third - first, half_range)
-    # In float64: TensorFlow computes roots of float32 in a batch of one row and in one of many to different last bits.
+    # In float64: TensorFlow computes roots of float32 in a batch of one row and in one of many to different last bits,
+    # and a tree may have a threshold between the two.
     z = tf.cast(_bounded(tf.math.divide_no_nan(x - median, spread)), tf.float64)
     return tf.cast(z / tf.sqrt(1 + tf.square(z / 3)), tf.float32)
 
@@ -166,4 +167,7 @@ def _clip(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
 
 def _shape(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
     x = _clip(x, feature)
-    return tf.sign(x) * tf.math.log1p(tf.abs(x)) if feature.log1p else x
+    if not feature.log1p:
+        return x
+    wide = tf.cast(x, tf.float64)  # as in `_robust_smooth`
+    return tf.cast(tf.sign(wide) * tf.math.log1p(tf.abs(wide)), tf.float32)

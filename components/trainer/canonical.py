@@ -1,8 +1,9 @@
 """Names in a SavedModel that depend on nothing but the model, so that equal trainings make equal files.
 
 TensorFlow names functions and what they capture by a counter of the process, and a table by that and by the temporary
-path from which its vocabulary was read; `fingerprint.pb` holds a random number. So the files of two equal trainings
-would differ, and a model that is served already would be pushed again.
+path from which its vocabulary was read; the order of a function's nodes is by chance (see `canonical_nodes`);
+`fingerprint.pb` holds a random number. So the files of two equal trainings would differ, and a model that is served
+already would be pushed again.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from tensorflow.core.protobuf import fingerprint_pb2, meta_graph_pb2, saved_mode
 from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
 from components.artifacts.model import SAVED_MODEL
+from components.trainer.canonical_nodes import order_nodes
 
 _FINGERPRINT = "fingerprint.pb"
 _COUNTER = re.compile(r"_([0-9]+)")
@@ -44,6 +46,8 @@ def make_canonical(folder: Path) -> None:
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in model.meta_graphs:
         _rename_functions(graph)
+        for function in graph.graph_def.library.function:
+            order_nodes(function)
     arguments = (
         each.attr[_CAPTURED]
         for graph in model.meta_graphs

@@ -48,6 +48,14 @@ def test_constant_fill_goes_through_clip_and_log(preprocess: Preprocess) -> None
     assert got == pytest.approx([-math.log(10), math.log(4), -math.log(4), math.log(10)])
 
 
+def test_a_logarithm_alone_is_that_among_many_rows_to_the_last_bit(preprocess: Preprocess) -> None:
+    section = {"numeric": [{"columns": ["x"], "scale": "none", "log1p": True}]}
+    values = np.random.default_rng(0).lognormal(3, 3, 101).astype(np.float32).tolist()
+    together = flat(preprocess(section, x=(values, F))["x_number_xf"])
+    alone = [flat(preprocess(section, x=([value], F))["x_number_xf"])[0] for value in values]
+    assert alone == together
+
+
 def test_smallest_integer_is_missing_everywhere() -> None:
     # It stands in for an absent integer where a tensor has no room for one (serve_features).
     column = raw_columns.single(tf.constant([[MIN_INT], [3]], tf.int64))
