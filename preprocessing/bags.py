@@ -125,8 +125,9 @@ def _counts(ids: tf.Tensor, rows: tf.Tensor, count: tf.Tensor, width: int) -> tf
 
 def _weighted(counts: tf.Tensor, weights: Weights, packed: Packed) -> Callable[[], tf.Tensor]:
     """Gives what each token counts, of the counts' shape (TF-IDF: Salton and Buckley, 1988)."""
+    # In float64 and rounded: a logarithm's or root's last digit of float32 depends on where in a batch it stands.
     if weights == "counts":
-        return lambda: tf.math.log1p(counts)
+        return lambda: tf.cast(tf.math.log1p(tf.cast(counts, tf.float64)), tf.float32)
     presence = tf.minimum(counts, 1.0)
     if weights == "presence":
         return lambda: presence
@@ -137,6 +138,6 @@ def _weighted(counts: tf.Tensor, weights: Weights, packed: Packed) -> Callable[[
     def give() -> tf.Tensor:
         learned = totals()
         rarity = 1.0 + tf.math.log((1.0 + learned[-1]) / (1.0 + learned[:-1]))
-        return tf.math.l2_normalize(counts * rarity, axis=1)
+        return tf.cast(tf.math.l2_normalize(tf.cast(counts * rarity, tf.float64), axis=1), tf.float32)
 
     return give

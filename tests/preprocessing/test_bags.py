@@ -63,6 +63,15 @@ def test_a_row_key_is_that_of_the_whole_list(preprocess: Preprocess) -> None:
     assert len(set(keys)) == 5
 
 
+def test_counts_alone_are_those_among_many_rows_to_the_last_bit(preprocess: Preprocess) -> None:
+    # Each row has another number of words: a row alone is computed by other instructions.
+    texts = [" ".join(["word"] * times) for times in range(1, 24)]
+    group = {"text": [{"columns": ["x"], "hash_buckets": 3, "weights": "counts"}]}
+    together = preprocess(group, x=(texts, S))["x_words_xf"].max(axis=1).tolist()
+    alone = [preprocess(group, x=([text], S))["x_words_xf"].max() for text in texts]
+    assert alone == together
+
+
 def test_no_row_is_no_row(preprocess: Preprocess) -> None:
     section = {
         "lists": [{"columns": ["x"], "hash_buckets": 50}],
