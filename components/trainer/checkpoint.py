@@ -27,7 +27,7 @@ class TrainingState:
       stopped: early stopping or a budget has ended it.
       seconds: what the training took up to the last epoch, in all of its processes.
       out_of_time: its budget has ended it.
-      logs: what each epoch came to, for curves of all of them.
+      logs: what each epoch came to, for curves of all of them; empty for one of which that is not known.
     """
 
     epoch: int = 0
@@ -102,8 +102,13 @@ class Checkpoint:
         return self._newest()
 
     def state_in(self, newest: Path) -> TrainingState:
-        """The progress that a sub-folder holds."""
-        return TrainingState(**json.loads((newest / self._STATE).read_text()))
+        """The progress that a sub-folder holds.
+
+        One of an earlier release has no `logs` for its first epochs: they stay unknown, and the others in their places.
+        """
+        state = TrainingState(**json.loads((newest / self._STATE).read_text()))
+        state.logs[:0] = [{}] * (state.epoch - len(state.logs))
+        return state
 
     def save(self, model: keras.Model, state: TrainingState, improved: bool) -> None:
         """Writes weights, optimizer, random states and progress after an epoch.

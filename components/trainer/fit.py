@@ -59,31 +59,42 @@ def fit(
     steps = steps_per_epoch(config, data)
     checkpoint = Checkpoint(task.checkpoint_dir, task.checkpoint_mirror)
     state = checkpoint.restore(model)
-    if state.epoch and not state.finished(config):  # a finished member of an ensemble is only loaded
-        logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
+    say_where_it_goes_on(state, config, checkpoint)
     progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
-    seen = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
     scalars = EpochScalars(task.log_dir, state.logs) if config.tensorboard else None
-    if not seen and not state.finished(config):
+    if not over_before(state, config, watch):
         callbacks: list[keras.callbacks.Callback] = [_Loop(config, judged, state, checkpoint, progress, watch)]
         if scalars is not None:
             callbacks.append(_EpochScalars(scalars))
-        model.fit(
-            training_batches(task, data, first_batch=state.epoch * steps),
-            epochs=config.epochs,
-            initial_epoch=state.epoch,
-            steps_per_epoch=steps,
-            validation_data=data.eval_batches,
-            shuffle=False,  # the dataset shuffles itself
-            callbacks=callbacks,
-            verbose=0,
-        )
+        _run_epochs(model, data, task, config, state, callbacks)
     if scalars is not None:
         scalars.close()
     checkpoint.load_best(model)
     progress.say(f"best epoch {state.best_epoch} of {state.epoch} ({judged[0]} {state.best:.5g})")
     report_budget(task, config, state, judged[0])
     return state
+
+
+def _run_epochs(
+    model: keras.Model,
+    data: TrainingData,
+    task: TrainingTask,
+    config: TrainConfig,
+    state: TrainingState,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Trains from the epoch that `state` has reached until the last, or until a callback ends it."""
+    steps = steps_per_epoch(config, data)
+    model.fit(
+        training_batches(task, data, first_batch=state.epoch * steps),
+        epochs=config.epochs,
+        initial_epoch=state.epoch,
+        steps_per_epoch=steps,
+        validation_data=data.eval_batches,
+        shuffle=False,  # the dataset shuffles itself
+        callbacks=callbacks,
+        verbose=0,
+    )
 
 
 def begun(config: TrainConfig, epochs: int | None) -> tuple[TrainConfig, tuple[str, bool]]:
@@ -96,6 +107,18 @@ def begun(config: TrainConfig, epochs: int | None) -> tuple[TrainConfig, tuple[s
     if epochs is None:
         return config, config.judged_by()
     return config.model_copy(update={"epochs": epochs, "early_stopping": None}), (_UNJUDGED, False)
+
+
+def say_where_it_goes_on(state: TrainingState, config: TrainConfig, checkpoint: Checkpoint) -> None:
+    """Tells the user that an earlier process has begun this training, unless there is nothing left to train."""
+    if state.epoch and not state.finished(config):  # a finished member of an ensemble is only loaded
+        logger.warning("training goes on after epoch %d, from %s", state.epoch, checkpoint.folder)
+
+
+def over_before(state: TrainingState, config: TrainConfig, watch: Watch | None) -> bool:
+    """Whether a training that an earlier process began is over: `watch`, told its epochs in turn, may end it too."""
+    ended = watch is not None and any(watch(epoch, value) for epoch, value in enumerate(state.values, 1))
+    return ended or state.finished(config)
 
 
 def judged_epoch(

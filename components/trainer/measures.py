@@ -12,7 +12,7 @@ Array = np.ndarray[Any, Any]
 
 
 def measures(
-    task: Task, raw: Array, labels: Array, weights: Array | None, monitor: str = "", *, absolute: bool
+    task: Task, raw: Array, labels: Array, weights: Array | None, monitor: str, *, absolute: bool
 ) -> dict[str, float]:
     """Loss and metrics, weighted: `loss`; `accuracy` of classes, `auc` of two; `rmse` and `mae` of numbers.
 

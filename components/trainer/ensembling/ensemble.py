@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -51,6 +52,23 @@ def train_ensemble(task: TrainingTask, data: TrainingData, params: EnsembleParam
         progress.reach(number, inner.name, keep=True)
         members.append(train_here(inner, data))
     judge = Judge.of(task, data)
+    model, report = _averaged(task, data, params, members, judge)
+    if params.distill:
+        student = train_here(student_of(task, params), _softened(task, data, model, params.soft))
+        own = judge.metrics(outputs(student.model, data.eval_rows, data.schema))
+        report = report.model_copy(update={"student": _reported(student, 1.0, own), "soft": params.soft})
+        model = student.model
+    _leave(report, task)
+    progress.reach(len(members))
+    progress.say(report.line())
+    best = (report.student or report).metrics.get(judge.monitor, math.nan)
+    return model, TrainingState(epoch=1, best=best, best_epoch=1, values=[best])
+
+
+def _averaged(
+    task: TrainingTask, data: TrainingData, params: EnsembleParams, members: Sequence[Trained], judge: Judge
+) -> tuple[keras.Model, EnsembleReport]:
+    """One model of the members that are worth it, and what it and each of them is worth."""
     monitor, higher = task.job.train.judged_by()
     kind = task.job.features.label.task
     raw = [outputs(each.model, data.eval_rows, data.schema) for each in members]
@@ -62,24 +80,18 @@ def train_ensemble(task: TrainingTask, data: TrainingData, params: EnsembleParam
     reports = (
         _reported(each, weight, judge.metrics(own)) for each, weight, own in zip(members, weights, raw, strict=True)
     )
-    report = EnsembleReport(
+    return model, EnsembleReport(
         members=tuple(reports),
         monitor=monitor,
         higher_is_better=higher,
         metrics=_numbers(judge.metrics(outputs(model, data.eval_rows, data.schema))),
     )
-    if params.distill:
-        student = train_here(student_of(task, params), _softened(task, data, model, params.soft))
-        own = judge.metrics(outputs(student.model, data.eval_rows, data.schema))
-        report = report.model_copy(update={"student": _reported(student, 1.0, own), "soft": params.soft})
-        model = student.model
+
+
+def _leave(report: EnsembleReport, task: TrainingTask) -> None:
     folder = task.artifact_dir / TRAINING_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ENSEMBLE_FILE).write_text(report.model_dump_json(indent=1), encoding="utf-8")
-    progress.reach(len(members))
-    progress.say(report.line())
-    best = (report.student or report).metrics.get(judge.monitor, math.nan)
-    return model, TrainingState(epoch=1, best=best, best_epoch=1, values=[best])
 
 
 def _reported(trained: Trained, weight: float, metrics: dict[str, float]) -> MemberReport:

@@ -2,13 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from components.trainer.budget import Budget
-from components.trainer.checkpoint import TrainingState
+from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.config import MONITORS, TrainConfig
 from components.trainer.optimizer import group_of
 from preprocessing.config import Task
@@ -21,6 +22,18 @@ def test_a_state_counts_epochs_since_the_best() -> None:
     assert state == TrainingState(epoch=4, best=2.0, best_epoch=2, waited=2, stopped=False, values=[3.0, 2.0, 2.5, 2.1])
     state.record(5, 1.0, True)
     assert (state.best_epoch, state.waited) == (5, 0)
+
+
+def test_epochs_of_a_release_without_logs_stay_unknown(tmp_path: Path) -> None:
+    old = {"epoch": 3, "best": 0.5, "best_epoch": 2, "values": [0.9, 0.5, 0.6]}
+    (tmp_path / "state.json").write_text(json.dumps(old))
+    state = Checkpoint(tmp_path).state_in(tmp_path)
+    state.record(4, 0.4, improved=True)
+    state.logs.append({"val_loss": 0.4})
+    assert state.logs == [{}, {}, {}, {"val_loss": 0.4}]
+    # One of that training's next process has both kinds of epochs.
+    (tmp_path / "state.json").write_text(json.dumps(old | {"logs": [{"val_loss": 0.6}]}))
+    assert Checkpoint(tmp_path).state_in(tmp_path).logs == [{}, {}, {"val_loss": 0.6}]
 
 
 @pytest.mark.parametrize(
