@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from components.smoke_test.sandbox.warm import kept_warm
+from pipeline.config.beam_options import job_limit
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
-from pipeline.failures import RunError, explain, is_out_of_space
+from pipeline.failures.mistakes import RunError, explain, is_out_of_space
+from pipeline.files.temporary import own_temporary_folder
 from pipeline.operate.notification import EndNotice
 from pipeline.operate.prepared import places, table_seen
 from pipeline.operate.pushing import record_killed_push, settle
@@ -24,7 +26,6 @@ from pipeline.results.tuned import read_tuning, write_tuned
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
-from pipeline.temporary import own_temporary_folder
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -235,6 +236,7 @@ class _Run:
                 beside=["SmokeTest"],
                 prepare={} if early else {"SmokeTest": warm},
                 kept=self._record.kept,
+                unkeyed=job_limit(config.beam),
             )
         return collect(results, self._record.folder)
 

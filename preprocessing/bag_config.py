@@ -14,17 +14,32 @@ _MOST_NUMBERS = 10_000
 _KEPT = 100
 
 
-class ListFeature(Settings):
+class Vocabulary(Settings):
+    """Columns whose values are numbered, by the vocabulary of the training split or by hash."""
+
+    columns: Columns
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    min_frequency: Annotated[int, Field(ge=1)] | None = None
+    """Keeps values seen at least this often in the training split."""
+    oov_buckets: Annotated[int, Field(ge=1)] = 1
+    hash_buckets: Annotated[int, Field(ge=2)] | None = None
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> Self:
+        if self.hash_buckets is not None and (self.top_k is not None or self.min_frequency is not None):
+            hint = "remove top_k and min_frequency, or hash_buckets"
+            raise broken_rule("hash_buckets keeps no vocabulary", hint=hint)
+        return self
+
+
+class ListFeature(Vocabulary):
     """Columns of lists of categories as bags: a number for each category, whatever their order.
 
     Parquet lists, JSON arrays, tf.Examples with several values. A column with one text in each row is a list of one.
     """
 
-    columns: Columns
     top_k: Annotated[int, Field(ge=1, le=_MOST_NUMBERS)] | None = None
     """Keeps the most frequent values of the training split, each with a number of its own; none keeps 100."""
-    min_frequency: Annotated[int, Field(ge=1)] | None = None
-    """Keeps values seen at least this often in the training split."""
     oov_buckets: Annotated[int, Field(ge=1, le=_MOST_NUMBERS)] = 1
     """So many numbers for all values outside the vocabulary, chosen by hash."""
     hash_buckets: Annotated[int, Field(ge=2, le=_MOST_NUMBERS)] | None = None
@@ -46,13 +61,6 @@ class ListFeature(Settings):
     def width(self) -> int:
         """How many numbers a row has."""
         return self.hash_buckets or self.kept + self.oov_buckets
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.hash_buckets is not None and (self.top_k is not None or self.min_frequency is not None):
-            hint = "remove top_k and min_frequency, or hash_buckets"
-            raise broken_rule("hash_buckets keeps no vocabulary", hint=hint)
-        return self
 
 
 class TextFeature(Settings):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from preprocessing.bag_config import Columns, ListFeature, TextFeature
+from preprocessing.bag_config import Columns, ListFeature, TextFeature, Vocabulary
 from preprocessing.errors import FieldPath, dotted
 from preprocessing.rules import broken_rule, check_named_once
 from preprocessing.settings import ColumnName, DottedPath, Settings
@@ -106,14 +106,11 @@ class NumericFeature(Settings):
         return self
 
 
-class CategoricalFeature(Settings):
+class CategoricalFeature(Vocabulary):
     """Columns of strings or integers that name categories: by vocabulary, or hashed."""
 
-    columns: Columns
     top_k: Annotated[int, Field(ge=1)] | None = None
     """Keeps the most frequent values of the training split only; none keeps all."""
-    min_frequency: Annotated[int, Field(ge=1)] | None = None
-    """Keeps values seen at least this often in the training split."""
     oov_buckets: Annotated[int, Field(ge=1)] = 1
     """Ids for values outside the vocabulary, chosen by hash."""
     hash_buckets: Annotated[int, Field(ge=2)] | None = None
@@ -122,13 +119,6 @@ class CategoricalFeature(Settings):
     """The value that replaces a missing one; none makes missing a category of its own."""
     indicator: bool = False
     """Adds a 0/1 input that says that the value was missing."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.hash_buckets is not None and (self.top_k is not None or self.min_frequency is not None):
-            hint = "remove top_k and min_frequency, or hash_buckets"
-            raise broken_rule("hash_buckets keeps no vocabulary", hint=hint)
-        return self
 
 
 class BooleanFeature(Settings):

@@ -15,8 +15,8 @@ from components.artifacts.schema import SCHEMA_FILE
 from pipeline.commands.completing import completed_runs
 from pipeline.commands.shared import EXIT_ERROR, confirmed, explains_failures, say
 from pipeline.config.problems import shown
+from pipeline.files.whole_file import write_whole
 from pipeline.results.runs import DATA_GATE_FOLDER, ENVIRONMENT_FILE, RESULT_FILE
-from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 

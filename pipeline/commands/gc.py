@@ -42,10 +42,10 @@ def gc_command(place: Path, keep: int | None, older_than: str | None, records: b
       lockgate gc birds/pipeline.yaml --keep 3
       lockgate gc birds/pipeline.yaml --keep 3 --yes
     """
+    from pipeline.files.temporary import own_temporary_folder
     from pipeline.operate.clean_up_table import clean_up_text
     from pipeline.operate.gc import Asked, clean
     from pipeline.screen.console import Screen
-    from pipeline.temporary import own_temporary_folder
 
     asked = Asked(keep, older_than, records=records, yes=yes)
     # What TensorFlow says on its import is nobody's concern; an error's own words are shown.

@@ -104,7 +104,7 @@ def explains_failures(command: Callable[..., None]) -> Callable[..., None]:
 
 def failure(error: Exception, *, debug: bool) -> str:
     """The last lines on the screen of a command that failed."""
-    from pipeline.failures import RunError, explain
+    from pipeline.failures.mistakes import RunError, explain
 
     place, log = "", ""
     if isinstance(error, RunError):

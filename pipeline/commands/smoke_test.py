@@ -22,7 +22,7 @@ from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import ConfigError, brief, shown
 from pipeline.config.yaml_tree import Node, read_yaml
-from pipeline.whole_file import write_whole
+from pipeline.files.whole_file import write_whole
 from preprocessing.errors import UserError
 from preprocessing.settings import Settings
 from preprocessing.text import listed

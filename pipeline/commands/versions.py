@@ -208,9 +208,9 @@ class _Work:
 @contextlib.contextmanager
 def _working(root: Path, what: str) -> Iterator[_Work]:
     """Shows on stderr that something goes on, and keeps what libraries say in a log."""
+    from pipeline.files.temporary import own_temporary_folder
     from pipeline.results.operations import FOLDER
     from pipeline.screen.console import Screen
-    from pipeline.temporary import own_temporary_folder
 
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     with (

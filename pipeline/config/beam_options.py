@@ -12,16 +12,17 @@ IN_MEMORY = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner
 WORKER = "lockgate-beam-worker"
 """The command that an engine starts for each of Beam's Python workers (environment type PROCESS)."""
 TIMEOUT = "lockgate_step_timeout_seconds"
-"""An option of ours among Beam's, so that it reaches the steps of compiled pipelines too."""
+"""An option of ours among Beam's: how long the job of a step may take."""
 _TYPES = {"process": "PROCESS", "external": "EXTERNAL", "loopback": "LOOPBACK", "container": "DOCKER"}
+_PORTABLE = "pipeline.runners.engines.Portable"
 _RUNNERS = {
-    "flink": ("FlinkRunner", "flink_master", "flink_job_server_jar"),
-    "spark": ("SparkRunner", "spark_master_url", "spark_job_server_jar"),
+    "flink": ("pipeline.runners.engines.Flink", "flink_master", "flink_job_server_jar"),
+    "spark": ("pipeline.runners.engines.Spark", "spark_master_url", "spark_job_server_jar"),
 }
 
 
 def beam_options(beam: BeamConfig, target: Cluster | None = None) -> list[str]:
-    """Beam's options for the section.
+    """Beam's options for the section; on this machine without `job_limit`, as all of them are in the cache's key.
 
     Args:
       beam: the section.
@@ -31,7 +32,13 @@ def beam_options(beam: BeamConfig, target: Cluster | None = None) -> list[str]:
         return [f"--runner={IN_MEMORY}", *beam.args]
     if isinstance(beam, DataflowBeam):
         return [*_written(_of_dataflow(beam, target)), *beam.args]
-    return [*_written(_of_job_server(beam, target)), *beam.args]
+    limit = job_limit(beam) if target is not None else []
+    return [*_written(_of_job_server(beam, target)), *limit, *beam.args]
+
+
+def job_limit(beam: BeamConfig) -> list[str]:
+    """The option that ends a job of the engine after so long; none where Beam works in the process of the step."""
+    return [f"--{TIMEOUT}={beam.timeout_seconds}"] if isinstance(beam, FlinkBeam | SparkBeam) else []
 
 
 def temporary_folder(target: Cluster) -> str:
@@ -41,7 +48,7 @@ def temporary_folder(target: Cluster) -> str:
 
 def _of_job_server(beam: FlinkBeam | SparkBeam, target: Cluster | None) -> dict[str, object]:
     runner, master, jar = _RUNNERS[beam.engine]
-    place: dict[str, object] = {"runner": "PortableRunner", "job_endpoint": beam.endpoint}
+    place: dict[str, object] = {"runner": _PORTABLE, "job_endpoint": beam.endpoint}
     if beam.endpoint is None:
         place = {"runner": runner, master: beam.master, jar: beam.job_server_jar}
     workers = beam.kind(on_target=target is not None)
@@ -60,7 +67,6 @@ def _of_job_server(beam: FlinkBeam | SparkBeam, target: Cluster | None) -> dict[
         "job_server_timeout": beam.connect_seconds,
         # Named, so that TFX doesn't pack its own source for the workers, which have it.
         "sdk_container_image": config if workers == "container" else "none",
-        TIMEOUT: beam.timeout_seconds,
     }
 
 

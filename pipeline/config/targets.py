@@ -1,64 +1,19 @@
 """The `targets:` section: where else than on this machine the pipeline runs, and with what."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from components.artifacts.cross_validation import is_fold_node
 from components.example_gen.config import SplitInputs
-from components.trainer.tuning.config import TuneConfig
 from pipeline.config.beam import BeamConfig, LocalBeam
+from pipeline.config.steps import Accelerator, ComponentName, Image, KubeflowStep, NonEmpty, Step, named, stated
 from preprocessing.rules import broken_rule, matching
 from preprocessing.settings import EnvironmentVariable, Settings
 
 TargetName = Literal["kubeflow", "vertex"]
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
 
-ComponentName = Literal[
-    "Champion",
-    "ExampleGen",
-    "StatisticsGen",
-    "SchemaGen",
-    "ImportSchemaGen",
-    "ExampleValidator",
-    "DataGate",
-    "DataStop",
-    "Folds",
-    "Transform",
-    "CrossValidation",
-    "Trials",
-    "Tuner",
-    "Trainer",
-    "Evaluator",
-    "SmokeTest",
-    "Report",
-    "Pusher",
-]
-"""The steps of the compiled pipeline. A curated schema makes ImportSchemaGen of SchemaGen; Trials are all steps that
-run trials of a search; single folds run in what the Trainer runs in."""
-
-
-def _number_as_text(value: object) -> object:
-    """YAML's 2 is as good as Kubernetes' "2"."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-CpuText = Annotated[str, matching(r"^[0-9]+(\.[0-9]+)?m?$", "a number of cores such as 2, 0.5 or 500m")]
-Cpu = Annotated[CpuText, BeforeValidator(_number_as_text, json_schema_input_type=CpuText | float)]
-MemoryText = Annotated[
-    str, matching(r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "a number of bytes such as 4Gi, 500Mi or 2G")
-]
-Memory = Annotated[MemoryText, BeforeValidator(_number_as_text, json_schema_input_type=MemoryText | float)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-Image = Annotated[
-    str,
-    matching(
-        r"^[^@\s]+(@sha256:[0-9a-f]{64})?$",
-        "an image such as registry.example.com/lockgate:1.0.3, or with @sha256: and its 64 digits in place of the tag",
-    ),
-]
 Address = Annotated[
     str,
     matching(
@@ -68,62 +23,6 @@ Address = Annotated[
 ]
 """Without a user or a password: these never stand in the YAML."""
 MountPath = Annotated[str, matching(r"^/[^/].*$", "an absolute path such as /mnt/data")]
-
-
-class Retries(Settings):
-    """How often a failed step is tried again, and how long it waits before each retry."""
-
-    count: Annotated[int, Field(ge=0, le=10)] = 2
-    backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
-    """Before the first retry."""
-    backoff_factor: Annotated[int, Field(ge=1, le=10)] = 2
-    """The factor by which each wait is longer than the one before it."""
-    max_backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = 600
-    """The longest wait. Vertex only: what Kubeflow calls so is a deadline for all tries together."""
-
-
-class Accelerator(Settings):
-    """GPUs or TPUs of one step."""
-
-    type: NonEmpty
-    """In the target's own notation: `nvidia.com/gpu` on Kubernetes, `NVIDIA_TESLA_T4` on Vertex."""
-    count: Annotated[int, Field(ge=1, le=16)] = 1
-
-
-class Step(Settings):
-    """What one component runs in. What is left out is taken from `defaults`."""
-
-    image: Image | None = None
-    """Another image than the target's, for example the GPU variant."""
-    cache: bool | None = None
-    """Whether an earlier result is used again. None: yes, except for the components that depend on something that the
-    cache can't see (Champion, DataStop, Report, Pusher). On Kubeflow ExampleGen is one of them, because no driver looks
-    at its files first, and the steps after it find nothing in the cache either: set `true` there where the files at a
-    path never change."""
-    retries: Retries | None = None
-    timeout_seconds: Annotated[int, Field(ge=1)] | None = None
-    cpu: Cpu | None = None
-    """In Kubernetes' notation: `2`, `500m`. Vertex takes whole or fractional cores."""
-    memory: Memory | None = None
-    """In Kubernetes' notation: `4Gi`, `500M`."""
-    accelerator: Accelerator | None = None
-
-
-class Toleration(Settings):
-    """A taint of nodes on which a step's pod may still run."""
-
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
-
-
-class KubeflowStep(Step):
-    """What one component's pod runs in. What is left out is taken from `defaults`."""
-
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: tuple[Toleration, ...] = ()
 
 
 class RunSchedule(Settings):
@@ -222,7 +121,7 @@ class KubeflowTarget(Target):
 
     def step(self, component: str) -> KubeflowStep:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components, component, self.defaults))
+        return self.defaults.model_copy(update=stated(self.components, component, self.defaults))
 
 
 class VertexTrainer(Settings):
@@ -315,7 +214,7 @@ class VertexTarget(Target):
 
     def step(self, component: str) -> Step:
         """What one component runs in, defaults filled in."""
-        return self.defaults.model_copy(update=_stated(self.components, component, self.defaults))
+        return self.defaults.model_copy(update=stated(self.components, component, self.defaults))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -342,33 +241,3 @@ class TargetsConfig(Settings):
 
 REGISTRY_ENTRY = re.compile(r"registry:[^@/]+@[^@/]+")
 """How `champion` names an entry of the Model Registry."""
-
-
-def trials_steps(tune: TuneConfig) -> list[list[str]]:
-    """The nodes that run the trials of a search: of each round as many as run at the same time."""
-    found = []
-    for round_ in range(tune.rounds()):
-        # Trial 0 runs beside the first round.
-        size = min(tune.round_size(), tune.trials - round_ * tune.round_size()) + (round_ == 0)
-        found.append([f"Trials-{round_ + 1}-{worker + 1}" for worker in range(min(tune.parallel, size))])
-    return found
-
-
-def named(node: str) -> str:
-    """The name by which the configuration knows a node of the graph: `Trials` for `Trials-1-2`.
-
-    A fold of a cross-validation is trained as the Trainer trains, and has its settings.
-    """
-    return "Trainer" if is_fold_node(node) else node.partition("-")[0]
-
-
-def _stated(components: Mapping[ComponentName, Step], component: str, defaults: Step) -> dict[str, object]:
-    """What the configuration says of one component; of its retries each number that it says."""
-    step = next((step for name, step in components.items() if name == named(component)), None)
-    if step is None:
-        return {}
-    stated: dict[str, object] = {field: getattr(step, field) for field in step.model_fields_set}
-    if step.retries is not None and defaults.retries is not None:
-        more = {field: getattr(step.retries, field) for field in step.retries.model_fields_set}
-        stated["retries"] = defaults.retries.model_copy(update=more)
-    return stated

@@ -24,7 +24,8 @@ from components.trainer.tuning.config import TuneConfig
 from components.trainer.tuning.executor import TRIALS_KEY
 from pipeline.code.fingerprint import fingerprint
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget, trials_steps
+from pipeline.config.steps import trials_steps
+from pipeline.config.targets import REGISTRY_ENTRY, Cluster, KubeflowTarget, VertexTarget
 from pipeline.nodes.cluster_pusher import ToldPusher
 from pipeline.nodes.run_report import RUN_NAME, RunReport
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind

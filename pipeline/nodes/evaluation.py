@@ -21,7 +21,7 @@ from components.evaluator.catalog import CONFUSION_MATRIX, NOT_A_NUMBER, find, l
 from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND, MetricSettings
 from components.evaluator.failures import genuine_failures
 from components.evaluator.measures import measures
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold, metric_settings
+from pipeline.config.evaluate import EvaluateConfig, Threshold, metric_settings
 from pipeline.nodes.confident import Confidence, read_confidence
 from pipeline.nodes.skill import BEHIND_SKILL, SkillVerdict, asked_config, skill_verdict
 from preprocessing.config import FeaturesConfig, Task

@@ -20,6 +20,8 @@ _LOOKED_AT = 10
 """So many executions of a node at most, the newest ones."""
 _IN_THE_KEY = ("beam", "beam_args")
 """Settings that are in the cache's key and not among the parameters that the metadata store keeps."""
+_NOT_IN_THE_KEY = "beam.timeout_seconds"
+"""The one of them that isn't: see `pipeline.config.beam_options.job_limit`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Compared:
         found = [*self._inputs(last, later), *changes(last.properties, properties, settings)]
         if found:
             return found
-        fields = [field for field in settings if field.partition(".")[0] in _IN_THE_KEY]
+        fields = [field for field in settings if field.partition(".")[0] in _IN_THE_KEY and field != _NOT_IN_THE_KEY]
         old, new = ({field: settings[field][which] for field in fields} for which in (0, 1))
         return changes(old, new, {})
 

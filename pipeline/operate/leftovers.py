@@ -13,12 +13,12 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.ownership import is_abandoned
 from components.pusher.push import abandoned
+from pipeline.files.temporary import abandoned_temporary
+from pipeline.files.whole_file import DRAFT_PREFIX
 from pipeline.operate.inside import Inside
 from pipeline.operate.stored import StoredPipeline
 from pipeline.results.runs import CONFIG_FILE
 from pipeline.results.space import size_of
-from pipeline.temporary import abandoned_temporary
-from pipeline.whole_file import DRAFT_PREFIX
 
 _SYSTEM = ".system"
 """TFX's own files of executions, in a node's folder; nothing reads them when no run is on."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
+from pipeline.files.temporary import own_temporary_folder
 from pipeline.operate.compared import Compared, Later, unusable
 from pipeline.operate.prepared import places, table_seen
 from pipeline.operate.pushing import unsettled
@@ -16,7 +17,6 @@ from pipeline.results.changes import Change
 from pipeline.results.space import shortage
 from pipeline.screen.console import Screen
 from pipeline.selection import Selection
-from pipeline.temporary import own_temporary_folder
 
 if TYPE_CHECKING:
     from pipeline.results.executions import Executions

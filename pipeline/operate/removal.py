@@ -9,12 +9,12 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from components.progress import Progress
+from pipeline.files.whole_file import write_whole
 from pipeline.operate.clean_up import CleanUp, Going
 from pipeline.operate.inside import Inside
 from pipeline.operate.leftovers import remove_outside
 from pipeline.operate.stored import StoredPipeline
 from pipeline.results.listing import CLEANED_FILE, read_json
-from pipeline.whole_file import write_whole
 
 Artifact = metadata_store_pb2.Artifact
 _AT_ONCE = 20

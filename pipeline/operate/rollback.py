@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from components.smoke_test.report import Report
 from pipeline.operate.push_run import Pushed
 from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle
 from pipeline.operate.serving import Serving
-from pipeline.results.operations import begin, store
+from pipeline.results.operations import Operation, begin, store
 from preprocessing.errors import UserError
 from preprocessing.text import listed, sentences
 
@@ -95,9 +95,7 @@ def roll_back(
     old = chosen.back_to
     changed = checked(old, serving.signing) if old.manifest is not None else []
     report = _tested(old.path, test)
-    refused = {_FILES: f"changed since the push: {sentences(changed, _NAMED)}"} if changed else {}
-    if not report.blessed:
-        refused[_GATE] = report.reason()
+    refused = _refusals(changed, report)
     made_from = old.manifest.made_from if old.manifest is not None else Provenance(pipeline=pipeline)
     operation = begun_now(
         "rollback",
@@ -111,10 +109,7 @@ def roll_back(
         model=_stored_model(serving, old.path),
     )
     if refused and not force:
-        told = "; ".join(f"{name}: {why}" for name, why in refused.items())
-        ended = begin(root, operation).model_copy(update={"state": "refused", "why": told})
-        store(root, ended)
-        return Pushed(ended, refused), report
+        return Pushed(_stopped(root, operation, refused), refused), report
     verdict = GateVerdict(name=_GATE, passed=report.blessed, reason=report.reason())
     made = make_version(
         root,
@@ -126,6 +121,20 @@ def roll_back(
         rollback=RollbackRecord(rolled_back_from=chosen.now.name, bytes_of=old.name, smoke_test=verdict),
     )
     return Pushed(made, refused), report
+
+
+def _refusals(changed: Sequence[str], report: Report) -> dict[str, str]:
+    """Why the old files should not be served again, by what says so; nothing where they may."""
+    refused = {_FILES: f"changed since the push: {sentences(changed, _NAMED)}"} if changed else {}
+    return refused if report.blessed else refused | {_GATE: report.reason()}
+
+
+def _stopped(root: Path, operation: Operation, refused: Mapping[str, str]) -> Operation:
+    """The record of a rollback that was refused."""
+    told = "; ".join(f"{name}: {why}" for name, why in refused.items())
+    ended = begin(root, operation).model_copy(update={"state": "refused", "why": told})
+    store(root, ended)
+    return ended
 
 
 def finished_before(root: Path, serving: Serving) -> Pushed | None:

@@ -12,7 +12,6 @@ from components.example_gen.config import SqlOptions
 from components.example_gen.sources import source_format
 from pipeline.code.fingerprint import OUR_PACKAGES
 from pipeline.code.importable import why_not_importable
-from pipeline.config.beam import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
 from pipeline.config.explain import explain
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
@@ -20,7 +19,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight import notify_check
-from pipeline.preflight.beam_check import SECRET, staged
+from pipeline.preflight.target_beam import engine_problems
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
 from pipeline.preflight.validate import SIGNING, problems
@@ -95,7 +94,8 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     ]
     fields = TargetFields(loaded, name, target)
     notified = notify_check.on_cluster(loaded, name, target)
-    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *notified, *value_problems(fields)]
+    there = [*_Checks(fields).found(), *engine_problems(fields), *on_cluster(loaded, name)]
+    return [*here, *there, *notified, *value_problems(fields)]
 
 
 class _Checks:
@@ -111,7 +111,7 @@ class _Checks:
         """All problems, in the order of the checks."""
         checks: list[Callable[[], Iterator[Problem]]] = [
             self._root, self._images, self._data, self._push, self._champion, self._checkpoints,
-            self._functions, self._graph, self._beam,
+            self._functions, self._graph,
         ]  # fmt: skip
         return [problem for check in checks for problem in check()]
 
@@ -318,50 +318,3 @@ class _Checks:
             why = "data.schema is set" if curated else "data.schema is not set"
             message = f"the pipeline has no such step as {absent}, because {why}"
             yield self._problem(field, message, hint=f"rename it {there}")
-
-    def _beam(self) -> Iterator[Problem]:
-        beam, field = self._target.beam, self._at("beam", "args")
-        for place, arguments in ((field, beam.args), (("beam_args",), self._config.beam_args)):
-            for argument in filter(SECRET.match, arguments):
-                yield self._problem(
-                    place,
-                    f"{argument.partition('=')[0]} would be in the compiled file for everybody to read",
-                    hint="give secrets in the environment: a Kubernetes secret in targets.kubeflow.secrets, or on "
-                    "Google Cloud a service account",
-                )
-        yield from staged(self._fields.loaded, field, beam.args)
-        if isinstance(beam, DataflowBeam):
-            yield from self._dataflow(beam)
-        elif not isinstance(beam, LocalBeam):
-            yield from self._engine(beam)
-        elif (
-            self._config.data.bigquery is not None
-            and not self._target.root.startswith("gs://")
-            and not any(argument.startswith("--temp_location=") for argument in beam.args)
-        ):
-            expected = "--temp_location=gs://BUCKET/FOLDER, through which Beam reads BigQuery"
-            yield self._problem(field, f"expected {expected}", hint="add --temp_location=...")
-
-    def _dataflow(self, beam: DataflowBeam) -> Iterator[Problem]:
-        if not self._target.root.startswith("gs://"):
-            message = "Dataflow's workers see gs:// only"
-            yield self._problem(self._at("beam", "engine"), message, hint="use a gs:// root")
-        if isinstance(self._target, KubeflowTarget):
-            for name, meaning in (("project", "the Google Cloud project"), ("region", "the region")):
-                if getattr(beam, name) is None:
-                    hint = f"add {name}: ..."
-                    yield self._problem(self._at("beam", name), f"expected {meaning} that Dataflow runs in", hint=hint)
-
-    def _engine(self, beam: FlinkBeam | SparkBeam) -> Iterator[Problem]:
-        if beam.here() or beam.workers == "loopback":
-            name = "endpoint" if beam.endpoint is not None else "master"
-            message = "the steps run on other machines, where this is each step's own container"
-            hint = "name the service of the engine in the cluster"
-            yield self._problem(self._at("beam", name), message, received=brief(beam.address()), hint=hint)
-        if not (self._target.root.startswith("gs://") or beam.shared_root):
-            yield self._problem(
-                self._at("beam", "engine"),
-                f"the machines of {beam.engine} do not see the root",
-                received=brief(self._target.root),
-                hint="use a gs:// root",
-            )

@@ -12,7 +12,8 @@ from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import serving_folder
 from pipeline.config.problems import Problem, brief
 from pipeline.config.quantity import quantity
-from pipeline.config.targets import Cluster, KubeflowStep, KubeflowTarget, Step, TargetName, VertexTarget
+from pipeline.config.steps import KubeflowStep, Step
+from pipeline.config.targets import Cluster, KubeflowTarget, TargetName, VertexTarget
 from preprocessing.errors import FieldPath
 from preprocessing.nearest import nearest
 

@@ -6,7 +6,8 @@ from components.trainer.config import DESCENT_ONLY
 from components.trainer.tuning.values import has
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import Problem
-from pipeline.config.targets import TargetName, trials_steps
+from pipeline.config.steps import trials_steps
+from pipeline.config.targets import TargetName
 from preprocessing.text import listed
 
 MOST_STEPS = 100

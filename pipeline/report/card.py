@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.config.card import CardConfig
-from pipeline.report.facts import CardFacts, EvaluationFacts, RunFacts, TrainingFacts
+from pipeline.report.facts import CardFacts, EvaluationFacts, RunFacts
 from pipeline.report.markdown import metric_row, plain
+from pipeline.report.trained import TrainingFacts
 from preprocessing.text import counted
 
 NOT_STATED = "not stated"

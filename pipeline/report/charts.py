@@ -11,14 +11,8 @@ import altair as alt
 
 from components.smoke_test.plot import Plot
 from pipeline.report.data_facts import LAST_PUSH
-from pipeline.report.facts import (
-    Curve,
-    DataFacts,
-    EvaluationFacts,
-    FeatureFact,
-    ReportFacts,
-    SmokeTestFacts,
-)
+from pipeline.report.facts import DataFacts, EvaluationFacts, FeatureFact, ReportFacts, SmokeTestFacts
+from pipeline.report.trained import Curve
 from pipeline.results.listing import RunLine
 from preprocessing.text import counted
 

@@ -1,6 +1,6 @@
 """The data of a run: distributions by data set from TFDV's statistics, with the data gate's findings beside them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from components.artifacts.splits import SPLITS, STATISTICS_FILE, split_folder
 from components.data_gate import report as data_report
 from components.data_gate.comparisons import CATEGORIES, measure
 from components.data_gate.config import DataGateConfig
+from components.data_gate.report import DataFinding
 from components.data_gate.summary import Column, Summary, from_statistics
 from pipeline.report.facts import Bin, DataFacts, FeatureFact
 from pipeline.results.store import StoredNode
@@ -44,31 +45,51 @@ def data_facts(
     statistics = next((node.output("statistics") for node in nodes.values() if "statistics" in node.outputs), None)
     if statistics is None:
         return "StatisticsGen did not run"
-    sets = {split: _read(statistics / split_folder(split) / STATISTICS_FILE) for split in SPLITS}
     gate = nodes.get("DataGate")
-    before = gate.input(BASELINE) if gate is not None else None
     folder = gate.output("verdict") if gate is not None else None
     verdict = _verdict(folder)
+    known = _sets(statistics, gate, verdict)
+    summaries = {name: from_statistics(each) for name, each in known.items()}
+    findings = verdict.findings if verdict is not None else ()
+    diff = folder / DIFF_FILE if folder is not None else None
+    return DataFacts(
+        rows={name: each.rows for name, each in summaries.items()},
+        features=tuple(sorted(_columns(known, summaries, features, gate_config, contract, findings), key=_order)),
+        findings=findings,
+        checks=verdict.checks if verdict is not None else (),
+        schema_diff=diff.read_text(encoding="utf-8") if diff is not None and diff.is_file() else "",
+    )
+
+
+def _sets(
+    statistics: Path, gate: StoredNode | None, verdict: data_report.Verdict | None
+) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
+    """The statistics of each data set that there is: the splits, and the last push."""
+    sets = {split: _read(statistics / split_folder(split) / STATISTICS_FILE) for split in SPLITS}
+    before = gate.input(BASELINE) if gate is not None else None
     compared = verdict is not None and any(each.name == "drift" and each.state == "ran" for each in verdict.checks)
     if compared and gate is not None and BASELINE not in gate.inputs:
         # The store notes an artifact once for each node: these are the statistics of the last push themselves.
         before = statistics
     if before is not None:
         sets[LAST_PUSH] = _read(before / split_folder("train") / STATISTICS_FILE)
-    known = {name: each for name, each in sets.items() if each is not None}
+    return {name: each for name, each in sets.items() if each is not None}
+
+
+def _columns(
+    known: Mapping[str, statistics_pb2.DatasetFeatureStatistics],
+    summaries: Mapping[str, Summary],
+    features: FeaturesConfig,
+    gate_config: DataGateConfig,
+    contract: GoldenContract | None,
+    findings: Sequence[DataFinding],
+) -> Iterator[FeatureFact]:
+    """Each column of any data set."""
     importance = (contract.importance if contract is not None else None) or {}
     errors = (contract.importance_error if contract is not None else None) or {}
-    findings = verdict.findings if verdict is not None else ()
-    told: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.feature:
-            told.setdefault(finding.feature, []).append(finding.line())
     uses = _uses(features)
-    summaries = {name: from_statistics(each) for name, each in known.items()}
     means = {name: _means(each) for name, each in known.items()}
-    names = sorted({name for each in summaries.values() for name in each.columns})
-    columns = []
-    for name in names:
+    for name in sorted({name for each in summaries.values() for name in each.columns}):
         use = uses.get(name, "unused")
         distance, limit = _drift(name, summaries, use, gate_config)
         more = {
@@ -76,17 +97,9 @@ def data_facts(
             "limit": limit,
             "importance": importance.get(name),
             "importance_error": errors.get(name),
-            "findings": tuple(told.get(name, ())),
+            "findings": tuple(each.line() for each in findings if each.feature == name),
         }
-        columns.append(_feature(name, summaries, means, use).model_copy(update=more))
-    diff = folder / DIFF_FILE if folder is not None else None
-    return DataFacts(
-        rows={name: each.rows for name, each in summaries.items()},
-        features=tuple(sorted(columns, key=_order)),
-        findings=findings,
-        checks=verdict.checks if verdict is not None else (),
-        schema_diff=diff.read_text(encoding="utf-8") if diff is not None and diff.is_file() else "",
-    )
+        yield _feature(name, summaries, means, use).model_copy(update=more)
 
 
 def _verdict(folder: Path | None) -> data_report.Verdict | None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from components.artifacts.reports import PAGE_FILE
+from pipeline.files.whole_file import write_whole
 from pipeline.report.page import environment, libraries
 from pipeline.report.run_facts import moment
 from pipeline.results.listing import listed_runs
-from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 
 INDEX_FILE = "index.html"

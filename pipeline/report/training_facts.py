@@ -20,7 +20,7 @@ from components.trainer.config import TrainConfig
 from components.trainer.tuning.report import VALUES_FILE, TuningReport
 from components.trainer.tuning.values import best_sections
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.report.facts import (
+from pipeline.report.trained import (
     Curve,
     EnsembleFacts,
     FoldFact,

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from components.artifacts.reports import PAGE_FILE, REPORT_FILE
+from pipeline.files.whole_file import write_whole
 from pipeline.report.comparison import compare
 from pipeline.report.facts import ReportFacts
 from pipeline.results.listing import CLEANED_FILE, read_json
-from pipeline.whole_file import write_whole
 
 MARKDOWN_FILE = "report.md"
 CARD_FILE, CARD_MARKDOWN_FILE = "model_card.json", "model_card.md"

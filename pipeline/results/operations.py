@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.files.whole_file import write_whole
 from pipeline.results.runs import new_folder
-from pipeline.whole_file import write_whole
 from preprocessing.errors import UserError
 
 FOLDER = "operations"

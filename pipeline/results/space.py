@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.loader import LoadedConfig
-from pipeline.failures import full_place
+from pipeline.failures.mistakes import full_place
 from pipeline.preflight.table_files import is_remote, table_files
 from pipeline.results.operations import NODES
 from preprocessing.errors import UserError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.trainer.tuning.report import RESULTS_FILE, TUNED_FILE, TuningReport, as_yaml
 from pipeline.config.loader import LoadedConfig
-from pipeline.whole_file import write_whole
+from pipeline.files.whole_file import write_whole
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Reads the artifacts of a finished run into one result: the gates' verdicts with their reasons, metrics, push."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -25,6 +25,8 @@ _DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
 _SMOKE_FILES = (REPORT_FILE, PAGE_FILE)
 _SHOWN = 3
 """So many reasons stand in one line; the rest are counted."""
+_Outputs = Mapping[str, Sequence[Artifact]]
+"""Those of one node, by name; none where it did not run."""
 
 
 def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
@@ -37,40 +39,22 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
     Raises:
       OSError: the run's folder can't be written.
     """
-    by_name = {result.name: result for result in results}
-    gates: list[Gate] = []
-    data: data_report.Verdict | None = None
-    verdict: EvaluatorVerdict | None = None
-    report: smoke_report.Report | None = None
-    if outputs := by_name["DataGate"].outputs:
-        uri = outputs["verdict"][0].uri
-        _kept(Path(uri), _DATA_FILES, run_dir / DATA_GATE_FOLDER)
-        data = data_report.read(uri)
-        gates.append(Gate("DataGate", data.blessed, data.reason()))
-    elif outputs := by_name["ExampleValidator"].outputs:
-        # Left to itself (`--to ExampleValidator`): what it finds is the data gate's to judge.
-        gates.append(_anomalies(Path(outputs["anomalies"][0].uri)))
-    if outputs := by_name["Evaluator"].outputs:
-        verdict = read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0]))
-        gates.append(evaluator_gate(verdict))
-        if verdict.folds is not None:
-            # Its thresholds are the Evaluator's: what else is known of the folds stops nothing.
-            gates.append(Gate(CROSS_VALIDATION, None, verdict.folds.line()))
-    if outputs := by_name["SmokeTest"].outputs:
-        uri = outputs["report"][0].uri
-        _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
-        report = smoke_report.read(uri)
-        gates.append(Gate("SmokeTest", report.blessed, report.reason()))
+    outputs = {result.name: result.outputs for result in results}
+    data = _data_verdict(outputs["DataGate"], run_dir)
+    verdict = _evaluator_verdict(outputs["Evaluator"])
+    report = _smoke_report(outputs["SmokeTest"], run_dir)
+    model = outputs["Pusher"]["pushed_model"][0] if outputs["Pusher"] else None
     tuning = None
-    if TUNER in by_name and (outputs := by_name[TUNER].outputs):
-        tuning = tuned(read_tuning(Path(outputs["tuner_results"][0].uri)), run_dir)
-    pushed, served_already = None, False
-    if outputs := by_name["Pusher"].outputs:
-        model = outputs["pushed_model"][0]
-        pushed = _destination(model)
-        served_already = model.get_int_custom_property(SERVED_ALREADY) == 1
-        gates.extend(_withdrawn(model, run_dir))
+    if found := outputs.get(TUNER):
+        tuning = tuned(read_tuning(Path(found["tuner_results"][0].uri)), run_dir)
+    gates = [
+        *_data_gates(data, outputs["ExampleValidator"]),
+        *_evaluator_gates(verdict),
+        *([Gate("SmokeTest", report.blessed, report.reason())] if report else ()),
+        *(_withdrawn(model, run_dir) if model else ()),
+    ]
     refused = any(gate.passed is False for gate in gates)
+    pushed = _destination(model) if model else None
     return RunResult(
         state="refused" if refused else "pushed" if pushed else "stopped",
         gates=tuple(gates),
@@ -81,12 +65,52 @@ def collect(results: Sequence[NodeResult], run_dir: Path) -> RunResult:
         seconds={result.name: round(result.seconds, 2) for result in results},
         states={result.name: result.state for result in results},
         pushed=pushed,
-        served_already=served_already,
+        served_already=model is not None and model.get_int_custom_property(SERVED_ALREADY) == 1,
         data_gate=data,
         smoke_test=report,
         tuning=tuning,
         run_dir=str(run_dir),
     )
+
+
+def _data_verdict(outputs: _Outputs, run_dir: Path) -> data_report.Verdict | None:
+    """What the data gate says; None where it did not run."""
+    if not outputs:
+        return None
+    uri = outputs["verdict"][0].uri
+    _kept(Path(uri), _DATA_FILES, run_dir / DATA_GATE_FOLDER)
+    return data_report.read(uri)
+
+
+def _data_gates(data: data_report.Verdict | None, validator: _Outputs) -> Iterator[Gate]:
+    if data is not None:
+        yield Gate("DataGate", data.blessed, data.reason())
+    elif validator:
+        # Left to itself (`--to ExampleValidator`): what it finds is the data gate's to judge.
+        yield _anomalies(Path(validator["anomalies"][0].uri))
+
+
+def _evaluator_verdict(outputs: _Outputs) -> EvaluatorVerdict | None:
+    """What the Evaluator says; None where it did not run."""
+    return read_verdict(outputs["evaluation"][0].uri, _blessed(outputs["blessing"][0])) if outputs else None
+
+
+def _evaluator_gates(verdict: EvaluatorVerdict | None) -> Iterator[Gate]:
+    if verdict is None:
+        return
+    yield evaluator_gate(verdict)
+    if verdict.folds is not None:
+        # Its thresholds are the Evaluator's: what else is known of the folds stops nothing.
+        yield Gate(CROSS_VALIDATION, None, verdict.folds.line())
+
+
+def _smoke_report(outputs: _Outputs, run_dir: Path) -> smoke_report.Report | None:
+    """What the smoke test says; None where it did not run."""
+    if not outputs:
+        return None
+    uri = outputs["report"][0].uri
+    _kept(Path(uri), _SMOKE_FILES, run_dir / SMOKE_TEST_FOLDER)
+    return smoke_report.read(uri)
 
 
 def _destination(model: Artifact) -> str | None:

@@ -34,7 +34,7 @@ from typing import Any
 from components.artifacts.pushed_version import ABSENT
 from components.artifacts.reports import HTML_TITLE, PAGE_TYPE
 from pipeline.code.heavy_imports import uncollected
-from pipeline.failures import explain
+from pipeline.failures.mistakes import explain
 from pipeline.runners.compile.parameters import applied
 from preprocessing.errors import RefusedError
 

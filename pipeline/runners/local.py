@@ -4,17 +4,20 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ml_metadata.proto.metadata_store_pb2 import Value
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.orchestration.portable.data_types import ExecutionInfo
-from tfx.proto.orchestration import pipeline_pb2
+from tfx.proto.orchestration import pipeline_pb2, placeholder_pb2
 from tfx.types.artifact import Artifact
 
-from pipeline.failures import is_out_of_space
+from pipeline.failures.mistakes import is_out_of_space
 from pipeline.runners import launching
 from pipeline.runners.beside import Beside
 from pipeline.runners.kept import keep_outputs
@@ -58,6 +61,7 @@ def run(
     beside: Collection[str] = (),
     prepare: Mapping[str, Callable[[], None]] | None = None,
     kept: Path | None = None,
+    unkeyed: Sequence[str] = (),
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
 
@@ -77,6 +81,7 @@ def run(
       prepare: what is called, for a node that will run, when the first of those that it depends on doesn't come from
         the cache.
       kept: where the outputs of a component go that fails; None lets TFX remove them.
+      unkeyed: more of Beam's options, which no cache's key has: no result depends on them.
 
     Returns:
       The result of each node, in order.
@@ -86,50 +91,78 @@ def run(
       Exception: whatever a component raised; one that runs beside it ends first.
     """
     graph = launching.compiled(pipeline, run_id, selection, uncached)
-    ir, nodes, wanted = graph.ir, graph.nodes, graph.wanted
+    acts = {name: act for name, act in (prepare or {}).items() if name in graph.wanted}
+    watch = _Watch(_Preparing(graph.nodes, acts).executed, kept, unkeyed)
+    walk = _Walk(graph, _one_at_a_time(listener), watch, stops or {}, {*beside} & graph.wanted)
+    with Beside[NodeResult]() as lanes:
+        walk.through(lanes, functools.partial(settled, seed, pipeline.beam_pipeline_args or []))
+    return list(walk.results.values())
+
+
+def _one_at_a_time(listener: Listener) -> Listener:
+    """The listener, for several threads."""
     heard = threading.Lock()
 
     def listen(result: NodeResult) -> None:
         with heard:
             listener(result)
 
-    preparing = _Preparing(nodes, {name: act for name, act in (prepare or {}).items() if name in wanted})
-    watch = _Watch(preparing.executed, kept)
-    results: dict[str, NodeResult] = {}
-    refused = False
-    with Beside[NodeResult]() as lanes:
-        for i, node in enumerate(nodes):
+    return listen
+
+
+@dataclass
+class _Walk:
+    """The way through the nodes of a graph, in order.
+
+    Attributes:
+      graph, listener, stops, beside: as for `run`.
+      watch: what is done when a node is executed.
+      results: how each node ended, as far as the walk has come.
+      refused: whether a gate has ended the run.
+    """
+
+    graph: launching.Compiled
+    listener: Listener
+    watch: "_Watch"
+    stops: Mapping[str, str]
+    beside: Collection[str]
+    results: dict[str, NodeResult] = field(default_factory=dict)
+    refused: bool = False
+
+    def through(self, lanes: Beside[NodeResult], settling: Callable[[], AbstractContextManager[None]]) -> None:
+        """Runs what is to run.
+
+        Args:
+          lanes: where the nodes beside the others run.
+          settling: what each of the others is run within.
+        """
+        for i, node in enumerate(self.graph.nodes):
             name = node.node_info.id
-            if refused or name not in wanted:
-                results[name] = NodeResult(name, "skipped", 0.0)
-                listen(results[name])
+            if self.refused or name not in self.graph.wanted:
+                self.results[name] = NodeResult(name, "skipped", 0.0)
+                self.listener(self.results[name])
                 continue
-            for other in _ready(nodes[i:], results, {*beside} & wanted, stops or {}):
+            for other in self._ready(self.graph.nodes[i:]):
                 if other.node_info.id not in lanes:
-                    lanes.start(other.node_info.id, functools.partial(_work, ir, other, listen, watch))
+                    lanes.start(other.node_info.id, functools.partial(self._work, other))
             if name in lanes:
-                results[name] = lanes.result(name)
+                self.results[name] = lanes.result(name)
             else:
-                with lanes.other_work(), settled(seed, pipeline.beam_pipeline_args or []):
-                    results[name] = _work(ir, node, listen, watch)
-            refused = (
-                stops is not None and name in stops and not launching.is_blessed(results[name].outputs[stops[name]])
-            )
-    return list(results.values())
+                with lanes.other_work(), settling():
+                    self.results[name] = self._work(node)
+            self.refused = name in self.stops and not launching.is_blessed(self.results[name].outputs[self.stops[name]])
 
+    def _ready(self, nodes: Iterable[pipeline_pb2.PipelineNode]) -> Iterator[pipeline_pb2.PipelineNode]:
+        """Of those that may run beside others: the ones that wait for nothing, and for no gate's verdict."""
+        for node in nodes:
+            name = node.node_info.id
+            if name in self.beside and all(above in self.results for above in node.upstream_nodes):
+                yield node
+            if name in self.stops:
+                return
 
-def _ready(
-    nodes: Iterable[pipeline_pb2.PipelineNode],
-    done: Collection[str],
-    wanted: Collection[str],
-    gates: Collection[str],
-) -> Iterator[pipeline_pb2.PipelineNode]:
-    """Those of the wanted nodes that depend on nothing that isn't done; none behind a gate that is still to decide."""
-    for node in nodes:
-        if node.node_info.id in wanted and all(above in done for above in node.upstream_nodes):
-            yield node
-        if node.node_info.id in gates:
-            return
+    def _work(self, node: pipeline_pb2.PipelineNode) -> NodeResult:
+        return _work(self.graph.ir, node, self.listener, self.watch)
 
 
 class _Preparing:
@@ -148,19 +181,27 @@ class _Preparing:
 
 @dataclass(frozen=True)
 class _Watch:
-    """What is done when a node is executed, and where what it wrote is kept when that fails."""
+    """What is done when a node is executed, and where what it wrote is kept when that fails.
+
+    Attributes:
+      executed: is told its name.
+      kept, unkeyed: as for `run`.
+    """
 
     executed: Callable[[str], None]
     kept: Path | None
+    unkeyed: Sequence[str]
 
     def operator(self, name: str, base: type[Any]) -> type[Any]:
         """One of the launcher's ways to execute a component, watched."""
 
         class Watched(base):
-            def run_executor(_, info: ExecutionInfo) -> Any:  # noqa: N805 - `self` is the watch
+            def run_executor(operator, info: ExecutionInfo) -> Any:  # noqa: N805 - `self` is the watch
                 self.executed(name)
+                if isinstance(operator, BeamExecutorOperator):
+                    operator.beam_pipeline_args += map(_constant, self.unkeyed)
                 try:
-                    return super(Watched, _).run_executor(info)
+                    return super(Watched, operator).run_executor(info)
                 except Exception as error:
                     # What is kept on a full disk would keep it full.
                     if self.kept is not None and not is_out_of_space(error):
@@ -168,6 +209,11 @@ class _Watch:
                     raise
 
         return Watched
+
+
+def _constant(text: str) -> placeholder_pb2.PlaceholderExpression:
+    """One of Beam's options as the launcher has those of the graph."""
+    return placeholder_pb2.PlaceholderExpression(value=Value(string_value=text))
 
 
 def _work(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: Listener, watch: _Watch) -> NodeResult:

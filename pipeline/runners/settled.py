@@ -9,8 +9,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.utils import dependency_utils
 from tfx_bsl.coders import batch_util  # noqa: F401 - defines the flag of settle_batches
 
-from pipeline.runners.engine_time import ended_in_time
-
 _RUNNERS_HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
 """Beam's runners whose workers are this process or its children."""
 
@@ -22,13 +20,10 @@ def settled(seed: int, beam_args: Sequence[str]) -> Iterator[None]:
     Args:
       seed: of the keys that Beam's Reshuffle draws, with which ExampleGen and Transform write.
       beam_args: of the component.
-
-    Raises:
-      UserError: on leaving, a job of an engine ran for longer than its options allow.
     """
     random.seed(seed)
     settle_batches()
-    with _no_packages(beam_args), ended_in_time(beam_args):
+    with _no_packages(beam_args):
         yield
 
 

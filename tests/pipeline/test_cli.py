@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.shared import failure
-from pipeline.failures import RunError
+from pipeline.failures.mistakes import RunError
 from preprocessing.errors import UserError
 
 LOCKGATE = Path(sys.executable).with_name("lockgate")

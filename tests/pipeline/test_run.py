@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.loader import load
-from pipeline.failures import RunError
+from pipeline.failures.mistakes import RunError
 from pipeline.operate import notification
 from pipeline.operate.notification import EndNotice
 from pipeline.results.runs import RunRecord, RunResult

@@ -20,7 +20,7 @@ from components.artifacts.golden import CONTRACT, ContractInput, Dtype, GoldenCo
 from components.artifacts.small_tree import FILE as SMALL_TREE
 from components.evaluator.config import SkillConfig, TreeConfig
 from components.evaluator.executor import Executor
-from pipeline.config.pipeline_config import EvaluateConfig
+from pipeline.config.evaluate import EvaluateConfig
 from pipeline.nodes.evaluation import eval_config
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
 from preprocessing.features import LABEL, WEIGHT

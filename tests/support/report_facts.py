@@ -7,13 +7,11 @@ from components.smoke_test.report import CheckResult
 from pipeline.report.facts import (
     Bin,
     ChangeFact,
-    Curve,
     DataFacts,
     EvaluationFacts,
     FamilyFact,
     FeatureFact,
     GateFact,
-    LayerFact,
     MetricFact,
     NodeFact,
     ReportFacts,
@@ -21,9 +19,6 @@ from pipeline.report.facts import (
     RunFacts,
     SliceFact,
     SmokeTestFacts,
-    TrainingFacts,
-    TrialFact,
-    TuningFacts,
 )
 from pipeline.report.quality import (
     ClassFact,
@@ -37,6 +32,7 @@ from pipeline.report.quality import (
     ThresholdPoint,
     TreeFact,
 )
+from pipeline.report.trained import Curve, LayerFact, TrainingFacts, TrialFact, TuningFacts
 
 HOSTILE = "</script><script>alert(1)</script><b>|`x`"
 

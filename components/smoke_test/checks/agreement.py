@@ -3,9 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
-
-import numpy as np
 
 from components.smoke_test.bench.altered import evenly, without_label
 from components.smoke_test.bench.bench import Bench
@@ -17,6 +14,7 @@ from components.smoke_test.bench.requests import Array, Row, columns_of
 from components.smoke_test.bench.resemblance import exchanged, resemblance
 from components.smoke_test.bench.search_time import Slot
 from components.smoke_test.bench.shrink import Part, parts_of, smallest
+from components.smoke_test.checks.agreement_exchange import PHASE, exchanged_columns
 from components.smoke_test.checks.agreement_search import searched
 from components.smoke_test.checks.answers import NO_ANSWER
 from components.smoke_test.export.contract import Signature
@@ -27,7 +25,6 @@ from components.smoke_test.sandbox.session import Answer
 from preprocessing.text import counted, listed
 
 _CHECK: CheckName = "signatures_agree"
-_PHASE = "parity"
 _GAP_ROWS = 3
 """So many rows are asked without a value, each alone: a server does not repeat a default of one row."""
 _MOST_COLUMNS = 64
@@ -216,28 +213,8 @@ class _Pair:
 
     def _exchanged(self) -> tuple[str, str] | None:
         """The two columns which, exchanged in the requests of one signature, make both answer alike."""
-        rows = self._few_rows
-        # In the rows as they are, an exchange of equal values would prove nothing.
-        pairs = [
-            pair
-            for pair in combinations(sorted(_columns(self.bench, self.relation.other)), 2)
-            if _kind(rows, pair[0]) == _kind(rows, pair[1]) != "" and _differ(rows, *pair)
-        ]
-        pairs = pairs[: int(self._allowed / self._seconds)]
-        if not pairs:
-            return None
-        relations = [self.relation.exchanging(*pair) for pair in pairs]
-        expected, first = self.relation.requests(rows)
-        requests = [expected, first, *(each.requests(rows)[1] for each in relations)]
-        plain, unchanged, *answers = self.bench.session.ask(requests, phase=_PHASE)
-        if self.relation.judge(rows, [plain, unchanged]) is None:
-            return None
-        found = (
-            pair
-            for pair, relation, answer in zip(pairs, relations, answers, strict=True)
-            if plain.error is None and answer.error is None and relation.judge(rows, [plain, answer]) is None
-        )
-        return next(found, None)
+        columns = _columns(self.bench, self.relation.other)
+        return exchanged_columns(self.relation, self._few_rows, columns, int(self._allowed / self._seconds))
 
     def _gaps(self) -> tuple[str, list[CheckResult]]:
         """Rows without a value in each column in turn: what was asked of it, in words, and what is wrong with it."""
@@ -254,7 +231,7 @@ class _Pair:
             return "; for want of time no column was left out", []
         asked = [(name, part, form) for name in tried for part in parts for form in gaps.forms(name, part.row)]
         requests = [request for _, _, form in asked for request in form]
-        answers = iter(self.bench.session.ask(requests, phase=_PHASE))
+        answers = iter(self.bench.session.ask(requests, phase=PHASE))
         wrong: dict[str, tuple[Part, Failure]] = {}
         for name, part, form in asked:
             if (failure := self.relation.judge([part.row], [next(answers) for _ in form])) is not None:
@@ -300,7 +277,7 @@ class _Pair:
     def _seconds(self) -> float:
         """About so long both take for a few rows, once they are warm."""
         requests = self.relation.requests(self._few_rows)
-        answers = self.bench.session.ask([*requests, *requests], phase=_PHASE)
+        answers = self.bench.session.ask([*requests, *requests], phase=PHASE)
         return max(1e-4, sum(each.seconds for each in answers[2:]))
 
     @cached_property
@@ -345,13 +322,3 @@ def _where(columns: Collection[str]) -> str:
 def _columns(bench: Bench, signature: Signature) -> frozenset[str]:
     """The columns that reach a signature, without the label."""
     return columns_of(signature) - {bench.contract.label}
-
-
-def _kind(rows: Sequence[Row], column: str) -> str:
-    """The type and size of a column's values; empty where they differ, or there are none."""
-    kinds = {f"{row[column].dtype.kind}{row[column].shape}" for row in rows if column in row}
-    return next(iter(kinds)) if len(kinds) == 1 else ""
-
-
-def _differ(rows: Sequence[Row], one: str, other: str) -> bool:
-    return any(one in row and other in row and not np.array_equal(row[one], row[other]) for row in rows)

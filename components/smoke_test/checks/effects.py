@@ -10,7 +10,7 @@ from components.smoke_test.bench.bench import Array, Bench
 from components.smoke_test.bench.compare import difference, text
 from components.smoke_test.bench.interventions import Effects, FeatureEffect, distinct, measure
 from components.smoke_test.bench.requests import Row, request, strings
-from components.smoke_test.checks.answers import never_given
+from components.smoke_test.checks.judges import never_given
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult

@@ -17,7 +17,6 @@ from components.example_gen.executor import Kept
 from components.example_gen.finish import first_failure
 from components.example_gen.ingest import Unit, groups, units
 from pipeline.operate.predict.scoring import Scored, Scoring
-from pipeline.runners.engine_time import ended_in_time
 
 _SCORED = TypeAdapter(list[Scored])
 _RESULT = "scored.json"
@@ -45,7 +44,7 @@ def score_on_beam(
     total = float(sum(source.size for source in sources))
     work = list(enumerate(groups(sources, block_bytes)))
     try:
-        with ended_in_time(beam_args), beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
             _ = (
                 pipeline
                 | "Files" >> beam.Create(work)

@@ -15,6 +15,7 @@ from components.example_gen.formats import io
 from components.example_gen.formats.registry import place_text
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import groups, units
+from pipeline.config.beam_options import job_limit
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import shown
 from pipeline.operate.predict import kept, source
@@ -104,7 +105,8 @@ def predict(loaded: LoadedConfig, asked: Checked) -> Predicted:
             # Here and not at the top: some seconds that the fast path doesn't need.
             from pipeline.operate.predict.on_beam import score_on_beam
 
-            scored = score_on_beam(scoring, sources, data.block_mb << 20, folder, config.beam_options())
+            beam_args = [*config.beam_options(), *job_limit(config.beam)]
+            scored = score_on_beam(scoring, sources, data.block_mb << 20, folder, beam_args)
         else:
             scored = _here(scoring, sources, data.block_mb << 20, folder, target)
         progress.end()

@@ -67,29 +67,7 @@ def run(
         raise UserError(f"no version of {name} was pushed", hint="lockgate run CONFIG pushes one")
     port = port or Ports.free().rest
     with tempfile.TemporaryDirectory(prefix="lockgate-serve-") as folder:
-        monitoring = Path(folder) / "monitoring.config"
-        monitoring.write_text(f"prometheus_config {{ enable: true path: {json.dumps(METRICS_PATH)} }}\n", "utf-8")
-        command = [
-            str(find_program()),
-            "--port=0",
-            f"--rest_api_port={port}",
-            f"--rest_api_num_threads={config.threads}",
-            f"--model_name={name}",
-            f"--model_base_path={base}",
-            f"--file_system_poll_wait_seconds={max(1, round(config.poll_seconds))}",
-            f"--monitoring_config_file={monitoring}",
-        ]
-        try:
-            # A group of its own, so that Ctrl-C is ours to pass on; stdout is for what is asked of us. `launch` ends
-            # the program with this process, also where that is killed outright.
-            process = subprocess.Popen(  # noqa: S603 - no shell
-                [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(_LARGEST_FILE), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=_STDERR,
-                process_group=0,
-            )
-        except OSError as error:
-            raise UserError(f"{PROGRAM} can't be started: {error}", hint="--engine python needs no program") from error
+        process = _started(_command(name, base, port, config, Path(folder)))
         try:
             if _serves(process, port, name, waiting):
                 started(port)
@@ -101,6 +79,36 @@ def run(
         f"{PROGRAM} ended by itself ({f'exit code {code}' if code >= 0 else f'signal {-code}'})",
         hint="its own messages are above; --engine python needs no program",
     )
+
+
+def _command(name: str, base: str, port: int, config: ServingConfig, folder: Path) -> list[str]:
+    """The program and its options; what it reads from a file is written into the folder."""
+    monitoring = folder / "monitoring.config"
+    monitoring.write_text(f"prometheus_config {{ enable: true path: {json.dumps(METRICS_PATH)} }}\n", "utf-8")
+    return [
+        str(find_program()),
+        "--port=0",
+        f"--rest_api_port={port}",
+        f"--rest_api_num_threads={config.threads}",
+        f"--model_name={name}",
+        f"--model_base_path={base}",
+        f"--file_system_poll_wait_seconds={max(1, round(config.poll_seconds))}",
+        f"--monitoring_config_file={monitoring}",
+    ]
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    try:
+        # A group of its own, so that Ctrl-C is ours to pass on; stdout is for what is asked of us. `launch` ends the
+        # program with this process, also where that is killed outright.
+        return subprocess.Popen(  # noqa: S603 - no shell
+            [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(_LARGEST_FILE), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=_STDERR,
+            process_group=0,
+        )
+    except OSError as error:
+        raise UserError(f"{PROGRAM} can't be started: {error}", hint="--engine python needs no program") from error
 
 
 def _serves(process: subprocess.Popen[bytes], port: int, name: str, waiting: Callable[[str], None]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.whole_file import write_whole
+from pipeline.files.whole_file import write_whole
 from preprocessing.errors import UserError
 
 _ELSEWHERE_NO_TEXT = re.compile(

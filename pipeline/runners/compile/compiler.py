@@ -25,7 +25,8 @@ from pipeline.code.commit import commit_of
 from pipeline.code.image_check import artifact_title, check_image
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.on_target import on_target, pushes_to_folder, serving_folder
-from pipeline.config.targets import Cluster, KubeflowTarget, Step, TargetName, VertexTarget
+from pipeline.config.steps import Step
+from pipeline.config.targets import Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.graph import build_pipeline
 from pipeline.nodes.data_stage import Places
 from pipeline.nodes.run_report import RUN_NAME

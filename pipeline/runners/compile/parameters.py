@@ -15,7 +15,8 @@ from components.example_gen.job import JOB_KEY
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.config.targets import TargetName, trials_steps
+from pipeline.config.steps import trials_steps
+from pipeline.config.targets import TargetName
 from pipeline.selection import TUNER
 from preprocessing.errors import UserError
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from pipeline.config.quantity import quantity
-from pipeline.config.targets import Accelerator, KubeflowTarget, Retries, Step, Toleration, VertexTarget
+from pipeline.config.steps import Accelerator, Retries, Step, Toleration
+from pipeline.config.targets import KubeflowTarget, VertexTarget
 
 Spec = dict[str, Any]
 

@@ -17,8 +17,8 @@ from components.evaluator.columns import Columns
 from components.evaluator.confidence import HELD, Asked, Intervals, Own, add_intervals, add_own
 from components.evaluator.config import ConfidenceConfig, MetricSettings
 from components.evaluator.own_metric import tried, value_of
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
-from pipeline.failures import explain
+from pipeline.config.evaluate import EvaluateConfig, Threshold
+from pipeline.failures.mistakes import explain
 from pipeline.nodes.confident import Confidence, _Measured
 from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task

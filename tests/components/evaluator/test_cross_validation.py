@@ -19,7 +19,7 @@ from components.artifacts.cross_validation import (
 )
 from components.evaluator.cross_validation import failures, judge_folds, metrics, spread
 from components.evaluator.totals import Answers
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import eval_config
 from preprocessing.config import FeaturesConfig, Label, NumericFeature
 

@@ -16,7 +16,7 @@ from support.scikit import expected
 
 from components.evaluator import answers
 from components.evaluator.config import ConfidenceConfig, TreeConfig
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from preprocessing.config import Task
 
 pytestmark = pytest.mark.slow

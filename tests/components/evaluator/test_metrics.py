@@ -14,7 +14,7 @@ from tensorflow_model_analysis.extractors.slice_key_extractor import SliceKeyExt
 from tensorflow_model_analysis.metrics.metric_types import registered_metrics
 
 from components.evaluator.scoring import binary_scores, multiclass_scores, regression_scores
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import BASELINE, CANDIDATE, eval_config
 from preprocessing.config import FeaturesConfig, Label, NumericFeature
 

@@ -19,7 +19,7 @@ from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
 from components.evaluator.executor import Executor
 from components.evaluator.here import evaluate_here
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 
 ROW = {"y": 1.0, "w": 1.0, "candidate": [0.4, 0.6], "baseline": [0.5, 0.5], "city": "Ulm"}
 EVALUATE = EvaluateConfig(thresholds=(Threshold(metric="auc", min=0.5),))

@@ -16,7 +16,7 @@ from components.artifacts.golden import TrivialAnswer
 from components.evaluator.config import SkillConfig
 from components.evaluator.failures import holds
 from components.evaluator.skill import with_skill
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import EvaluatorVerdict, eval_config, read_verdict
 from pipeline.results.verdicts import evaluator_gate
 from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.evaluations import Case, Row, outcome
 
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
 from preprocessing.config import Task
 

@@ -11,7 +11,7 @@ from support.evaluations import Case, Row, outcome
 
 from components.artifacts.small_tree import SmallTree
 from components.evaluator.config import TreeConfig
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import read_verdict
 from pipeline.results.verdicts import evaluator_gate
 

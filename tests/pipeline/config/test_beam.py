@@ -35,7 +35,7 @@ def test_in_memory_unless_something_else_is_stated() -> None:
 
 def test_spark_gets_a_job_server_and_a_command_for_its_workers() -> None:
     given = options("{engine: spark, endpoint: 'jobs:8099', parallelism: 7, worker_command: /opt/worker}")
-    assert stated(given, "runner") == "PortableRunner"
+    assert stated(given, "runner") == "pipeline.runners.engines.Portable"
     assert stated(given, "job_endpoint") == "jobs:8099"
     assert stated(given, "parallelism") == "7"
     assert stated(given, "environment_type") == "PROCESS"
@@ -46,7 +46,7 @@ def test_spark_gets_a_job_server_and_a_command_for_its_workers() -> None:
 
 def test_the_engine_itself_in_place_of_a_job_server() -> None:
     given = options("{engine: flink, master: 'flink:8081', workers: container, worker_image: 'my/image:1'}")
-    assert stated(given, "runner") == "FlinkRunner"
+    assert stated(given, "runner") == "pipeline.runners.engines.Flink"
     assert stated(given, "flink_master") == "flink:8081"
     assert stated(given, "job_endpoint") is None
     assert (stated(given, "environment_type"), stated(given, "environment_config")) == ("DOCKER", "my/image:1")

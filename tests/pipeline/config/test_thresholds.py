@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluator.config import MetricParameters
-from pipeline.config.pipeline_config import EvaluateConfig, PipelineConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
+from pipeline.config.pipeline_config import PipelineConfig
 
 AUC = Threshold(metric="auc", min=0.5)
 

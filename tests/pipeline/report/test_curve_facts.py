@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 from support.evaluations import CLASSES, Case, Row, outcome
 
-from pipeline.config.pipeline_config import EvaluateConfig, Threshold
+from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.report.curve_facts import Curves, curves
 from preprocessing.config import Task
 

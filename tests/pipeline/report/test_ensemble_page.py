@@ -11,8 +11,8 @@ from components.artifacts.ensemble import EnsembleReport, MemberReport
 from components.trainer.scalars import EpochScalars
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.report import markdown
-from pipeline.report.facts import TrainingFacts
 from pipeline.report.page import render
+from pipeline.report.trained import TrainingFacts
 from pipeline.report.training_facts import training_facts
 from pipeline.results.store import StoredArtifact, StoredNode
 

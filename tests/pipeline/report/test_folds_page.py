@@ -4,8 +4,9 @@ import lxml.html
 from support.report_facts import facts
 
 from pipeline.report.comparison import compare
-from pipeline.report.facts import FoldFact, FoldsFacts, ReportFacts
+from pipeline.report.facts import ReportFacts
 from pipeline.report.page import render
+from pipeline.report.trained import FoldFact, FoldsFacts
 
 
 def with_folds() -> ReportFacts:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.scaffold.bags import bag_width, text_settings
 from pipeline.scaffold.columns import Decision
-from pipeline.scaffold.proposal import propose
+from pipeline.scaffold.deciding import propose
 from pipeline.scaffold.survey import survey
 from preprocessing.bag_config import ListFeature
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.config.evaluate import Threshold
 from pipeline.config.loader import load
-from pipeline.config.pipeline_config import Threshold
 from pipeline.results.runs import RunResult
 from pipeline.screen.console import Screen, _metrics_table
 from pipeline.screen.ticker import every

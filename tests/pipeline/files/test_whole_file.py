@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.whole_file import DRAFT_PREFIX, write_whole
+from pipeline.files.whole_file import DRAFT_PREFIX, write_whole
 
 
 def test_the_content_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_two_that_write_at_once_are_never_seen_half(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.whole_file import DRAFT_PREFIX, write_whole
+from pipeline.files.whole_file import DRAFT_PREFIX, write_whole
 write_whole(Path(sys.argv[1]), "half", check=lambda: os.kill(os.getpid(), signal.SIGKILL))
 """
 

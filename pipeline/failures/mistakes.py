@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.engine_failures import engine_failure
+from pipeline.failures.engines import engine_failure
 from preprocessing.errors import UserError
 
 _FOLDER = "set root to a folder that you may write to"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.temporary import abandoned_temporary, own_temporary_folder
+from pipeline.files.temporary import abandoned_temporary, own_temporary_folder
 
 KILLED = """
 import os, signal, tempfile
-from pipeline.temporary import own_temporary_folder
+from pipeline.files.temporary import own_temporary_folder
 with own_temporary_folder() as folder:
     print(tempfile.mkdtemp(), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_is_found_and_goes_the_next_time(place):
 
 def test_the_folder_of_a_process_that_runs_is_left(place):
     with own_temporary_folder() as folder:
-        code = "from pipeline.temporary import own_temporary_folder as own\nwith own(): pass"
+        code = "from pipeline.files.temporary import own_temporary_folder as own\nwith own(): pass"
         environment = {**os.environ, "TMPDIR": str(place)}
         subprocess.run([sys.executable, "-c", code], check=True, env=environment)
         assert folder.is_dir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.failures import explain
+from pipeline.failures.mistakes import explain
 from preprocessing.errors import UserError
 
 ROOT = Path("/data/out")

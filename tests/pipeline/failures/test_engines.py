@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from pipeline.failures import explain
+from pipeline.failures.mistakes import explain
 
 FAILED = "Pipeline BeamApp-root-1130-1_5b failed in state FAILED: "
 

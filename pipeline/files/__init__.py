@@ -1,0 +1,1 @@
+"""Files and folders that no kill leaves half written or behind."""
