@@ -61,21 +61,7 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     singles = _single({name: inputs[name] for name in features.columns() if name not in lists}, words)
     cells = {name: raw_columns.entrance(name, list_cells(name, inputs[name])) for name in lists}
     columns = singles | cells
-    packed = Packed()
-    learning: list[Callable[[], Outputs]] = [
-        numeric_inputs({column: columns[column] for column in numeric.columns}, numeric, packed)
-        for numeric in features.numeric
-    ]
-    for datetime in features.datetime:
-        learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
-    for listed in features.lists:
-        learning += [list_inputs(cells[each], each, listed, words.of(each), packed) for each in listed.columns]
-    for text in features.text:
-        texts = raw_columns.all_strings({column: columns[column] for column in text.columns})
-        learning += [text_inputs(texts[column], column, text, packed) for column in text.columns]
-    outputs: Outputs = {}
-    for give in learning:
-        outputs |= give()
+    outputs: Outputs = _learned_inputs(columns, cells, features, words)
     categories: dict[str, tf.Tensor] = {}
     outputs |= _categorical_inputs(columns, features, categories)
     for boolean in features.boolean:
@@ -93,6 +79,28 @@ def preprocessing_fn(inputs: Inputs, custom_config: Mapping[str, Any]) -> Output
     outputs[ROW_KEY] = raw_columns.row_key([columns[column] for column in features.columns()])
     # The user's own stay as they are: an id would lose the size of its vocabulary, which TFT ties to the tensor.
     return {name: _as_matrix(tensor) for name, tensor in outputs.items()} | own_inputs(inputs, features, words)
+
+
+def _learned_inputs(
+    columns: Mapping[str, tf.Tensor], cells: Mapping[str, tf.Tensor], features: FeaturesConfig, words: MissingWords
+) -> Outputs:
+    """The inputs of numbers, dates, lists and text, which learn from the rows: all is asked before any is given."""
+    packed = Packed()
+    learning: list[Callable[[], Outputs]] = [
+        numeric_inputs({column: columns[column] for column in numeric.columns}, numeric, packed)
+        for numeric in features.numeric
+    ]
+    for datetime in features.datetime:
+        learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
+    for listed in features.lists:
+        learning += [list_inputs(cells[each], each, listed, words.of(each), packed) for each in listed.columns]
+    for text in features.text:
+        texts = raw_columns.all_strings({column: columns[column] for column in text.columns})
+        learning += [text_inputs(texts[column], column, text, packed) for column in text.columns]
+    outputs: Outputs = {}
+    for give in learning:
+        outputs |= give()
+    return outputs
 
 
 def _single(columns: Inputs, words: MissingWords) -> dict[str, tf.Tensor]:

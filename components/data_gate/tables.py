@@ -1,7 +1,7 @@
 """Columns as arrays: from serialized tf.Examples, or from a file of serving data."""
 
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 
 from components.data_gate.leakage import Values
 from components.data_gate.lists import is_list, list_columns
-from components.data_gate.sample import FIELD, read_sample, unreadable
+from components.data_gate.sample import FIELD, Sample, read_sample, unreadable
 from components.data_gate.summary import Column, Summary, from_values
 from components.examples import Types, decoded, records
 from preprocessing.errors import UserError
@@ -90,27 +90,11 @@ def serving_sample(
         )
     types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
     base = posixpath.basename(path).removesuffix(".gz")
-    table: pa.Table | None = None
     if base.endswith((".tfrecord", ".tfrecords")):
-        own = words.without_table()
-        examples = _examples(path, most + 1)
-        cut = len(examples) > most
-        found = columns_of(examples[:most], None)
-        values = {name: _without_missing(each, own.of(name)) for name, each in found.items()}
-        rows = len(next(iter(values.values())).missing) if values else 0
-        columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
-        columns |= list_columns(decoded(examples[:most], None), types, own)
+        serving = _of_records(path, types, words.without_table(), most)
     elif base.endswith((".csv", ".parquet")) or fileio.isdir(path):
-        sample = read_sample(path, {*types, *more}, most)
-        table, cut = sample.table, sample.cut
-        words = words if base.endswith(".csv") else words.without_table()
-        rows = table.num_rows
-        lists = list_columns(table, types, words)
-        columns = lists | {
-            name: _typed(name, types[name], _cells(table[name], types[name], words.of(name)), path)
-            for name in table.column_names
-            if name in types and name not in lists
-        }
+        own = words if base.endswith(".csv") else words.without_table()
+        serving = _of_table(path, types, own, read_sample(path, {*types, *more}, most))
     else:
         raise UserError(
             field=FIELD,
@@ -118,13 +102,36 @@ def serving_sample(
             received=path,
             hint="write the sample in one of these formats",
         )
-    if not rows:
+    if not serving.summary.rows:
         raise UserError(
             f"{path} has no rows",
             field=FIELD,
             hint="add some, or remove the setting",
         )
-    return Serving(Summary(rows, columns), table, cut)
+    return serving
+
+
+def _of_records(path: str, types: Mapping[str, str], words: MissingWords, most: int) -> Serving:
+    """The first rows of a TFRecord file."""
+    examples = _examples(path, most + 1)
+    found = columns_of(examples[:most], None)
+    values = {name: _without_missing(each, words.of(name)) for name, each in found.items()}
+    rows = len(next(iter(values.values())).missing) if values else 0
+    columns = {name: _typed(name, types[name], each, path) for name, each in values.items() if name in types}
+    columns |= list_columns(decoded(examples[:most], None), types, words)
+    return Serving(Summary(rows, columns), None, len(examples) > most)
+
+
+def _of_table(path: str, types: Mapping[str, str], words: MissingWords, sample: Sample) -> Serving:
+    """The rows of a sample in CSV or Parquet."""
+    table = sample.table
+    lists = list_columns(table, types, words)
+    columns = lists | {
+        name: _typed(name, types[name], _cells(table[name], types[name], words.of(name)), path)
+        for name in table.column_names
+        if name in types and name not in lists
+    }
+    return Serving(Summary(table.num_rows, columns), table, sample.cut)
 
 
 def _examples(path: str, most: int) -> list[bytes]:

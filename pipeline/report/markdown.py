@@ -22,6 +22,16 @@ def render(facts: ReportFacts) -> str:
 
 
 def _lines(facts: ReportFacts) -> Iterator[str]:
+    yield from _head(facts)
+    yield from _trained(facts)
+    yield from _measured(facts)
+    yield ""
+    yield from _judged(facts)
+    yield from _compared(facts)
+
+
+def _head(facts: ReportFacts) -> Iterator[str]:
+    """How the run ended, and what to do next."""
     run = facts.run
     sign = {"pushed": "✅", "accepted": "✅", "stopped": "⏸"}.get(run.state, "❌")
     yield f"## {sign} {plain(run.pipeline)}: {plain(run.line)}"
@@ -33,25 +43,39 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         yield f"**Next:** {plain(run.next_step)}"
         yield ""
     yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
-    if facts.training is not None and facts.training.budget:
+
+
+def _trained(facts: ReportFacts) -> Iterator[str]:
+    """What a budget, a search or an ensemble did, each in a line."""
+    training = facts.training
+    if training is None:
+        return
+    if training.budget:
         yield ""
-        yield plain(facts.training.budget)
-    if facts.training is not None and facts.training.tuning is not None:
+        yield plain(training.budget)
+    if training.tuning is not None:
         yield ""
-        yield f"Tuning: {plain(facts.training.tuning.line)}"
-    if facts.training is not None and facts.training.ensemble is not None:
+        yield f"Tuning: {plain(training.tuning.line)}"
+    if training.ensemble is not None:
         yield ""
-        yield f"Ensemble: {plain(facts.training.ensemble.line)}"
+        yield f"Ensemble: {plain(training.ensemble.line)}"
+
+
+def _measured(facts: ReportFacts) -> Iterator[str]:
+    """The metrics, as a table."""
     if facts.evaluation is not None:
         yield ""
         yield "| metric | candidate | champion | threshold |"
         yield "|---|---|---|---|"
         yield from (metric_row(each) for each in facts.evaluation.metrics[:20])
         yield from _tree(facts.evaluation.small_tree)
-    yield ""
-    for gate in run.gates:
+
+
+def _judged(facts: ReportFacts) -> Iterator[str]:
+    """What the gates say, and what was done with the model by hand."""
+    for gate in facts.run.gates:
         yield f"- {_SIGNS[gate.passed]} **{gate.name}**: {plain(gate.reason)}"
-    for operation in run.operations:
+    for operation in facts.run.operations:
         yield f"- by hand: {plain(operation)}"
     if facts.data is not None:
         for finding in facts.data.findings[:_NAMED]:
@@ -60,6 +84,11 @@ def _lines(facts: ReportFacts) -> Iterator[str]:
         failed = [check for each in facts.smoke_test.families for check in each.checks if check.status == "failed"]
         for check in failed[:_NAMED]:
             yield f"- {check.severity}: {plain(check.line())}"
+
+
+def _compared(facts: ReportFacts) -> Iterator[str]:
+    """What is new against the run before, and how long each node took."""
+    run = facts.run
     if run.changed:
         yield ""
         names = listed([f"`{each.what}` {plain(each.old)} → {plain(each.new)}" for each in run.changed], _NAMED)

@@ -48,7 +48,6 @@ def typed(
       come as bytes. Missing values are null, in lists they are left out. Rows with a value that does not fit are
       among the bad ones, with the first such column; all others stay, in order.
     """
-    import numpy as np
     import pyarrow as pa
 
     columns: list[pa.Array] = []
@@ -64,8 +63,21 @@ def typed(
         if misfits is not None:
             wrong[name] = misfits
     batch = pa.RecordBatch.from_arrays(columns, names=list(types)) if types else rows.batch.select([])
-    if not wrong:
-        return Rows(batch, rows.places, rows.bad)
+    return _without_misfits(rows, batch, wrong, types, uses, file) if wrong else Rows(batch, rows.places, rows.bad)
+
+
+def _without_misfits(
+    rows: Rows,
+    batch: pa.RecordBatch,
+    wrong: Mapping[str, pa.BooleanArray],
+    types: Mapping[str, FeatureType],
+    uses: Mapping[str, ColumnUse],
+    file: str,
+) -> Rows:
+    """The batch without the rows that are wrong in some column, which are among the bad ones now."""
+    import numpy as np
+    import pyarrow as pa
+
     first: dict[int, str] = {}
     for name, misfits in wrong.items():
         for row in np.flatnonzero(misfits.to_numpy(zero_copy_only=False)).tolist():

@@ -221,23 +221,27 @@ class Session(Closing):
             reply = self._process.call(command, self._limits.phase_seconds)
             arrays = self._read()
         with self._understood():
-            outputs: dict[tuple[int, str], dict[str, Array]] = {}
-            for name, array in arrays.items():
-                i, which, output = name.split("/", 2)
-                outputs.setdefault((int(i), which), {})[output] = array
-            odd = [
-                Odd(
-                    int(each["turn"]),
-                    int(each["place"]),
-                    Answer(outputs.get((i, "first"), {}), error=self._error(each["first"])),
-                    Answer(outputs.get((i, "odd"), {}), error=self._error(each["error"])),
-                )
-                for i, each in enumerate(reply["odd"])
-            ]
-            turns = [(int(turn), float(taken)) for turn, taken in reply["turns"]]
-            return Repeated(
-                [turn for turn, _ in turns], [taken for _, taken in turns], [int(i) for i in reply["differing"]], odd
+            return self._repeated(reply, arrays)
+
+    def _repeated(self, reply: Any, arrays: Mapping[str, Array]) -> Repeated:
+        """The worker's reply to `repeat`; what is wrong in it raises what `_understood` knows."""
+        outputs: dict[tuple[int, str], dict[str, Array]] = {}
+        for name, array in arrays.items():
+            i, which, output = name.split("/", 2)
+            outputs.setdefault((int(i), which), {})[output] = array
+        odd = [
+            Odd(
+                int(each["turn"]),
+                int(each["place"]),
+                Answer(outputs.get((i, "first"), {}), error=self._error(each["first"])),
+                Answer(outputs.get((i, "odd"), {}), error=self._error(each["error"])),
             )
+            for i, each in enumerate(reply["odd"])
+        ]
+        turns = [(int(turn), float(taken)) for turn, taken in reply["turns"]]
+        return Repeated(
+            [turn for turn, _ in turns], [taken for _, taken in turns], [int(i) for i in reply["differing"]], odd
+        )
 
     def transform(self, graph: Path, examples: Array) -> Answer:
         """What Transform's own graph makes of serialized examples.
