@@ -368,7 +368,8 @@ def test_beam_runs_where_the_target_says():
     flink = compiled("penguins", "kubeflow", "targets.kubeflow.beam={engine: flink, master: 'flink:8081'}")
     arguments = _container(flink, "StatisticsGen")["args"]
     for expected in (
-        "--runner=FlinkRunner",
+        "--runner=pipeline.runners.engines.Flink",
+        "--lockgate_step_timeout_seconds=14400",
         "--flink_master=flink:8081",
         "--environment_type=EXTERNAL",
         "--environment_config=localhost:50000",
