@@ -1,14 +1,14 @@
 """One smoke test from end to end: files, process, real rows, harm, budgets, report."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from components import alongside
-from components.smoke_test.bench.bench import Bench, Champion
+from components.smoke_test.bench.bench import Bench, Champion, Rows
 from components.smoke_test.bench.fitting import fitted
 from components.smoke_test.bench.rows import NoRowsError, choose_rows
 from components.smoke_test.bench.search_time import WEIGHTS, SearchTime
@@ -49,7 +49,7 @@ from components.smoke_test.names import CheckName
 from components.smoke_test.recorder import Recorder
 from components.smoke_test.report import CheckResult, Report
 from components.smoke_test.sandbox.process import ProcessEnded
-from components.smoke_test.sandbox.session import LoadError, Session
+from components.smoke_test.sandbox.session import Answer, LoadError, Session
 
 Family = Callable[[Bench], Iterator[CheckResult]]
 
@@ -205,14 +205,11 @@ def _run(
         recorder.decide(load_failed(error))
         return "the model can't be loaded"
     recorder.record([loaded(load_seconds)])
-    try:
-        rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
-        rows, first = fitted(session, contract, rows, config)
-    except NoRowsError as error:
-        hint = "train again on these examples, or choose another smoke_test.split"
-        recorder.decide(CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint))
+    asked = _rows_to_ask(subject, config, recorder, session, contract, golden)
+    if asked is None:
         recorder.record(check_process(session, config.process))
         return "there are no rows to ask"
+    rows, first = asked
     bench = Bench(
         config=config,
         export=export,
@@ -236,6 +233,28 @@ def _run(
         hint = "look at the check `answers` for the model's own errors"
         recorder.decide(CheckResult.fails("answers", "a signature that answers real rows", "none does", hint=hint))
     return "no signature gave an answer to check"
+
+
+def _rows_to_ask(
+    subject: Subject,
+    config: SmokeTestConfig,
+    recorder: Recorder,
+    session: Session,
+    contract: Contract,
+    golden: Golden | None,
+) -> tuple[Rows, Mapping[str, Answer]] | None:
+    """As many rows as fit, with each signature's answer to the first; None where there are none, which is recorded.
+
+    Raises:
+      ProcessEnded: the model's process ended over it.
+    """
+    try:
+        rows = choose_rows(session, contract, golden, subject.example_files, subject.schema, config)
+        return fitted(session, contract, rows, config)
+    except NoRowsError as error:
+        hint = "train again on these examples, or choose another smoke_test.split"
+        recorder.decide(CheckResult.fails(error.check, error.expected, str(error), row=error.row, hint=hint))
+        return None
 
 
 def _go_through(bench: Bench, recorder: Recorder) -> bool:
