@@ -9,6 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.utils import dependency_utils
 from tfx_bsl.coders import batch_util  # noqa: F401 - defines the flag of settle_batches
 
+from pipeline.runners import engines  # noqa: F401 - defines our option among Beam's
+
 _RUNNERS_HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
 """Beam's runners whose workers are this process or its children."""
 
