@@ -308,10 +308,11 @@ class Session(Closing):
         except UNREADABLE as error:
             raise self._process.stop(f"its answers can't be read ({type(error).__name__}: {error})") from error
 
-    def _error(self, text: str | None) -> ModelError | None:
-        if text is None:
+    def _error(self, told: Sequence[str] | None) -> ModelError | None:
+        """The worker's `Failure`, which travels as a list."""
+        if told is None:
             return None
-        code, _, message = text.partition(": ")
+        code, message = map(str, told)
         return ModelError(code, f"{out_of_memory(self._limits)}: {message}" if code == OUT_OF_MEMORY else message)
 
     @contextmanager

@@ -125,8 +125,7 @@ def _values(outputs: Tensors, rows: int) -> bytes:
 def _outputs(served: Served, name: str, inputs: Tensors) -> Tensors:
     answer = served.model.ask(name, inputs)
     if answer.error is not None:
-        code, _, message = answer.error.partition(": ")
-        raise RefusalError(code, message)
+        raise RefusalError(*answer.error)
     outputs: Tensors = answer.outputs
     return outputs
 

@@ -12,7 +12,7 @@ from tensorflow.python.lib.io import file_io
 
 from components.artifacts.model import EXAMPLES_INPUT, SAVED_MODEL
 from components.smoke_test.bench.requests import strings
-from components.smoke_test.sandbox.worker.serving import FAILURES, Answer, Serving, error_text
+from components.smoke_test.sandbox.worker.serving import FAILURES, Answer, Serving, failure_of
 from pipeline.operate.serve.versions import NotLoadedError
 
 _WORKS = ("InvalidArgument", "OutOfRange")
@@ -56,13 +56,12 @@ class SavedModels:
         try:
             model = Serving(folder, self._threads)
         except FAILURES as error:
-            code, _, message = error_text(error).partition(": ")
-            raise NotLoadedError(code, message) from error
+            raise NotLoadedError(*failure_of(error)) from error
         for name, signature in model.signatures.items():
             answer = _tried(model, name, signature)
             if answer is None or answer.error is None:
                 continue
-            code, _, message = answer.error.partition(": ")
+            code, message = answer.error
             if code not in _WORKS:
                 model.close()
                 raise NotLoadedError(code, f"{name}: {message}")

@@ -82,7 +82,7 @@ class Worker:
 
     def load(self, command: Mapping[str, Any]) -> Facts:
         """Loads the export, and tells what it has."""
-        from serving import FAILURES, Serving, error_text  # type: ignore[import-not-found]
+        from serving import FAILURES, Serving, failure_of  # type: ignore[import-not-found]
 
         started = time.perf_counter()
         error = None
@@ -90,7 +90,7 @@ class Worker:
         try:
             self._serving = Serving(Path(command["model"]), self._threads)
         except FAILURES as failure:
-            error = error_text(failure)
+            error = failure_of(failure)
         return {"error": error, "seconds": time.perf_counter() - started}
 
     def ask(self, command: Mapping[str, Any]) -> Facts:
@@ -164,7 +164,7 @@ class Worker:
 
     def transform(self, command: Mapping[str, Any]) -> Facts:
         """Runs a transform graph on serialized examples."""
-        from serving import FAILURES, error_text
+        from serving import FAILURES, failure_of
         from transform_graph import TransformGraph  # type: ignore[import-not-found]
 
         folder = command["transform"]
@@ -175,7 +175,7 @@ class Worker:
                 self._transforms[folder] = TransformGraph(Path(folder))
             arrays = self._transforms[folder].transform(examples)
         except FAILURES as failure:
-            return {"error": error_text(failure), "seconds": time.perf_counter() - started}
+            return {"error": failure_of(failure), "seconds": time.perf_counter() - started}
         self._keep(arrays)
         return {"error": None, "seconds": time.perf_counter() - started}
 

@@ -35,19 +35,31 @@ def keep_error_texts() -> None:
     codecs.register_error("strict", codecs.backslashreplace_errors)
 
 
+class Failure(NamedTuple):
+    """Why a request, or a model, failed.
+
+    Attributes:
+      code: TensorFlow's status, such as `InvalidArgument`; `Unknown` where there is none.
+      message: what TensorFlow, or NumPy, says.
+    """
+
+    code: str
+    message: str
+
+
 class Answer(NamedTuple):
     """What TensorFlow Serving would answer.
 
     Attributes:
       outputs: as NumPy can store them; empty after an error.
       dtypes: as the signature declares them.
-      error: `Code: message`, or None.
+      error: why there is none; None where there is one.
       seconds: the session's time.
     """
 
     outputs: Mapping[str, Any]
     dtypes: Mapping[str, str]
-    error: str | None
+    error: Failure | None
     seconds: float
 
 
@@ -82,7 +94,7 @@ class Serving:
         try:
             outputs, dtypes, seconds = self._run(signature, inputs)
         except FAILURES as error:
-            return Answer({}, {}, error_text(error), time.perf_counter() - started)
+            return Answer({}, {}, failure_of(error), time.perf_counter() - started)
         return Answer(outputs, dtypes, None, seconds)
 
     def _run(self, name: str, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], float]:
@@ -132,11 +144,11 @@ def _data_type(name: str, number: int) -> str:
     return str(dtype.name)
 
 
-def error_text(error: BaseException) -> str:
-    """A failure as `Code: message`; `Unknown` where there is no status of TensorFlow's."""
+def failure_of(error: BaseException) -> Failure:
+    """What one of `FAILURES` says."""
     if isinstance(error, errors.OpError):
-        return f"{type(error).__name__.removesuffix('Error')}: {error.message}"
-    return f"Unknown: {type(error).__name__}: {error}"
+        return Failure(type(error).__name__.removesuffix("Error"), error.message)
+    return Failure("Unknown", f"{type(error).__name__}: {error}")
 
 
 def storable(value: Any) -> Any:

@@ -33,7 +33,7 @@ def signature(method: str, inputs: Mapping[str, int]) -> SignatureDef:
 class Asked:
     """What `Serving.ask` gives, as far as the calls look at it."""
 
-    def __init__(self, error: str | None = None, **outputs: Any) -> None:
+    def __init__(self, error: tuple[str, str] | None = None, **outputs: Any) -> None:
         self.error, self.outputs = error, outputs
 
 
@@ -48,7 +48,7 @@ class Model:
         }
         self.waits, self.goes_on = threading.Event(), threading.Event()
         self.goes_on.set()
-        self.fails = ""
+        self.fails: tuple[str, str] | None = None
         self.bug: Exception | None = None
 
     def ask(self, name: str, inputs: Mapping[str, Any]) -> Asked:
@@ -57,7 +57,7 @@ class Model:
             assert self.goes_on.wait(60)
             if self.bug is not None:
                 raise self.bug
-            return Asked(self.fails or None, y=inputs["x"] * 2)
+            return Asked(self.fails, y=inputs["x"] * 2)
         numbers = [
             Example.FromString(each).features.feature["x"].float_list.value[0] for each in inputs["inputs"].tolist()
         ]
@@ -193,16 +193,16 @@ def test_a_body_beyond_the_limit_is_refused(chunked: bool):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [("InvalidArgument: no", 400), ("FailedPrecondition: no", 400), ("ResourceExhausted: no", 429), ("Other: no", 500)],
+    ("code", "status"),
+    [("InvalidArgument", 400), ("FailedPrecondition", 400), ("ResourceExhausted", 429), ("Other", 500)],
 )
-def test_the_models_errors_have_their_status(error: str, status: int):
+def test_the_models_errors_have_their_status(code: str, status: int):
     model = Model()
-    model.fails = error
+    model.fails = code, "no: why"
     with client(model) as asked:
         reply = asked.post("/v1/models/toy:predict", content='{"instances": [1]}')
         page = asked.get("/metrics").text
-    assert (reply.status_code, reply.json()) == (status, {"error": "no"})
+    assert (reply.status_code, reply.json()) == (status, {"error": "no: why"})
     assert f'lockgate_serve_requests_total{{call="predict",code="{status}"}} 1.0' in page
 
 
