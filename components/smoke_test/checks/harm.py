@@ -16,6 +16,7 @@ from components.smoke_test.bench.second_opinion import SWITCH, TENSORFLOW_ITSELF
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import HarmCase, HarmOutcome
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
+from components.smoke_test.sandbox.process import ProcessEnded
 from components.smoke_test.sandbox.session import REFUSED, Answer
 from preprocessing.text import counted, one_line
 
@@ -130,7 +131,11 @@ class _Interview:
                 order.append((order[-1][0], True))
             requests = [good if is_good else each.request for each, is_good in order]
             phase = f"harm: {case} ({self.signature.name})"
-            answers, itself = ask_daring(self.bench, requests, phase=phase, kind=case)
+            try:
+                answers, itself = ask_daring(self.bench, requests, phase=phase, kind=case)
+            except ProcessEnded as error:
+                error.hint = f"`smoke_test: {{harm: {{expected: {{{case}: skip}}}}}}` leaves these requests out"
+                raise
             failed = failed or itself
             for (each, is_good), answer in zip(order, answers, strict=True):
                 if is_good:

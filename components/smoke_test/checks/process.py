@@ -19,7 +19,6 @@ _WRAPPING = re.compile(
 )
 """What TensorFlow puts before the message that says what is wrong."""
 _FILES = re.compile(r"DataLoss|NotFound|OutOfRange|checkpoint|TensorSliceReader|No such file", re.IGNORECASE)
-_HARM = re.compile(r"harm: (\w+) ")
 
 
 def loaded(seconds: float) -> CheckResult:
@@ -41,8 +40,8 @@ def load_failed(error: LoadError) -> CheckResult:
 def ended(error: ProcessEnded, session: Session, limits: Limits) -> CheckResult:
     """The model's process ended before the gate was done with it."""
     hint = "read log_tail in the report; smoke_test.process has the limits"
-    if harm := _HARM.match(session.phase):
-        hint += f"; `smoke_test: {{harm: {{expected: {{{harm[1]}: skip}}}}}}` leaves these requests out"
+    if error.hint:
+        hint += f"; {error.hint}"
     return CheckResult.fails("process", _expected(limits), f"{error}, in phase {session.phase!r}", hint=hint)
 
 

@@ -43,11 +43,13 @@ class ProcessEnded(Exception):  # noqa: N818 - what happened, not whose error it
 
     Attributes:
       crashed: whether native code failed over a request, and no limit was reached.
+      hint: what leaves out the requests that it ended over; a check that knows sets it.
     """
 
     def __init__(self, message: str, *, crashed: bool = False) -> None:
         super().__init__(message)
         self.crashed = crashed
+        self.hint = ""
 
 
 class ModelProcess(Closing):
