@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.smoke_test.bench.bench import Bench, Rows
 from components.smoke_test.bench.requests import MISSING, Row
 from components.smoke_test.checks.harm import check_harm
+from components.smoke_test.checks.process import ended
 from components.smoke_test.config import SmokeTestConfig
 from components.smoke_test.export.contract import Contract, Feature
 from components.smoke_test.export.saved_model import Export, read_export
@@ -267,7 +268,7 @@ def test_wide_models_are_tried_here_and_there(check: Check) -> None:
     assert the(results, "missing_optional").received == "5 requests: 5 answered"
 
 
-def test_the_phase_names_the_case_in_which_the_process_ended(exported: Export) -> None:
+def test_the_case_in_which_the_process_ended_is_named_with_what_leaves_it_out(exported: Export) -> None:
     config = SmokeTestConfig.model_validate({"process": {"phase_seconds": 8}})
     features = {name: Feature(name, dtype) for name, dtype in COLUMNS.items()}
     contract = Contract("binary", None, None, features, {"hangs": exported.signatures["hangs"]}, "probabilities")
@@ -275,6 +276,7 @@ def test_the_phase_names_the_case_in_which_the_process_ended(exported: Export) -
         session.wait_until_started()
         session.load(exported.folder)
         results = check_harm(Bench(config, exported, contract, session, Rows(ROWS, range(5)), load_seconds=1.0))
-        with pytest.raises(ProcessEnded):
+        with pytest.raises(ProcessEnded) as end:
             list(results)
         assert session.phase == "harm: missing_feature (hangs)"
+    assert "{expected: {missing_feature: skip}}" in ended(end.value, session, config.process).hint
