@@ -21,7 +21,7 @@ class ErrorGroup(_Part):
     """The range, the value, `other values` or `missing`."""
     rows: Annotated[int, Field(ge=1)]
     share: Share
-    """Of all rows, by weight."""
+    """The share of all rows, by weight."""
     bias: FiniteFloat
     """The mean of prediction minus label, by weight, in the label's own units."""
     deviation: Annotated[FiniteFloat, Field(ge=0)]

@@ -21,7 +21,7 @@ class _Checks:
         self._target, self._config = fields.target, fields.loaded.config
 
     def found(self) -> Iterator[Problem]:
-        """All problems."""
+        """Everything that is wrong with Beam."""
         beam, field = self._target.beam, self._at("beam", "args")
         for place, arguments in ((field, beam.args), (("beam_args",), self._config.beam_args)):
             for argument in filter(SECRET.match, arguments):

@@ -153,7 +153,7 @@ class _Walk:
             self.refused = name in self.stops and not launching.is_blessed(self.results[name].outputs[self.stops[name]])
 
     def _ready(self, nodes: Iterable[pipeline_pb2.PipelineNode]) -> Iterator[pipeline_pb2.PipelineNode]:
-        """Of those that may run beside others: the ones that wait for nothing, and for no gate's verdict."""
+        """Those that may run beside others and wait for nothing, not for a gate's verdict either."""
         for node in nodes:
             name = node.node_info.id
             if name in self.beside and all(above in self.results for above in node.upstream_nodes):
