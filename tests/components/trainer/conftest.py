@@ -288,13 +288,32 @@ class Prepared:
 Prepare = Callable[..., Prepared]
 
 
+@pytest.fixture(scope="session")
+def read() -> Callable[[TrainingTask], TrainingData]:
+    """The data of a training, read once for all that read the same: nobody changes them."""
+    known: dict[str, TrainingData] = {}
+
+    def get(training: TrainingTask) -> TrainingData:
+        # All that decides on them; two worlds have two graphs.
+        train = training.job.train
+        said = (training.transform_graph, training.files, training.golden, train.batch_size, train.memory_mb)
+        key = repr((*said, training.stops_early, training.exports))
+        if key not in known:
+            known[key] = load_data(training)
+        return known[key]
+
+    return get
+
+
 @pytest.fixture
-def prepare(world: Callable[[str], World], tmp_path: Path) -> Prepare:
+def prepare(
+    world: Callable[[str], World], read: Callable[[TrainingTask], TrainingData], tmp_path: Path
+) -> Prepare:
     """`prepare(task, **options of make_fn_args)`: parse, data, build. `run` names a root of its own."""
 
     def make(task: str = "binary", run: str = "run", **options: Any) -> Prepared:
         training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
-        data = load_data(training)
+        data = read(training)
         return Prepared(training, data, build(training, data))
 
     return make
@@ -310,12 +329,14 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture
-def trained(world: Callable[[str], World], tmp_path: Path) -> Callable[..., Trained]:
+def trained(
+    world: Callable[[str], World], read: Callable[[TrainingTask], TrainingData], tmp_path: Path
+) -> Callable[..., Trained]:
     """`trained(task, **options of make_fn_args)`: parse, data, train. `run` names a root of its own."""
 
     def make(task: str = "binary", run: str = "run", watch: Watch | None = None, **options: Any) -> Trained:
         training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
-        data = load_data(training)
+        data = read(training)
         return Trained(*train(training, data, watch=watch), training, data)
 
     return make
