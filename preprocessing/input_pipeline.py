@@ -242,8 +242,9 @@ def _parsed(batches: tf.data.Dataset, data: TransformedData) -> tf.data.Dataset:
 
 def _parse(serialized: tf.Tensor, data: TransformedData) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     parsed = tf.io.parse_example(serialized, data.spec)
-    known = _is_known(parsed)
-    parsed = {name: tf.boolean_mask(tensor, known) for name, tensor in parsed.items()}
+    # Their places once for all columns: a mask looks for them anew in each, a dozen operations at a time.
+    known = tf.where(_is_known(parsed))[:, 0]
+    parsed = {name: tf.gather(tensor, known) for name, tensor in parsed.items()}
     targets = {name: parsed[name] for name in (LABEL, ROW_KEY)}
     if data.weighted:
         targets[WEIGHT] = parsed[WEIGHT]

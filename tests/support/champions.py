@@ -1,6 +1,9 @@
 """A training run's artifacts, pushed and looked up by the executors themselves."""
 
+import functools
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,14 @@ def layer(weight: float) -> keras.Model:
 
 def trained(folder: Path, weight: float = 2.0) -> Trained:
     """Makes the artifacts as the Trainer and StatisticsGen leave them."""
+    shutil.copytree(_made(weight), folder, dirs_exist_ok=True)
+    return Trained(folder / "model", folder / "statistics")
+
+
+@functools.cache
+def _made(weight: float) -> Path:
+    """The folder of the artifacts, exported once for all tests."""
+    folder = Path(tempfile.mkdtemp(prefix="trained-"))
     run = Trained(folder / "model", folder / "statistics")
     (run.model / "golden").mkdir(parents=True)
     (run.model / "golden/contract.json").write_text(json.dumps(CONTRACT))
@@ -85,7 +96,7 @@ def trained(folder: Path, weight: float = 2.0) -> Trained:
         file = run.statistics / f"Split-{split}" / "FeatureStats.pb"
         file.parent.mkdir(parents=True)
         file.write_bytes(statistics.SerializeToString())
-    return run
+    return folder
 
 
 def push(run: Trained, serving: str, archive: Path, *, statistics: bool = True) -> str:

@@ -1,7 +1,10 @@
 """Evaluator's executor on tiny tables, with models whose predictions stand in the table."""
 
 import dataclasses
+import functools
 import math
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,15 +204,23 @@ def _inputs(folder: Path, case: Case) -> dict[str, list[Artifact]]:
     return inputs
 
 
-def write_model(folder: Path, task: Task, column: str, weighted: bool) -> None:
-    """Exports a model that answers what stands in a column, with its contract."""
+@functools.cache
+def _exported(task: Task, column: str, weighted: bool) -> Path:
+    """The model without its contract, exported once for all tests."""
     module = _Copying(task, column, weighted)
     spec = [tf.TensorSpec([None], tf.string, name="examples")]
     signatures = {
         "serving_default": tf.function(module.serve, input_signature=spec),
         "transform_features": tf.function(module.transform, input_signature=spec),
     }
+    folder = Path(tempfile.mkdtemp(prefix="copying-model-"))
     tf.saved_model.save(module, str(folder / "Format-Serving"), signatures=signatures)
+    return folder
+
+
+def write_model(folder: Path, task: Task, column: str, weighted: bool) -> None:
+    """Exports a model that answers what stands in a column, with its contract."""
+    shutil.copytree(_exported(task, column, weighted), folder)
     classes = None if task == "regression" else tuple(f"class {number}" for number in range(CLASSES[task]))
     contract = GoldenContract(
         task=task,

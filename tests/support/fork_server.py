@@ -32,6 +32,7 @@ _IMPORTED = (
     "components.trainer.export",
     "components.trainer.fit",
     "components.transform.executor",
+    "pipeline.report.page",
 )
 """What commands and steps import anyway; with the graph come all components, with these most of what they work with."""
 _ENTRY_POINTS = (

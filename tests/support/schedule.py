@@ -32,7 +32,8 @@ LONGEST = (
 """Longest first: one of these that began last would run on alone. `make test` prints the slowest with their seconds."""
 
 TOGETHER = {
-    # They share the run of penguins, and go on in its root.
+    # They share the run of penguins, and go on in its root; the first one only looks at what it has pushed.
+    "tests/e2e/test_compiled_pipeline.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_data_sources.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_operate.py": "tests/e2e/test_penguins.py",
     "tests/e2e/test_predict.py": "tests/e2e/test_penguins.py",

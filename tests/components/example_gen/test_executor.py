@@ -201,15 +201,15 @@ def test_a_split_without_rows_has_an_empty_shard(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format_", ["parquet", "csv"])
 def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_path: Path) -> None:
-    count = 60_000
+    count = 3_000  # of a kilobyte each: a block is a megabyte
     data = pa.table(
-        {"id": range(count), "text": [f"{i:040d}" for i in range(count)], "label": ["a", "b"] * (count // 2)}
+        {"id": range(count), "text": [f"{i:01000d}" for i in range(count)], "label": ["a", "b"] * (count // 2)}
     )
     (tmp_path / "in").mkdir()
     if format_ == "csv":
         pc.write_csv(data, tmp_path / "in" / "t.csv")
     else:
-        pq.write_table(data, tmp_path / "in" / "t.csv", row_group_size=7_000)
+        pq.write_table(data, tmp_path / "in" / "t.csv", row_group_size=350)
     run(tmp_path / "in", tmp_path / "out", format=format_, block_mb=1)
     shards = sorted(path.name for path in (tmp_path / "out" / "Split-train").iterdir())
     assert len(shards) >= 3
@@ -221,8 +221,8 @@ def test_blocks_of_a_large_file_become_shards_in_its_order(format_: str, tmp_pat
 
 
 def test_the_splits_do_not_depend_on_the_runner_or_the_size_of_a_block(tmp_path: Path) -> None:
-    count = 40_000
-    data = pa.table({"id": range(count), "text": [f"{i % 9:060d}" for i in range(count)], "label": ["a", "b"] * 20_000})
+    count = 4_000
+    data = pa.table({"id": range(count), "text": [f"{i % 9:0700d}" for i in range(count)], "label": ["a", "b"] * 2_000})
     (tmp_path / "in").mkdir()
     pc.write_csv(data, tmp_path / "in" / "t.csv")
     split = {"by": "hash", "train": 2, "eval": 1, "test": 1, "stratify": True}

@@ -8,16 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apache_beam as beam
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from support.forked_workers import forked_workers
+from support.transforms import Table
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.build import build
@@ -28,9 +24,9 @@ from components.trainer.fit import Watch, fit
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
 from components.trainer.training import train
+from components.trainer.tuning import workers
 from preprocessing.config import FeaturesConfig
 from preprocessing.missing import MissingWords
-from preprocessing.transform import FEATURES_KEY, MISSING_KEY, preprocessing_fn
 
 Row = dict[str, Any]
 ROWS = 200
@@ -174,41 +170,19 @@ def own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def make_world(task: str, folder: Path) -> World:
-    """Runs Transform's own code on the table: analysis of the training split, transformation of all."""
+    """Runs Transform's executor on the table: analysis of the training split, transformation of all."""
     section = FEATURES | LABELS[task]
     features = FeaturesConfig.model_validate_json(json.dumps(section))
-    custom_config = {FEATURES_KEY: features.to_json(), MISSING_KEY: MissingWords().to_json()}
     used = {*features.columns(), features.label.column, *([features.weight] if features.weight else [])}
-    spec = {name: SPEC[name] for name in SPEC if name in used}
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    rows = [{name: row[name] for name in spec} for row in raw_rows()]
-    lists = [{name: [] if value is None else [value] for name, value in row.items()} for row in rows]
-    with (
-        beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / "temporary")),
-    ):
-        train = pipeline | beam.Create(lists[SPLITS["train"]], reshuffle=False)
-        analysis = tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, custom_config))
-        (train, metadata) | analysis | tft_beam.WriteTransformFn(str(folder / "graph"))
-        metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
-    output = tft.TFTransformOutput(str(folder / "graph"))
-    for split, part in SPLITS.items():
-        parsed = tf.io.parse_example([as_example(row) for row in rows[part]], spec)
-        write_transformed(folder / "examples" / f"Split-{split}", output, parsed)
-    return World(features, {split: rows[part] for split, part in SPLITS.items()}, folder / "graph", folder / "examples")
-
-
-def write_transformed(folder: Path, output: tft.TFTransformOutput, parsed: dict[str, Any]) -> None:
-    """Applies the graph and writes gzip TFRecords, two files for a split."""
-    coder = tft.coders.ExampleProtoCoder(output.transformed_metadata.schema)
-    transformed = {name: tensor.numpy() for name, tensor in output.transform_features_layer()(parsed).items()}
-    total = len(next(iter(transformed.values())))
-    folder.mkdir(parents=True)
-    for part in range(2):
-        path = folder / f"transformed_examples-{part:05}-of-00002.gz"
-        with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in range(part * total // 2, (part + 1) * total // 2):
-                writer.write(coder.encode({name: values[row] for name, values in transformed.items()}))
+    types = {name: spec.dtype for name, spec in SPEC.items() if name in used}
+    rows = [{name: row[name] for name in types} for row in raw_rows()]
+    splits = {split: rows[part] for split, part in SPLITS.items()}
+    table = Table(folder, types, frozenset({"fixed"}))
+    # Two files for a split.
+    table.write({split: [part[: len(part) // 2], part[len(part) // 2 :]] for split, part in splits.items()})
+    # Without Beam, which tests/components/transform compares with: seconds less.
+    table.transform(folder / "transform", "auto", features, MissingWords())
+    return World(features, splits, folder / "transform/graph", folder / "transform/transformed")
 
 
 @pytest.fixture(scope="session")
@@ -285,16 +259,46 @@ class Prepared:
         return [np.asarray(variable) for variable in self.model.optimizer.variables]
 
 
-Prepare = Callable[..., Prepared]
+@pytest.fixture(scope="session")
+def worker_command() -> Iterator[tuple[str, ...]]:
+    """For `components.trainer.tuning.workers._COMMAND`: processes that need not import TensorFlow."""
+    with forked_workers() as command:
+        yield command
 
 
 @pytest.fixture
-def prepare(world: Callable[[str], World], tmp_path: Path) -> Prepare:
+def forked(worker_command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of trials and members are forks."""
+    monkeypatch.setattr(workers, "_COMMAND", worker_command)
+
+
+Prepare = Callable[..., Prepared]
+
+
+@pytest.fixture(scope="session")
+def read() -> Callable[[TrainingTask], TrainingData]:
+    """The data of a training, read once for all that read the same: nobody changes them."""
+    known: dict[str, TrainingData] = {}
+
+    def get(training: TrainingTask) -> TrainingData:
+        # All that decides on them; two worlds have two graphs.
+        train = training.job.train
+        said = (training.transform_graph, training.files, training.golden, train.batch_size, train.memory_mb)
+        key = repr((*said, training.stops_early, training.exports))
+        if key not in known:
+            known[key] = load_data(training)
+        return known[key]
+
+    return get
+
+
+@pytest.fixture
+def prepare(world: Callable[[str], World], read: Callable[[TrainingTask], TrainingData], tmp_path: Path) -> Prepare:
     """`prepare(task, **options of make_fn_args)`: parse, data, build. `run` names a root of its own."""
 
     def make(task: str = "binary", run: str = "run", **options: Any) -> Prepared:
         training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
-        data = load_data(training)
+        data = read(training)
         return Prepared(training, data, build(training, data))
 
     return make
@@ -310,12 +314,14 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture
-def trained(world: Callable[[str], World], tmp_path: Path) -> Callable[..., Trained]:
+def trained(
+    world: Callable[[str], World], read: Callable[[TrainingTask], TrainingData], tmp_path: Path
+) -> Callable[..., Trained]:
     """`trained(task, **options of make_fn_args)`: parse, data, train. `run` names a root of its own."""
 
     def make(task: str = "binary", run: str = "run", watch: Watch | None = None, **options: Any) -> Trained:
         training = TrainingTask.parse(make_fn_args(world(task), tmp_path / run, **options), tmp_path / "scratch")
-        data = load_data(training)
+        data = read(training)
         return Trained(*train(training, data, watch=watch), training, data)
 
     return make

@@ -95,8 +95,9 @@ class Folds:
         return FoldReport.model_validate_json((self.artifact(f"Fold{number}") / "Format-Serving/fold.json").read_text())
 
 
+# Families differ in how weights are kept: a Keras model's, and a forest's. A whole pipeline's folds are of `mlp`
+# (tests/e2e/test_compiled_pipeline.py).
 MODELS: dict[str, dict[str, Any]] = {
-    "mlp": {"family": "mlp", "params": {"hidden": [8]}},
     "tabm": {"family": "tabm", "params": {"k": 3, "width": 8}},
     "gbt": {"family": "gbt", "params": {"trees": 20, "learning_rate": 0.2, "leaf_rows": 5, "leaves": 8}},
 }

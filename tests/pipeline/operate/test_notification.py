@@ -1,13 +1,13 @@
 """What the webhook hears of runs on this machine."""
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fork_server import ForkServer
 from support.rest_server import Reply, RestServer
 
 from pipeline.config.loader import load
@@ -15,7 +15,6 @@ from pipeline.operate.notification import EndNotice, tell_of_failure
 from pipeline.results.runs import Gate, RunRecord, RunResult
 
 PENGUINS = Path(__file__).resolve().parents[3] / "data/penguins/pipeline.yaml"
-LOCKGATE = Path(sys.executable).with_name("lockgate")
 NOTIFY = "notify={url_env: HOOK, token_env: HOOK_TOKEN, tries: 1}"
 PATH, TOKEN = "/T0001/not-a-real-secret", "a-token-of-the-webhook"
 GATES = (Gate("DataGate", True, "fine"), Gate("Evaluator", False, "accuracy 0.5 is below 0.9"))
@@ -83,15 +82,18 @@ def test_a_run_on_kubeflow_that_failed_is_told_by_who_waited(
     assert len(server.received) == 2
 
 
-def test_a_run_that_fails_is_told_and_a_webhook_that_fails_changes_nothing(server: RestServer, tmp_path: Path) -> None:
+def test_a_run_that_fails_is_told_and_a_webhook_that_fails_changes_nothing(
+    server: RestServer, forks: ForkServer, tmp_path: Path
+) -> None:
     lines = PENGUINS.with_name("penguins.csv").read_text().splitlines(keepends=True)
     table = tmp_path / "penguins.csv"
     table.write_text("".join([*lines, *lines[1:] * 3, lines[1].replace(",39.1,", ",long,")]))
     sets = (f"root={tmp_path / 'root'}", f"data.path={table}", NOTIFY)
-    command = [str(LOCKGATE), "run", str(PENGUINS), *(word for each in sets for word in ("--set", each))]
+    words = ["run", str(PENGUINS), *(word for each in sets for word in ("--set", each))]
     server.fails("POST .*", Reply(500, f"no hook {PATH}"))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
+    printed = [tmp_path / "stdout", tmp_path / "stderr"]
+    assert forks.lockgate(words, os.environ, tmp_path, *printed) == 1
+    stdout, stderr = (file.read_text() for file in printed)
     [body] = told(server)
     [folder] = (tmp_path / "root/runs").iterdir()
     assert (body["event"], body["run"]) == ("failed", folder.name)
@@ -99,11 +101,11 @@ def test_a_run_that_fails_is_told_and_a_webhook_that_fails_changes_nothing(serve
     assert str(tmp_path) not in json.dumps(body)
     # The run ends as it did without a webhook, and says what became of that.
     error = json.loads((folder / "result.json").read_text())["error"]
-    assert done.stderr == f"error: {error}\n"
-    assert " ! the webhook was not told: the webhook: HTTP 500, no hook [token]\n" in done.stdout
+    assert stderr == f"error: {error}\n"
+    assert " ! the webhook was not told: the webhook: HTTP 500, no hook [token]\n" in stdout
     log = (folder / "log.txt").read_text()
     assert "the webhook was not told: the webhook: HTTP 500" in log
     files = [file.read_text() for file in folder.glob("*.*") if file.is_file()]
-    for text in (done.stdout, done.stderr, *files):
+    for text in (stdout, stderr, *files):
         assert PATH not in text
         assert TOKEN not in text

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -230,12 +229,13 @@ local.run(toy_beside.graph(Path(sys.argv[1])), "killed", Selection(), lambda nod
 """
 
 
-def test_after_a_kill_the_next_run_goes_on_behind_what_was_done(run, tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def test_after_a_kill_the_next_run_goes_on_behind_what_was_done(run, forks, tmp_path):
+    program, log = tmp_path / "program", tmp_path / "log.txt"
+    program.mkdir()
+    (program / "killed_beside.py").write_text(KILLED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(program), *sys.path) if path)}
+    code = forks.step(["python", "-m", "killed_beside", str(tmp_path)], environment, tmp_path, log)
+    assert code == -signal.SIGKILL, log.read_text()
     states = recorded(tmp_path)
     assert (states["Evaluator"], states["SmokeTest"]) == (["RUNNING"], ["RUNNING"])
     assert run() == {

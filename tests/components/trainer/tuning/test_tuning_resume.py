@@ -31,7 +31,10 @@ TUNE = json.dumps(
 
 
 @pytest.mark.slow
-def test_a_failure_of_the_machine_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+def test_a_failure_of_the_machine_is_tried_again_by_the_next_run(
+    tmp_path: Path,
+    forked: None,  # noqa: ARG001
+) -> None:
     # A folder that can't be read, as where a disk is gone.
     data = Data(str(tmp_path / "nothing"), {"train": ("a",), "eval": ("b",)}, "code")
 
@@ -52,7 +55,10 @@ def test_a_failure_of_the_machine_is_tried_again_by_the_next_run(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_failure_of_the_machine_fails_the_step_of_a_cluster(tmp_path: Path) -> None:
+def test_a_failure_of_the_machine_fails_the_step_of_a_cluster(
+    tmp_path: Path,
+    forked: None,  # noqa: ARG001
+) -> None:
     def at(kind: type[Artifact], name: str) -> list[Artifact]:
         artifact = kind()
         artifact.uri = str(tmp_path / name)

@@ -15,6 +15,7 @@ import pytest
 
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.config import TrainerJob
+from components.trainer.tuning import workers
 from components.trainer.tuning.config import TunerJob
 from components.trainer.tuning.report import TrialRecord
 from components.trainer.tuning.tuning import Data, Tuning
@@ -84,10 +85,17 @@ def told(records: dict[int, TrialRecord]) -> dict[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(world: Callable[[str], World], examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuning:
+def whole(
+    world: Callable[[str], World],
+    examples: Path,
+    worker_command: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Tuning:
     """A search that nobody interrupts, two trials at a time."""
     tuning = tuning_of(world("binary"), examples, tmp_path_factory.mktemp("whole"))
-    tuning.run()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(workers, "_COMMAND", worker_command)
+        tuning.run()
     return tuning
 
 
@@ -115,11 +123,16 @@ def test_the_trainer_with_the_best_values_comes_to_what_the_trial_came_to(
 
 
 def test_a_search_that_was_killed_goes_on_with_the_trials_that_it_would_have_had(
-    whole: Tuning, world: Callable[[str], World], examples: Path, tmp_path: Path
+    whole: Tuning,
+    world: Callable[[str], World],
+    examples: Path,
+    forked: None,  # noqa: ARG001
+    tmp_path: Path,
 ) -> None:
     table, folder = world("binary"), tmp_path / "state"
     arguments = [job_of(table).to_json(), tuner_job(parallel=1).to_json(), str(table.graph), str(examples), str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # This process and its worker are the real ones.
     running = subprocess.Popen([sys.executable, "-c", RUN, *arguments], env=environment)
     # The first trial has ended, the second one runs: there is a folder with the state of its training.
     while running.poll() is None and not (
@@ -144,7 +157,11 @@ def test_a_search_that_was_killed_goes_on_with_the_trials_that_it_would_have_had
 
 
 def test_a_round_of_a_cluster_has_its_minutes_however_long_the_rounds_before_took(
-    whole: Tuning, world: Callable[[str], World], examples: Path, tmp_path: Path
+    whole: Tuning,
+    world: Callable[[str], World],
+    examples: Path,
+    forked: None,  # noqa: ARG001
+    tmp_path: Path,
 ) -> None:
     tuning = tuning_of(world("binary"), examples, tmp_path, minutes=5, round=2)
     tuning.records = {number: whole.records[number].model_copy(update={"at": 3600.0}) for number in (0, 1, 2)}
