@@ -10,6 +10,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.evaluator.config import SkillConfig, TreeConfig
 from components.example_gen.config import CsvOptions
 from models.config import ENSEMBLE
+from pipeline.config.card import CardConfig
 from pipeline.scaffold.columns import Decision
 from pipeline.scaffold.families import SMALL_TABLE
 from pipeline.scaffold.label import LabelProposal
@@ -30,6 +31,12 @@ from pipeline.scaffold.tuning import tune_lines
 _STARTING_POINT = "A starting point that only a broken model misses"
 _FEW_ROWS = 110
 """With fewer rows a test split of a fifth can by chance have fewer than ten, which the data gate asks for."""
+
+_CARD = (
+    "# What only people know stands in the model card, which names what nobody stated. Yours to fill in:",
+    "# card:",
+    *(f"#   {field}: {'[...]' if field == 'owners' else '...'}" for field in CardConfig.model_fields),
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Proposal:
           editor_schema: the path of the JSON Schema for editors; None leaves the hint out.
         """
         hint = [f"# yaml-language-server: $schema={editor_schema}"] if editor_schema else []
-        sections = (self._head(), self._data_section(data), self._features_section(), self._rest())
+        sections = (self._head(), self._data_section(data), self._features_section(), self._rest(), iter(_CARD))
         return "\n".join([*hint, "\n\n".join("\n".join(section) for section in sections)]) + "\n"
 
     def _head(self) -> Iterator[str]:

@@ -3,16 +3,20 @@
 import csv
 import datetime as dt
 import io
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.table_cases import looked_at
 
+from pipeline.config.card import CardConfig
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.config.yaml_tree import Origin, parse
 from pipeline.preflight.validate import problems
@@ -201,6 +205,14 @@ class TestFiles:
         assert configuration.config.data.path == "../t.csv"
         facts = looked_at(configuration.config, configuration.base)
         assert facts.types == {"x": "double", "zip": "string", "day": "string", "city": "string", "y": "string"}
+
+    def test_the_card_to_fill_in_is_valid_once_it_is_filled_in(self, tmp_path: Path) -> None:
+        text = proposed(tmp_path, {"city": shuffled(["Köln", "Bonn"])}).yaml_text("t.csv")
+        begin = text.index("# card:")
+        filled = text[:begin] + re.sub("^# ?", "", text[begin:], flags=re.MULTILINE).replace("...", "x")
+        card = yaml.safe_load(filled)["card"]
+        assert CardConfig.model_validate_json(json.dumps(card)).owners == ("x",)
+        assert set(card) == set(CardConfig.model_fields)
 
     def test_the_schema(self, tmp_path: Path) -> None:
         from google.protobuf import text_format
