@@ -73,8 +73,24 @@ class _Worker:
             self._process.wait()
 
 
+def _environment(parallel: int, processors: int) -> dict[str, str]:
+    """The variables of one of so many processes that share the processors."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if parallel > 1:
+        # TensorFlow would take all of a GPU's memory for the first process.
+        environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        # The threads that grow a tree wait for each other, spinning, at every split: where another process has the
+        # processor of one, all of them take many times as long. Their number changes no tree.
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, processors // parallel)))
+    return environment
+
+
 class Workers:
-    """The workers of one search. A context manager: none is running afterwards."""
+    """The workers of one search. A context manager: none is running afterwards.
+
+    Attributes:
+      environment: the variables of their processes.
+    """
 
     def __init__(self, parallel: int, crowd: str = "tune.parallel trials") -> None:
         """Starts nothing yet.
@@ -84,11 +100,8 @@ class Workers:
           crowd: what runs at the same time, for messages.
         """
         self._said: queue.Queue[_Said] = queue.Queue()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        if parallel > 1:
-            # TensorFlow would take all of a GPU's memory for the first process.
-            environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        self._workers = [_Worker(self._said, environment, crowd) for _ in range(parallel)]
+        self.environment = _environment(parallel, len(os.sched_getaffinity(0)))
+        self._workers = [_Worker(self._said, self.environment, crowd) for _ in range(parallel)]
 
     def run(
         self, orders: Sequence[Order], told: Callable[[int, Epoch], None], deadline: float | None
