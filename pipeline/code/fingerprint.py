@@ -51,10 +51,14 @@ def _closure(modules: Iterable[str]) -> dict[str, Path]:
     for name in waiting:
         if find_module(name) is None:
             raise ModuleNotFoundError(f"no module {name!r}", name=name)
+    looked_up: set[str] = set()
     while waiting:
         name = waiting.pop()
+        if name in looked_up:
+            continue
+        looked_up.add(name)
         path = find_module(name)
-        if name in found or path is None:
+        if path is None:
             continue
         if name.partition(".")[0] not in packages and _is_library(path):
             continue
@@ -65,7 +69,8 @@ def _closure(modules: Iterable[str]) -> dict[str, Path]:
 
 
 def _is_library(path: Path) -> bool:
-    return any(path.resolve().is_relative_to(folder) for folder in _library_folders())
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(folder) for folder in _library_folders())
 
 
 @functools.cache
