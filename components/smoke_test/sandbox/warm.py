@@ -19,9 +19,7 @@ _waiting: list[tuple[Limits, ModelProcess]] = []
 
 
 @contextlib.contextmanager
-def kept_warm(
-    limits: Limits, make: Callable[[Limits], ModelProcess] = ModelProcess
-) -> Iterator[Callable[[], None]]:
+def kept_warm(limits: Limits, make: Callable[[Limits], ModelProcess] = ModelProcess) -> Iterator[Callable[[], None]]:
     """What starts a process for the next session with these limits; at the end one that nobody took is ended.
 
     A process ends with the thread that starts it, so that thread has to stay until the session is over.

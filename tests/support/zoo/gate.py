@@ -37,9 +37,7 @@ def brief(check: CheckName) -> dict[str, Any]:
     return {**measured, "severity": {each: "off" for each in WEIGHTS if each != searches}}
 
 
-def smoke_test(
-    exported: Exported, folder: Path, *, sandboxes: ForkedSandboxes | None = None, **config: Any
-) -> Report:
+def smoke_test(exported: Exported, folder: Path, *, sandboxes: ForkedSandboxes | None = None, **config: Any) -> Report:
     """The report on an export; what it comes with is what is there. Also checks that the blessing says the same.
 
     Args:
