@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,12 @@ def facts(session: Session) -> dict[str, Any]:
 
 def test_a_fork_is_what_a_fresh_process_is(model: Path, tmp_path: Path) -> None:
     (tmp_path / "sandboxes").mkdir()
-    sandboxes = ForkedSandboxes(tmp_path / "sandboxes")
-    with sandboxes.one_waiting(LIMITS), Session(LIMITS) as fork, Session(LIMITS) as fresh:
+    with (
+        closing(ForkedSandboxes(tmp_path / "sandboxes")) as sandboxes,
+        sandboxes.one_waiting(LIMITS),
+        Session(LIMITS) as fork,
+        Session(LIMITS) as fresh,
+    ):
         both = (fork, fresh)
         assert type(fork._process) is not type(fresh._process)
         for each in both:
@@ -78,4 +83,3 @@ def test_a_fork_is_what_a_fresh_process_is(model: Path, tmp_path: Path) -> None:
             assert ended.value.crashed
     # No zombie either: both were waited for.
     assert [pid for pid in numbers if Path(f"/proc/{pid}").exists()] == []
-    sandboxes.close()
