@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from components.smoke_test.names import CheckName
 from components.smoke_test.plot import plots, svg
@@ -88,10 +88,7 @@ def render(report: Report, *, title: str) -> str:
       report: what the smoke test found.
       title: which model it was, for example the artifact's URI.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted, "svg": svg}
-    environment.filters |= {"number": _number, "seconds": _seconds}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return _template().render(
         title=title,
         report=report,
         counts=_counts(report.checks),
@@ -100,6 +97,14 @@ def render(report: Report, *, title: str) -> str:
         families=tuple(families(report.checks)),
         plots=plots(report.checks),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"printable": partial(printable, keep="\n"), "counted": counted, "svg": svg}
+    environment.filters |= {"number": _number, "seconds": _seconds}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
 def families(checks: Collection[CheckResult]) -> Iterator[Family]:

@@ -51,10 +51,14 @@ def _closure(modules: Iterable[str]) -> dict[str, Path]:
     for name in waiting:
         if find_module(name) is None:
             raise ModuleNotFoundError(f"no module {name!r}", name=name)
+    looked_up: set[str] = set()
     while waiting:
         name = waiting.pop()
+        if name in looked_up:
+            continue
+        looked_up.add(name)
         path = find_module(name)
-        if name in found or path is None:
+        if path is None:
             continue
         if name.partition(".")[0] not in packages and _is_library(path):
             continue
@@ -65,7 +69,8 @@ def _closure(modules: Iterable[str]) -> dict[str, Path]:
 
 
 def _is_library(path: Path) -> bool:
-    return any(path.resolve().is_relative_to(folder) for folder in _library_folders())
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(folder) for folder in _library_folders())
 
 
 @functools.cache
@@ -94,7 +99,7 @@ def _names(module: str, path: Path) -> Iterator[str]:
         tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}", hint="correct the file; it is imported") from error
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -103,3 +108,14 @@ def _names(module: str, path: Path) -> Iterator[str]:
             origin = ".".join(part for part in (base, node.module or "") if part)
             yield origin
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements, those inside others too; expressions, most of a tree, hold none."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            # A lambda has a body that is no list, but is never reached.
+            waiting.extend(getattr(node, name, ()))

@@ -42,7 +42,13 @@ def find_module(name: str) -> Path | None:
         if spec is None or spec.submodule_search_locations is None:
             return None
         package = f"{package}.{part}"
-        spec = importlib.machinery.PathFinder.find_spec(package, list(spec.submodule_search_locations))
+        places = list(spec.submodule_search_locations)
+        try:
+            spec = importlib.machinery.PathFinder.find_spec(package, places)
+        except KeyError:
+            # A folder without `__init__.py` in another one: Python asks for the outer one among what is imported.
+            spec = importlib.machinery.ModuleSpec(package, None, is_package=True)
+            spec.submodule_search_locations = [str(each) for place in places if (each := Path(place, part)).is_dir()]
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
     return Path(spec.origin)

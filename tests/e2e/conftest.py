@@ -13,7 +13,7 @@ from support.fork_server import ForkServer
 REPOSITORY = Path(__file__).parent.parent.parent
 LOCKGATE = Path(sys.executable).with_name("lockgate")
 PENGUINS = REPOSITORY / "data/penguins/pipeline.yaml"
-SHORT = "smoke_test.search.seconds=1"
+SHORT = "smoke_test.search.seconds=0.1"
 """What the searches find is the zoo's matter."""
 
 

@@ -14,6 +14,7 @@ from pipeline.results.store import stored_run
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PENGUINS = REPOSITORY / "data/penguins/pipeline.yaml"
+SHORT = "smoke_test.search.seconds=0.1"
 REASON = "agreed with <the owners>"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -67,7 +68,8 @@ def rolled_back(penguins, forced, command) -> str:
     """The version of the rollback from there."""
     _, root = penguins
     code, answer, stderr = command(
-        "rollback", str(PENGUINS), "--set", f"root={root}", "--yes", "--reason", "worse on Mondays"
+        *("rollback", str(PENGUINS), "--set", f"root={root}", "--set", SHORT),
+        *("--yes", "--reason", "worse on Mondays"),
     )
     assert code == 0, stderr
     assert (answer["rolled_back_from"], answer["bytes_of"]) == (forced[1], forced[0])

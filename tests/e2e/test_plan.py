@@ -36,6 +36,8 @@ evaluate:
   small_tree: {severity: "off"}
 smoke_test:
   rows: 16
+  search: {seconds: 0.1}
+  budgets: {requests: 10}
   severity: {feature_effect: "off", ignored_features: "off", endurance: "off", constant: "off"}
 """
 OWN = """

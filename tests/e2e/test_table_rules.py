@@ -120,7 +120,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize(("target", "table"), [("kubeflow", "classes"), ("vertex", "numbers"), ("vertex", "classes")])
+@pytest.mark.parametrize(("target", "table"), [("kubeflow", "classes"), ("vertex", "numbers")])
 def test_a_compiled_pipeline_stops_at_data_stop(
     forks: Any, folder: Path, tmp_path: Path, target: Any, table: str
 ) -> None:

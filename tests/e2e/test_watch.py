@@ -39,7 +39,7 @@ def test_a_refused_table_is_corrected_and_then_pushed(tmp_path: Path, forks: For
     rows = PENGUINS.with_name("penguins.csv").read_text()
     table = tmp_path / "penguins.csv"
     table.write_text(rows.replace(",Torgersen,", ",Atlantis,"))
-    sets = ["train.epochs=12", "data.prepare=null", "notify={url_env: HOOK}"]
+    sets = ["train.epochs=12", "data.prepare=null", "smoke_test.search.seconds=0.1", "notify={url_env: HOOK}"]
     said: list[Said] = []
 
     def watch(url: str) -> None:

@@ -34,6 +34,7 @@ CONFIG: dict[str, Any] = {
     "train": {"epochs": 1, "batch_size": 256, "early_stopping": None},
     # One epoch teaches nothing; these runs are about the data.
     "evaluate": {"thresholds": [{"metric": "auc", "min": 0}], "skill": {"severity": "off"}},
+    "smoke_test": {"search": {"seconds": 0.1}},
 }
 SCHEMA = """# Curated: what an order is.
 feature { name: "order" type: BYTES }

@@ -130,11 +130,14 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     from pipeline import cli
+    from pipeline.code.fingerprint import fingerprint
     from pipeline.code.heavy_imports import uncollected
 
     with uncollected():
         for name in (*_IMPORTED, *_ENTRY_POINTS):
             importlib.import_module(name)
+    # Which modules each of ours imports, read again where a file has changed: a second for each graph that is built.
+    fingerprint(_IMPORTED)
     mains = {"module": _run_module, "lockgate": lambda arguments: cli.main(arguments, "lockgate")}
     for line in sys.stdin:
         order = json.loads(line)

@@ -2,10 +2,10 @@
 
 LONGEST = (
     "tests/components/trainer/test_trainer_fit.py",
-    "tests/components/smoke_test/test_zoo_broken.py",
     "tests/docs/test_command_blocks.py",
     "tests/e2e/test_compiled_pipeline.py",
     "tests/docs/test_tutorial.py",
+    "tests/components/smoke_test/test_zoo_broken.py",
     "tests/e2e/test_spark.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_plan.py",

@@ -105,17 +105,7 @@ class ModelProcess(Closing):
                 "replies": replies,
             }
             (self.exchange / "job.json").write_text(json.dumps(job), encoding="utf-8")
-            self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
-                # -I: no variables, no user packages, no folder of the script; -S: no site-packages at all.
-                [sys.executable, "-I", "-S", str(program), str(self.exchange)],
-                stdin=subprocess.DEVNULL,
-                stdout=out[1],
-                stderr=err[1],
-                cwd=self._work,
-                env=_environment(self._work, self._limits.threads) | dict(environment),
-                start_new_session=True,
-                pass_fds=(commands, replies),
-            )
+            self._process = self._spawn(program, (out[1], err[1]), (commands, replies), environment)
         stack.callback(self._kill)
         self.stdout, self.stderr = (Output(pipe[0], self._limits.output_mb) for pipe in (out, err))
         # Says that the process has ended while its number still belongs to it, also when others hold its pipes.
@@ -125,6 +115,22 @@ class ModelProcess(Closing):
             os.set_blocking(descriptor, False)
         for descriptor in (self._replies, out[0], err[0], self._ending):
             self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def _spawn(
+        self, program: Path, printed: tuple[int, int], pipes: tuple[int, int], environment: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
+        """A new process, which leads a session of its own; it inherits what it prints to, and both pipes."""
+        return subprocess.Popen(  # noqa: S603 - a fixed command, no shell
+            # -I: no variables, no user packages, no folder of the script; -S: no site-packages at all.
+            [sys.executable, "-I", "-S", str(program), str(self.exchange)],
+            stdin=subprocess.DEVNULL,
+            stdout=printed[0],
+            stderr=printed[1],
+            cwd=self._work,
+            env=_environment(self._work, self._limits.threads) | dict(environment),
+            start_new_session=True,
+            pass_fds=pipes,
+        )
 
     def call(self, command: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Sends one command and waits for its reply.

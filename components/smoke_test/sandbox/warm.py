@@ -19,15 +19,19 @@ _waiting: list[tuple[Limits, ModelProcess]] = []
 
 
 @contextlib.contextmanager
-def kept_warm(limits: Limits) -> Iterator[Callable[[], None]]:
+def kept_warm(limits: Limits, make: Callable[[Limits], ModelProcess] = ModelProcess) -> Iterator[Callable[[], None]]:
     """What starts a process for the next session with these limits; at the end one that nobody took is ended.
 
     A process ends with the thread that starts it, so that thread has to stay until the session is over.
+
+    Args:
+      limits: what it must keep to.
+      make: how it is started.
     """
 
     def start() -> None:
         try:
-            process = ModelProcess(limits)
+            process = make(limits)
         except (OSError, UserError) as error:
             # The session will start one itself, and say what is wrong where it belongs.
             logger.info("no process was started before the model came: %s", error)

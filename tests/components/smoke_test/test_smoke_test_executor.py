@@ -34,7 +34,7 @@ from preprocessing.errors import UserError
 slow = pytest.mark.slow
 
 MODEL_ID = 7
-SHORT = {"search": {"seconds": 1}}
+SHORT = {"search": {"seconds": 0.1}}
 """What the searches find is the zoo's matter."""
 CHECKOUT = Path(executor_module.__file__).parents[2]
 

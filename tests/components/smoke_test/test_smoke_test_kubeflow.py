@@ -15,10 +15,13 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact_utils import encode_split_names
 
 from components.smoke_test.component import ELSEWHERE, SmokeTest
-from components.smoke_test.config import SmokeTestConfig
+from components.smoke_test.config import Search, SmokeTestConfig
 from components.smoke_test.report import read
 
 pytestmark = pytest.mark.slow
+
+SHORT = SmokeTestConfig(search=Search(seconds=0.1))
+"""What the searches find is the zoo's matter."""
 
 
 def pipeline(folder: Path, *, alone: bool) -> Pipeline:
@@ -29,7 +32,7 @@ def pipeline(folder: Path, *, alone: bool) -> Pipeline:
     schema, examples = schema_gen.outputs["schema"], example_gen.outputs["examples"]
     arguments = {"train_args": trainer_pb2.TrainArgs(), "eval_args": trainer_pb2.EvalArgs()}
     trainer = Trainer(run_fn="somewhere.run_fn", examples=examples, **arguments)
-    given: dict[str, Any] = {} if alone else {"examples": examples, "schema": schema, "config": SmokeTestConfig()}
+    given: dict[str, Any] = {} if alone else {"examples": examples, "schema": schema, "config": SHORT}
     gate = SmokeTest(model=trainer.outputs["model"], **given)
     pusher = Pusher(
         model=trainer.outputs["model"],

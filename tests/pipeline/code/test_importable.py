@@ -95,3 +95,14 @@ def test_an_editable_install_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, EditableFinder])
     assert find_module("crystal_editable.tabnet") == folder / "tabnet.py"
+
+
+def test_folders_without_init_in_each_other_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "crystal_plain/deep/deeper"
+    folder.mkdir(parents=True)
+    (folder / "tabnet.py").write_text("def build(): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_module("crystal_plain.deep.deeper.tabnet") == folder / "tabnet.py"
+    assert find_module("crystal_plain.deep.deeper") is None
+    assert find_module("crystal_plain.deep.absent.tabnet") is None
+    assert why_not_importable("crystal_plain.deep.deeper.tabnet.build") is None

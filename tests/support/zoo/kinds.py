@@ -41,6 +41,26 @@ class Kind:
     make: Make = "Lockgate"
     transform_graph: bool = False
 
+    @property
+    def needs_a_fresh_process(self) -> bool:
+        """Whether what is wrong with it is about the process: how that ends, what it prints, takes, or does at once."""
+        return self.check in OF_THE_PROCESS or self.name in ALSO_FRESH
+
+
+OF_THE_PROCESS: frozenset[CheckName] = frozenset(
+    (
+        *("process", "stdout", "loads", "answers", "threads", "endurance"),
+        *("load_time", "memory", "latency", "throughput"),
+    )
+)
+ALSO_FRESH = frozenset(
+    (
+        *("batch_neighbours", "constant", "customers_through_int32", "dropout_left_on", "feature_dropped"),
+        *("input_renamed", "logits", "nan_on_missing", "one_row_differs", "overflow_on_largest", "row_order"),
+        *("serialized_tensor", "signatures_disagree", "transform_of_another_run", "unknown_is_aachen"),
+    )
+)
+"""One of the others for most checks that ask the model."""
 
 KINDS: dict[str, Kind] = {}
 """By name; filled by the modules of broken models."""

@@ -55,6 +55,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
                 file.write(bytes(-at % _ALIGNED))
                 file.write(run.data)
                 at += -at % _ALIGNED + run.nbytes
+        # Renamed over a file, ext4 writes the new one to the disk first: milliseconds for each request and its answer.
+        path.unlink(missing_ok=True)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
