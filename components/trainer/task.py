@@ -11,6 +11,7 @@ from typing import Any, Self
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.artifacts.cross_validation import fold_node, fold_split
+from components.artifacts.model import SAVED_MODEL
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
@@ -132,6 +133,12 @@ class TrainingTask:
     def artifact_dir(self) -> Path:
         """The Model artifact's folder; the SavedModel is a folder in it."""
         return self.serving_dir.parent
+
+    @property
+    def exported_file(self) -> str:
+        """The path or URL of the file that an export writes last."""
+        folder = str(self.artifact_dir) if self.remote is None else self.remote.model
+        return posixpath.join(folder, self.serving_dir.name, SAVED_MODEL)
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -21,6 +21,7 @@ from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight import notify_check
 from pipeline.preflight.beam_check import SECRET, staged
+from pipeline.preflight.distribution_check import WORKERS, machines
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
 from pipeline.preflight.validate import SIGNING, problems
@@ -90,12 +91,13 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     here = [
         problem
         for problem in problems(loaded, engine=False)
-        # The image has the programs that sign.
-        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",) and problem.path[:2] != SIGNING
+        # The image has the programs that sign, and worker pools are the target's.
+        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path[:2] not in (("root",), SIGNING, WORKERS)
     ]
     fields = TargetFields(loaded, name, target)
     notified = notify_check.on_cluster(loaded, name, target)
-    return [*here, *_Checks(fields).found(), *on_cluster(loaded, name), *notified, *value_problems(fields)]
+    training = [*on_cluster(loaded, name), *machines(fields)]
+    return [*here, *_Checks(fields).found(), *training, *notified, *value_problems(fields)]
 
 
 class _Checks:
