@@ -102,10 +102,10 @@ class TrainConfig(Settings):
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
     distribution: Literal["none", "mirrored", "multi_worker"] = "none"
     """`mirrored` copies the model to every visible GPU; `multi_worker` to several processes, each with the GPUs of its
-    machine: see [Training on several machines](distribution.md)."""
+    machine."""
     workers: Annotated[int, Field(ge=2, le=64)] | None = None
-    """With `multi_worker`: so many processes on this machine. None: those that TF_CONFIG names, which Vertex's worker
-    pools set."""
+    """With `multi_worker`: so many processes on this machine. None: those that the environment variable TF_CONFIG
+    names, which Vertex's worker pools set."""
     worker_timeout_seconds: Annotated[int, Field(ge=10)] = 600
     """With `multi_worker`: how long a worker may say nothing before the training fails: while it waits for the others,
     in a step, or while the eval split is measured."""

@@ -169,6 +169,9 @@ class TrainingTask:
             # How many members are trained at once changes none of them: a run that had too many goes on with fewer.
             one = job.model.params.model_copy(update={"parallel": 1})
             job = job.model_copy(update={"model": job.model.model_copy(update={"params": one})})
+        # Nor does how many workers a training has, or how long they wait for each other.
+        train = job.train.model_copy(update={"workers": None, "worker_timeout_seconds": 600})
+        job = job.model_copy(update={"train": train})
         identity = [job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
 

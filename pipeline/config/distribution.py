@@ -39,7 +39,7 @@ def check_distribution(sections: Sections, families: Sequence[str], *, tuned: bo
             "a search has trials to run side by side, and each of them trains in one process",
             field=FIELD,
             received=MULTI_WORKER,
-            hint="tune with none, then train the file with the best values, which extends this one, on several machines",
+            hint="tune with none, then train on several machines by the file with the best values, which extends it",
         )
     for family in (sections.model.family, *families):
         if family in _REASONS:

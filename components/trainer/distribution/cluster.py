@@ -78,9 +78,7 @@ def on_this_machine(count: int) -> Iterator[list[Worker]]:
     with ExitStack() as held:
         ports = [_reserved(held.enter_context(_socket())) for _ in range(count)]
         cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-        yield [
-            Worker(rank=rank, of=count, tf_config=_as_task(cluster, rank), beside=count) for rank in range(count)
-        ]
+        yield [Worker(rank=rank, of=count, tf_config=_as_task(cluster, rank), beside=count) for rank in range(count)]
 
 
 def _socket() -> socket.socket:

@@ -35,8 +35,8 @@ def let_fit(model: keras.Model, batch: object) -> None:
       model: compiled under the strategy, whose scope this is.
       batch: (inputs, labels, weights) as it is fitted on; only shapes and dtypes count.
     """
-    # Several steps at a time are a loop in the graph, and what the workers exchange can't be inside of it: "You must feed
-    # a value for placeholder tensor". A step that waits for the network doesn't feel the way through Python.
+    # Several steps at a time are a loop in the graph, and what the workers exchange can't be inside of it: "You must
+    # feed a value for placeholder tensor". A step that waits for the network doesn't feel the way through Python.
     model.steps_per_execution = 1
     model._symbolic_build(data_batch=batch)
     model._maybe_symbolic_build = lambda *_, **__: None

@@ -63,9 +63,7 @@ class Ended(BaseModel):
 
     def mistake(self) -> UserError:
         """The error again."""
-        return UserError(
-            self.message, field=self.field, expected=self.expected, received=self.received, hint=self.hint
-        )
+        return UserError(self.message, field=self.field, expected=self.expected, received=self.received, hint=self.hint)
 
 
 Message: TypeAlias = Alive | Said | Ended

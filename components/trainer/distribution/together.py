@@ -1,4 +1,4 @@
-"""The workers of a training, started, listened to and ended; whoever starts them makes the model of what they stored."""
+"""The workers of a training, started, listened to and ended; whoever starts them makes the model of what is stored."""
 
 import logging
 import os
@@ -80,7 +80,7 @@ def _of_environment() -> Worker:
         raise UserError(
             f"multi_worker has no workers: {VARIABLE} names no other machine",
             field=("train", "workers"),
-            hint="set it for processes on this machine, or run where worker pools are set up (Vertex: trainer.replicas)",
+            hint="set it for processes on this machine, or run on worker pools (Vertex: trainer.replicas)",
         )
     return worker
 
@@ -97,7 +97,9 @@ def _finished(task: TrainingTask) -> bool:
 class _Process:
     """One worker's process, and what it said last."""
 
-    def __init__(self, order: Order, environment: dict[str, str], said: "queue.Queue[tuple[_Process, str | None]]") -> None:
+    def __init__(
+        self, order: Order, environment: dict[str, str], said: "queue.Queue[tuple[_Process, str | None]]"
+    ) -> None:
         self.worker = order.worker
         self.ended: Ended | None = None
         self.code: int | None = None

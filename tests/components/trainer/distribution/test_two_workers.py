@@ -1,9 +1,15 @@
-"""Two processes that train together: one is killed, the next run goes on, and the end is that of one process."""
+"""Two processes that train together: one is killed, the next run goes on, and the end is that of one process.
 
+The next run is as on two machines: a Trainer on each, which TF_CONFIG tells of the other.
+"""
+
+import json
 import logging
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +18,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.data import load_data
+from components.trainer.distribution.cluster import Worker, on_this_machine
 from components.trainer.distribution.together import train_together
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
@@ -36,6 +44,14 @@ TRAIN = {
     "tensorboard": True,
 }
 TWO = {"distribution": "multi_worker", "workers": 2, "worker_timeout_seconds": 240}
+
+
+_ELSEWHERE = """
+import json, sys
+from tfx.components.trainer.fn_args_utils import FnArgs
+from components.trainer.run_fn import run_fn
+run_fn(FnArgs(**json.loads(sys.argv[1])))
+"""
 
 
 class _Killer(logging.Handler):
@@ -69,6 +85,7 @@ class _Two(NamedTuple):
     one: TrainingState
     one_model: keras.Model
     artifact: Path
+    waited: bool
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +107,22 @@ def two(fn_args_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
             train_together(task)
         checkpoint, lines = Checkpoint(task.checkpoint_dir), len(killer.lines)
         killed_after = checkpoint.state_in(checkpoint.newest() or Path()).epoch
-        assert train_together(task), "worker 0 is here"
+        # Now as on two machines, which TF_CONFIG names; this one is worker 0's.
+        machines = TRAIN | {"distribution": "multi_worker", "worker_timeout_seconds": 200}
+        args_there = fn_args_of("binary", folder / "two", **options, train=machines)
+        with on_this_machine(2) as (here, there), pytest.MonkeyPatch.context() as patch:
+            other = _run_fn_elsewhere(args_there, there)
+            patch.setenv("TF_CONFIG", here.tf_config)
+            assert train_together(TrainingTask.parse(args_there, folder / "scratch")), "worker 0 is here"
     finally:
         logger.removeHandler(killer)
         logger.setLevel(level)
     state = checkpoint.state_in(checkpoint.newest() or Path())
     model, _ = train(task, load_data(task))
+    waits = other.poll() is None
+    # As after a kill in the export: nothing is left to train.
     run_fn(args)
+    assert other.wait(120) == 0
     return _Two(
         error=caught.value,
         killed_after=killed_after,
@@ -108,7 +134,15 @@ def two(fn_args_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
         one=one,
         one_model=one_model,
         artifact=task.artifact_dir,
+        waited=waits,
     )
+
+
+def _run_fn_elsewhere(args: FnArgs, worker: Worker) -> "subprocess.Popen[bytes]":
+    """The whole Trainer of another machine."""
+    environment = os.environ | {"TF_CONFIG": worker.tf_config, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    told = json.dumps({name: value for name, value in vars(args).items() if value is not None})
+    return subprocess.Popen([sys.executable, "-c", _ELSEWHERE, told], env=environment)
 
 
 def _even(examples: Path, folder: Path) -> Path:
@@ -154,6 +188,7 @@ def test_weights_are_those_of_one_process(two: _Two) -> None:
 
 
 def test_worker_0_alone_leaves_a_model(two: _Two) -> None:
+    assert two.waited, "TFX would call a step without a model failed"
     assert (two.artifact / "Format-Serving" / "saved_model.pb").is_file()
     assert sorted(path.name for path in two.artifact.parent.iterdir()) == ["1"]
     assert not two.task.checkpoint_dir.parent.exists(), "the workers' folders are gone"
