@@ -154,6 +154,13 @@ class TrainConfig(Settings):
                 received=self.distribution,
                 hint="remove cross_validation, or set this to none",
             )
+        if self.mixed_precision == "float16":
+            raise broken_rule(
+                "each worker would skip a step by its own gradients, and the others wait for it",
+                field=("mixed_precision",),
+                received=self.mixed_precision,
+                hint="use bfloat16, whose gradients need no scale",
+            )
         if self.workers is not None and self.batch_size % self.workers:
             raise broken_rule(
                 f"can't be divided evenly among {self.workers} workers",

@@ -6,9 +6,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-from tfx.components.trainer.fn_args_utils import FnArgs
+from typing import TYPE_CHECKING, Any, Self
 
 from components.artifacts.cross_validation import fold_node, fold_split
 from components.artifacts.model import SAVED_MODEL
@@ -18,6 +16,10 @@ from components.trainer.remote import is_url
 from components.trainer.tuning.values import best_sections
 from models.config import EnsembleModel
 from preprocessing.input_pipeline import expand
+
+if TYPE_CHECKING:
+    # Its import takes seconds, and the processes of a search, an ensemble or several workers never call `parse`.
+    from tfx.components.trainer.fn_args_utils import FnArgs
 
 _CHECKPOINTS = ".checkpoints"
 
@@ -68,7 +70,7 @@ class TrainingTask:
     checkpoints: str | None
 
     @classmethod
-    def parse(cls, fn_args: FnArgs, scratch: Path) -> Self:
+    def parse(cls, fn_args: "FnArgs", scratch: Path) -> Self:
         """Reads the arguments that TFX passes.
 
         Args:

@@ -80,7 +80,7 @@ def _end_with(stream: TextIO) -> None:
 
 
 def _log_to(tell: Callable[[Message], None], *, speaks: bool) -> None:
-    """Sends on what is logged; a worker that is not to speak says no more than that it goes on."""
+    """Sends on what is logged; of a worker that is not to speak, that it still works."""
 
     class Sender(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -28,6 +28,7 @@ REPLICAS = "targets.vertex.trainer={replicas: 2}"
         ((*MULTI, "train.workers=1"), r"train\.workers.*2"),
         (("train.workers=2",), r"train\.workers.*is for distribution multi_worker"),
         ((*MULTI, "train.workers=3"), r"train\.batch_size.*evenly among 3 workers(.|\n)*use 66"),
+        ((*TWO, "train.mixed_precision=float16"), r"train\.mixed_precision.*skip a step(.|\n)*use bfloat16"),
         ((*TWO, "train.cross_validation={}"), r"train\.distribution.*folds(.|\n)*remove cross_validation"),
         (
             (*TWO, "tune={trials: 3, space: {train.learning_rate: {log: [1.0e-4, 1.0e-2]}}}"),

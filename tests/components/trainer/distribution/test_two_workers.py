@@ -38,7 +38,7 @@ MODEL = {
 }
 TRAIN = {
     "epochs": 9,
-    "early_stopping": {"monitor": "val_auc", "patience": 2},
+    "early_stopping": {"monitor": "val_auc", "patience": 2, "min_delta": 0.03},
     "class_weights": "balanced",
     "clip_norm": 0.5,
     "tensorboard": True,
