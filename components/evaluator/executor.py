@@ -19,7 +19,7 @@ from components.evaluator.extractors import extractors
 from components.evaluator.failures import holds
 from components.evaluator.metrics import with_classes
 from components.evaluator.skill import with_skill
-from components.evaluator.tree_gate import TreeGate, judge_alone
+from components.evaluator.watching import Watchers
 
 logger = logging.getLogger("lockgate")
 
@@ -51,14 +51,15 @@ class Executor(stock.Executor):
 
     def _evaluate(self, inputs: Artifacts, output_dict: Artifacts, properties: dict[str, Any]) -> None:
         evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        tree = TreeGate.asked(inputs, properties)
-        if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties, tree)):
+        watchers = Watchers.asked(inputs, properties)
+        if not done_here("Evaluator", properties[ENGINE_KEY], lambda: _here(inputs, output_dict, properties, watchers)):
             own = {_EXTRACTORS: f"{extractors.__module__}.{extractors.__qualname__}"}
             super().Do(inputs, output_dict, properties | own)
             keep_whole(evaluation)
-            if tree is not None:
-                judge_alone(tree, inputs, properties)
-        refused = tree is not None and tree.write(evaluation).refuses
+            watchers.look_alone(inputs, properties)
+        if watchers.profiler is not None:
+            watchers.profiler.write(evaluation)
+        refused = watchers.tree is not None and watchers.tree.write(evaluation).refuses
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         passed = is_blessed(blessing)
         holding = not refused and (passed or holds(tfma.load_validation_result(evaluation)))
@@ -66,11 +67,11 @@ class Executor(stock.Executor):
             bless(blessing, holding)
 
 
-def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], tree: TreeGate | None) -> None:
+def _here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], watchers: Watchers) -> None:
     # Imported here: with another version of TensorFlow Model Analysis it raises NeedsBeamError.
     from components.evaluator.here import evaluate_here
 
-    evaluate_here(inputs, outputs, properties, tree)
+    evaluate_here(inputs, outputs, properties, watchers)
 
 
 def _with_skill(inputs: Artifacts, exec_properties: dict[str, Any]) -> dict[str, Any]:

@@ -12,27 +12,27 @@ from components.evaluator.blessing import bless
 from components.evaluator.results import results, write
 from components.evaluator.slices import Slicer
 from components.evaluator.totals import Totals
-from components.evaluator.tree_gate import TreeGate
+from components.evaluator.watching import Watchers
 from components.examples import rows_of
 from components.progress import Progress
 
 Artifacts = dict[str, list[Artifact]]
 
 
-def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], tree: TreeGate | None) -> None:
+def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any], watchers: Watchers) -> None:
     """Does what TFX's executor does.
 
     Args:
       inputs: of the executor.
       outputs: of the executor; the blessing gets its properties.
       properties: of the execution.
-      tree: judges the candidate in the same pass.
+      watchers: look at the candidate's answers in the same pass.
 
     Raises:
       NeedsBeamError: something of it is only known to the stock executor. Nothing has been written then.
     """
     asked = question(inputs, properties)
-    slicer, totals = _pass(asked, inputs, tree)
+    slicer, totals = _pass(asked, inputs, watchers)
     evaluation = artifact_utils.get_single_uri(outputs[standard_component_specs.EVALUATION_KEY])
     validation = write(asked, results(asked, slicer, totals), evaluation)
     if asked.validated:
@@ -40,16 +40,14 @@ def evaluate_here(inputs: Artifacts, outputs: Artifacts, properties: dict[str, A
         _bless(blessing, validation.validation_ok, inputs, properties)
 
 
-def _pass(asked: Question, inputs: Artifacts, tree: TreeGate | None) -> tuple[Slicer, Totals]:
+def _pass(asked: Question, inputs: Artifacts, watchers: Watchers) -> tuple[Slicer, Totals]:
     models = loaded(asked)
-    if tree is not None:
-        tree.learn(asked, models[0], inputs)
+    watchers.begin(asked, models[0], inputs)
     slicer, totals = Slicer(asked.config.slicing_specs), Totals(asked.computations.non_derived_computations)
     progress = Progress("Evaluator", "rows", rows_of(asked.examples))
-    for batch in batches(asked, models, tree.columns if tree is not None else ()):
+    for batch in batches(asked, models, watchers.columns):
         totals.add(batch.answers, slicer.groups(batch.features))
-        if tree is not None:
-            tree.add(batch)
+        watchers.add(batch)
         progress.add(batch.features.rows)
     progress.say()
     return slicer, totals

@@ -139,27 +139,5 @@ class TreeGate:
         return outcome
 
 
-def judge_alone(gate: TreeGate, inputs: dict[str, list[Artifact]], properties: dict[str, Any]) -> None:
-    """Compares in a pass of its own: where Beam evaluates, of at most `TreeConfig.rows` test rows.
-
-    Args:
-      gate: without a tree.
-      inputs: of the executor.
-      properties: of the execution.
-    """
-    try:
-        # Imported here: with another version of TensorFlow Model Analysis it raises NeedsBeamError.
-        from components.evaluator.answers import batches, loaded
-        from components.evaluator.asked import candidate_alone
-
-        question = candidate_alone(inputs, properties)
-        [model] = loaded(question)
-        gate.learn(question, model, inputs)
-        for batch in batches(question, [model], gate.columns, gate.settings.rows):
-            gate.add(batch)
-    except NeedsBeamError as reason:
-        gate.without(f"this machine can't ask the model: {reason}")
-
-
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -40,7 +40,7 @@ def order_nodes(function: function_pb2.FunctionDef) -> None:
 
 
 def _walked(nodes: Mapping[str, node_def_pb2.NodeDef], roots: Iterable[str]) -> Iterator[str]:
-    """Each node once, after its inputs; arguments of the function are no nodes, and left out."""
+    """Each node once, after its inputs; the function's arguments are left out."""
     entered: set[str] = set()
     for root in roots:
         # A name comes a second time when all that it reads is done.

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
     "README.md": "index.md",
     "components/smoke_test/ZOO.md": "components/zoo.md",
+    "deploy/beam/README.md": "deploy/beam.md",
     "deploy/ci/README.md": "deploy/ci.md",
     "deploy/kubeflow/README.md": "deploy/kubeflow.md",
     "deploy/serving/README.md": "deploy/serving.md",

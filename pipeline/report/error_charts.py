@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 
 import altair as alt
 
+from components.artifacts.error_profile import ColumnErrors, ErrorProfile
 from pipeline.report.charts import COLORS, ROW, TABLE, Chart, finished, four_digits
 from pipeline.report.facts import EvaluationFacts
 from pipeline.report.quality import ErrorFacts
 
 _SQUARE = 320
 """Pixels of a chart whose two axes are alike."""
+_MOST_COLUMNS = 6
+"""Columns whose groups are drawn."""
+_SEEN = 0.001
+"""A column that explains less of the errors is not drawn."""
+_SURE = 1.96
+"""So many standard errors to each side hold 95 % of a normal distribution."""
 
 
 def error_charts(errors: ErrorFacts, facts: EvaluationFacts) -> Iterator[Chart]:
@@ -97,3 +104,72 @@ def _quantiles(quantiles: Mapping[str, float], label: str, of: str) -> Chart:
     )
     note = f"The median error is {quantiles['0.5']:.4g}." if "0.5" in quantiles else ""
     return Chart(f"Quantiles of the errors{of}", ("rows", "error"), rows, finished(chart, ROW * len(rows)), note)
+
+
+def profile_charts(profile: ErrorProfile, label: str) -> Iterator[Chart]:
+    """Where the errors lie: by groups of the columns that explain most of them, and among the largest ones."""
+    for each in [each for each in profile.columns if each.explained >= _SEEN][:_MOST_COLUMNS]:
+        yield _bias(each, label)
+    if profile.tails:
+        yield _tails(profile)
+
+
+def _bias(errors: ColumnErrors, label: str) -> Chart:
+    y = alt.Y("group:N", title=errors.column, sort=None, axis=alt.Axis(labelLimit=160))
+    base = alt.Chart(alt.NamedData(TABLE))
+    interval = base.mark_rule(strokeWidth=2, color=COLORS["train"]).encode(
+        x=alt.X("from:Q", title=f"mean of prediction minus {label}"), x2="to:Q", y=y
+    )
+    point = base.mark_point(filled=True, size=60, color=COLORS["train"], opacity=1).encode(x="bias:Q", y=y)
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"error": 0}]))
+        .mark_rule(strokeDash=[4, 4], color="#8a8f98")
+        .encode(x="error:Q")
+    )
+    rows = tuple(
+        (
+            each.label,
+            each.rows,
+            *(
+                four_digits(value)
+                for value in (each.bias, each.bias - _SURE * each.deviation, each.bias + _SURE * each.deviation)
+            ),
+        )
+        for each in errors.groups
+    )
+    note = (
+        f"{100 * errors.explained:.2g} % of the errors' variance lies between these groups. Right of the dashed line "
+        "the model says too much; each line is the 95 % interval of the mean."
+    )
+    spec = finished(interval + point + zero, ROW * len(rows))
+    return Chart(f"Bias by {errors.column}", ("group", "rows", "bias", "from", "to"), rows, spec, note)
+
+
+def _tails(profile: ErrorProfile) -> Chart:
+    rows = tuple(
+        (
+            each.column,
+            "median" if each.kind == "median" else f"share of {each.value}",
+            *(four_digits(value) for value in (each.low, each.rest, each.high, each.distance)),
+        )
+        for each in profile.tails
+    )
+    names = [each.column for each in profile.tails]
+    chart = (
+        alt.Chart(alt.NamedData(TABLE))
+        .mark_bar(color=COLORS["train"])
+        .encode(
+            x=alt.X("difference:Q", title="difference from the rows between"),
+            y=alt.Y("column:N", title=None, sort=names, axis=alt.Axis(labelLimit=160)),
+        )
+    )
+    tail = f"{100 * profile.tail:g} %"
+    note = (
+        f"The {tail} of the rows with the largest under-estimates and the {tail} with the largest over-estimates, "
+        "beside the rows between: of a column of numbers the median, of others the share of the value that differs "
+        "most. The difference is that of the farther one: of medians in widths of the middle half of the rows between."
+    )
+    columns = ("column", "number", "under-estimates", "between", "over-estimates", "difference")
+    return Chart(
+        "What rows with the largest errors have in common", columns, rows, finished(chart, ROW * len(rows)), note
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from pipeline.report.charts import ROW, TABLE, Chart, finished, four_digits
-from pipeline.report.error_charts import error_charts
+from pipeline.report.error_charts import error_charts, profile_charts
 from pipeline.report.facts import EvaluationFacts
 from pipeline.report.quality import ScoreFacts, ThresholdPoint
 
@@ -53,6 +53,8 @@ def evaluation_charts(facts: EvaluationFacts) -> Iterator[Chart]:
         yield _quality(facts)
     for errors in facts.errors:
         yield from error_charts(errors, facts)
+    if facts.error_profile is not None:
+        yield from profile_charts(facts.error_profile, facts.label)
 
 
 def _telling_apart(scores: Sequence[ScoreFacts]) -> dict[str, Any]:

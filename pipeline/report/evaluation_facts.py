@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
+from components.artifacts import error_profile
 from components.artifacts.golden import CONTRACT, GoldenContract
 from components.artifacts.small_tree import SmallTree
 from components.evaluator.catalog import find, lower_is_better
@@ -56,6 +58,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         confusion=drawn.confusion,
         classes=drawn.classes,
         errors=drawn.errors,
+        error_profile=_error_profile(folder / error_profile.FILE),
         label=config.features.label.column,
         confidence=config.evaluate.confidence.level,
         small_tree=_tree(verdict.tree, verdict.skill.without if verdict.skill is not None else None),
@@ -76,6 +79,12 @@ def _classes(nodes: Mapping[str, StoredNode]) -> tuple[str, ...]:
     if model is None or not (model / CONTRACT).is_file():
         return ()
     return GoldenContract.model_validate_json((model / CONTRACT).read_text(encoding="utf-8")).classes or ()
+
+
+def _error_profile(file: Path) -> error_profile.ErrorProfile | None:
+    if not file.is_file():
+        return None
+    return error_profile.ErrorProfile.model_validate_json(file.read_text(encoding="utf-8"))
 
 
 def _tree(tree: SmallTree | None, trivial: float | None) -> TreeFact | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.artifacts.error_profile import ErrorProfile
 from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
 from pipeline.report.quality import ClassFact, ConfusionCell, ErrorFacts, Fact, ScoreFacts, TreeFact
@@ -285,6 +286,8 @@ class EvaluationFacts(Fact):
     """Lowest F1 first."""
     errors: tuple[ErrorFacts, ...] = ()
     """A regression's: the candidate's, then the champion's."""
+    error_profile: ErrorProfile | None = None
+    """Where the candidate's errors lie; None of a classification, or of an older Evaluator's."""
     label: str = ""
     """The label's column."""
     confidence: float = 0.95

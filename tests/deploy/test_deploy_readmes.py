@@ -30,7 +30,7 @@ TARGET_BLOCKS = [
 
 
 def test_each_folder_shows_its_commands():
-    assert [path.parent.name for path in READMES] == ["ci", "kubeflow", "serving", "vertex"]
+    assert [path.parent.name for path in READMES] == ["beam", "ci", "kubeflow", "serving", "vertex"]
     assert all(commands(text, "lockgate") for text in TEXTS.values())
     assert len(TARGET_BLOCKS) == 4
 

@@ -1,15 +1,13 @@
 """deploy/serving: TensorFlow Serving and KServe's InferenceService, as kubectl builds them."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from google.protobuf import text_format
-from support import kserve
+from support import custom_resources, deploy, kserve
 from support.deploy import DEPLOY, documents
 from support.kubernetes_objects import pod_specs, unknown_fields, violations
 from tensorflow_serving.config import model_server_config_pb2
@@ -24,17 +22,7 @@ Object = dict[str, Any]
 @pytest.fixture(scope="module")
 def built() -> dict[str, dict[tuple[str, str], Object]]:
     """What kubectl builds of each folder, by kind and name."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not on the PATH")
-    found = {}
-    for folder in FOLDERS:
-        command = ["kubectl", "kustomize", str(FOLDER / folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        listed = list(yaml.safe_load_all(done.stdout))
-        found[folder] = {(each["kind"], each["metadata"]["name"]): each for each in listed}
-        assert len(found[folder]) == len(listed)
-    return found
+    return {folder: deploy.built(FOLDER / folder) for folder in FOLDERS}
 
 
 def one(objects: dict[tuple[str, str], Object], kind: str) -> Object:
@@ -136,11 +124,7 @@ def test_a_field_that_kserve_does_not_know_is_found():
 @pytest.mark.skipif(CRD is None, reason="LOCKGATE_KSERVE_CRD names no file")
 @pytest.mark.parametrize("folder", ["kserve/base", "kserve/canary"])
 def test_the_inference_service_is_valid_by_kserves_own_schema(built: Any, folder: str):
-    jsonschema = pytest.importorskip("jsonschema")
-    definition = yaml.load(Path(str(CRD)).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    schema, service = kserve.schema_of(definition), one(built[folder], "InferenceService")
-    jsonschema.Draft202012Validator(schema).validate(service)
-    assert list(kserve.unknown({**service, "metadata": {}}, schema)) == []
+    assert custom_resources.problems(one(built[folder], "InferenceService"), Path(str(CRD))) == []
 
 
 @pytest.mark.parametrize("folder", ["kserve/base", "kserve/canary"])

@@ -1,4 +1,4 @@
-"""KServe's InferenceService, v1beta1: its fields as far as deploy/serving needs them, and its whole schema elsewhere.
+"""KServe's InferenceService, v1beta1: its fields as far as deploy/serving needs them.
 
 The list was written from the CustomResourceDefinition in KServe's repository, which is two megabytes long. Where it
 differs from what the pod of a predictor takes, Kubernetes' own models are asked.
@@ -57,23 +57,3 @@ def _checked(value: Object, own: Mapping[str, type], other: str, path: str) -> I
 
 def _fits(value: Any, kind: type | None) -> bool:
     return kind is not None and type(value) is kind
-
-
-def schema_of(definition: Object) -> Object:
-    """The schema of v1beta1 in a CustomResourceDefinition."""
-    assert definition["spec"]["names"]["kind"] == "InferenceService"
-    found: Object = next(each for each in definition["spec"]["versions"] if each["name"] == "v1beta1")["schema"]
-    return dict(found["openAPIV3Schema"])
-
-
-def unknown(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """The fields of a value that a schema does not list: Kubernetes drops them without a word."""
-    if isinstance(value, dict) and "properties" in schema:
-        for key, each in value.items():
-            if key in schema["properties"]:
-                yield from unknown(each, schema["properties"][key], f"{path}.{key}")
-            elif not schema.get("x-kubernetes-preserve-unknown-fields"):
-                yield f"{path}.{key}"
-    elif isinstance(value, list) and "items" in schema:
-        for number, each in enumerate(value):
-            yield from unknown(each, schema["items"], f"{path}[{number}]")

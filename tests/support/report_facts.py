@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from components.artifacts.error_profile import ColumnErrors, ErrorGroup, ErrorProfile, TailColumn
 from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
 from pipeline.report.facts import (
@@ -73,6 +74,31 @@ def errors(model: Model) -> ErrorFacts:
         outside=(0.01, 0.01),
         quantiles={"0.01": -1.0, "0.5": -0.25, "0.99": 1.0},
     )
+
+
+PROFILE = ErrorProfile(
+    rows=80,
+    tail=0.05,
+    columns=(
+        ColumnErrors(
+            column=HOSTILE,
+            explained=0.25,
+            groups=(
+                ErrorGroup(label="0 to 1", rows=60, share=0.75, bias=-0.5, deviation=0.1),
+                ErrorGroup(label=HOSTILE, rows=20, share=0.25, bias=1.5, deviation=0.25),
+            ),
+        ),
+        ColumnErrors(
+            column="nothing",
+            explained=0.0,
+            groups=(ErrorGroup(label="a", rows=80, share=1.0, bias=0.0, deviation=0.1),),
+        ),
+    ),
+    tails=(
+        TailColumn(column="age", kind="median", low=20.0, rest=30.0, high=60.0, distance=1.5),
+        TailColumn(column=HOSTILE, kind="share", value=HOSTILE, low=0.1, rest=0.2, high=0.6, distance=0.4),
+    ),
+)
 
 
 def facts(**changed: Any) -> ReportFacts:
@@ -186,6 +212,7 @@ def facts(**changed: Any) -> ReportFacts:
                 ClassFact(name="no", rows=8.0, precision=1.0, recall=0.75, f1=6 / 7),
             ),
             errors=tuple(errors(model) for model in MODELS),
+            error_profile=PROFILE,
             label=HOSTILE,
             small_tree=TreeFact(
                 measure="log_loss",

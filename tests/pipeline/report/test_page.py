@@ -101,6 +101,23 @@ def test_curves_confusion_and_errors_stand_below_their_charts(tree: Any) -> None
     assert cells("Quantiles of the errors, candidate")[1] == ["50 %", "-0.25"]
 
 
+def test_where_errors_lie_is_drawn_for_columns_that_they_depend_on(tree: Any) -> None:
+    figures = {words(each.find("figcaption")): each for each in tree.iter("figure")}
+    assert [title for title in figures if title.startswith("Bias by")] == [f"Bias by {HOSTILE}"]
+    bias = figures[f"Bias by {HOSTILE}"]
+    # 1.96 standard errors to each side.
+    assert [[cell.text for cell in row.iter("td")] for row in bias.find(".//tbody")] == [
+        ["0 to 1", "60", "-0.5", "-0.696", "-0.304"],
+        [HOSTILE, "20", "1.5", "1.01", "1.99"],
+    ]
+    assert "25 % of the errors' variance" in words(bias)
+    tails = figures["What rows with the largest errors have in common"]
+    assert [[cell.text for cell in row.iter("td")] for row in tails.find(".//tbody")] == [
+        ["age", "median", "20.0", "30.0", "60.0", "1.5"],
+        [HOSTILE, f"share of {HOSTILE}", "0.1", "0.2", "0.6", "0.4"],
+    ]
+
+
 def test_the_small_tree_and_the_intervals_are_told(tree: Any, refused: ReportFacts) -> None:
     assert "Warnings, which stop nothing" in words(tree.find(".//section"))
     assert "worse than a small tree: log_loss is 0.52" in words(tree.find(".//section"))
