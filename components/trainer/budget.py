@@ -7,6 +7,7 @@ from components.artifacts.budget import BUDGET_FILE, BudgetReport
 from components.artifacts.model import TRAINING_FOLDER
 from components.trainer.checkpoint import TrainingState
 from components.trainer.config import TrainConfig
+from components.trainer.distribution.agreement import agreed
 from components.trainer.task import TrainingTask
 
 logger = logging.getLogger("lockgate")
@@ -34,7 +35,7 @@ class Budget:
 
     def over(self) -> bool:
         """Whether the training has to end its epoch now: to measure it takes as long as it took so far."""
-        return self._minutes is not None and self.seconds + self._measuring >= 60 * self._minutes
+        return self._minutes is not None and agreed(self.seconds + self._measuring >= 60 * self._minutes)
 
     def measured(self, seconds: float) -> None:
         """Takes note of how long the end of an epoch took: eval, and what is stored."""

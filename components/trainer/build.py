@@ -118,7 +118,8 @@ def _precision(config: TrainConfig) -> Iterator[None]:
 
 
 def _distribution(config: TrainConfig) -> contextlib.AbstractContextManager[object]:
-    if config.distribution == "none":
+    if config.distribution != "mirrored":
+        # Workers that train together are in the scope of theirs already.
         return contextlib.nullcontext()
     strategy = tf.distribute.MirroredStrategy()
     if strategy.num_replicas_in_sync == 1:

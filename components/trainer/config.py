@@ -100,8 +100,15 @@ class TrainConfig(Settings):
     shuffle_buffer: PositiveInt = 100_000
     """Rows of a split in files that are held for shuffling."""
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
-    distribution: Literal["none", "mirrored"] = "none"
-    """`mirrored` copies the model to every visible GPU."""
+    distribution: Literal["none", "mirrored", "multi_worker"] = "none"
+    """`mirrored` copies the model to every visible GPU; `multi_worker` to several processes, each with the GPUs of its
+    machine."""
+    workers: Annotated[int, Field(ge=2, le=64)] | None = None
+    """With `multi_worker`: so many processes on this machine. None: those that the environment variable TF_CONFIG
+    names, which Vertex's worker pools set."""
+    worker_timeout_seconds: Annotated[int, Field(ge=10)] = 600
+    """With `multi_worker`: how long a worker may say nothing before the training fails: while it waits for the others,
+    in a step, or while the eval split is measured."""
     warm_start: bool = False
     """Starts from the champion's weights, when its architecture is the same."""
     tensorboard: bool = True
@@ -131,18 +138,50 @@ class TrainConfig(Settings):
                 received=True,
                 hint="set it to false, or remove cross_validation",
             )
+        self._check_workers()
         return self
+
+    def _check_workers(self) -> None:
+        if self.distribution != "multi_worker":
+            if self.workers is not None:
+                message, hint = "is for distribution multi_worker", "set train.distribution to it, or remove this"
+                raise broken_rule(message, field=("workers",), received=self.workers, hint=hint)
+            return
+        if self.cross_validation is not None:
+            raise broken_rule(
+                "the folds of a small table are trainings of their own, which need no second machine",
+                field=("distribution",),
+                received=self.distribution,
+                hint="remove cross_validation, or set this to none",
+            )
+        if self.mixed_precision == "float16":
+            raise broken_rule(
+                "each worker would skip a step by its own gradients, and the others wait for it",
+                field=("mixed_precision",),
+                received=self.mixed_precision,
+                hint="use bfloat16, whose gradients need no scale",
+            )
+        if self.workers is not None and self.batch_size % self.workers:
+            raise broken_rule(
+                f"can't be divided evenly among {self.workers} workers",
+                field=("batch_size",),
+                received=self.batch_size,
+                hint=f"use {self.batch_size + -self.batch_size % self.workers}, or another number of workers",
+            )
 
 
 DESCENT_ONLY = (
     *("batch_size", "steps_per_epoch", "shuffle_buffer", "optimizer", "learning_rate", "momentum", "weight_decay"),
     "rate_multipliers",
     *("clip_norm", "schedule", "label_smoothing", "mixed_precision", "distribution"),
+    *("workers", "worker_timeout_seconds"),
 )
 """Fields of `TrainConfig` that mean nothing to a family that no gradient descent trains."""
 
 SCIKIT_LEARN = "1.5.2"
 """The version whose inside the family `gbt` is trained with."""
+KERAS = "3.15.1"
+"""The version whose inside `distribution: multi_worker` works around."""
 
 
 class FoldsJob(Settings):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.trainer.config import TrainConfig
+from components.trainer.distribution.batches import filled, per_pass, trimmed
 from components.trainer.task import TrainingTask
 from preprocessing.config import Label
 from preprocessing.errors import UserError
@@ -46,6 +47,7 @@ class TrainingData:
       batches_per_pass: batches that one pass over the training split makes.
       eval_labelled: rows of the eval split that have a label.
       eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`; None where there is none.
+      shares: how many replicas divide each batch evenly.
     """
 
     transform: tft.TFTransformOutput
@@ -56,10 +58,15 @@ class TrainingData:
     batches_per_pass: int
     eval_labelled: int
     eval_batches: tf.data.Dataset | None
+    shares: int = 1
 
 
-def load_data(task: TrainingTask) -> TrainingData:
+def load_data(task: TrainingTask, shares: int = 1) -> TrainingData:
     """Reads the label summaries and prepares the eval split.
+
+    Args:
+      task: the training.
+      shares: as of `TrainingData`.
 
     Raises:
       UserError: a split that is trained on, stops the training, or is predicted is empty, or holds one class only.
@@ -84,28 +91,29 @@ def load_data(task: TrainingTask) -> TrainingData:
         train_rows=rows["train"],
         eval_rows=rows.get("eval", ()),
         train=summaries["train"],
-        batches_per_pass=-(-summaries["train"].labelled // train_config.batch_size),
+        batches_per_pass=per_pass(summaries["train"].labelled, train_config.batch_size, shares),
         eval_labelled=summaries["eval"].labelled if "eval" in summaries else 0,
-        eval_batches=_eval_batches(rows["eval"], summaries, schema, task) if "eval" in rows else None,
+        eval_batches=_eval_batches(rows["eval"], summaries, schema, task, shares) if "eval" in rows else None,
+        shares=shares,
     )
 
 
 def _eval_batches(
-    rows: Rows, summaries: Mapping[str, LabelSummary], schema: TransformedData, task: TrainingTask
+    rows: Rows, summaries: Mapping[str, LabelSummary], schema: TransformedData, task: TrainingTask, shares: int
 ) -> tf.data.Dataset:
     at_once = max(task.job.train.batch_size, 1024)
-    batches = dataset(rows, schema, batch_size=at_once)
+    parts = dataset(rows, schema, batch_size=at_once)
     # Keras warns that the "input ran out of data" when it is not told how many batches there are.
     read = summaries["eval"].labelled if isinstance(rows, Matrices) else summaries["eval"].rows
-    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-read // at_once)))
-    return keras_batches(batches, schema, summaries["train"], task.job.features.label)
+    parts = parts.apply(tf.data.experimental.assert_cardinality(-(-read // at_once)))
+    return filled(keras_batches(parts, schema, summaries["train"], task.job.features.label), shares)
 
 
 def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -> tf.data.Dataset:
     """Endless shuffled training batches, from batch number `first_batch` on (see `keras_batches`)."""
     train_config = task.job.train
     first_pass, skipped = divmod(first_batch, data.batches_per_pass)
-    batches = shuffled_passes(
+    shuffled = shuffled_passes(
         data.train_rows,
         data.schema,
         batch_size=train_config.batch_size,
@@ -115,7 +123,8 @@ def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -
         unlabelled=data.train.labelled < data.train.rows,
     ).skip(skipped)
     weights = class_weights(train_config, data.schema, data.train)
-    return keras_batches(batches, data.schema, data.train, task.job.features.label, weights)
+    endless = keras_batches(shuffled, data.schema, data.train, task.job.features.label, weights)
+    return trimmed(endless, data.shares)
 
 
 def keras_batches(

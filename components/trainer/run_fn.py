@@ -9,6 +9,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer import folds
 from components.trainer.data import load_data
+from components.trainer.distribution.together import train_together, wait_for_export
 from components.trainer.export import export
 from components.trainer.task import TrainingTask
 from components.trainer.training import train
@@ -28,6 +29,12 @@ def run_fn(fn_args: FnArgs) -> None:
         if isinstance(task.job.model, EnsembleModel) and task.job.model.params.parallel > 1:
             # Before anything is computed: TensorFlow would take all of a GPU's memory, and leave its processes none.
             os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        if task.job.train.distribution == "multi_worker":
+            # Before there is anything on this machine's GPUs, which its workers train on.
+            os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+            if not train_together(task):
+                wait_for_export(task)
+                return
         data = load_data(task)
         if not task.exports:
             folds.train(task, data)

@@ -6,17 +6,20 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-from tfx.components.trainer.fn_args_utils import FnArgs
+from typing import TYPE_CHECKING, Any, Self
 
 from components.artifacts.cross_validation import fold_node, fold_split
+from components.artifacts.model import SAVED_MODEL
 from components.artifacts.splits import SPLITS, split_folder
 from components.trainer.config import CHECKPOINTS_KEY, FINGERPRINT_KEY, JOB_KEY, TrainerJob
 from components.trainer.remote import is_url
 from components.trainer.tuning.values import best_sections
 from models.config import EnsembleModel
 from preprocessing.input_pipeline import expand
+
+if TYPE_CHECKING:
+    # Its import takes seconds, and the processes of a search, an ensemble or several workers never call `parse`.
+    from tfx.components.trainer.fn_args_utils import FnArgs
 
 _CHECKPOINTS = ".checkpoints"
 
@@ -67,7 +70,7 @@ class TrainingTask:
     checkpoints: str | None
 
     @classmethod
-    def parse(cls, fn_args: FnArgs, scratch: Path) -> Self:
+    def parse(cls, fn_args: "FnArgs", scratch: Path) -> Self:
         """Reads the arguments that TFX passes.
 
         Args:
@@ -134,6 +137,12 @@ class TrainingTask:
         return self.serving_dir.parent
 
     @property
+    def exported_file(self) -> str:
+        """The path or URL of the file that an export writes last."""
+        folder = str(self.artifact_dir) if self.remote is None else self.remote.model
+        return posixpath.join(folder, self.serving_dir.name, SAVED_MODEL)
+
+    @property
     def checkpoint_dir(self) -> Path:
         """Where this very training keeps its state: same job, code and data, same folder after a restart."""
         # Beside the Model artifacts of this component, whose folders are new in every run.
@@ -162,6 +171,9 @@ class TrainingTask:
             # How many members are trained at once changes none of them: a run that had too many goes on with fewer.
             one = job.model.params.model_copy(update={"parallel": 1})
             job = job.model_copy(update={"model": job.model.model_copy(update={"params": one})})
+        # Nor does how many workers a training has, or how long they wait for each other.
+        train = job.train.model_copy(update={"workers": None, "worker_timeout_seconds": 600})
+        job = job.model_copy(update={"train": train})
         identity = [job.to_json(), self.code, self.transform_graph, *self.files["train"], *self.files["eval"]]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
 

@@ -21,6 +21,7 @@ from pipeline.config.beam_options import IN_MEMORY, beam_options
 from pipeline.config.boosting import check_boosting
 from pipeline.config.card import CardConfig
 from pipeline.config.clean_up import CleanUpConfig
+from pipeline.config.distribution import check_distribution
 from pipeline.config.ensembles import check_ensemble, check_untuned
 from pipeline.config.evaluate import EvaluateConfig, Threshold, metric_settings
 from pipeline.config.lists import check_lists
@@ -170,6 +171,7 @@ class PipelineConfig(Settings):
         """What of the training settings depends on the task, or on the family."""
         check_boosting(self.features, sections)
         check_ensemble(sections)
+        check_distribution(sections, self.families(), tuned=self.tune is not None)
         train = sections.train
         stopping = train.early_stopping
         allowed = MONITORS[task]

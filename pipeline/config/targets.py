@@ -125,12 +125,14 @@ class KubeflowTarget(Target):
 
 
 class VertexTrainer(Settings):
-    """Training as a Vertex custom job, by TFX's Vertex Trainer: a worker pool of one machine with its accelerators.
+    """Training as a Vertex custom job, by TFX's Vertex Trainer: worker pools of machines with their accelerators.
 
-    For several of these take `train.distribution: mirrored`; on several machines Keras 3 can't train with TensorFlow.
+    For several accelerators of one machine take `train.distribution: mirrored`, for several machines `multi_worker`.
     """
 
     machine_type: NonEmpty = "n1-standard-8"
+    replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many such machines train together, for `train.distribution: multi_worker`."""
     accelerator: Accelerator | None = None
     image: Image | None = None
     """None takes the image of the Trainer's step."""

@@ -91,14 +91,17 @@ def _custom_job(target: VertexTarget, image: str) -> dict[str, Any]:
     machine: dict[str, Any] = {"machine_type": trainer.machine_type}
     if trainer.accelerator is not None:
         machine |= {"accelerator_type": trainer.accelerator.type, "accelerator_count": trainer.accelerator.count}
+    # The first pool has the chief, which exports, and may have one machine only.
+    pools = [1, trainer.replicas - 1] if trainer.replicas > 1 else [1]
     spec: dict[str, Any] = {
         "worker_pool_specs": [
             {
-                "machine_spec": machine,
-                "replica_count": 1,
+                "machine_spec": dict(machine),
+                "replica_count": count,
                 "container_spec": {"image_uri": trainer.image or image},
                 "disk_spec": {"boot_disk_size_gb": trainer.boot_disk_gb},
             }
+            for count in pools
         ],
         "scheduling": {"timeout": {"seconds": trainer.timeout_seconds}},
     }

@@ -19,6 +19,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import Problem, brief
 from pipeline.config.targets import REGISTRY_ENTRY, TARGETS, Cluster, KubeflowTarget, TargetName, VertexTarget
 from pipeline.preflight import notify_check
+from pipeline.preflight.distribution_check import WORKERS, machines
 from pipeline.preflight.target_beam import engine_problems
 from pipeline.preflight.target_values import TargetFields, value_problems
 from pipeline.preflight.tuning_check import on_cluster
@@ -89,12 +90,13 @@ def target_problems(loaded: LoadedConfig, name: TargetName) -> list[Problem]:
     here = [
         problem
         for problem in problems(loaded, engine=False)
-        # The image has the programs that sign.
-        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path != ("root",) and problem.path[:2] != SIGNING
+        # The image has the programs that sign, and worker pools are the target's.
+        if not (elsewhere and problem.path[:2] in _TABLE) and problem.path[:2] not in (("root",), SIGNING, WORKERS)
     ]
     fields = TargetFields(loaded, name, target)
     notified = notify_check.on_cluster(loaded, name, target)
-    there = [*_Checks(fields).found(), *engine_problems(fields), *on_cluster(loaded, name)]
+    training = [*on_cluster(loaded, name), *machines(fields)]
+    there = [*_Checks(fields).found(), *engine_problems(fields), *training]
     return [*here, *there, *notified, *value_problems(fields)]
 
 

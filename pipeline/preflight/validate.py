@@ -19,6 +19,7 @@ from pipeline.preflight.beam_check import beam_problems
 from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.collector import Collector
 from pipeline.preflight.column_roles import roles
+from pipeline.preflight.distribution_check import other_keras, without_workers
 from pipeline.preflight.numbers_check import few_values, without_effect
 from pipeline.preflight.table_beginning import FIRST_ROWS, MAX_FILES, TableChecks
 from pipeline.preflight.table_files import TableReader, is_remote, table_files, table_format
@@ -123,8 +124,9 @@ class _Checks(Collector):
                 self.report(field, reason.message, received=brief(path), nearest=reason.nearest, hint=hint)
 
     def tuning(self) -> None:
-        """Whether the best values of a search could extend the file, and trees can be trained here."""
+        """Whether the best values of a search could extend the file, and trees, or several workers, can train here."""
         self.found += [*left_behind(self._loaded), *other_scikit_learn(self._loaded)]
+        self.found += [*other_keras(self._loaded), *without_workers(self._loaded)]
 
     def serving_sample(self) -> None:
         """The rows that the data gate compares the training data with."""

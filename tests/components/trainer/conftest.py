@@ -235,6 +235,12 @@ def make_fn_args(
     )
 
 
+@pytest.fixture(scope="session")
+def fn_args_of(world: Callable[[str], World]) -> Callable[..., FnArgs]:
+    """`fn_args_of(task, run, **options of make_fn_args)`, for what lives longer than one test."""
+    return lambda task, run, **options: make_fn_args(world(task), run, **options)
+
+
 @dataclasses.dataclass
 class Prepared:
     """A training before its first step."""

@@ -171,6 +171,18 @@ def test_the_custom_job_is_what_the_target_says(spec: Compiled, job_of: JobOf) -
     assert job.encryption_spec.kms_key_name == ""
 
 
+def test_several_machines_are_a_chief_and_a_pool_of_workers(tmp_path: Path, job_of: JobOf) -> None:
+    settings = {"machine_type": "n1-standard-4", "replicas": 4, "accelerator": {"type": "NVIDIA_L4"}}
+    _, _, body = job_of(compiled(trainer(target(trainer=settings)), tmp_path / "compiled"))
+    chief, workers = CustomJob(body).job_spec.worker_pool_specs
+    # Vertex takes one machine in the first pool.
+    assert (chief.replica_count, workers.replica_count) == (1, 3)
+    assert chief.machine_spec == workers.machine_spec
+    assert (workers.machine_spec.machine_type, workers.machine_spec.accelerator_count) == ("n1-standard-4", 1)
+    assert chief.container_spec == workers.container_spec
+    assert chief.container_spec.command[2] == "tfx.scripts.run_executor"
+
+
 def test_a_machine_without_accelerator_an_own_image_and_a_key(tmp_path: Path, job_of: JobOf) -> None:
     settings = {"machine_type": "e2-standard-4", "image": "gpu-variant", "boot_disk_gb": 200, "timeout_seconds": 60}
     chosen = target(trainer=settings, endpoint=None, encryption_key=KEY, service_account=None, network=None, labels={})
