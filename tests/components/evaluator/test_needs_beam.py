@@ -19,6 +19,7 @@ from components.engine import NeedsBeamError
 from components.evaluator import tfma_private
 from components.evaluator.executor import Executor
 from components.evaluator.here import evaluate_here
+from components.evaluator.watching import Watchers
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 
 ROW = {"y": 1.0, "w": 1.0, "candidate": [0.4, 0.6], "baseline": [0.5, 0.5], "city": "Ulm"}
@@ -29,7 +30,7 @@ CASE = Case("binary", [ROW, ROW | {"y": 0.0}], EVALUATE, champion=False, skill=F
 def refusal(todo: Execution) -> str:
     """Why the fast path refuses; it has written nothing."""
     with pytest.raises(NeedsBeamError) as refused:
-        evaluate_here(todo.inputs, todo.outputs, todo.properties, None)
+        evaluate_here(todo.inputs, todo.outputs, todo.properties, Watchers(None, None))
     assert not [path for [artifact] in todo.outputs.values() for path in Path(artifact.uri).iterdir()]
     assert not todo.outputs["blessing"][0].mlmd_artifact.custom_properties
     return str(refused.value)
