@@ -24,8 +24,8 @@ class ErrorGroup(_Part):
     """The share of all rows, by weight."""
     bias: FiniteFloat
     """The mean of prediction minus label, by weight, in the label's own units."""
-    deviation: Annotated[FiniteFloat, Field(ge=0)]
-    """The standard error of that mean."""
+    deviation: Annotated[FiniteFloat, Field(ge=0)] | None
+    """The standard error of that mean; None of a single row, which says nothing of it."""
 
 
 class ColumnErrors(_Part):

@@ -119,12 +119,13 @@ class ErrorProfiler:
     def _group(self, label: str, rows: NDArray[np.bool_], total: float) -> ErrorGroup:
         errors, weights = self._errors[rows], self._weights[rows]
         bias = float(np.average(errors, weights=weights))
+        deviation = float(np.sqrt((weights**2 * (errors - bias) ** 2).sum()) / weights.sum())
         return ErrorGroup(
             label=label,
             rows=len(errors),
             share=min(float(weights.sum() / total), 1.0),
             bias=bias,
-            deviation=float(np.sqrt((weights**2 * (errors - bias) ** 2).sum()) / weights.sum()),
+            deviation=deviation if len(errors) > 1 else None,
         )
 
     def _tail(self, name: str, values: Column) -> TailColumn | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import altair as alt
 
-from components.artifacts.error_profile import ColumnErrors, ErrorProfile
+from components.artifacts.error_profile import ColumnErrors, ErrorGroup, ErrorProfile
 from pipeline.report.charts import COLORS, ROW, TABLE, Chart, finished, four_digits
 from pipeline.report.facts import EvaluationFacts
 from pipeline.report.quality import ErrorFacts
@@ -117,7 +117,8 @@ def profile_charts(profile: ErrorProfile, label: str) -> Iterator[Chart]:
 def _bias(errors: ColumnErrors, label: str) -> Chart:
     y = alt.Y("group:N", title=errors.column, sort=None, axis=alt.Axis(labelLimit=160))
     base = alt.Chart(alt.NamedData(TABLE))
-    interval = base.mark_rule(strokeWidth=2, color=COLORS["train"]).encode(
+    known = base.transform_filter("isValid(datum.from)")
+    interval = known.mark_rule(strokeWidth=2, color=COLORS["train"]).encode(
         x=alt.X("from:Q", title=f"mean of prediction minus {label}"), x2="to:Q", y=y
     )
     point = base.mark_point(filled=True, size=60, color=COLORS["train"], opacity=1).encode(x="bias:Q", y=y)
@@ -126,23 +127,20 @@ def _bias(errors: ColumnErrors, label: str) -> Chart:
         .mark_rule(strokeDash=[4, 4], color="#8a8f98")
         .encode(x="error:Q")
     )
-    rows = tuple(
-        (
-            each.label,
-            each.rows,
-            *(
-                four_digits(value)
-                for value in (each.bias, each.bias - _SURE * each.deviation, each.bias + _SURE * each.deviation)
-            ),
-        )
-        for each in errors.groups
-    )
+    rows = tuple((each.label, each.rows, *map(four_digits, (each.bias, *_ends(each)))) for each in errors.groups)
     note = (
         f"{100 * errors.explained:.2g} % of the errors' variance lies between these groups. Right of the dashed line "
         "the model says too much; each line is the 95 % interval of the mean."
     )
     spec = finished(interval + point + zero, ROW * len(rows))
     return Chart(f"Bias by {errors.column}", ("group", "rows", "bias", "from", "to"), rows, spec, note)
+
+
+def _ends(group: ErrorGroup) -> tuple[float | None, float | None]:
+    """The 95 % interval of a group's bias."""
+    if group.deviation is None:
+        return None, None
+    return group.bias - _SURE * group.deviation, group.bias + _SURE * group.deviation
 
 
 def _tails(profile: ErrorProfile) -> Chart:

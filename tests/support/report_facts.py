@@ -81,7 +81,8 @@ PROFILE = ErrorProfile(
             explained=0.25,
             groups=(
                 ErrorGroup(label="0 to 1", rows=60, share=0.75, bias=-0.5, deviation=0.1),
-                ErrorGroup(label=HOSTILE, rows=20, share=0.25, bias=1.5, deviation=0.25),
+                ErrorGroup(label=HOSTILE, rows=19, share=0.24, bias=1.5, deviation=0.25),
+                ErrorGroup(label="missing", rows=1, share=0.01, bias=3.0, deviation=None),
             ),
         ),
         ColumnErrors(

@@ -128,6 +128,9 @@ def test_rows_without_a_number_or_weight_are_left_out() -> None:
     table.loc[:4, "error"] = np.nan
     table.loc[5:9, "weight"] = 0.0
     assert profiled(table, 7).rows == 10
+    # One row tells nothing of how far its group's mean may be off.
+    alone = profiled(pd.concat([rows(1, 4).assign(city="Bonn"), rows(9, 5).assign(city="Ulm")]), 7)
+    assert {each.label: each.deviation is None for each in alone.columns[0].groups} == {"Bonn": True, "Ulm": False}
     assert ErrorProfiler(CONTRACT).profile() is None
 
 

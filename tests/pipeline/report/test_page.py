@@ -105,10 +105,11 @@ def test_where_errors_lie_is_drawn_for_columns_that_they_depend_on(tree: Any) ->
     figures = {words(each.find("figcaption")): each for each in tree.iter("figure")}
     assert [title for title in figures if title.startswith("Bias by")] == [f"Bias by {HOSTILE}"]
     bias = figures[f"Bias by {HOSTILE}"]
-    # 1.96 standard errors to each side.
+    # 1.96 standard errors to each side; one row has none.
     assert [[cell.text for cell in row.iter("td")] for row in bias.find(".//tbody")] == [
         ["0 to 1", "60", "-0.5", "-0.696", "-0.304"],
-        [HOSTILE, "20", "1.5", "1.01", "1.99"],
+        [HOSTILE, "19", "1.5", "1.01", "1.99"],
+        ["missing", "1", "3.0", None, None],
     ]
     assert "25 % of the errors' variance" in words(bias)
     tails = figures["What rows with the largest errors have in common"]
