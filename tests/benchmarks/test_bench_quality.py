@@ -117,7 +117,7 @@ def test_results_are_kept_as_they_come_and_replaced(tmp_path: Path) -> None:
 def test_the_page_has_every_table_that_all_were_measured_on(tmp_path: Path) -> None:
     lines = page.section(measured())
     text = "\n".join(lines)
-    assert "| OJ | 100 | 1 - AUC | **0.1** | 0.2 | 0.3 | 0.15 | 50.0% (50.0% to 50.0%) | `gbt` |" in lines
+    assert "| OJ | 100 | 1 | 1 - AUC | **0.1** | 0.2 | 0.3 | 0.15 | 50.0% (50.0% to 50.0%) | `gbt` |" in lines
     assert f"| {HGB} | 2 | 0 | 1 (magic) |" in lines
     assert "german" not in text
     assert "3 tables, seeds 1." in text

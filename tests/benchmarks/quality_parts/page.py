@@ -64,8 +64,8 @@ def section(results: Results) -> list[str]:
 
 def _by_table(results: Results, tables: dict[str, tuple[int, ...]]) -> list[str]:
     lines = [
-        f"| table | rows | loss | {' | '.join(_MODELS)} | gain over {BASE} | `init` chose |",
-        f"|---|---|---|{'---|' * len(_MODELS)}---|---|",
+        f"| table | rows | seeds | loss | {' | '.join(_MODELS)} | gain over {BASE} | `init` chose |",
+        f"|---|---|---|---|{'---|' * len(_MODELS)}---|---|",
     ]
     for table, seeds in tables.items():
         values = [mean_loss(results, table, seeds, model) for model in _MODELS]
@@ -75,7 +75,8 @@ def _by_table(results: Results, tables: dict[str, tuple[int, ...]]) -> list[str]
             raise KeyError(table)
         gain = _percent(gain_on(results, table, seeds, BASE))
         family = own.facts.get("family", "")
-        lines.append(f"| {table} | {own.rows:,} | {own.metric} | {' | '.join(cells)} | {gain} | `{family}` |")
+        start = f"| {table} | {own.rows:,} | {', '.join(map(str, seeds))} | {own.metric}"
+        lines.append(f"{start} | {' | '.join(cells)} | {gain} | `{family}` |")
     return lines
 
 

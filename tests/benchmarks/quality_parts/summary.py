@@ -153,7 +153,8 @@ def gain_on(results: Results, table: str, seeds: Sequence[int], peer: str, model
         shares.append((np.array(other.resampled) - np.array(own.resampled)) / other.loss)
     # The seeds' samples are independent of each other: a mean of one of each has the spread of the mean.
     low, high = np.percentile(np.mean(shares, axis=0), _INTERVAL)
-    return Interval(float(np.mean(values)), float(low), float(high))
+    # No loss is below 0, and so no gain above 1.
+    return Interval(float(np.mean(values)), float(low), min(float(high), 1.0))
 
 
 def against(results: Results, tables: Mapping[str, Sequence[int]], peer: str, model: str = OURS) -> Against:
