@@ -73,7 +73,7 @@ class ErrorProfiler:
         weights = np.ones(len(errors)) if answers.weight is None else answers.weight
         lots = np.concatenate([self._lots, self._random.random(len(errors))])
         errors, weights = np.concatenate([self._errors, errors]), np.concatenate([self._weights, weights])
-        usable = np.flatnonzero(np.isfinite(errors) & (weights > 0))
+        usable = np.flatnonzero(np.isfinite(errors) & np.isfinite(weights) & (weights > 0))
         kept = usable[np.argsort(lots[usable], kind="stable")[: self.rows]]
         # Those that the schema doesn't have are in no batch.
         for name in sorted(self.columns & batch.features.raw.keys()):

@@ -126,7 +126,8 @@ def test_a_large_table_is_sampled_the_same_each_time_and_without_favour() -> Non
 def test_rows_without_a_number_or_weight_are_left_out() -> None:
     table = rows(20, 4)
     table.loc[:4, "error"] = np.nan
-    table.loc[5:9, "weight"] = 0.0
+    table.loc[5:8, "weight"] = 0.0
+    table.loc[9, "weight"] = np.inf
     assert profiled(table, 7).rows == 10
     # One row tells nothing of how far its group's mean may be off.
     alone = profiled(pd.concat([rows(1, 4).assign(city="Bonn"), rows(9, 5).assign(city="Ulm")]), 7)
