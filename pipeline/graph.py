@@ -50,7 +50,7 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
       The pipeline, for any runner of the target.
     """
     wiring: Wiring = (
-        LocalWiring(places.root, places.serving, config.push.signing)
+        LocalWiring(places.root, places.serving, config.push.signing, in_file=config.metadata.mysql is None)
         if target is None
         else ClusterWiring(target, config.name, places.serving, config.push.signing, places.commit)
     )

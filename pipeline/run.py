@@ -26,6 +26,7 @@ from pipeline.results.tuned import read_tuning, write_tuned
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
+from pipeline.store.place import StorePlace, place_for
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -60,6 +61,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         try:
             took_over = held.enter_context(only_run(root))
             held.enter_context(own_temporary_folder())
+            place = _store(loaded)
             settled = [operation.line() for operation in settle(root)]
             settled.append(_recorded(loaded, root))
             record = RunRecord(root, loaded, selection)
@@ -67,7 +69,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
             if (message := _explained(error, loaded, root)) is None:
                 raise
             raise UserError(message) from error
-        run = _Run(loaded, root, record, screen, notice)
+        run = _Run(loaded, place, record, screen, notice)
         with run.failures_recorded():
             with screen.captured(record.log):
                 if took_over:
@@ -82,6 +84,17 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         run.report()
         notice.ended(record, result)
     return result
+
+
+def _store(loaded: LoadedConfig) -> StorePlace:
+    """The metadata store, in which the pipeline's name is this root's."""
+    place = place_for(loaded)
+    if place.mysql is not None:
+        # Here and not at the top: half a second of ml-metadata that most runs need later, beside other imports.
+        from pipeline.store.claiming import claim
+
+        claim(place, loaded.config.name)
+    return place
 
 
 def _recorded(loaded: LoadedConfig, root: Path) -> str:
@@ -128,10 +141,13 @@ _TESTED = (None, "SmokeTest", "Pusher")
 class _Run:
     """One run, and how far it has come."""
 
-    def __init__(self, loaded: LoadedConfig, root: Path, record: RunRecord, screen: Screen, notice: EndNotice) -> None:
+    def __init__(
+        self, loaded: LoadedConfig, place: StorePlace, record: RunRecord, screen: Screen, notice: EndNotice
+    ) -> None:
         self._loaded = loaded
         self._notice = notice
-        self._root = root
+        self._root = place.root
+        self._place = place
         self._record = record
         self._screen = screen
         self._nodes: dict[str, NodeResult] = {}
@@ -237,6 +253,7 @@ class _Run:
                 prepare={} if early else {"SmokeTest": warm},
                 kept=self._record.kept,
                 unkeyed=job_limit(config.beam),
+                store=self._place,
             )
         return collect(results, self._record.folder)
 

@@ -30,6 +30,7 @@ def validate_command(config: Path, overrides: tuple[str, ...], target: "TargetNa
     """
     from pipeline.config.loader import load
     from pipeline.config.problems import ConfigError
+    from pipeline.preflight.metadata_check import on_cluster
     from pipeline.preflight.notify_check import unset
     from pipeline.preflight.target_check import target_problems
     from pipeline.preflight.validate import notes, problems
@@ -43,7 +44,7 @@ def validate_command(config: Path, overrides: tuple[str, ...], target: "TargetNa
     if found := problems(loaded) if target is None else target_problems(loaded, target):
         _say_problems(found, as_json=as_json)
         raise ConfigError(found)
-    told = [*notes(loaded), *(unset(loaded) if target is None else [])]
+    told = [*notes(loaded), *(unset(loaded) if target is None else on_cluster(loaded, target))]
     features = loaded.config.features
     if as_json:
         facts = {"valid": True, "problems": [], "notes": told, "task": features.label.task}

@@ -29,6 +29,9 @@ PATH_FIELDS: tuple[FieldPath, ...] = (
     ("data", "prepare"),
     ("data_gate", "serving", "sample"),
     ("serving", "request_log", "folder"),
+    ("metadata", "mysql", "tls", "ca"),
+    ("metadata", "mysql", "tls", "cert"),
+    ("metadata", "mysql", "tls", "key"),
 )
 """The fields that hold a path, relative to the file that states it."""
 

@@ -25,6 +25,7 @@ from pipeline.config.distribution import check_distribution
 from pipeline.config.ensembles import check_ensemble, check_untuned
 from pipeline.config.evaluate import EvaluateConfig, Threshold, metric_settings
 from pipeline.config.lists import check_lists
+from pipeline.config.metadata import MetadataConfig
 from pipeline.config.operation import PredictConfig, WatchConfig
 from pipeline.config.serving import ServingConfig
 from pipeline.config.targets import TargetsConfig
@@ -69,6 +70,7 @@ class PipelineConfig(Settings):
     """Beam's engine for runs on this machine."""
     beam_args: tuple[BeamOption, ...] = ()
     """Beam's pipeline options as they are, for what `beam` does not have; they win over it."""
+    metadata: MetadataConfig = MetadataConfig()
     targets: TargetsConfig = TargetsConfig()
     predict: PredictConfig = PredictConfig()
     watch: WatchConfig = WatchConfig()

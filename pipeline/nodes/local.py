@@ -24,6 +24,7 @@ from pipeline.nodes.baseline import baseline
 from pipeline.nodes.champion import latest_blessed
 from pipeline.nodes.wiring import BASELINE_KEY, Baseline, BaselineKind
 from pipeline.selection import METADATA_FILE
+from pipeline.store.opened import file_config
 
 _PROVENANCE_FUNCTION = "pipeline.report.provenance.of_stored_run"
 """By its path, as it reads what lies above this layer."""
@@ -37,19 +38,18 @@ class LocalWiring:
       root: the folder that holds everything that the pipeline writes.
       serving: the folder of the pushed versions, or its URL.
       signing: how versions are signed; None where they are not.
+      in_file: whether the metadata store is a file of SQLite in the root.
     """
 
     root: Path | str
     serving: str
     signing: SigningConfig | None = None
+    in_file: bool = True
 
     @property
-    def metadata(self) -> metadata_store_pb2.ConnectionConfig:
-        """A file of SQLite. TFX's own function for this makes the root's folder, which a plan must not."""
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(Path(self.root) / METADATA_FILE)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        return config
+    def metadata(self) -> metadata_store_pb2.ConnectionConfig | None:
+        """SQLite's file; None for a database, which the runner opens: the graph has no password in it."""
+        return file_config(Path(self.root) / METADATA_FILE, "create") if self.in_file else None
 
     @cached_property
     def champion(self) -> BaseNode:

@@ -34,7 +34,7 @@ class Wiring(Protocol):
 
     @property
     def metadata(self) -> metadata_store_pb2.ConnectionConfig | None:
-        """Where the runner keeps its records; None leaves it to the cluster."""
+        """Where the runner keeps its records; None leaves it to the runner, or to the cluster."""
 
     @property
     def champion(self) -> BaseNode:

@@ -23,6 +23,7 @@ from pipeline.results.listing import run_folders
 from pipeline.results.runs import CONFIG_FILE, held_by, only_run
 from pipeline.screen.console import Screen
 from pipeline.selection import METADATA_FILE
+from pipeline.store.place import place_of
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -160,7 +161,7 @@ def _place(place: Path) -> _Place:
     if not place.is_dir():
         raise UserError(f"{place}: no such file or folder", hint="give a pipeline.yaml or a root")
     root = _with_store(place.resolve())
-    names = pipelines(connection(root))
+    names = [each for each in pipelines(connection(root)) if place_of(root).owns(each)]
     if len(names) != 1:
         raise UserError(
             f"{root}: expected the root of one pipeline, found {', '.join(names) or 'none'}",
@@ -170,7 +171,7 @@ def _place(place: Path) -> _Place:
 
 
 def _with_store(root: Path) -> Path:
-    if not (root / METADATA_FILE).is_file():
+    if not place_of(root).exists():
         raise UserError(
             f"{root}: no run was made there: it has no {METADATA_FILE}", hint="lockgate run CONFIG makes one"
         )

@@ -128,12 +128,14 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
             from pipeline.graph import build_pipeline
             from pipeline.results.executions import Executions
             from pipeline.runners.rehearsal import copied_store, rehearse
+            from pipeline.store.opened import of_file
+            from pipeline.store.place import place_for
 
             graph = build_pipeline(loaded.config, places(loaded, facts))
-            with copied_store(root) as store:
-                pipelines = Executions(store).pipelines() if store.is_file() else []
+            with copied_store(place_for(loaded)) as store:
+                pipelines = Executions(of_file(store)).pipelines() if store.is_file() else []
                 rehearsed = rehearse(graph, store, selection)
-                reasons = _Reasons(loaded, Executions(store), selection, pipelines)
+                reasons = _Reasons(loaded, Executions(of_file(store)), selection, pipelines)
                 steps = tuple(reasons.step(node) for node in rehearsed)
     working = [step.name for step in steps if step.state == "runs" and not step.asks]
     warnings = (shortage(loaded, root, working), unsettled(root, loaded.config.push.destination(root)))

@@ -77,10 +77,10 @@ def unrecorded(root: Path, base: str) -> Version | None:
     if read_json(folder / RESULT_FILE).get("pushed") == now.path:
         return None  # as after nearly every run: the store need not be asked
     # Here and not at the top: a second.
-    from pipeline.results.store import read_only
+    from pipeline.results.store import artifacts_of, read_only
 
     store = read_only(root)
-    known = [] if store is None else store.get_artifacts_by_type("PushedModel")
+    known = [] if store is None else artifacts_of(root, store, "PushedModel")
     told = store is None or any(each.custom_properties["pushed_destination"].string_value == now.path for each in known)
     return None if told else now
 

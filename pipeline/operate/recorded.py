@@ -1,6 +1,7 @@
 """A push by hand, or a rollback, in the metadata store: an execution of its own, which champion and baseline follow."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import ml_metadata as mlmd
@@ -17,7 +18,10 @@ from pipeline.nodes.baseline import statistics_behind
 from pipeline.nodes.pushes import ROLLED_BACK_FROM, made_from, newest_first
 from pipeline.nodes.wiring import BaselineKind
 from pipeline.results.operations import NODES, Operation
-from pipeline.selection import METADATA_FILE
+from pipeline.results.store import artifacts_of
+from pipeline.store.handle import Handle
+from pipeline.store.opened import Mode, opened
+from pipeline.store.place import place_of
 
 
 def record(root: Path, operation: Operation, node: str = "") -> None:
@@ -32,8 +36,7 @@ def record(root: Path, operation: Operation, node: str = "") -> None:
       OSError, tensorflow.errors.OpError: the copy of the model can't be written.
     """
     node = node or NODES[operation.kind]
-    config = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
-    with metadata.Metadata(config) as handle:
+    with _handle(root, "create") as handle:
         pipeline = _context(handle, constants.PIPELINE_CONTEXT_TYPE_NAME, operation.pipeline)
         contexts = [
             pipeline,
@@ -68,10 +71,10 @@ def model_of(root: Path, version: str) -> int | None:
       root: of the metadata store.
       version: the version's folder.
     """
-    if not (root / METADATA_FILE).is_file():
+    if not place_of(root).exists():
         return None
-    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
-        known = _artifacts(handle.store, handle.store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME))
+    with _handle(root) as handle:
+        known = _artifacts(handle.store, artifacts_of(root, handle.store, standard_artifacts.PushedModel.TYPE_NAME))
         here = [each for each in known if each.get_string_custom_property("pushed_destination") == version]
         models = made_from(handle.store, [each.id for each in here], "model")
         return next((min(models[each.id]) for each in newest_first(here) if models[each.id]), None)
@@ -86,12 +89,12 @@ def lost(root: Path, version: str, kind: BaselineKind) -> tuple[str, ...]:
       kind: which baseline of drift the configuration names.
     """
     number = model_of(root, version)
-    if not (root / METADATA_FILE).is_file():
+    if not place_of(root).exists():
         return ()  # these runs are not of this root
-    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+    with _handle(root) as handle:
         store = handle.store
         models, statistics = (
-            _artifacts(store, _of_type(store, each.TYPE_NAME))
+            _artifacts(store, _live(artifacts_of(root, store, each.TYPE_NAME)))
             for each in (standard_artifacts.Model, standard_artifacts.ExampleStatistics)
         )
         measured = kind != "last_push" or statistics_behind(store, number, statistics) is not None
@@ -123,9 +126,9 @@ def newest_rows(root: Path, pipeline: str, split: str) -> tuple[Path, Path | Non
     from components.artifacts.schema import SCHEMA_FILE
     from components.artifacts.splits import split_folder
 
-    if not (root / METADATA_FILE).is_file():
+    if not place_of(root).exists():
         return None
-    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))) as handle:
+    with _handle(root) as handle:
         live = _live_of(handle.store, pipeline)
         examples, schemas = (
             newest_first(_artifacts(handle.store, [each for each in live if each.type == kind.TYPE_NAME]))
@@ -141,8 +144,12 @@ def newest_rows(root: Path, pipeline: str, split: str) -> tuple[Path, Path | Non
     return rows, next((file for each in schemas if (file := Path(each.uri, SCHEMA_FILE)).is_file()), None)
 
 
-def _of_type(store: mlmd.MetadataStore, name: str) -> Sequence[metadata_store_pb2.Artifact]:
-    return [each for each in store.get_artifacts_by_type(name) if each.state == metadata_store_pb2.Artifact.LIVE]
+def _handle(root: Path, mode: Mode = "write") -> Handle:
+    return Handle(partial(opened, root, mode))
+
+
+def _live(found: Sequence[metadata_store_pb2.Artifact]) -> Sequence[metadata_store_pb2.Artifact]:
+    return [each for each in found if each.state == metadata_store_pb2.Artifact.LIVE]
 
 
 def _live_of(store: mlmd.MetadataStore, pipeline: str) -> Sequence[metadata_store_pb2.Artifact]:
@@ -152,7 +159,7 @@ def _live_of(store: mlmd.MetadataStore, pipeline: str) -> Sequence[metadata_stor
     except mlmd.errors.NotFoundError:
         return []  # nothing has run
     found = [] if own is None else store.get_artifacts_by_context(own.id)
-    return [each for each in found if each.state == metadata_store_pb2.Artifact.LIVE]
+    return _live(found)
 
 
 def _context(

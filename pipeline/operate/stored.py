@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.selection import METADATA_FILE
+from pipeline.store.opened import opened
 
 Artifact, Execution, Event = (
     metadata_store_pb2.Artifact,
@@ -63,14 +62,10 @@ def connection(root: Path, *, writes: bool = False) -> Any:
     """A connection to the metadata store of a root.
 
     Args:
-      root: has the store's file.
+      root: has a store.
       writes: whether something is to be changed.
     """
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(root / METADATA_FILE)
-    modes = metadata_store_pb2.SqliteMetadataSourceConfig
-    config.sqlite.connection_mode = modes.READWRITE if writes else modes.READONLY
-    return metadata_store.MetadataStore(config)
+    return opened(root, "write" if writes else "read")
 
 
 def pipelines(store: Any) -> list[str]:

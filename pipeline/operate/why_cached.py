@@ -11,7 +11,8 @@ from pipeline.operate.compared import Compared, Later, stored_config, unusable
 from pipeline.results.changes import Change
 from pipeline.results.listing import read_json
 from pipeline.results.runs import ENVIRONMENT_FILE
-from pipeline.selection import METADATA_FILE, Selection
+from pipeline.selection import Selection
+from pipeline.store.place import place_of
 from preprocessing.errors import UserError
 from preprocessing.nearest import nearest
 
@@ -71,12 +72,13 @@ def why_cached(folder: Path, component: str) -> Why:
       UserError: the run has no such component, or its root has no metadata store.
     """
     from pipeline.results.executions import Executions
+    from pipeline.store.opened import opened
 
     root, run = folder.parent.parent, folder.name
-    file = root / METADATA_FILE
-    if not file.is_file():
-        raise UserError(f"{file}: no such file", hint="give a run of a root that lockgate run has made")
-    known = Executions(file)
+    place = place_of(root)
+    if not place.exists():
+        raise UserError(f"{place.name()}: no such file", hint="give a run of a root that lockgate run has made")
+    known = Executions(opened(place), place)
     executions, config = known.of_run(run), stored_config(root, run)
     execution = executions.get(component)
     if execution is None:

@@ -20,6 +20,7 @@ from pipeline.preflight.boosting_check import half_followed, other_scikit_learn
 from pipeline.preflight.collector import Collector
 from pipeline.preflight.column_roles import roles
 from pipeline.preflight.distribution_check import other_keras, without_workers
+from pipeline.preflight.metadata_check import metadata_problems
 from pipeline.preflight.numbers_check import few_values, without_effect
 from pipeline.preflight.table_beginning import FIRST_ROWS, MAX_FILES, TableChecks
 from pipeline.preflight.table_files import TableReader, is_remote, table_files, table_format
@@ -38,7 +39,7 @@ def problems(loaded: LoadedConfig, *, engine: bool = True) -> list[Problem]:
 
     Args:
       loaded: the configuration.
-      engine: whether Beam's engine for runs on this machine has to be there.
+      engine: whether what only runs on this machine need has to be there: Beam's engine, and the way to a database.
     """
     checks = _Checks(loaded)
     checks.places()
@@ -50,7 +51,7 @@ def problems(loaded: LoadedConfig, *, engine: bool = True) -> list[Problem]:
     checks.signing()
     checks.watched()
     if engine:
-        checks.found += beam_problems(loaded)
+        checks.found += [*beam_problems(loaded), *metadata_problems(loaded)]
     table = TableChecks(loaded)
     table.table()
     return [*checks.found, *table.found]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ml_metadata.errors import NotFoundError
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.store.place import StorePlace
 
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "done",
@@ -51,14 +52,17 @@ class Execution:
 
 
 class Executions:
-    """All executions that a metadata store knows."""
+    """All executions that a metadata store knows of one root."""
 
-    def __init__(self, file: Path) -> None:
-        """Opens SQLite's file, which is there, for reading."""
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(file)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        self._store = metadata_store.MetadataStore(config)
+    def __init__(self, store: metadata_store.MetadataStore, place: StorePlace | None = None) -> None:
+        """Takes an open store.
+
+        Args:
+          store: is read.
+          place: says which of the store's pipelines are the root's; None for a store that has no others.
+        """
+        self._store = store
+        self._place = place
 
     def newest_first(self, pipeline: str, node: str) -> list[metadata_store_pb2.Execution]:
         """The executions of one node of a pipeline, as the store has them."""
@@ -76,14 +80,17 @@ class Executions:
         except NotFoundError:
             return {}
         listed = [] if context is None else self._store.get_executions_by_context(context.id)
+        # Another root's run may have begun in the same second.
+        listed = [each for each in listed if self._place is None or self._place.owns(self._pipeline(each.id))]
         return {each.node: each for each in map(self.whole, sorted(listed, key=lambda each: int(each.id)))}
 
     def pipelines(self) -> list[str]:
         """The names of the pipelines that have run in the root."""
         try:
-            return [each.name for each in self._store.get_contexts_by_type("pipeline")]
+            names = [each.name for each in self._store.get_contexts_by_type("pipeline")]
         except NotFoundError:
             return []
+        return [each for each in names if self._place is None or self._place.owns(each)]
 
     def successes(self, pipeline: str, node: str, before: int | None = None) -> Iterator[Execution]:
         """The executions of a node that made their outputs, newest first; those that took them from the cache did not.
@@ -122,6 +129,10 @@ class Executions:
         """The execution of an id."""
         [found] = self._store.get_executions_by_id([execution])
         return self.whole(found)
+
+    def _pipeline(self, execution: int) -> str:
+        found = self._store.get_contexts_by_execution(execution)
+        return next((str(each.name) for each in found if each.type == "pipeline"), "")
 
     def whole(self, execution: metadata_store_pb2.Execution) -> Execution:
         """An execution with its run and its artifacts."""

@@ -8,7 +8,7 @@ from components.example_gen.changes import TableState, table_state
 from pipeline.config.loader import LoadedConfig
 from preprocessing.errors import UserError
 
-OF_NO_MODEL = ("predict", "watch", "notify", "targets", "serving", "gc", "card")
+OF_NO_MODEL = ("predict", "watch", "notify", "targets", "serving", "gc", "card", "metadata")
 """Sections that change nothing about what a run on this machine trains, tests and pushes."""
 
 

@@ -8,7 +8,8 @@ from ml_metadata.errors import NotFoundError
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.selection import METADATA_FILE
+from pipeline.store.opened import opened
+from pipeline.store.place import place_of
 
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "done",
@@ -84,13 +85,28 @@ def properties_of(artifact: metadata_store_pb2.Artifact) -> dict[str, str | int 
 
 def read_only(root: Path) -> metadata_store.MetadataStore | None:
     """The metadata store of a root, to look into; None where there is none."""
-    file = root / METADATA_FILE
-    if not file.is_file():
-        return None
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(file)
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    return metadata_store.MetadataStore(config)
+    place = place_of(root)
+    return opened(place) if place.exists() else None
+
+
+def artifacts_of(root: Path, store: metadata_store.MetadataStore, kind: str) -> list[metadata_store_pb2.Artifact]:
+    """The artifacts of a type that the pipelines of a root have made or found.
+
+    Args:
+      root: of the store.
+      store: open.
+      kind: the type's name.
+    """
+    found: list[metadata_store_pb2.Artifact] = store.get_artifacts_by_type(kind)
+    place = place_of(root)
+    if place.mysql is None:
+        return found
+    own: set[int] = set()
+    for pipeline in place.pipelines:
+        context = store.get_context_by_type_and_name("pipeline", pipeline)
+        if context is not None:
+            own.update(each.id for each in store.get_artifacts_by_context(context.id))
+    return [each for each in found if each.id in own]
 
 
 def stored_run(root: Path, run_id: str) -> dict[str, StoredNode]:
@@ -117,12 +133,12 @@ def stored_run(root: Path, run_id: str) -> dict[str, StoredNode]:
     found = {each.id: each for each in store.get_artifacts_by_id(list({event.artifact_id for event in events}))}
     artifacts = {key: StoredArtifact(key, each.type, each.uri, properties_of(each)) for key, each in found.items()}
     nodes: dict[str, StoredNode] = {}
+    place = place_of(root)
     for execution in executions:
-        name = next(
-            each.name.rpartition(".")[2]
-            for each in store.get_contexts_by_execution(execution.id)
-            if each.type == "node"
-        )
+        contexts = {each.type: each.name for each in store.get_contexts_by_execution(execution.id)}
+        if not place.owns(contexts["pipeline"]):
+            continue  # in a database, another root's run may have begun in the same second
+        name = contexts["node"].rpartition(".")[2]
         inputs: dict[str, tuple[StoredArtifact, ...]] = {}
         outputs: dict[str, tuple[StoredArtifact, ...]] = {}
         for event in events:

@@ -3,19 +3,22 @@
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
+from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
-from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable.mlmd.context_lib import CONTEXT_TYPE_EXECUTION_CACHE as _CACHE_TYPE
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import deserialize_artifact
 
 from pipeline.selection import Selection
+from pipeline.store.handle import Handle, Opening
 from preprocessing.errors import UserError
 
 UNCACHED = ("Pusher",)
@@ -92,8 +95,8 @@ def reachable(start: str, neighbours: dict[str, set[str]]) -> set[str]:
     return found
 
 
-class Store(metadata.Metadata):
-    """A connection that waits until no other node is using one: SQLite has one writer, and refuses a second."""
+class Store(Handle):
+    """A handle that waits until no other node is using one: SQLite has one writer, and refuses a second."""
 
     _turn: ClassVar = threading.RLock()
 
@@ -114,7 +117,7 @@ class Store(metadata.Metadata):
 def node_launcher(
     ir: pipeline_pb2.Pipeline,
     node: pipeline_pb2.PipelineNode,
-    store: metadata_store_pb2.ConnectionConfig,
+    store: Opening,
     operators: Mapping[Any, Any],
 ) -> launcher.Launcher:
     """TFX's launcher for one node.
@@ -122,7 +125,7 @@ def node_launcher(
     Args:
       ir: the compiled graph.
       node: one of its nodes.
-      store: the metadata store.
+      store: opens the metadata store.
       operators: by kind of executor the class that runs it.
     """
     deployment = runner_utils.extract_local_deployment_config(ir)
@@ -137,11 +140,32 @@ def node_launcher(
     )
 
 
-def connection_of(ir: pipeline_pb2.Pipeline) -> metadata_store_pb2.ConnectionConfig:
-    """The metadata store that a compiled graph names."""
+def opening_of(ir: pipeline_pb2.Pipeline) -> Opening:
+    """Opens the metadata store that a compiled graph names."""
     config = runner_utils.extract_local_deployment_config(ir).metadata_connection_config
     connection: metadata_store_pb2.ConnectionConfig = getattr(config, config.WhichOneof("connection_config"))
-    return connection
+    return partial(metadata_store.MetadataStore, connection)
+
+
+def register_types(nodes: Collection[pipeline_pb2.PipelineNode], store: metadata_store.MetadataStore) -> None:
+    """Registers every type that the nodes of a graph use, as TFX's launcher would one by one.
+
+    Args:
+      nodes: of the graph.
+      store: is given the types; those that it has are left as they are.
+    """
+    executions = {node.node_info.type.name: node.node_info.type for node in nodes}
+    contexts = {context.type.name: context.type for node in nodes for context in node.contexts.contexts}
+    contexts.setdefault(_CACHE_TYPE, metadata_store_pb2.ContextType(name=_CACHE_TYPE))
+    outputs = [output.artifact_spec.type for node in nodes for output in node.outputs.outputs.values()]
+    artifacts = {each.name: each for each in outputs}
+    for put, types in (
+        (store.put_execution_type, executions),
+        (store.put_context_type, contexts),
+        (store.put_artifact_type, artifacts),
+    ):
+        for _, each in sorted(types.items()):
+            put(each, can_add_fields=True, can_omit_fields=True)
 
 
 def is_blessed(verdict: list[Artifact]) -> bool:

@@ -23,6 +23,10 @@ from pipeline.runners.beside import Beside
 from pipeline.runners.kept import keep_outputs
 from pipeline.runners.settled import settled
 from pipeline.selection import Selection
+from pipeline.store.database import alone
+from pipeline.store.handle import Opening
+from pipeline.store.opened import opened
+from pipeline.store.place import StorePlace
 
 NodeState = Literal["running", "done", "cached", "failed", "skipped"]
 
@@ -62,6 +66,7 @@ def run(
     prepare: Mapping[str, Callable[[], None]] | None = None,
     kept: Path | None = None,
     unkeyed: Sequence[str] = (),
+    store: StorePlace | None = None,
 ) -> list[NodeResult]:
     """Runs the pipeline in this process, in topological order.
 
@@ -82,6 +87,7 @@ def run(
         the cache.
       kept: where the outputs of a component go that fails; None lets TFX remove them.
       unkeyed: more of Beam's options, which no cache's key has: no result depends on them.
+      store: the metadata store; None is the one that the graph names.
 
     Returns:
       The result of each node, in order.
@@ -91,9 +97,13 @@ def run(
       Exception: whatever a component raised; one that runs beside it ends first.
     """
     graph = launching.compiled(pipeline, run_id, selection, uncached)
+    opening = launching.opening_of(graph.ir) if store is None else functools.partial(opened, store, "create")
+    if store is not None and store.mysql is not None:
+        with alone(store.mysql):
+            launching.register_types(graph.nodes, opening())
     acts = {name: act for name, act in (prepare or {}).items() if name in graph.wanted}
     watch = _Watch(_Preparing(graph.nodes, acts).executed, kept, unkeyed)
-    walk = _Walk(graph, _one_at_a_time(listener), watch, stops or {}, {*beside} & graph.wanted)
+    walk = _Walk(graph, opening, _one_at_a_time(listener), watch, stops or {}, {*beside} & graph.wanted)
     with Beside[NodeResult]() as lanes:
         walk.through(lanes, functools.partial(settled, seed, pipeline.beam_pipeline_args or []))
     return list(walk.results.values())
@@ -116,12 +126,14 @@ class _Walk:
 
     Attributes:
       graph, listener, stops, beside: as for `run`.
+      opening: opens the metadata store.
       watch: what is done when a node is executed.
       results: how each node ended, as far as the walk has come.
       refused: whether a gate has ended the run.
     """
 
     graph: launching.Compiled
+    opening: Opening
     listener: Listener
     watch: "_Watch"
     stops: Mapping[str, str]
@@ -162,7 +174,7 @@ class _Walk:
                 return
 
     def _work(self, node: pipeline_pb2.PipelineNode) -> NodeResult:
-        return _work(self.graph.ir, node, self.listener, self.watch)
+        return _work(self, node)
 
 
 class _Preparing:
@@ -216,13 +228,13 @@ def _constant(text: str) -> placeholder_pb2.PlaceholderExpression:
     return placeholder_pb2.PlaceholderExpression(value=Value(string_value=text))
 
 
-def _work(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: Listener, watch: _Watch) -> NodeResult:
+def _work(walk: _Walk, node: pipeline_pb2.PipelineNode) -> NodeResult:
     """Runs one node, and tells the listener."""
-    name = node.node_info.id
+    name, listener = node.node_info.id, walk.listener
     listener(NodeResult(name, "running", 0.0))
     started = time.monotonic()
     try:
-        state, outputs = _run_node(ir, node, watch)
+        state, outputs = _run_node(walk, node)
     except BaseException as error:
         listener(NodeResult(name, "failed", time.monotonic() - started, error=error))
         raise
@@ -231,15 +243,12 @@ def _work(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, listener: 
     return result
 
 
-def _run_node(
-    ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, watch: _Watch
-) -> tuple[NodeState, dict[str, list[Artifact]]]:
+def _run_node(walk: _Walk, node: pipeline_pb2.PipelineNode) -> tuple[NodeState, dict[str, list[Artifact]]]:
     """Runs one node. How it ended, and its outputs by name."""
     name = node.node_info.id
-    connection = launching.connection_of(ir)
-    operators = {spec: watch.operator(name, base) for spec, base in launcher.DEFAULT_EXECUTOR_OPERATORS.items()}
-    info = launching.node_launcher(ir, node, connection, operators).launch()
+    operators = {spec: walk.watch.operator(name, base) for spec, base in launcher.DEFAULT_EXECUTOR_OPERATORS.items()}
+    info = launching.node_launcher(walk.graph.ir, node, walk.opening, operators).launch()
     if info is None or info.execution_id is None:
         raise RuntimeError(f"{name} did not run: its inputs are missing although everything before it is done")
-    with launching.Store(connection) as handle:
+    with launching.Store(walk.opening) as handle:
         return launching.execution_result(handle.store, info.execution_id)

@@ -11,13 +11,12 @@ import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import data_types_utils
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import inputs_utils, launcher
 from tfx.orchestration.portable.data_types import ExecutionInfo
@@ -27,6 +26,10 @@ from tfx.types.artifact import Artifact
 
 from pipeline.runners import launching
 from pipeline.selection import METADATA_FILE, Selection
+from pipeline.store.copying import copied
+from pipeline.store.handle import Opening
+from pipeline.store.opened import of_file
+from pipeline.store.place import StorePlace
 from preprocessing.errors import UserError
 
 REHEARSAL = "rehearsal"
@@ -71,16 +74,21 @@ class Rehearsed:
 
 
 @contextlib.contextmanager
-def copied_store(root: Path) -> Iterator[Path]:
+def copied_store(place: StorePlace) -> Iterator[Path]:
     """A copy of a root's metadata store, in a folder that goes with the block; a new one where there is none.
 
+    Args:
+      place: the store; of a database, what it has of the root's pipelines is copied.
+
     Raises:
-      UserError: the file is not a metadata store, or another process is writing to it.
+      UserError: the file is not a metadata store, another process is writing to it, or the database can't be read.
     """
-    file = root / METADATA_FILE
+    file = place.root / METADATA_FILE
     with tempfile.TemporaryDirectory(prefix="lockgate-plan-") as folder:
         copy = Path(folder) / METADATA_FILE
-        if file.is_file():
+        if place.mysql is not None:
+            copied(place.mysql, place.pipelines, copy)
+        elif file.is_file():
             try:
                 _copy(file, copy)
             except sqlite3.DatabaseError as error:
@@ -127,7 +135,7 @@ def rehearse(pipeline: Pipeline, store: Path, selection: Selection) -> list[Rehe
     graph = launching.compiled(pipeline, REHEARSAL, selection, launching.UNCACHED)
     # What TFX makes folders for.
     graph.ir.runtime_spec.pipeline_root.field_value.string_value = str(store.parent / "root")
-    connection = sqlite_metadata_connection_config(str(store))
+    opening = partial(of_file, store, "create")
     found: dict[str, Rehearsed] = {}
     behind = ""
     for node in graph.nodes:
@@ -138,9 +146,9 @@ def rehearse(pipeline: Pipeline, store: Path, selection: Selection) -> list[Rehe
         waits_for = _waits_for(node, {each.name for each in found.values() if _is_new(each)})
         forced = not node.execution_options.caching_options.enable_cache
         found[name] = (
-            _unlaunched(node, waits_for, connection, forced=forced)
+            _unlaunched(node, waits_for, opening, forced=forced)
             if waits_for
-            else _launched(graph.ir, node, connection, forced=forced)
+            else _launched(graph.ir, node, opening, forced=forced)
         )
         if name in launching.STOPS and found[name].refuses():
             behind = name
@@ -164,7 +172,7 @@ def _waits_for(node: pipeline_pb2.PipelineNode, running: Collection[str]) -> dic
 def _unlaunched(
     node: pipeline_pb2.PipelineNode,
     waits_for: Mapping[str, str],
-    connection: metadata_store_pb2.ConnectionConfig,
+    opening: Opening,
     *,
     forced: bool,
 ) -> Rehearsed:
@@ -172,7 +180,7 @@ def _unlaunched(
     properties = data_types_utils.build_parsed_value_dict(
         inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
     )
-    with launching.Store(connection) as handle:
+    with launching.Store(opening) as handle:
         inputs = {
             key: tuple(sorted(each.id for each in channel_resolver.resolve_union_channels(handle, given.channels)))
             for key, given in node.inputs.inputs.items()
@@ -211,7 +219,7 @@ def _stopping(base: type[Any]) -> type[Any]:
 def _launched(
     ir: pipeline_pb2.Pipeline,
     node: pipeline_pb2.PipelineNode,
-    connection: metadata_store_pb2.ConnectionConfig,
+    opening: Opening,
     *,
     forced: bool,
 ) -> Rehearsed:
@@ -219,14 +227,14 @@ def _launched(
     name = node.node_info.id
     operators = {spec: _stopping(base) for spec, base in launcher.DEFAULT_EXECUTOR_OPERATORS.items()}
     try:
-        info = launching.node_launcher(ir, node, connection, operators).launch()
+        info = launching.node_launcher(ir, node, opening, operators).launch()
     except _BeginsError as begins:
         inputs = {key: tuple(sorted(each.id for each in listed)) for key, listed in begins.info.input_dict.items()}
         properties = _as_stored(begins.info.exec_properties)
         return Rehearsed(name, "runs", forced=forced, properties=properties, inputs=inputs)
     if info is None or info.execution_id is None:
         raise RuntimeError(f"{name} would not run: its inputs are missing although everything before it is done")
-    with launching.Store(connection) as handle:
+    with launching.Store(opening) as handle:
         state, outputs = launching.execution_result(handle.store, info.execution_id)
     if state == "cached":
         return Rehearsed(name, "cached", outputs=outputs)

@@ -83,6 +83,10 @@ def _variables(loaded: LoadedConfig) -> Sequence[Diagnosis]:
             found.append(_variable(variable, "the webhook of notify", required=False))
     if config.data.sql is not None and config.data.sql.url_env is not None:
         found.append(_variable(config.data.sql.url_env, "the database of data.sql", required=True))
+    if config.metadata.mysql is not None:
+        found += [
+            _variable(each, "the database of metadata", required=True) for each in config.metadata.mysql.variables()
+        ]
     return found
 
 

@@ -10,6 +10,7 @@ from pipeline.runners import local
 from pipeline.runners.launching import STOPS, UNCACHED
 from pipeline.runners.rehearsal import copied_store, rehearse
 from pipeline.selection import Selection
+from pipeline.store.place import StorePlace
 from preprocessing.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ def both(tmp_path):
     def run(selection=None, **settings):
         asked = selection or Selection()
         before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
-        with copied_store(tmp_path) as store:
+        with copied_store(StorePlace(tmp_path)) as store:
             rehearsed = rehearse(graph(tmp_path, **settings), store, asked)
         assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()} == before
         number = sum(1 for _ in tmp_path.glob("run-*"))
@@ -90,11 +91,11 @@ def test_a_killed_run_leaves_a_journal_that_the_copy_rolls_back(both, tmp_path):
     for file in (store, tmp_path / "metadata.sqlite-journal"):
         shutil.copyfile(file, killed / file.name)
     writer.rollback()
-    with copied_store(killed) as copy:
+    with copied_store(StorePlace(killed)) as copy:
         found = sqlite3.connect(copy).execute("SELECT COUNT(*), MAX(id) FROM Execution").fetchone()
     assert found == sqlite3.connect(store).execute("SELECT COUNT(*), MAX(id) FROM Execution").fetchone()
     store.write_text("no store")
-    with pytest.raises(UserError, match="not a metadata store"), copied_store(tmp_path):
+    with pytest.raises(UserError, match="not a metadata store"), copied_store(StorePlace(tmp_path)):
         pass
 
 
@@ -108,7 +109,7 @@ def test_a_store_that_is_written_to_is_not_copied_half(tmp_path, monkeypatch):
         raise error
 
     monkeypatch.setattr(sqlite3, "connect", locked)
-    with pytest.raises(UserError, match="another process is writing to it"), copied_store(tmp_path):
+    with pytest.raises(UserError, match="another process is writing to it"), copied_store(StorePlace(tmp_path)):
         pass
 
 
@@ -126,8 +127,8 @@ def test_what_is_still_in_a_log_of_the_store_is_in_the_copy(tmp_path, monkeypatc
         return connect(place, **options)
 
     monkeypatch.setattr(sqlite3, "connect", in_a_folder_that_may_not_be_written)
-    with copied_store(tmp_path) as copy:
+    with copied_store(StorePlace(tmp_path)) as copy:
         assert connect(copy).execute("SELECT COUNT(*) FROM T").fetchone() == (0,)
     writer.close()  # with it goes the log
-    with pytest.raises(UserError, match="unable to open"), copied_store(tmp_path):
+    with pytest.raises(UserError, match="unable to open"), copied_store(StorePlace(tmp_path)):
         pass

@@ -1,0 +1,1 @@
+"""Where a root's metadata store is, and the one place that opens it."""
