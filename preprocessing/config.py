@@ -57,10 +57,35 @@ class NumberEmbedding(Settings):
         return self
 
 
-class NumericFeature(Settings):
-    """Columns of numbers. In order: fill, clip, log1p, then scale or buckets."""
+class NumericColumns(Settings):
+    """The columns of a group of numbers."""
 
     columns: Columns
+
+
+class Quotient(Settings):
+    """A number that is made of the columns of a row."""
+
+    name: ColumnName
+    """What it is called among the model's inputs; no column may have the name."""
+    of: Columns
+    """Columns of `numeric`, multiplied with each other."""
+    by: tuple[ColumnName, ...] = ()
+    """Columns of `numeric`; their product divides. None leaves the product of `of`."""
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if len(self.of) + len(self.by) < 2:
+            message = "is the column itself"
+            raise broken_rule(
+                message, field=("of",), received=list(self.of), hint="name a second column, here or in by"
+            )
+        return self
+
+
+class NumberTreatment(Settings):
+    """What becomes of a number. In order: fill, clip, log1p, then scale or buckets."""
+
     missing: NumericMissing = NumericMissing()
     clip: tuple[float, float] | None = None
     """[lowest, highest]; numbers outside become the bound."""
@@ -104,6 +129,17 @@ class NumericFeature(Settings):
             received = list(self.bucket_boundaries)
             raise broken_rule("must ascend", field=("bucket_boundaries",), received=received, hint="sort them")
         return self
+
+
+class NumericFeature(NumberTreatment, NumericColumns):
+    """Columns of numbers. In order: fill, clip, log1p, then scale or buckets."""
+
+
+class Ratio(NumberTreatment, Quotient):
+    """A number more for the model, made of several: a rate, a share, a density, an area. Treated as `numeric` is.
+
+    It is missing where one of them is, and where the divisor is 0.
+    """
 
 
 class CategoricalFeature(Vocabulary):
@@ -225,6 +261,7 @@ class FeaturesConfig(Settings):
     lists: tuple[ListFeature, ...] = ()
     text: tuple[TextFeature, ...] = ()
     crosses: tuple[Cross, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
     weight: ColumnName | None = None
     """A column of example weights (0 or more), used in training and evaluation."""
     preprocessing_fn: DottedPath | None = None
@@ -281,6 +318,7 @@ class FeaturesConfig(Settings):
             raise broken_rule(message, field=("preprocessing_columns",), hint="give it, or remove them")
         self._check_columns()
         self._check_crosses()
+        self._check_ratios()
         return self
 
     def _check_columns(self) -> None:
@@ -316,3 +354,22 @@ class FeaturesConfig(Settings):
                         received=column,
                         allowed=allowed,
                     )
+
+    def _check_ratios(self) -> None:
+        """A ratio has a name of its own, and is made of columns that are numbers anyway, so that serving has them."""
+        numbers = tuple(column for group in self.numeric for column in group.columns)
+        taken = {*self.columns(), self.label.column, self.weight}
+        for position, ratio in enumerate(self.ratios):
+            if ratio.name in taken:
+                message, hint = "a column or another ratio has this name", "choose another name"
+                raise broken_rule(message, field=("ratios", position, "name"), received=ratio.name, hint=hint)
+            taken.add(ratio.name)
+            for part in ("of", "by"):
+                for item, column in enumerate(getattr(ratio, part)):
+                    if column not in numbers:
+                        raise broken_rule(
+                            "is not a column of features.numeric",
+                            field=("ratios", position, part, item),
+                            received=column,
+                            allowed=numbers,
+                        )
