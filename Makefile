@@ -32,7 +32,7 @@ test: setup-dev data ## The same, then every test; about 32 minutes.
 	@echo "== tests"; $(PYTEST)
 
 # A file's tests go to one worker, in the order of tests/support/schedule.py: longest files first.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 define STATIC
 @echo "== format"; $(BIN)/ruff format --check --quiet .
 @echo "== lint"; $(BIN)/ruff check --quiet .

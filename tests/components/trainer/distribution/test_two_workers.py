@@ -129,19 +129,18 @@ def two(
     args = fn_args_of("binary", folder / "two", **options, train=TRAIN | TWO)
     task = TrainingTask.parse(args, folder / "scratch")
     killer = _Killer()
-    with killer.listening():
-        with pytest.raises(UserError) as caught, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(together, "_COMMAND", (*worker_command, TOGETHER))
+    with killer.listening(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together, "_COMMAND", (*worker_command, TOGETHER))
+        with pytest.raises(UserError) as caught:
             train_together(task)
         checkpoint, lines = Checkpoint(task.checkpoint_dir), len(killer.lines)
         killed_after = checkpoint.state_in(checkpoint.newest() or Path()).epoch
         # Now as on two machines, which TF_CONFIG names; this one is worker 0's.
         machines = TRAIN | {"distribution": "multi_worker", "worker_timeout_seconds": 200}
         args_there = fn_args_of("binary", folder / "two", **options, train=machines)
-        with on_this_machine(2) as (here, there), pytest.MonkeyPatch.context() as patch:
+        with on_this_machine(2) as (here, there):
             other = _run_fn_elsewhere(args_there, there)
             patch.setenv("TF_CONFIG", here.tf_config)
-            patch.setattr(together, "_COMMAND", (*worker_command, TOGETHER))
             assert train_together(TrainingTask.parse(args_there, folder / "scratch")), "worker 0 is here"
     state = checkpoint.state_in(checkpoint.newest() or Path())
     model, _ = train(task, load_data(task))
