@@ -45,7 +45,7 @@ sys.exit(code)
 
 @contextlib.contextmanager
 def forked_workers() -> Iterator[tuple[str, ...]]:
-    """The command that stands in for a worker's, for as long as it is needed; its last argument is the module."""
+    """The command that stands in for that of a worker of trials, for as long as it is needed; see `running`."""
     # Not pytest's folder: the name of a socket is short.
     with tempfile.TemporaryDirectory() as name:
         address = str(Path(name, "socket"))
@@ -60,11 +60,16 @@ def forked_workers() -> Iterator[tuple[str, ...]]:
         assert server.stdout is not None
         try:
             assert server.stdout.readline() == b"ready\n", "the server has died"
-            yield (sys.executable, "-I", "-S", "-c", _CLIENT, address)
+            yield (sys.executable, "-I", "-S", "-c", _CLIENT, address, TRIALS)
         finally:
             server.stdin.close()
             server.stdout.close()
             server.wait(timeout=30)
+
+
+def running(command: tuple[str, ...], module: str) -> tuple[str, ...]:
+    """The command that stands in for a worker of another kind."""
+    return (*command[:-1], module)
 
 
 def _serve(address):
@@ -103,7 +108,10 @@ def _forked(client):
     """Starts a worker for who has just come; its number."""
     said, streams, _, _ = socket.recv_fds(client, 1 << 20, 3)
     while not said.endswith(b"\n"):
-        said += client.recv(1 << 20)
+        more = client.recv(1 << 20)
+        if not more:
+            raise ConnectionError(f"a client has gone before it had said what to run: {said[:200]!r}")
+        said += more
     pid = os.fork()
     if pid:
         for each in streams:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.forked_workers import TRIALS, forked_workers
+from support.forked_workers import forked_workers
 from support.transforms import Table
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -267,7 +267,7 @@ class Prepared:
 
 @pytest.fixture(scope="session")
 def worker_command() -> Iterator[tuple[str, ...]]:
-    """For the `_COMMAND` of what starts workers: processes that need not import TensorFlow. The module comes last."""
+    """For `components.trainer.tuning.workers._COMMAND`: processes that need not import TensorFlow."""
     with forked_workers() as command:
         yield command
 
@@ -275,7 +275,7 @@ def worker_command() -> Iterator[tuple[str, ...]]:
 @pytest.fixture
 def forked(worker_command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of trials and members are forks."""
-    monkeypatch.setattr(workers, "_COMMAND", (*worker_command, TRIALS))
+    monkeypatch.setattr(workers, "_COMMAND", worker_command)
 
 
 Prepare = Callable[..., Prepared]

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.forked_workers import TOGETHER
+from support.forked_workers import TOGETHER, running
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.checkpoint import Checkpoint, TrainingState
@@ -130,7 +130,7 @@ def two(
     task = TrainingTask.parse(args, folder / "scratch")
     killer = _Killer()
     with killer.listening(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(together, "_COMMAND", (*worker_command, TOGETHER))
+        patch.setattr(together, "_COMMAND", running(worker_command, TOGETHER))
         with pytest.raises(UserError) as caught:
             train_together(task)
         checkpoint, lines = Checkpoint(task.checkpoint_dir), len(killer.lines)
