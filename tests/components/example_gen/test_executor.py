@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
+from support.beam import UNPACKED
 from support.examples import SPLITS, Features, by_split, examples, unframed
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
@@ -66,7 +67,7 @@ def run(
     if window:
         properties[WINDOW_KEY] = json.dumps(window)
     context = Executor.Context(
-        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(out.parent / "tmp"), unique_id="1"
+        beam_pipeline_args=[f"--runner={runner}", UNPACKED], tmp_dir=str(out.parent / "tmp"), unique_id="1"
     )
     Executor(context).Do({}, {"examples": [artifact]}, properties)
     assert json.loads(artifact.split_names) == list(SPLITS)
