@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import EXIT_REFUSED, config_argument, explains_failures, noise_kept_back, say, set_option
 from pipeline.config.loader import load
 from preprocessing.errors import UserError
@@ -17,6 +18,7 @@ from preprocessing.errors import UserError
 @click.option(
     "--requests",
     metavar="PLACE",
+    shell_complete=completed_files,
     help="A request log's folder, or a CSV, Parquet or TFRecord file; else serving.request_log.folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.completing import completed_files, completed_runs
 from pipeline.commands.shared import (
     EXIT_ERROR,
     EXIT_REFUSED,
@@ -46,7 +47,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Does not ask.")
 
 
 @click.command("versions")
-@click.argument("place", metavar="CONFIG|ROOT", required=False)
+@click.argument("place", metavar="CONFIG|ROOT", required=False, shell_complete=completed_files)
 @_target_option
 @click.option("--verify", is_flag=True, help="Reads every file and compares it with the manifest, and its signature.")
 @json_option
@@ -81,7 +82,7 @@ def versions_command(place: str | None, target: TargetName | None, verify: bool,
 
 
 @click.command("push")
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=click.Path(path_type=Path), required=False, shell_complete=completed_runs)
 @_force_option
 @_reason_option
 @_yes_option
