@@ -118,13 +118,13 @@ class WithdrawnModel(_Part):
     version: str
     """The version that it was."""
     model: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Its `model_digest`."""
+    """Its digest, see `model_digest`."""
     rollback: str = ""
     """The version that the rollback made; "" for the one that tells of it."""
     at: str
     by: str
     reason: str = ""
-    """Of the rollback: see `PushRecord`."""
+    """When, by whom and why it was rolled back, as in `PushRecord`."""
 
 
 class VersionManifest(_Part):

@@ -69,7 +69,7 @@ def withdrawn_with(base: str, pushed: PushRecord, rollback: RollbackRecord | Non
     Args:
       base: the serving folder before that push.
       pushed: the push.
-      rollback: what it goes back from, and to; None where it is no rollback.
+      rollback: the record of a rollback; None for another push.
 
     Raises:
       UserError, OSError, tensorflow.errors.OpError: as for `withdrawn_models`.
