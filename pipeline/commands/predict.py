@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from pipeline.code.heavy_imports import uncollected
 from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import (
     EXIT_REFUSED,
@@ -79,7 +80,8 @@ def predict_command(
         asked = checked(loaded, request)
         with noise_kept_back(), screen.following():
             # Here and not at the top: seconds of TensorFlow that a mistake in the places above must not pay.
-            from pipeline.operate.predict.prediction import predict
+            with uncollected():
+                from pipeline.operate.predict.prediction import predict
 
             screen.step(_STEP, "running", 0.0)
             predicted = predict(loaded, asked)
