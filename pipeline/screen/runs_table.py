@@ -11,7 +11,9 @@ from pipeline.report.facts import ComparisonFacts, Interval, PairFact
 from pipeline.results.listing import RunLine
 from preprocessing.text import one_line, printable
 
-_STYLES = {"pushed": "green", "refused": "red", "failed": "red", "interrupted": "yellow", "running": "yellow"}
+_STYLES = {"pushed": "green", "refused": "red", "failed": "red"} | dict.fromkeys(
+    ("interrupted", "killed", "running"), "yellow"
+)
 _LONGEST = 120
 _PLAIN_WIDTH = 200
 """Columns where the output is not a terminal: lines stay whole for a program."""
