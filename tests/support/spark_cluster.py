@@ -31,6 +31,8 @@ _OPENED = (
     "sun.util.calendar",
 )
 OPENS = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+"""Java of a minute: the thorough compiler and its threads would cost more than they save."""
 _SECONDS_TO_DOWNLOAD, _SECONDS_TO_START = 600, 90
 
 
@@ -84,7 +86,7 @@ class SparkCluster:
 
     def start(self, name: str, *arguments: str, memory: str = "300m") -> None:
         """Starts a class of Java's in a group of processes of its own."""
-        java = ["java", f"-Xmx{memory}", "-XX:TieredStopAtLevel=1", *OPENS, "-cp", self.class_path, *arguments]
+        java = ["java", f"-Xmx{memory}", *_SHORT_LIVED, *OPENS, "-cp", self.class_path, *arguments]
         environment = os.environ | {
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_DIRS": str(self.folder),
@@ -152,7 +154,11 @@ def spark_cluster(folder: Path, class_path: str) -> Iterator[SparkCluster]:
             "job-server",
             "-Dspark.executor.memory=1g",
             "-Dspark.driver.host=127.0.0.1",
-            f"-Dspark.executor.extraJavaOptions={' '.join(OPENS)}",
+            f"-Dspark.executor.extraJavaOptions={' '.join((*_SHORT_LIVED, *OPENS))}",
+            # The executors of one job do the next one too; each job has Python workers of its own all the same.
+            "-Dbeam.spark.test.reuseSparkContext=true",
+            # What fails once is to be seen.
+            "-Dspark.task.maxFailures=1",
             "org.apache.beam.runners.spark.SparkJobServerDriver",
             f"--spark-master-url={url}",
             "--job-host=127.0.0.1",
