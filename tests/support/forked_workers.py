@@ -60,7 +60,7 @@ def forked_workers() -> Iterator[tuple[str, ...]]:
         assert server.stdout is not None
         try:
             assert server.stdout.readline() == b"ready\n", "the server has died"
-            yield (sys.executable, "-I", "-S", "-c", _CLIENT, address, TRIALS)
+            yield _stand_in(address)
         finally:
             server.stdin.close()
             server.stdout.close()
@@ -70,6 +70,39 @@ def forked_workers() -> Iterator[tuple[str, ...]]:
 def running(command: tuple[str, ...], module: str) -> tuple[str, ...]:
     """The command that stands in for a worker of another kind."""
     return (*command[:-1], module)
+
+
+def _stand_in(address):
+    return (sys.executable, "-I", "-S", "-c", _CLIENT, address, TRIALS)
+
+
+@contextlib.contextmanager
+def forks_of_this():
+    """The same in a process that has imported TensorFlow already, and has one thread: a fork of it is the server."""
+    with tempfile.TemporaryDirectory() as name:
+        address = str(Path(name, "socket"))
+        theirs, ours = os.pipe()
+        ready, said = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(ours)
+                os.dup2(theirs, 0)
+                os.dup2(said, 1)
+                _serve(address)
+            finally:
+                # Nothing of the parent's is to run in the child.
+                os._exit(0)
+        os.close(theirs)
+        os.close(said)
+        # The server ends when nobody has the other end of its stdin: with this process, however that ends.
+        try:
+            assert os.read(ready, 6) == b"ready\n", "the server has died"
+            yield _stand_in(address)
+        finally:
+            os.close(ready)
+            os.close(ours)
+            os.waitpid(pid, 0)
 
 
 def _serve(address):

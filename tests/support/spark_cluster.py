@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.java_cluster import JavaCluster, free_port, jars
+from support.java_cluster import SHORT_LIVED, JavaCluster, free_port, jars
 
 # All of Beam's jars of one version; 2.62 is the newest whose Spark runner is whole on Maven Central.
 JARS = (
@@ -56,7 +56,11 @@ def spark_cluster(folder: Path) -> Iterator[JavaCluster]:
             *OPENS,
             "-Dspark.executor.memory=1g",
             "-Dspark.driver.host=127.0.0.1",
-            f"-Dspark.executor.extraJavaOptions={' '.join(OPENS)}",
+            f"-Dspark.executor.extraJavaOptions={' '.join((*SHORT_LIVED, *OPENS))}",
+            # The executors of one job do the next one too; each job has Python workers of its own all the same.
+            "-Dbeam.spark.test.reuseSparkContext=true",
+            # What fails once is to be seen.
+            "-Dspark.task.maxFailures=1",
             "org.apache.beam.runners.spark.SparkJobServerDriver",
             f"--spark-master-url={url}",
             "--job-host=127.0.0.1",
