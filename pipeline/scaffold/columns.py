@@ -83,12 +83,14 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
     for name, column in survey.columns.items():
         if name == label:
             continue
-        decision = _left_out(column, target, survey) or _feature(column, survey)
+        decision = _not_everywhere(name, survey) or _left_out(column, target, survey) or _feature(column, survey)
         if decision.kind != "left_out" and _determines(column, target):
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
-    decisions += [_lists(name, column) for name, column in survey.lists.items()]
+    decisions += [
+        _not_everywhere(name, survey) or _lists(name, column) for name, column in survey.lists.items()
+    ]
     decisions += [Decision(name, "left_out", f"its type is {kind}") for name, kind in survey.unsupported.items()]
     return decisions
 
@@ -98,6 +100,13 @@ def _lists(name: str, column: ListColumn) -> Decision:
     if settings is None:
         return Decision(name, "left_out", reason)
     return Decision(name, "lists", reason, settings, f"{name!r} has lists, which are taken as bags of categories")
+
+
+def _not_everywhere(name: str, survey: Survey) -> Decision | None:
+    """Leaves a column out that some files lack: a reader would refuse them."""
+    if (why := survey.partial.get(name)) is None:
+        return None
+    return Decision(name, "left_out", why, warning=f"{name!r} is left out: {why} (was it renamed?)")
 
 
 def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None:

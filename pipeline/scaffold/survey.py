@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +126,7 @@ class Survey:
       sampled: whether `cells` hold a part of the rows only.
       words: what was decided of words such as NA, by column.
       readings: how the texts of single columns are read.
+      partial: the columns that some files lack, and the first of these in words.
     """
 
     files: tuple[Path, ...]
@@ -139,6 +140,7 @@ class Survey:
     sampled: bool
     words: tuple[ColumnWords, ...]
     readings: Readings
+    partial: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(data: Path, label: str, task: Task | None = None, given: Given | None = None) -> Survey:
@@ -183,7 +185,20 @@ def survey(data: Path, label: str, task: Task | None = None, given: Given | None
     config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
     lists = _lists(files, table, unsupported)
     unsupported = {name: kind for name, kind in unsupported.items() if name not in lists}
-    return Survey(files, fmt, config, rows, columns, lists, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+    return Survey(
+        files,
+        fmt,
+        config,
+        rows,
+        columns,
+        lists,
+        unsupported,
+        counts,
+        sampled=rows > SAMPLE_ROWS,
+        words=found,
+        readings=readings,
+        partial=table.partial(),
+    )
 
 
 def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
@@ -217,7 +232,7 @@ def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> Table
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
         for file in files[1:]:
-            check_same_columns((files[0], first), (file, reader.columns(file)))
+            check_same_columns((files[0], first), (file, reader.columns(file)), {label})
     table = TableProfile(reader, {"all": tuple(profile_file(file, reader, looked_at) for file in files)})
     check_names({label: "class"}, list(table.names), str(files[0]))
     return table

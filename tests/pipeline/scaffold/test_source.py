@@ -96,6 +96,22 @@ def test_what_is_in_no_doubt_is_read_and_a_run_reads_it_alike(tmp_path: Path, ca
     assert loaded.config.data.csv.model_dump(exclude_defaults=True) == csv
 
 
+def test_columns_that_not_every_file_has_are_left_out_and_said(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "a.csv").write_text(CSV)
+    (folder / "b.csv").write_text("".join(line.partition(",")[2] + "\n" for line in CSV.splitlines()))
+    first = CSV.partition(",")[0]
+    proposal = propose(folder, "sick", name="t")
+    assert f"{first!r} is left out: parts/b.csv has no such column (was it renamed?)" in proposal.notes
+    loaded = load(write(proposal, tmp_path / "made"))
+    assert problems(loaded) == []
+    facts = check_table(loaded.config, loaded.base)
+    assert facts is not None
+    assert first not in facts.types
+    assert proposal.survey.rows == 2 * len(ROWS)
+
+
 def test_without_a_header_the_columns_are_named_by_their_position(tmp_path: Path) -> None:
     table = text("t.csv", BODY)(tmp_path)
     with pytest.raises(UserError, match="the first line reads like a row") as caught:
