@@ -88,9 +88,7 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
-    decisions += [
-        _not_everywhere(name, survey) or _lists(name, column) for name, column in survey.lists.items()
-    ]
+    decisions += [_not_everywhere(name, survey) or _lists(name, column) for name, column in survey.lists.items()]
     decisions += [Decision(name, "left_out", f"its type is {kind}") for name, kind in survey.unsupported.items()]
     return decisions
 

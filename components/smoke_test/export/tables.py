@@ -23,6 +23,9 @@ IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2", "InitializeTabl
 FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 """Those that fill one from a file: the table, the file's name."""
 FINDS = frozenset({"LookupTableFind", "LookupTableFindV2"})
+_SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
+_SUMS = frozenset({"Add", "AddV2"})
+_HASHES = "StringToHashBucket"
 HANDLE = frozenset({"Identity", "Switch", "Enter", "RefIdentity", "RefSwitch", "RefEnter"})
 CONVERTS = frozenset({"AsString", "Cast"})
 _REWRITES = frozenset(
@@ -115,6 +118,28 @@ def finds(export: Export, table: Table) -> Iterator[Place]:
                 seen.add(place)
                 if table.handles & export.graph.origins(place.function, node.input[0], HANDLE):
                     yield place
+
+
+def set_apart(export: Export) -> frozenset[str]:
+    """The tables, by `Table.where`, that give a number beyond their own to all that they do not know.
+
+    It is the size of the table plus a hash, as `num_oov_buckets` makes it, wherever something is looked up in them.
+    """
+    found = {
+        table.where: [_adds_a_hash(export, place, table) for place in finds(export, table)] for table in tables(export)
+    }
+    return frozenset(where for where, each in found.items() if each and all(each))
+
+
+def _adds_a_hash(export: Export, find: Place, table: Table) -> bool:
+    body = export.graph.bodies[find.function]
+    for node in body.nodes.values():
+        if node.op in _SIZES and table.handles & export.graph.origins(body.name, node.input[0], HANDLE):
+            for user, _ in body.consumers.get(node.name, ()):
+                others = [body.nodes.get(source(each)) for each in user.input]
+                if user.op in _SUMS and any(each is not None and each.op.startswith(_HASHES) for each in others):
+                    return True
+    return False
 
 
 def uses(export: Export) -> dict[tuple[str, str], Uses]:

@@ -242,7 +242,9 @@ def test_files_with_other_columns() -> None:
 def test_files_that_differ_in_columns_that_nobody_uses() -> None:
     Path("parts").mkdir()
     Path("parts/a.csv").write_text(TABLE)
-    Path("parts/b.csv").write_text(TABLE.replace("y\n", "y,note\n").replace("yes\n", "yes,a\n").replace("no\n", "no,b\n"))
+    Path("parts/b.csv").write_text(
+        TABLE.replace("y\n", "y,note\n").replace("yes\n", "yes,a\n").replace("no\n", "no,b\n")
+    )
     assert found(edited("table.csv", "parts")) == []
 
 
