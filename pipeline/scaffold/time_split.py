@@ -81,7 +81,7 @@ def split_lines(found: FoundSplit | None) -> Iterator[str]:
         return
     first = ""
     if found.empty:
-        what, them = ("it has", "it") if len(found.empty) == 1 else ("they have", "them")
+        what = "it has" if len(found.empty) == 1 else "they have"
         first = f" (take {listed(found.empty, 10, quoted)} out of features then: {what} no value in some of its splits)"
     yield comment(f"Rows go to a split by hash. If the model is to predict the future, split by time{first}:", 2)
     yield f"  # {by_time}"

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.smoke_test.bench.altered import Batch, Taken, evenly
-from components.smoke_test.bench.requests import MISSING, Array, Row, encode, strings
+from components.smoke_test.bench.requests import MISSING, Array, encode, strings
 from components.smoke_test.config import Harm
 from components.smoke_test.names import DEFAULT_OUTCOMES, UNPROMISED_OUTCOMES, HarmCase, HarmOutcome
 from components.smoke_test.sandbox.session import Request

@@ -163,8 +163,8 @@ class _ColumnOfWords:
         """Whether unknown words get the answer of the vocabulary's first or last word, and of no other.
 
         Not where words are given amounts or groups: there one of them may be that of every other word, on purpose. And
-        not where the graph tells unknown words apart: trees may make the same of them and of one word, the most frequent
-        one above all.
+        not where the graph tells unknown words apart: trees may make the same of them and of one word, above all of the
+        most frequent one.
         """
         if vocabulary is None or not vocabulary.places or vocabulary.apart:
             return None

@@ -320,14 +320,13 @@ def test_files_may_lack_columns_that_nobody_uses(tmp_path: Path) -> None:
     assert facts.types == {"a": "int64", "b": "double", "c": "string", "y": "string"}
     assert facts.left_out == {"note": "nobody uses it, and d/1.csv has no such column"}
     assert f"column 'note' is left out: {facts.left_out['note']}" in facts.warnings
+    with pytest.raises(UserError, match="it also has 'note'"):
+        looked_at(config({"path": "d", "reader": "tfx"}), tmp_path)
+    (tmp_path / "d" / "2.csv").write_text(with_note.replace("a,b,", "a,B,"))
     with pytest.raises(
         UserError, match=r"2\.csv: other columns than in .*1\.csv: it lacks 'b'; it also has 'B', 'note'"
     ):
-        (tmp_path / "d" / "2.csv").write_text(with_note.replace("a,b,", "a,B,"))
         looked_at(config({"path": "d"}), tmp_path)
-    with pytest.raises(UserError, match="it also has 'note'"):
-        (tmp_path / "d" / "2.csv").write_text(with_note)
-        looked_at(config({"path": "d", "reader": "tfx"}), tmp_path)
 
 
 @pytest.mark.parametrize(
