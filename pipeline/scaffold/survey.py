@@ -62,10 +62,27 @@ class Column:
         values, counts = pc.value_counts(self.present).flatten()
         return Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
 
-    @property
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """The sampled rows as numbers, the same for the same text, from 0 on; a missing one counts as a value."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        return pc.dictionary_encode(self.cells).indices.to_numpy().astype(np.int64)
+
+    @cached_property
     def distinct(self) -> int:
         """How many different values the sample has."""
-        return len(self.counts)
+        import pyarrow.compute as pc
+
+        return int(pc.count_distinct(self.present).as_py())
+
+    def first(self, most: int) -> list[str]:
+        """The first different values of the sample, without counting all as `counts` does."""
+        import pyarrow.compute as pc
+
+        values: list[str] = pc.unique(self.present).slice(0, most).to_pylist()
+        return values
 
     @property
     def uniqueness(self) -> float:
