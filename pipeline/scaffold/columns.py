@@ -339,8 +339,8 @@ def _determines(column: Column, target: Column) -> bool:
     import numpy as np
 
     if _repeats(column):
-        pairs, values, labels = _distinct_pairs(column, target)
-        if pairs == values and labels > 1:
+        pairs, values, classes = _distinct_pairs(column, target)
+        if pairs == values and classes > 1:
             return True
     if not (column.is_number and target.is_number) or column.profile.missing or target.profile.missing:
         return False

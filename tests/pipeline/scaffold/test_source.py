@@ -48,6 +48,14 @@ def in_hive(folder: Path) -> Path:
     return folder / "t"
 
 
+def in_nameless_parts(folder: Path) -> Path:
+    (folder / "parts").mkdir()
+    for name, rows in (("part-00000", ROWS[:30]), ("part-00001", ROWS[30:])):
+        pq.write_table(pa.Table.from_pylist(rows), folder / "parts" / name)
+    (folder / "parts" / "_SUCCESS").touch()
+    return folder / "parts"
+
+
 def as_parquet_called_csv(folder: Path) -> Path:
     pq.write_table(pa.Table.from_pylist(ROWS), folder / "t.csv")
     return folder / "t.csv"
@@ -69,6 +77,7 @@ READ: dict[str, tuple[Callable[[Path], Path], dict[str, Any], dict[str, Any]]] =
     "lines": (text("t.json", "\n".join(map(json.dumps, ROWS))), {}, {}),
     "json called data": (text("t.data", json.dumps(ROWS)), {"format": "jsonl"}, {}),
     "parquet called csv": (as_parquet_called_csv, {"format": "parquet"}, {}),
+    "parquet parts without endings": (in_nameless_parts, {"format": "parquet"}, {}),
     "csv called dat": (text("t.dat", CSV), {"format": "csv"}, {}),
     "sep": (text("t.csv", "sep=;\n" + CSV.replace(",", ";")), {}, {"delimiter": ";", "skip_lines": 1}),
     "sep of tabs": (text("t.csv", "sep=\t\n" + CSV.replace(",", "\t")), {}, {"delimiter": "\t", "skip_lines": 1}),
