@@ -133,6 +133,17 @@ def test_types_come_from_the_whole_table_not_from_the_first_file(tmp_path: Path)
     assert {row["key"][0] for row in rows} >= {b"0", b"k0"}
 
 
+def test_a_column_that_nobody_uses_may_be_missing_in_a_file(tmp_path: Path) -> None:
+    folder = table(tmp_path / "in", ROWS[:100], "a.csv")
+    (folder / "b.csv").write_text("label,id,x\n" + "".join(f"no,{i},{i / 4}\n" for i in range(100, 300)))
+    report = run(folder, tmp_path / "out", uses={"x": ColumnUse("number"), "label": ColumnUse("class")})
+    assert report.types == {"id": "int64", "x": "double", "label": "string"}
+    assert report.left_out == dict.fromkeys(("key", "day"), "nobody uses it, and not every file has it")
+    assert all_ids(tmp_path / "out") == list(range(300))
+    with pytest.raises(UserError, match=r"b\.csv: no column 'key'"):
+        run(folder, tmp_path / "again", uses={"key": ColumnUse("category")})
+
+
 def test_missing_cells_are_features_without_a_value_and_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     rows = [*ROWS[:50], "50,,NA,2020-01-01,no", "51,k,nan,,yes", "52,k,1,2020-01-01,", "53,k,0,2020-01-01,NULL"]
     report = run(table(tmp_path / "in", rows), tmp_path / "out")
