@@ -47,11 +47,17 @@ def on(flink: FlinkCluster) -> list[str]:
     return ["--set", f"beam={{engine: flink, endpoint: '{flink.endpoint}', parallelism: 2}}"]
 
 
-def measured(root: Path) -> dict[str, Any]:
-    """The verdict of a run and its metrics."""
-    (result,) = root.glob("runs/*/result.json")
-    found = json.loads(result.read_text(encoding="utf-8"))
-    return {"status": found["status"], "metrics": found["metrics"]}
+def result(root: Path) -> dict[str, Any]:
+    """What the one run in a root came to."""
+    (file,) = root.glob("runs/*/result.json")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def learned(root: Path) -> dict[str, bytes]:
+    """The vocabularies of the transform graph, each of its values on a line."""
+    (assets,) = root.glob("Transform/transform_graph/*/transform_fn/assets")
+    return {file.name: file.read_bytes() for file in assets.iterdir()}
 
 
 def test_a_whole_run_is_that_of_one_process(
@@ -62,8 +68,15 @@ def test_a_whole_run_is_that_of_one_process(
     assert (here.code, there.code) == (0, 0), there.stderr
     assert rows(tmp_path / "there") == rows(tmp_path / "here")
     assert statistics(tmp_path / "there")[0] == statistics(tmp_path / "here")[0]
-    assert measured(tmp_path / "there") == measured(tmp_path / "here")
-    assert len(list((tmp_path / "there" / "serving").iterdir())) == 1
+    assert learned(tmp_path / "there") == learned(tmp_path / "here")
+    assert len(learned(tmp_path / "there")) == 1
+    # Another order of the rows makes another training.
+    found, expected = result(tmp_path / "there"), result(tmp_path / "here")
+    assert found["states"] == expected["states"]
+    assert found["metrics"].keys() == expected["metrics"].keys()
+    assert found["metrics"]["example_count"] == expected["metrics"]["example_count"]
+    assert found["metrics"]["accuracy"] == pytest.approx(expected["metrics"]["accuracy"], abs=0.1)
+    assert Path(found["pushed"]).parent == tmp_path / "there" / "serving"
 
 
 def test_a_lost_task_manager_costs_time_alone(
