@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from preprocessing.config import DatetimeFeature, FeaturesConfig, NumberTreatment
+from preprocessing.config import DatetimeFeature, FeaturesConfig
 from preprocessing.errors import FieldPath, UserError
+from preprocessing.number_config import NumberTreatment
 from preprocessing.rules import broken_rule
 
 RESERVED_SUFFIX = "_xf"

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from preprocessing import raw_columns
-from preprocessing.config import NumberTreatment, Quotient
 from preprocessing.features import transformed
+from preprocessing.number_config import NumberTreatment, Quotient
 from preprocessing.packed import Answer, Packed
 
 Numeric: TypeAlias = Callable[[], dict[str, tf.Tensor]]

@@ -26,8 +26,9 @@ from components.evaluator.config import SkillConfig, TreeConfig
 from components.evaluator.executor import Executor
 from pipeline.config.evaluate import EvaluateConfig
 from pipeline.nodes.evaluation import eval_config
-from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
+from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.features import LABEL, WEIGHT
+from preprocessing.number_config import NumericFeature
 
 CLASSES = {"binary": 2, "multiclass": 3, "regression": 1}
 SCHEMA = """
