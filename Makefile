@@ -27,12 +27,12 @@ check: setup-dev data ## What one runs while working: format, lint, types, impor
 	$(STATIC)
 	@echo "== fast tests"; $(PYTEST) -m "not slow and not e2e"
 
-test: setup-dev data ## The same, then every test; about 32 minutes.
+test: setup-dev data ## The same, then every test; about 24 minutes.
 	$(STATIC)
 	@echo "== tests"; $(PYTEST)
 
 # A file's tests go to one worker, in the order of tests/support/schedule.py: longest files first.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 define STATIC
 @echo "== format"; $(BIN)/ruff format --check --quiet .
 @echo "== lint"; $(BIN)/ruff check --quiet .

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from preprocessing.bag_config import Columns, ListFeature, TextFeature, Vocabulary
 from preprocessing.errors import FieldPath, dotted
+from preprocessing.number_config import NumericFeature, Ratio
 from preprocessing.rules import broken_rule, check_named_once
 from preprocessing.settings import ColumnName, DottedPath, Settings
 
@@ -15,95 +16,8 @@ Task = Literal["binary", "multiclass", "regression"]
 DatePart = Literal["year", "month", "day", "day_of_week", "day_of_year", "hour", "minute", "elapsed"]
 Parameter = bool | int | float | str
 
-FREQUENCY_DEVIATION = 0.1
-"""Frequencies low enough that neighbours begin as neighbours."""
 DECISION_THRESHOLD = 0.5
 """The more probable of two classes is answered."""
-
-
-class NumericMissing(Settings):
-    """What a missing number (absent, null, NaN or infinite) becomes."""
-
-    fill: Literal["mean", "median", "constant"] = "mean"
-    """`mean` and `median` are those of the training split; `constant` is `value`. A bucketed column
-    ignores this: its missing numbers get a bucket of their own."""
-    value: float = 0.0
-    """The number that `fill: constant` uses, in the column's own units."""
-    indicator: bool = False
-    """Adds a 0/1 input that says that the number was missing."""
-
-
-class NumberEmbedding(Settings):
-    """How a number becomes several before a model's first layer; for continuous columns (arXiv:2203.05556).
-
-    Of a column with few different values, buckets or categories say as much. The method is of Gorishniy et al. 2022.
-    """
-
-    piecewise: Annotated[int, Field(ge=2, le=1000)] | None = None
-    """Piecewise linear: the training split's quantiles divide the line into this many bins, and the slope of what is
-    learned may change at each border."""
-    periodic: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Periodic: sine and cosine of the scaled number at this many frequencies, which are learned."""
-    deviation: Annotated[float, Field(gt=0)] = FREQUENCY_DEVIATION
-    """Periodic: the standard deviation of the frequencies at the beginning, in periods per unit of the scaled
-    number."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.piecewise is None) == (self.periodic is None):
-            raise broken_rule("give either piecewise or periodic", hint="embed: {piecewise: 48} suits most columns")
-        if self.periodic is None and self.deviation != FREQUENCY_DEVIATION:
-            raise broken_rule("is for periodic", field=("deviation",), received=self.deviation, hint="remove it")
-        return self
-
-
-class NumericFeature(Settings):
-    """Columns of numbers. In order: fill, clip, log1p, then scale or buckets."""
-
-    columns: Columns
-    missing: NumericMissing = NumericMissing()
-    clip: tuple[float, float] | None = None
-    """[lowest, highest]; numbers outside become the bound."""
-    log1p: bool = False
-    """sign(x) * log(1 + |x|), defined for negative numbers too."""
-    scale: Literal["z_score", "min_max", "robust_smooth", "none"] = "z_score"
-    """`robust_smooth` is z = (x - median) / interquartile range (half the range where that is 0), then
-    z / sqrt(1 + (z / 3)^2): however far a number lies, it becomes one between -3 and 3 (Holzmüller et al. 2024,
-    arXiv:2407.04491)."""
-    embed: NumberEmbedding | None = None
-    """Spreads each number over `model.params.number_width` learned ones. `gbt` sees the plain number all the same."""
-    quantile_buckets: Annotated[int, Field(ge=2, le=1000)] | None = None
-    """Replaces the number by which of this many equally filled buckets it falls into."""
-    bucket_boundaries: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
-    """Replaces the number by which of the given intervals it falls into."""
-
-    @property
-    def bucketed(self) -> bool:
-        """Whether the columns become bucket ids instead of numbers."""
-        return self.quantile_buckets is not None or self.bucket_boundaries is not None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.clip is not None and self.clip[0] >= self.clip[1]:
-            message = "the lowest must be below the highest"
-            raise broken_rule(message, field=("clip",), received=list(self.clip), hint="give [lowest, highest]")
-        if self.quantile_buckets is not None and self.bucket_boundaries is not None:
-            raise broken_rule("give quantile_buckets or bucket_boundaries, not both")
-        if self.bucketed and self.embed is not None:
-            raise broken_rule(
-                "a bucket is a category, not a continuous number",
-                field=("embed",),
-                received=self.embed.model_dump(mode="json", exclude_defaults=True),
-                hint="remove embed, or the buckets",
-            )
-        if self.bucketed and self.log1p:
-            raise broken_rule("log1p moves no number into another bucket", hint="remove log1p, or the buckets")
-        if self.bucket_boundaries is not None and any(
-            low >= high for low, high in zip(self.bucket_boundaries, self.bucket_boundaries[1:], strict=False)
-        ):
-            received = list(self.bucket_boundaries)
-            raise broken_rule("must ascend", field=("bucket_boundaries",), received=received, hint="sort them")
-        return self
 
 
 class CategoricalFeature(Vocabulary):
@@ -225,6 +139,7 @@ class FeaturesConfig(Settings):
     lists: tuple[ListFeature, ...] = ()
     text: tuple[TextFeature, ...] = ()
     crosses: tuple[Cross, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
     weight: ColumnName | None = None
     """A column of example weights (0 or more), used in training and evaluation."""
     preprocessing_fn: DottedPath | None = None
@@ -281,6 +196,7 @@ class FeaturesConfig(Settings):
             raise broken_rule(message, field=("preprocessing_columns",), hint="give it, or remove them")
         self._check_columns()
         self._check_crosses()
+        self._check_ratios()
         return self
 
     def _check_columns(self) -> None:
@@ -316,3 +232,22 @@ class FeaturesConfig(Settings):
                         received=column,
                         allowed=allowed,
                     )
+
+    def _check_ratios(self) -> None:
+        """A ratio has a name of its own, and is made of columns that are numbers anyway, so that serving has them."""
+        numbers = tuple(column for group in self.numeric for column in group.columns)
+        taken = {*self.columns(), self.label.column, self.weight}
+        for position, ratio in enumerate(self.ratios):
+            if ratio.name in taken:
+                message, hint = "a column or another ratio has this name", "choose another name"
+                raise broken_rule(message, field=("ratios", position, "name"), received=ratio.name, hint=hint)
+            taken.add(ratio.name)
+            for part in ("of", "by"):
+                for item, column in enumerate(getattr(ratio, part)):
+                    if column not in numbers:
+                        raise broken_rule(
+                            "is not a column of features.numeric",
+                            field=("ratios", position, part, item),
+                            received=column,
+                            allowed=numbers,
+                        )

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from preprocessing.config import DatetimeFeature, FeaturesConfig, NumberEmbedding
+from preprocessing.config import DatetimeFeature, FeaturesConfig
 from preprocessing.errors import FieldPath, UserError
+from preprocessing.number_config import NumberTreatment
 from preprocessing.rules import broken_rule
 
 RESERVED_SUFFIX = "_xf"
@@ -175,7 +176,7 @@ def without_positions(inputs: Sequence[ModelInput]) -> tuple[ModelInput, ...]:
 
 
 def source_columns(features: FeaturesConfig) -> Mapping[str, tuple[str, ...]]:
-    """The raw columns behind each declared model input, by its name: several behind a cross, one behind any other.
+    """The raw columns behind each declared model input, by its name: several behind a cross or a ratio.
 
     The inputs that the user's own function makes are not among them: nobody knows what it reads.
     """
@@ -189,12 +190,7 @@ _Sourced = tuple[tuple[str, ...], PlannedInput]
 def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
     for numeric in features.numeric:
         for column in numeric.columns:
-            if numeric.bucketed:
-                buckets = numeric.quantile_buckets or len(numeric.bucket_boundaries or ()) + 1
-                yield (column,), PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
-            else:
-                yield from _planned_number(column, numeric.embed)
-            yield from _indicator(column, numeric.missing.indicator)
+            yield from (((column,), plan) for plan in _planned_number(column, numeric))
     for categorical in features.categorical:
         for column in categorical.columns:
             if categorical.hash_buckets is not None:
@@ -224,18 +220,25 @@ def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
             yield from _indicator(column, text.indicator)
     for cross in features.crosses:
         yield cross.columns, PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
+    for ratio in features.ratios:
+        yield from ((tuple(dict.fromkeys((*ratio.of, *ratio.by))), plan) for plan in _planned_number(ratio.name, ratio))
 
 
-def _planned_number(column: str, embed: NumberEmbedding | None) -> Iterator[_Sourced]:
-    name = transformed(column, "number")
-    if embed is None:
-        yield (column,), PlannedInput(name, "dense", 1)
+def _planned_number(column: str, treatment: NumberTreatment) -> Iterator[PlannedInput]:
+    name, embed = transformed(column, "number"), treatment.embed
+    if treatment.bucketed:
+        buckets = treatment.quantile_buckets or len(treatment.bucket_boundaries or ()) + 1
+        yield PlannedInput(transformed(column, "bucket"), "categorical", 1 + buckets)
+    elif embed is None:
+        yield PlannedInput(name, "dense", 1)
     elif embed.periodic is not None:
-        yield (column,), PlannedInput(name, "dense", 1, waves=embed.periodic, deviation=embed.deviation)
+        yield PlannedInput(name, "dense", 1, waves=embed.periodic, deviation=embed.deviation)
     else:
-        yield (column,), PlannedInput(name, "dense", 1)
+        yield PlannedInput(name, "dense", 1)
         position = transformed(column, "position")
-        yield (column,), PlannedInput(position, "dense", 1, position_of=name, bins=embed.piecewise or 0)
+        yield PlannedInput(position, "dense", 1, position_of=name, bins=embed.piecewise or 0)
+    if treatment.missing.indicator:
+        yield PlannedInput(transformed(column, "missing"), "dense", 1)
 
 
 def _indicator(column: str, wanted: bool) -> Iterator[_Sourced]:

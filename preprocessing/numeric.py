@@ -5,14 +5,15 @@ number is all that the encoding needs, which the model makes of it (`models/numb
 bins would fill the transformed examples, and the borders would have to travel to the model apart from the graph.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import tensorflow as tf
 
 from preprocessing import raw_columns
-from preprocessing.config import NumericFeature
 from preprocessing.features import transformed
+from preprocessing.number_config import NumberTreatment, Quotient
 from preprocessing.packed import Answer, Packed
 
 Numeric: TypeAlias = Callable[[], dict[str, tf.Tensor]]
@@ -21,7 +22,7 @@ _FARTHEST = 1e5
 """How many standard deviations (or widths of the range) from its mean (or lowest) a scaled number may lie."""
 
 
-def numeric_inputs(columns: Mapping[str, tf.Tensor], feature: NumericFeature, packed: Packed) -> Numeric:
+def numeric_inputs(columns: Mapping[str, tf.Tensor], feature: NumberTreatment, packed: Packed) -> Numeric:
     """The model inputs of a group of columns.
 
     Args:
@@ -51,6 +52,25 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], feature: NumericFeature, pa
     return give
 
 
+def quotient(columns: Mapping[str, tf.Tensor], parts: Quotient) -> tf.Tensor:
+    """A number made of several.
+
+    Args:
+      columns: the [batch] columns by name, int64 or floats.
+      parts: which are multiplied, and which divide.
+
+    Returns:
+      float32 [batch]; NaN where a column misses its number, where the divisor is 0, and where float32 is too narrow.
+    """
+
+    # In float64: the product of a few large numbers, or small ones, is beyond float32 on the way to one that isn't.
+    def product(names: Iterable[str]) -> tf.Tensor:
+        return math.prod(tf.cast(raw_columns.numbers(columns[name]), tf.float64) for name in names)
+
+    made = tf.cast(product(parts.of) / product(parts.by) if parts.by else product(parts.of), tf.float32)
+    return tf.where(tf.math.is_finite(made), made, float("nan"))
+
+
 def _matrix(columns: Mapping[str, tf.Tensor]) -> tuple[list[str], tf.Tensor]:
     """The columns side by side, float32 [batch, k] with NaN for missing, and their names in that order."""
     kinds: dict[tf.DType, dict[str, tf.Tensor]] = {}
@@ -60,7 +80,7 @@ def _matrix(columns: Mapping[str, tf.Tensor]) -> tuple[list[str], tf.Tensor]:
     return [name for kind in kinds.values() for name in kind], tf.concat(blocks, axis=1)
 
 
-def _buckets(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Numeric:
+def _buckets(raw: tf.Tensor, missing: tf.Tensor, feature: NumberTreatment, packed: Packed) -> Numeric:
     clipped = _clip(raw, feature)
     if feature.bucket_boundaries is not None:
         fixed = tf.cast(tf.raw_ops.Bucketize(input=clipped, boundaries=list(feature.bucket_boundaries)), tf.int64)
@@ -81,7 +101,7 @@ def _bucket_ids(buckets: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
     return tf.where(missing, tf.zeros_like(buckets), buckets + 1)
 
 
-def _scaled(raw: tf.Tensor, missing: tf.Tensor, feature: NumericFeature, packed: Packed) -> Numeric:
+def _scaled(raw: tf.Tensor, missing: tf.Tensor, feature: NumberTreatment, packed: Packed) -> Numeric:
     # What is learned is that of the numbers that are there, so that one pass over the data finds both the fill value
     # and the scale.
     shaped = _shape(raw, feature)
@@ -161,11 +181,11 @@ def _present(x: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
     return tf.where(missing, float("nan"), x)
 
 
-def _clip(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
+def _clip(x: tf.Tensor, feature: NumberTreatment) -> tf.Tensor:
     return x if feature.clip is None else tf.clip_by_value(x, *feature.clip)
 
 
-def _shape(x: tf.Tensor, feature: NumericFeature) -> tf.Tensor:
+def _shape(x: tf.Tensor, feature: NumberTreatment) -> tf.Tensor:
     x = _clip(x, feature)
     if not feature.log1p:
         return x

@@ -26,7 +26,7 @@ from preprocessing.features import (
 )
 from preprocessing.list_cells import list_cells
 from preprocessing.missing import MissingWords
-from preprocessing.numeric import numeric_inputs
+from preprocessing.numeric import numeric_inputs, quotient
 from preprocessing.own_function import Inputs, Outputs, own_inputs
 from preprocessing.packed import Packed
 from preprocessing.vocabularies import as_lines
@@ -90,6 +90,7 @@ def _learned_inputs(
         numeric_inputs({column: columns[column] for column in numeric.columns}, numeric, packed)
         for numeric in features.numeric
     ]
+    learning += [numeric_inputs({ratio.name: quotient(columns, ratio)}, ratio, packed) for ratio in features.ratios]
     for datetime in features.datetime:
         learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
     for listed in features.lists:

@@ -8,11 +8,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fork_server import ForkServer, fork_server
 from support.janitor import left_over
 from support.schedule import group, position
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline.code.heavy_imports import uncollected
 
@@ -87,10 +89,23 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts long files first, and each file's tests on one worker: heavy fixtures are made once."""
+    """Puts long files first."""
     items.sort(key=lambda item: position(_file(item.nodeid)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(_file(item.nodeid))))
+
+
+class _Groups(LoadScopeScheduling):
+    """Keeps each file's tests, and files that share something, on one worker: heavy fixtures are made once.
+
+    Not by the marker `xdist_group`: pytest-xdist 3.8 puts it into an attribute that pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(_file(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Gives out the files of `make check` and `make test`, in their order."""
+    return _Groups(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

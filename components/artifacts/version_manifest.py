@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from components.artifacts.pushed_version import FOLDER
+from components.artifacts.pushed_version import FOLDER, is_part_of_model
 
 MANIFEST = posixpath.join(FOLDER, "manifest.json")
 """In a version's folder. It travels with the version, and is not part of the model."""
@@ -111,6 +112,21 @@ class RollbackRecord(_Part):
     """The verdict on the old files, on the rows of that day."""
 
 
+class WithdrawnModel(_Part):
+    """A model that a rollback withdrew and nobody has pushed since."""
+
+    version: str
+    """The version that it was."""
+    model: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Its digest, see `model_digest`."""
+    rollback: str = ""
+    """The version that the rollback made; "" for the one that tells of it."""
+    at: str
+    by: str
+    reason: str = ""
+    """When, by whom and why it was rolled back, as in `PushRecord`."""
+
+
 class VersionManifest(_Part):
     """Everything that is known of a version. The same push gives the same content but for `pushed` and the run's id."""
 
@@ -123,6 +139,9 @@ class VersionManifest(_Part):
     earlier: tuple[PushRecord, ...] = ()
     """Before a rollback: how the same files came into the serving folder before, oldest first."""
     rollback: RollbackRecord | None = None
+    withdrawn: tuple[WithdrawnModel, ...] | None = None
+    """Every model that is withdrawn when this version is served, so that it is known when the folders of the versions
+    are gone; None where it was pushed by a Lockgate that did not tell, or by other means than `completing`."""
     files: dict[str, FileEntry]
     """Every other file of the version but the signature, by its path in it."""
 
@@ -138,6 +157,16 @@ class VersionManifest(_Part):
 def is_listed(name: str) -> bool:
     """Whether a file of a version, by its path in it, stands in the manifest."""
     return name not in (MANIFEST, SIGNATURE)
+
+
+def model_digest(files: Mapping[str, FileEntry]) -> str:
+    """SHA-256 over path and hash of each file that is part of the model: equal models have equal ones.
+
+    Args:
+      files: of a version or of a SavedModel's folder, by path in it.
+    """
+    lines = [f"{each.sha256} {name}\n" for name, each in sorted(files.items()) if is_part_of_model(name)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def differences(manifest: VersionManifest, found: Mapping[str, FileEntry]) -> list[str]:

@@ -10,14 +10,8 @@ from pydantic import Field
 
 from components.data_gate.seen import Floor
 from preprocessing.bag_config import ListFeature, TextFeature
-from preprocessing.config import (
-    BooleanFeature,
-    CategoricalFeature,
-    DatetimeFeature,
-    FeaturesConfig,
-    NumericFeature,
-    Task,
-)
+from preprocessing.config import BooleanFeature, CategoricalFeature, DatetimeFeature, FeaturesConfig, Task
+from preprocessing.number_config import NumericFeature
 from preprocessing.readable import Reading, readings
 from preprocessing.settings import ColumnName, Settings
 

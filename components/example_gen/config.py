@@ -142,9 +142,9 @@ class DataConfig(Settings):
     model_config = ConfigDict(serialize_by_alias=True)
 
     path: Path | None = None
-    """A file, a folder or a glob; several files must have the same columns. Folders `key=value` below it are columns.
-    `{SPAN}` (a number) or `{DATE}`
-    (`2013-10-01` or `20131001`) marks the span, `{VERSION}` the version within it."""
+    """A file, a folder or a glob. Several files need the same of the columns that are used; one that nobody uses and
+    some file lacks is left out. Folders `key=value` below it are columns. `{SPAN}` (a number) or `{DATE}` (`2013-10-01`
+    or `20131001`) marks the span, `{VERSION}` the version within it."""
     inputs: SplitInputs | None = None
     sql: SqlOptions | None = None
     bigquery: BigQueryOptions | None = None

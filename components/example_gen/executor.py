@@ -40,6 +40,7 @@ Decision = tuple[dict[str, FeatureType], dict[str, str]]
 """The type of every feature, and the columns that are left out with the reason."""
 Facts = Mapping[str, ColumnFacts]
 
+_NOT_EVERYWHERE = "not every file has it"
 _log = logging.getLogger("lockgate")
 
 
@@ -161,7 +162,7 @@ def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
         parts
         | "Survey" >> beam.ParDo(Kept(_survey, folder), table)
         | "Facts" >> beam.CombineGlobally(_all_facts)
-        | "Types" >> beam.ParDo(Kept(_types, folder), table.job)
+        | "Types" >> beam.ParDo(Kept(_types, folder), table)
     )
 
 
@@ -174,8 +175,10 @@ def _all_facts(parts: Iterable[Facts]) -> Facts:
     return functools.reduce(merge, parts, {})
 
 
-def _types(facts: Facts, job: IngestJob) -> Iterator[Decision]:
-    yield resolve_types(facts, job.uses)
+def _types(facts: Facts, table: Reading) -> Iterator[Decision]:
+    rows = max((column.rows for column in facts.values()), default=0)
+    lacking = {} if table.loose else {name: _NOT_EVERYWHERE for name, column in facts.items() if column.rows < rows}
+    yield resolve_types(facts, table.job.uses, lacking)
 
 
 def _assigner(parts: beam.PCollection, table: Reading, decision: Any, folder: str) -> Any:

@@ -132,10 +132,12 @@ class Reading:
     Attributes:
       job: what the component was told.
       reader: of the sources' format.
+      loose: whether rows may each have other columns.
     """
 
     job: IngestJob
     reader: Reader
+    loose: bool = False
 
     @classmethod
     def of(cls, job: IngestJob, files: Sequence[str], partitions: tuple[Partition, ...] = ()) -> Self:
@@ -150,7 +152,7 @@ class Reading:
           UserError: their names don't tell one format, and none is configured.
         """
         fmt = registry.format_of(files, job.data.format)
-        return cls(job, registry.reader(fmt, job.data, partitions))
+        return cls(job, registry.reader(fmt, job.data, partitions), fmt in registry.LOOSE)
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
-
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from typing import TYPE_CHECKING, BinaryIO
 
 from components.tfrecord import gzipped
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
+
+
+def _file_systems() -> type[FileSystems]:
+    # Here and not at the top: who only reads a table, as a prediction does, need not wait for Beam.
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
 
 
 def create(path: str) -> BinaryIO:
     """A new file, written as it is whatever its name ends in; its folder is made where the filesystem has folders."""
+    from apache_beam.io.filesystem import CompressionTypes
+
+    systems = _file_systems()
     folder = path.rpartition("/")[0]
-    if "://" not in path and not FileSystems.exists(folder):
+    if "://" not in path and not systems.exists(folder):
         try:
-            FileSystems.mkdirs(folder)
+            systems.mkdirs(folder)
         except OSError:  # another worker was first
-            if not FileSystems.exists(folder):
+            if not systems.exists(folder):
                 raise
-    file: BinaryIO = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    file: BinaryIO = systems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return file
 
 
@@ -34,13 +44,14 @@ def write_empty(path: str) -> None:
 
 def move(moves: Sequence[tuple[str, str]]) -> None:
     """Renames files; what an earlier try has moved already is left alone."""
-    waiting = [(source, target) for source, target in moves if FileSystems.exists(source)]
+    systems = _file_systems()
+    waiting = [(source, target) for source, target in moves if systems.exists(source)]
     for folder in {target.rpartition("/")[0] for _, target in waiting if "://" not in target}:
-        if not FileSystems.exists(folder):
-            FileSystems.mkdirs(folder)
+        if not systems.exists(folder):
+            systems.mkdirs(folder)
     for start in range(0, len(waiting), 100):
         sources, targets = zip(*waiting[start : start + 100], strict=True)
-        FileSystems.rename(list(sources), list(targets))
+        systems.rename(list(sources), list(targets))
 
 
 def hashes_path(shard: str) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 import posixpath
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tfx.utils import io_utils, proto_utils
 
 from components import named_function
 from components.artifacts.pushed_version import SERVED_ALREADY, WITHDRAWN
-from components.artifacts.version_manifest import Provenance
+from components.artifacts.version_manifest import Provenance, WithdrawnModel
 from components.cloud.vertex import VertexApi, VertexProject
 from components.pusher.champion import champion_files
 from components.pusher.config import RegistryUpload, SigningConfig
@@ -27,7 +27,7 @@ from components.pusher.manifest import Complete, completing, pushed_now
 from components.pusher.push import push
 from components.pusher.registry import check_destination, register
 from components.pusher.remote import push_remote
-from components.pusher.withdrawn import why_withdrawn
+from components.pusher.withdrawn import why_withdrawn, withdrawn_models
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -68,7 +68,8 @@ class Executor(stock.Executor):
         if registry:
             check_destination(base)
         model = self.GetModelPath(input_dict)
-        if why := why_withdrawn(model, base):
+        withdrawn = withdrawn_models(base)
+        if why := why_withdrawn(model, withdrawn):
             self._MarkNotPushed(pushed_model)
             pushed_model.set_string_custom_property(WITHDRAWN, why)
             _log.warning("not pushed: %s", why)
@@ -76,7 +77,7 @@ class Executor(stock.Executor):
         extra = champion_files(input_dict)
         # First the copy: should it fail, nothing has been pushed that no artifact knows of.
         io_utils.copy_dir(model, pushed_model.uri)
-        complete = self._completing(input_dict, exec_properties)
+        complete = self._completing(input_dict, exec_properties, withdrawn)
         destination, new = (push_remote if "://" in base else push_local)(model, base, extra, complete)
         _log.info("%s %s", "pushed to" if new else "not pushed again, for it is served already:", destination)
         if not new:
@@ -85,7 +86,9 @@ class Executor(stock.Executor):
             register_version(destination, RegistryUpload.from_json(registry))
         self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=posixpath.basename(destination))
 
-    def _completing(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> Complete:
+    def _completing(
+        self, input_dict: Artifacts, exec_properties: dict[str, Any], withdrawn: Sequence[WithdrawnModel]
+    ) -> Complete:
         """What writes the manifest. In another project's pipeline no run is told of."""
         told = json.loads(exec_properties.get("custom_config") or "null") or {}
         provenance, signing = (told.get(name) or exec_properties.get(name) for name in ("provenance", "signing"))
@@ -94,7 +97,8 @@ class Executor(stock.Executor):
         if provenance:
             function, given = named_function.told(provenance, "says what a version was made from")
             made_from = function(input_dict, given, run)
-        return completing(made_from, pushed_now("run"), SigningConfig.from_json(signing) if signing else None)
+        keys = SigningConfig.from_json(signing) if signing else None
+        return completing(made_from, pushed_now("run"), keys, withdrawn=withdrawn)
 
 
 def _base_directory(push_destination: str) -> str:

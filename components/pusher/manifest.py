@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from components.artifacts.version_manifest import (
@@ -18,6 +18,8 @@ from components.artifacts.version_manifest import (
     PushRecord,
     RollbackRecord,
     VersionManifest,
+    WithdrawnModel,
+    model_digest,
 )
 from components.pusher.config import SigningConfig
 from components.pusher.signing import sign
@@ -33,6 +35,7 @@ def completing(
     *,
     earlier: tuple[PushRecord, ...] = (),
     rollback: RollbackRecord | None = None,
+    withdrawn: Sequence[WithdrawnModel] | None = None,
 ) -> Complete:
     """What completes a version: its manifest, signed where that is asked for.
 
@@ -41,18 +44,22 @@ def completing(
       pushed: by whom and why.
       signing: the commands; None signs nothing.
       earlier, rollback: as in `VersionManifest`.
+      withdrawn: what is withdrawn then, see `components.pusher.withdrawn.withdrawn_with`; but for the model that is
+        pushed. None tells nothing of that.
 
     Returns:
       A function that raises UserError where the signing fails, and OSError where a file can't be written.
     """
 
     def complete(files: Mapping[str, FileEntry], folder: Path) -> None:
+        own = model_digest(files)
         manifest = VersionManifest(
             lockgate=importlib.metadata.version("lockgate"),
             made_from=made_from,
             pushed=pushed,
             earlier=earlier,
             rollback=rollback,
+            withdrawn=None if withdrawn is None else tuple(each for each in withdrawn if each.model != own),
             files=dict(sorted(files.items())),
         )
         written = folder / MANIFEST

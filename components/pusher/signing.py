@@ -64,5 +64,7 @@ def _run(command: Command, file: Path, signature: Path, seconds: float) -> str:
         return f"no end after {seconds:g} s"
     if done.returncode == 0:
         return ""
-    words = one_line(done.stderr.strip() or done.stdout.strip(), _SHOWN)
+    words = one_line(done.stderr.strip() or done.stdout.strip())
+    if len(words) > _SHOWN:
+        words = f"...{words[-_SHOWN:]}"  # what went wrong stands at the end, behind warnings
     return f"exit code {done.returncode}" + (f": {words}" if words else "")

@@ -27,9 +27,11 @@ _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<tar
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages from elsewhere."""
+    """Adds the pages from elsewhere, and the script without which the search needs a server."""
     for source, page in ELSEWHERE.items():
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+    shim = Path(__file__).with_name("vendor") / "iframe-worker.js"
+    files.append(File.generated(config, "assets/javascripts/iframe-worker.js", content=shim.read_bytes()))
     return files
 
 

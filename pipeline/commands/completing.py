@@ -17,6 +17,11 @@ def completed_components(_context: click.Context, _parameter: click.Parameter, t
     return [CompletionItem(name) for name in COMPONENTS if name.lower().startswith(typed.lower())]
 
 
+def completed_files(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Names of files and folders, where a URL may be given too."""
+    return [CompletionItem(typed, type="file")]
+
+
 def completed_runs(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """The folders of runs, by their beginning or by the run's id, newest first; else names of files."""
     folders = [each for pattern in _RUNS for each in Path().glob(f"{pattern}/*") if each.is_dir()]

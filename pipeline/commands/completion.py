@@ -6,6 +6,8 @@ from click.shell_completion import get_completion_class
 from pipeline.commands.shared import explains_failures, say
 
 SHELLS = ("bash", "zsh", "fish")
+_WHILE_LOADED = "$zsh_eval_context[-1] == loadautofunc"
+_WHENEVER_CALLED = "$zsh_eval_context[-1] == (loadautofunc|shfunc)"
 
 
 @click.command("completion")
@@ -23,4 +25,7 @@ def completion_command(context: click.Context, shell: str) -> None:
     if completion is None:
         raise click.UsageError(f"click has no script for {shell}")
     group = context.find_root().command
-    say(completion(group, {}, "lockgate", "_LOCKGATE_COMPLETE").source().rstrip("\n"))
+    script = completion(group, {}, "lockgate", "_LOCKGATE_COMPLETE").source().rstrip("\n")
+    # Click's script for zsh, in a folder of $fpath, answers the first tab key and not the second: only while it is
+    # being loaded does it complete, after that it registers itself first.
+    say(script.replace(_WHILE_LOADED, _WHENEVER_CALLED))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.code.heavy_imports import uncollected
+from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import EXIT_REFUSED, config_argument, explains_failures, noise_kept_back, say, set_option
 from pipeline.config.loader import load
 from preprocessing.errors import UserError
@@ -17,6 +19,7 @@ from preprocessing.errors import UserError
 @click.option(
     "--requests",
     metavar="PLACE",
+    shell_complete=completed_files,
     help="A request log's folder, or a CSV, Parquet or TFRecord file; else serving.request_log.folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")
@@ -41,8 +44,9 @@ def monitor_command(config: Path, overrides: tuple[str, ...], requests: str | No
         place = str(loaded.resolve(folder))
     with noise_kept_back():
         # Here and not at the top: seconds of TFX that a mistake above need not pay.
-        from pipeline.operate.monitor.comparing import monitor
-        from pipeline.operate.monitor.table import text
+        with uncollected():
+            from pipeline.operate.monitor.comparing import monitor
+            from pipeline.operate.monitor.table import text
 
         found = monitor(loaded, place)
     say(json.dumps(found.to_json(), indent=1) if as_json else text(found, sys.stdout))

@@ -8,6 +8,8 @@ from typing import Literal
 
 import click
 
+from pipeline.code.heavy_imports import uncollected
+from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import (
     EXIT_REFUSED,
     config_argument,
@@ -24,10 +26,20 @@ _STEP = "Predict"
 
 @click.command("predict")
 @config_argument
-@click.option("--input", "place", metavar="PATH", help="A file, a folder or a quoted glob; also a URL.")
+@click.option(
+    "--input",
+    "place",
+    metavar="PATH",
+    help="A file, a folder or a quoted glob; also a URL.",
+    shell_complete=completed_files,
+)
 @click.option("--query", metavar="SQL", help="Instead: what to read from the database of data.sql.")
 @click.option(
-    "--output", required=True, metavar="PATH", help="A file ending in .parquet, .csv or .jsonl; else a folder."
+    "--output",
+    required=True,
+    metavar="PATH",
+    help="A file ending in .parquet, .csv or .jsonl; else a folder.",
+    shell_complete=completed_files,
 )
 @click.option("--format", "fmt", type=click.Choice(_FORMATS), help="Of the files in a folder; parquet.")
 @click.option("--keep", metavar="COLUMNS", help="The columns to keep, with commas between them; without it all.")
@@ -68,7 +80,8 @@ def predict_command(
         asked = checked(loaded, request)
         with noise_kept_back(), screen.following():
             # Here and not at the top: seconds of TensorFlow that a mistake in the places above must not pay.
-            from pipeline.operate.predict.prediction import predict
+            with uncollected():
+                from pipeline.operate.predict.prediction import predict
 
             screen.step(_STEP, "running", 0.0)
             predicted = predict(loaded, asked)

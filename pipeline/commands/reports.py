@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.code.heavy_imports import uncollected
 from pipeline.commands.completing import completed_runs
 from pipeline.commands.shared import explains_failures, noise_kept_back, say
 
@@ -40,7 +41,8 @@ def report_command(
     if markdown or as_json:
         _print_facts(run_of(run), as_json=as_json)
         return
-    with noise_kept_back():
+    # All of it, for the imports of TensorFlow stand where a page needs them; one page is small beside these.
+    with noise_kept_back(), uncollected():
         if index:
             from pipeline.report.index import write_index
 
@@ -62,7 +64,7 @@ def _print_facts(folder: Path, *, as_json: bool) -> None:
     from pipeline.report import markdown
     from pipeline.report.written import facts_of
 
-    with noise_kept_back():
+    with noise_kept_back(), uncollected():
         facts = facts_of(folder)
     say((facts.to_json() if as_json else markdown.render(facts)).rstrip("\n"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.completing import completed_runs
 from pipeline.commands.run import run_and_end
 from pipeline.commands.shared import (
     EXIT_REFUSED,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("resume")
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=click.Path(path_type=Path), required=False, shell_complete=completed_runs)
 @click.option("--yes", is_flag=True, help="Takes the newest candidate without asking.")
 @json_option
 @explains_failures

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import config_argument, explains_failures, noise_kept_back, say, set_option, terminable
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     help="auto takes tensorflow_model_server where it is on the PATH and --host allows what it does.",
 )
 @click.option(
-    "--request-log", "folder", metavar="FOLDER", help="Keeps requests and answers; sets serving.request_log.folder."
+    "--request-log",
+    "folder",
+    metavar="FOLDER",
+    help="Keeps requests and answers; sets serving.request_log.folder.",
+    shell_complete=completed_files,
 )
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object when it serves; the rest goes to stderr.")
 @explains_failures

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.completing import completed_runs
 from pipeline.commands.shared import explains_failures, json_option, noise_kept_back, say, terminable
 
 
 @click.command("show")
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=click.Path(path_type=Path), required=False, shell_complete=completed_runs)
 @json_option
 @explains_failures
 def show_command(run: Path | None, as_json: bool) -> None:
@@ -37,7 +38,7 @@ def show_command(run: Path | None, as_json: bool) -> None:
 
 
 @click.command("lineage")
-@click.argument("subject", metavar="VERSION|RUN", required=False)
+@click.argument("subject", metavar="VERSION|RUN", required=False, shell_complete=completed_runs)
 @json_option
 @click.option("--mermaid", "as_mermaid", is_flag=True, help="Prints a flowchart in Mermaid's language.")
 @explains_failures

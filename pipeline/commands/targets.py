@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.code.heavy_imports import uncollected
+from pipeline.commands.completing import completed_files
 from pipeline.commands.shared import (
     EXIT_ERROR,
     EXIT_REFUSED,
@@ -42,7 +43,11 @@ _target_option = click.option(
 @click.command("compile")
 @config_argument
 @_target_option
-@click.option("--output", help="The file to write, or - for stdout; NAME-TARGET.yaml unless given.")
+@click.option(
+    "--output",
+    help="The file to write, or - for stdout; NAME-TARGET.yaml unless given.",
+    shell_complete=completed_files,
+)
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object about the file that was written.")
 @explains_failures

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.code.heavy_imports import uncollected
+from pipeline.commands.completing import completed_files, completed_runs
 from pipeline.commands.shared import (
     EXIT_ERROR,
     EXIT_REFUSED,
@@ -46,7 +48,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Does not ask.")
 
 
 @click.command("versions")
-@click.argument("place", metavar="CONFIG|ROOT", required=False)
+@click.argument("place", metavar="CONFIG|ROOT", required=False, shell_complete=completed_files)
 @_target_option
 @click.option("--verify", is_flag=True, help="Reads every file and compares it with the manifest, and its signature.")
 @json_option
@@ -81,7 +83,7 @@ def versions_command(place: str | None, target: TargetName | None, verify: bool,
 
 
 @click.command("push")
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=click.Path(path_type=Path), required=False, shell_complete=completed_runs)
 @_force_option
 @_reason_option
 @_yes_option
@@ -113,7 +115,7 @@ def push_command(run: Path | None, force: bool, reason: str, yes: bool, as_json:
             later = overtaken(folder, serving)
         if later and not yes and not confirmed(f"{later} is of a later run. Push {folder.name} over it?"):
             _nothing_done()
-        with only_run(root), _working(root, "push") as work:
+        with only_run(root), uncollected(), _working(root, "push") as work:
             pushed = push_run(folder, serving, force=force, reason=reason)
             work.ended(pushed)
             _tell_report(folder)
@@ -164,7 +166,7 @@ def rollback_command(
         loaded = load(config, overrides)
         serving = of_config(loaded, target)
         root = loaded.root()
-        with only_run(root):
+        with only_run(root), uncollected():
             with noise_kept_back():
                 ended = finished_before(root, serving)
                 chosen = None if ended is not None else plan(serving, to)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.completing import completed_components, completed_runs
 from pipeline.commands.shared import explains_failures, json_option, noise_kept_back, say
 
 
 @click.command("why-cached")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("component")
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completed_runs)
+@click.argument("component", shell_complete=completed_components)
 @json_option
 @explains_failures
 def why_cached_command(run: Path, component: str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from pipeline.code.heavy_imports import uncollected
 from pipeline.config.clean_up import seconds_of
 from pipeline.config.loader import load
 from pipeline.config.pipeline_config import PipelineConfig
@@ -103,7 +104,7 @@ def clean(place: Path, asked: Asked, screen: Screen) -> Cleaned:
     base = meant.config.push.destination(meant.root)
     with _held(meant.root, base, alone=asked.yes) as idle:
         inside = Inside(meant.root)
-        with screen.during("import TFX"):
+        with screen.during("import TFX"), uncollected():
             # Here and not at the top: TensorFlow and TFX, for seconds.
             from pipeline.operate.keepers import found_next, gone_back_to, served
         with screen.during("look"):

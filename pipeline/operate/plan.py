@@ -10,8 +10,9 @@ from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError
 from pipeline.files.temporary import own_temporary_folder
 from pipeline.operate.compared import Compared, Later, unusable
+from pipeline.operate.foreseen import Push, foreseen
 from pipeline.operate.prepared import places, table_seen
-from pipeline.operate.pushing import unsettled
+from pipeline.operate.pushing import to_record, unsettled
 from pipeline.preflight.validate import problems
 from pipeline.results.changes import Change
 from pipeline.results.space import shortage
@@ -19,6 +20,8 @@ from pipeline.screen.console import Screen
 from pipeline.selection import Selection
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.results.executions import Executions
     from pipeline.runners.rehearsal import Rehearsed
 
@@ -37,6 +40,7 @@ class Step:
       run: the id of the run that this execution belongs to; "" where there is none.
       asks: whether it only asks the metadata store.
       refused: whether it is a gate that refused in that run and does so again, from the cache.
+      withdrawn: the rollback for which the Pusher will refuse a model that is made already; "" for none.
       seconds: how long it took then; None where nobody knows, or where it doesn't run.
     """
 
@@ -47,6 +51,7 @@ class Step:
     run: str = ""
     asks: bool = False
     refused: bool = False
+    withdrawn: str = ""
     seconds: float | None = None
 
 
@@ -75,10 +80,11 @@ class Plan:
         return [step for step in self.steps if step.state == "cached"]
 
     def verdict(self) -> str:
-        """What gates that refused will do to the run; "" where none did."""
+        """What gates that refused, or a rollback, will do to the run; "" where none will."""
         refused = [step for step in self.steps if step.refused]
         if not refused:
-            return ""
+            withdrawn = next((step.withdrawn for step in self.steps if step.withdrawn), "")
+            return f"Pusher would refuse: {withdrawn}; nothing would be pushed" if withdrawn else ""
         if any(step.state == "skipped" and step.reasons for step in self.steps):
             return f"{refused[0].name} refused in run {refused[0].run}; the run would stop there again"
         names = " and ".join(step.name for step in refused)
@@ -134,6 +140,8 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
             graph = build_pipeline(loaded.config, places(loaded, facts))
             with copied_store(place_for(loaded)) as store:
                 pipelines = Executions(of_file(store)).pipelines() if store.is_file() else []
+                if store.is_file():
+                    _record_killed(root, loaded.config.push.destination(root), store.parent)
                 rehearsed = rehearse(graph, store, selection)
                 reasons = _Reasons(loaded, Executions(of_file(store)), selection, pipelines)
                 steps = tuple(reasons.step(node) for node in rehearsed)
@@ -142,12 +150,23 @@ def make_plan(loaded: LoadedConfig, screen: Screen, selection: Selection) -> Pla
     return Plan(str(loaded.path), str(root), steps, "; ".join(filter(None, warnings)))
 
 
+def _record_killed(root: Path, base: str, copy: Path) -> None:
+    """Tells the copy of the store what the run will tell the store first, for the champion follows from it."""
+    killed = to_record(root, base)
+    if killed:
+        from pipeline.operate.recorded import record
+
+        for operation, node in killed:
+            record(copy, operation, node)
+
+
 class _Reasons:
     """Why each node does what it does, by comparison with its last executions."""
 
     def __init__(self, loaded: LoadedConfig, known: Executions, selection: Selection, pipelines: Sequence[str]) -> None:
         self._name = loaded.config.name
         self._config = loaded.config.resolved()
+        self._base = loaded.config.push.destination(loaded.root())
         self._compared = Compared(loaded.root(), known)
         self._known = known
         self._selection = selection
@@ -166,12 +185,26 @@ class _Reasons:
         later = Later(self._name, node.name, node.inputs, node.properties, self._config, unknown)
         nearest = self._compared.nearest(later)
         reasons = list(self._told(node)) or list(_waits(node))
+        push = self._push(node)
+        if push.served:
+            reasons.append(f"version {push.served} is this model already")
         if nearest is None:
-            return Step(node.name, "runs", (self._never(node), *reasons))
+            return Step(node.name, "runs", (self._never(node), *reasons), withdrawn=push.withdrawn)
         if not reasons and not nearest.changes:
             reasons.append(unusable(nearest.last))
         run, seconds = nearest.last.run, round(nearest.last.seconds, 1)
-        return Step(node.name, "runs", tuple(reasons), nearest.changes, run=run, seconds=seconds)
+        return Step(
+            node.name, "runs", tuple(reasons), nearest.changes, run=run, withdrawn=push.withdrawn, seconds=seconds
+        )
+
+    def _push(self, node: Rehearsed) -> Push:
+        """What the Pusher will find; nothing for another node, or where its model is still to be made."""
+        models = node.inputs.get("model", ()) if node.name == "Pusher" else ()
+        if len(models) != 1:
+            return Push()
+        from tfx.utils import path_utils
+
+        return foreseen(path_utils.serving_model_path(self._known.uri(models[0])), self._base)
 
     def _told(self, node: Rehearsed) -> Iterator[str]:
         """Why it must not come from the cache."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.artifacts.version_manifest import Provenance
 from components.pusher.versions import served, versions
-from components.pusher.withdrawn import why_withdrawn
+from components.pusher.withdrawn import why_withdrawn, withdrawn_models
 from pipeline.operate.pushing import begun_now, make_version, record_killed_push, refusing, settle
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import Operation, begin, store
@@ -67,7 +67,7 @@ def push_run(folder: Path, serving: Serving, *, force: bool, reason: str) -> Pus
     model = _model(folder, nodes)
     made_from = of_stored_run({}, {"root": str(root)}, folder.name)
     refused = refusing({each.name: each for each in made_from.gates})
-    if why := why_withdrawn(str(model), serving.base):
+    if why := why_withdrawn(str(model), withdrawn_models(serving.base)):
         refused[ROLLBACK] = why
     operation = begun_now(
         "push",

@@ -9,6 +9,7 @@ from components.artifacts.version_manifest import GateVerdict, Provenance, PushR
 from components.pusher.config import RegistryUpload
 from components.pusher.manifest import completing, pushed_now, who
 from components.pusher.versions import Version, served, versions
+from components.pusher.withdrawn import withdrawn_with
 from pipeline.operate.serving import Serving
 from pipeline.results.listing import read_json
 from pipeline.results.operations import Operation, begin, operations, store
@@ -38,20 +39,25 @@ def settle(root: Path, serving: Serving | None = None) -> list[Operation]:
         mine = each.in_store if serving is None else each.serving == serving.base
         if each.state != "begun" or not mine:
             continue
-        version = next(
-            (
-                found
-                for found in versions(each.serving)
-                if found.complete and found.manifest is not None and found.manifest.pushed.operation == each.id
-            ),
-            None,
-        )
+        version = _version_of(each)
         if version is None:
             store(root, each.model_copy(update={"state": "abandoned", "why": "it was killed before the push"}))
             continue
         registry = serving.registry if serving is not None else None
         finished.append(_finish(root, each.model_copy(update={"version": version.path}), registry))
     return finished
+
+
+def _version_of(operation: Operation) -> Version | None:
+    """The version that an operation made; None where it was killed before that."""
+    return next(
+        (
+            found
+            for found in versions(operation.serving)
+            if found.complete and found.manifest is not None and found.manifest.pushed.operation == operation.id
+        ),
+        None,
+    )
 
 
 def unrecorded(root: Path, base: str) -> Version | None:
@@ -85,6 +91,26 @@ def unrecorded(root: Path, base: str) -> Version | None:
     return None if told else now
 
 
+def to_record(root: Path, base: str) -> list[tuple[Operation, str]]:
+    """What the next run tells the metadata store before anything else: see `settle` and `record_killed_push`.
+
+    Args:
+      root: with the records.
+      base: the serving folder; a bucket is not asked for the push of a run.
+
+    Returns:
+      In its order, each with its version, and the node that `pipeline.operate.recorded.record` is to name.
+
+    Raises:
+      UserError, OSError: the serving folder, or the record of an operation, can't be read.
+    """
+    begun = [each for each in operations(root) if each.state == "begun" and each.in_store]
+    found = [(each, version) for each in begun if (version := _version_of(each)) is not None]
+    listed = [(each.model_copy(update={"version": version.path}), "") for each, version in found]
+    killed = None if "://" in base else _killed_push(root, base)
+    return [*listed, (killed, "Pusher")] if killed is not None else listed
+
+
 def unsettled(root: Path, base: str) -> str:
     """A warning where a push or a rollback has begun that the metadata store is not told of yet; "" where none has.
 
@@ -102,7 +128,7 @@ def unsettled(root: Path, base: str) -> str:
         return ""
     return (
         f"not recorded yet, for it goes on or was killed: {' and '.join(found)}; the next run records it first, and "
-        "may then find another champion and another baseline of drift than this plan"
+        "this plan counts it where its version is there"
     )
 
 
@@ -121,18 +147,28 @@ def record_killed_push(root: Path, base: str) -> str:
       UserError: the serving folder can't be read.
       OSError, tensorflow.errors.OpError: it can't, or the copy of the model can't be written.
     """
-    version = unrecorded(root, base)
-    if version is None or version.manifest is None:
+    push = _killed_push(root, base)
+    if push is None:
         return ""
     from pipeline.operate.recorded import record
+
+    record(root, push, "Pusher")
+    return f"the push of {push.version} by run {push.run}, which was killed in it"
+
+
+def _killed_push(root: Path, base: str) -> Operation | None:
+    """The push by a run that `unrecorded` finds; None where there is none, or its model is not known."""
+    version = unrecorded(root, base)
+    if version is None or version.manifest is None:
+        return None
     from pipeline.results.store import stored_run
 
     made_from, pushed = version.manifest.made_from, version.manifest.pushed
     trainer = stored_run(root, made_from.run).get("Trainer")
     models = trainer.outputs.get("model", ()) if trainer is not None else ()
     if len(models) != 1:
-        return ""
-    push = Operation(
+        return None
+    return Operation(
         id=made_from.run,
         kind="push",
         state="done",
@@ -143,8 +179,6 @@ def record_killed_push(root: Path, base: str) -> str:
         model=models[0].id,
         version=version.path,
     )
-    record(root, push, "Pusher")
-    return f"the push of {version.path} by run {made_from.run}, which was killed in it"
 
 
 def make_version(
@@ -182,7 +216,8 @@ def make_version(
         check_destination(serving.base)
     begun = begin(root, operation)
     pushed = pushed_now(operation.kind, operation=begun.id, reason=operation.reason, forced_over=operation.forced_over)
-    complete = completing(made_from, pushed, serving.signing, earlier=earlier, rollback=rollback)
+    withdrawn = withdrawn_with(serving.base, pushed, rollback)
+    complete = completing(made_from, pushed, serving.signing, earlier=earlier, rollback=rollback, withdrawn=withdrawn)
     again = operation.kind == "rollback"
     try:
         # Here and not at the top: it brings TFX, for seconds that a mistake must not pay.

@@ -22,8 +22,8 @@ from pipeline.results.store import stored_run
 from pipeline.selection import Selection, components
 from preprocessing.errors import UserError
 
-_UNFINISHED = {"failed": "failed", "interrupted": "interrupted", "refused": "refused", "running": "killed"}
-"""By the state in the list of runs; one without a result is not running while nobody holds the root."""
+_UNFINISHED = {each: each for each in ("failed", "interrupted", "refused", "killed")} | {"running": "killed"}
+"""By the state in the list of runs; one that is running holds the root, and so the next step is refused."""
 _DIFFERENCES_SHOWN = 5
 
 

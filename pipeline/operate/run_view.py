@@ -10,10 +10,10 @@ import yaml
 from components.artifacts.reports import PAGE_FILE
 from pipeline.operate.lineage import push_line, pushes_of
 from pipeline.report.run_facts import moment, next_step, operations_of, run_line
-from pipeline.results.listing import read_json
+from pipeline.results.listing import read_json, without_end
 from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
 
-_RUNNING = {"state": "running", "error": "the run has not ended, or was killed"}
+_WITHOUT_END = {"running": "it has not ended yet", "killed": "its process was killed"}
 
 
 def run_view(folder: Path) -> dict[str, Any]:
@@ -26,7 +26,10 @@ def run_view(folder: Path) -> dict[str, Any]:
       UserError: a file of it is damaged.
       OSError, tensorflow.errors.OpError: the serving folder can't be read.
     """
-    result = read_json(folder / RESULT_FILE) or dict(_RUNNING)
+    result = read_json(folder / RESULT_FILE)
+    if not result:
+        state = without_end(folder)
+        result = {"state": state, "error": _WITHOUT_END[state]}
     config = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     pushes = pushes_of(folder)
     names = {"folder": "", "log": "log.txt", "report": PAGE_FILE, "configuration": CONFIG_FILE}
@@ -36,7 +39,7 @@ def run_view(folder: Path) -> dict[str, Any]:
         "began": moment(folder.name),
         "state": result["state"],
         "line": run_line(result),
-        "next_step": next_step(result, folder),
+        "next_step": f"lockgate resume {folder}" if result["state"] == "killed" else next_step(result, folder),
         "error": result.get("error") or "",
         "gates": result.get("gates", []),
         "metrics": result.get("metrics", {}),

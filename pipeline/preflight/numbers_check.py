@@ -20,14 +20,19 @@ _ENOUGH = 100
 
 def without_effect(loaded: LoadedConfig) -> Iterator[str]:
     """A line for embeddings that no family makes, and for a width without any."""
-    embedded = [place for place, group in enumerate(loaded.config.features.numeric) if group.embed is not None]
+    features = loaded.config.features
+    embedded = [
+        f"features.{kind}.{place}.embed"
+        for kind, groups in (("numeric", features.numeric), ("ratios", features.ratios))
+        for place, group in enumerate(groups)
+        if group.embed is not None
+    ]
     families = loaded.config.families()
     if embedded and set(families) == {BOOSTED}:
-        fields = [f"features.numeric.{place}.embed" for place in embedded]
-        yield f"{listed(fields)}: without a meaning for {BOOSTED}, which sees the plain numbers"
+        yield f"{listed(embedded)}: without a meaning for {BOOSTED}, which sees the plain numbers"
     stated = any(loaded.tree.find(field) is not None for field in (tuple(_WIDTH.split(".")), (*SPACE, _WIDTH)))
     if stated and not embedded:
-        yield f"{_WIDTH}: without a meaning where features.numeric has no group with embed"
+        yield f"{_WIDTH}: without a meaning where no group of numbers has embed"
 
 
 def few_values(loaded: LoadedConfig, rows: "pa.Table") -> Iterator[str]:

@@ -83,7 +83,7 @@ class TableChecks(Collector):
         return f"run: {shown(Path(sys.executable))} {shown(script)}" if script.is_file() else ""
 
     def _headers(self, sources: Mapping[FieldPath, Sequence[Path]], reader: TableReader) -> bool:
-        """Whether every source can be read, all have the same columns, and those of the configuration."""
+        """Whether every source can be read, and all have the columns of the configuration."""
         headers = {field: self.tried(field, partial(self._header, files, reader)) for field, files in sources.items()}
         found = {field: columns for field, columns in headers.items() if columns is not None}
         if len(found) < len(headers) or not self._same_columns(found):
@@ -92,11 +92,11 @@ class TableChecks(Collector):
         return self.known_columns(found[next(iter(found))], "the table has no such column", hint=hint)
 
     def _header(self, files: Sequence[Path], reader: TableReader) -> list[str]:
-        """The columns of a table's first file; an error when those of the others are not the same."""
+        """The columns of a table's first file; an error when another differs in those that are used."""
         columns = _named(reader, files[0])
         for file in files[1:MAX_FILES]:
             names = _named(reader, file)
-            if set(names) != set(columns):
+            if self._matters(columns, names):
                 difference = _difference(columns, names)
                 raise UserError(f"the columns of {file} differ from those of {files[0]}: {difference}", hint=_ALIKE)
         return columns
@@ -109,14 +109,19 @@ class TableChecks(Collector):
             self.tried(field, partial(check_stock_files, files[:MAX_FILES], reader))
 
     def _same_columns(self, headers: Mapping[FieldPath, Sequence[str]]) -> bool:
-        """Whether the splits of a table have the same columns."""
+        """Whether the splits of a table have the same of the columns that are used."""
         first, columns = next(iter(headers.items()))
         for field, names in headers.items():
-            if set(names) != set(columns):
+            if self._matters(columns, names):
                 message = f"its columns differ from those of {dotted(first)}: {_difference(columns, names)}"
                 self.report(field, message, hint=_ALIKE)
                 return False
         return True
+
+    def _matters(self, columns: Sequence[str], names: Sequence[str]) -> bool:
+        """Whether two files differ in a column that is used; TFX's own readers take one file's columns for all."""
+        different = {*columns} ^ {*names}
+        return bool(different if self._config.data.reader == "tfx" else different & {*roles(self._config)})
 
     def _first_rows(self, files: Sequence[Path], table: TableReader) -> None:
         """Looks at the first file that has rows."""

@@ -68,7 +68,8 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
     declared = schema_types(schema)
     label = config.features.label
     suspect = _check(table, config, used, declared)
-    types, left_out = resolve_types({name: table.column(name) for name in table.names}, uses(config, declared))
+    facts = {name: table.column(name) for name in table.names}
+    types, left_out = resolve_types(facts, uses(config, declared), table.partial())
     unlabelled = sum(table.column(label.column, split).missing for split in table.splits)
     stock = config.data.reader == "tfx"
     if stock and RESERVED in left_out:
@@ -118,7 +119,7 @@ def read_table(config: PipelineConfig, base: Path) -> TableProfile:
       base: the folder that its relative paths start from.
 
     Raises:
-      UserError: a file can't be read, lacks a column that the configuration names, or has others than the first.
+      UserError: a file can't be read, or lacks a column that the configuration names.
     """
     used = roles(config)
     files = table_files(config.data, base)
@@ -132,7 +133,9 @@ def read_table(config: PipelineConfig, base: Path) -> TableProfile:
                 first = file, names
                 rules.check_names(used, names, str(file))
             else:
-                rules.check_same_columns(first, (file, names))
+                # TFX's own readers take the columns of one file for those of all.
+                alike = {*first[1], *names} if config.data.reader == "tfx" else used
+                rules.check_same_columns(first, (file, names), alike)
     looked_at = watch(config)
     table = TableProfile(
         reader,

@@ -20,8 +20,7 @@ from preprocessing.missing import MissingWords
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LOOSE: tuple[Format, ...] = ("jsonl", "tfrecord")
-"""Formats whose rows may each have other columns: their files have no header."""
+LOOSE = registry.LOOSE
 
 
 @dataclass(frozen=True)

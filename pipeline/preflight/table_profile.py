@@ -14,7 +14,7 @@ from components.example_gen.columns.cells import is_number
 from components.example_gen.columns.convert import cells_as_text, elements, is_bytes, is_list, plain
 from components.example_gen.columns.facts import ColumnFacts
 from components.example_gen.columns.use import SEVERAL, Role
-from pipeline.preflight.table_files import TableReader
+from pipeline.preflight.table_files import LOOSE, TableReader
 from preprocessing.missing import bare_text, missing_cells
 from preprocessing.readable import Reading
 
@@ -182,6 +182,13 @@ class TableProfile:
                 merged.join(profile.columns.get(name, lacking))
             self._merged[split, name] = merged
         return self._merged[split, name]
+
+    def partial(self) -> dict[str, str]:
+        """The columns that some files lack, with the first one; none of formats whose rows differ in their columns."""
+        if self.reader.format in LOOSE:
+            return {}
+        lacking = {name: [each.file for each in self.files if name not in each.columns] for name in self.names}
+        return {name: f"{'/'.join(files[0].parts[-2:])} has no such column" for name, files in lacking.items() if files}
 
     def unsupported(self, name: str, role: Role = "unused") -> str | None:
         """The type of a column that can't be a feature in that role; None where it can.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import eq
 from pathlib import Path
@@ -40,20 +40,20 @@ def check_names(names: Mapping[str, Role], columns: list[str], source: str) -> N
         )
 
 
-def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]]) -> None:
-    """Two files of a table must have the same columns, in any order; those without a name don't count.
+def check_same_columns(first: tuple[Path, list[str]], other: tuple[Path, list[str]], used: Collection[str]) -> None:
+    """Two files of a table must have the same of the columns that are used, in any order.
 
     Raises:
-      UserError: they have not.
+      UserError: they have not; it names all differences, as the column may have another name.
     """
     lacking = [name for name in first[1] if name and name not in other[1]]
     extra = [name for name in other[1] if name and name not in first[1]]
-    if lacking or extra:
+    if any(name in used for name in (*lacking, *extra)):
         differences = [f"it lacks {listed(lacking, form=repr)}"] if lacking else []
         differences += [f"it also has {listed(extra, form=repr)}"] if extra else []
         raise UserError(
             f"{other[0]}: other columns than in {first[0]}: {sentences(differences, 2)}",
-            hint="all files of a table, and all splits, need the same columns",
+            hint="all files of a table, and all splits, need the columns that the configuration uses",
         )
 
 

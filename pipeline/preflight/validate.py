@@ -174,4 +174,5 @@ class _Checks(Collector):
         for column, role in roles(self._config).items():
             if role in NUMBERS and declared.get(column) == "string":
                 message = f"must be a number, but the schema {shown(path)} declares the column as BYTES"
-                self.report(self.stating(column), message, received=brief(column))
+                hint = "say `type: FLOAT` for it in the schema file, if all of it are numbers"
+                self.report(self.stating(column), message, received=brief(column), hint=hint)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from pipeline.report.facts import ChangeFact, ComparisonFacts, FeatureFact, PairFact, ReportFacts
+from pipeline.report.quality import ScoreFacts
 from pipeline.report.run_facts import flat
 
 
@@ -24,9 +25,11 @@ def compare(now: ReportFacts, other: ReportFacts) -> ComparisonFacts:
         config=tuple(_settings(now, other)),
         rows=tuple(_pairs(_rows(now), _rows(other))),
         missing=tuple(_features(now, other)),
-        metrics=tuple(_pairs(_metrics(now), _metrics(other))),
+        metrics=tuple(_with_intervals(_pairs(_metrics(now), _metrics(other)), now, other)),
         slices=tuple(_pairs(_slices(now), _slices(other))),
         seconds=tuple(_pairs(_seconds(now), _seconds(other))),
+        curves=other.training.curves if other.training is not None else (),
+        scores=tuple(_scores(now, other)),
     )
 
 
@@ -56,6 +59,24 @@ def _metrics(facts: ReportFacts) -> dict[str, float | None]:
     if folds is None:
         return found
     return found | {f"{name} over {len(folds.folds)} folds": mean for name, mean in folds.mean.items()}
+
+
+def _with_intervals(pairs: Iterator[PairFact], now: ReportFacts, other: ReportFacts) -> Iterator[PairFact]:
+    new, old = (
+        {} if each.evaluation is None else {metric.name: metric.interval for metric in each.evaluation.metrics}
+        for each in (now, other)
+    )
+    for pair in pairs:
+        found = {"now_interval": new.get(pair.name), "other_interval": old.get(pair.name)}
+        yield pair.model_copy(update=found)
+
+
+def _scores(now: ReportFacts, other: ReportFacts) -> Iterator[ScoreFacts]:
+    """The other candidate's curves of the classes that this run has curves of; none where one has none."""
+    if now.evaluation is None or other.evaluation is None:
+        return
+    known = {each.of for each in now.evaluation.scores if each.model == "candidate"}
+    yield from (each for each in other.evaluation.scores if each.model == "candidate" and each.of in known)
 
 
 def _slices(facts: ReportFacts) -> dict[str, float | None]:

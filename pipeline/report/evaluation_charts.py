@@ -42,9 +42,9 @@ def evaluation_charts(facts: EvaluationFacts) -> Iterator[Chart]:
     """All that there are for the task, in the order of the page."""
     if facts.scores:
         yield from _separations(facts)
-        yield _roc(facts.scores)
-        yield _precision_recall(facts.scores)
-        yield _calibration(facts.scores)
+        yield roc(facts.scores)
+        yield precision_recall(facts.scores)
+        yield calibration(facts.scores)
         if facts.decision_threshold is not None:
             yield _thresholds(facts.scores[0], facts.decision_threshold)
     if facts.confusion:
@@ -72,8 +72,9 @@ def _telling_apart(scores: Sequence[ScoreFacts]) -> dict[str, Any]:
 
 def _dashes(scores: Sequence[ScoreFacts]) -> str:
     """What a note says of them."""
-    dashed = len({each.of for each in scores}) > 1 and len({each.model for each in scores}) > 1
-    return " The champion's curves are dashed." if dashed else ""
+    models = list(dict.fromkeys(each.model for each in scores))
+    dashed = len({each.of for each in scores}) > 1 and len(models) > 1
+    return f" The curves of the {models[-1]} are dashed." if dashed else ""
 
 
 def _of_candidate(facts: EvaluationFacts) -> list[ScoreFacts]:
@@ -127,7 +128,8 @@ def _along(points: Sequence[ThresholdPoint], curves: int) -> list[ThresholdPoint
     return [each for i, each in enumerate(points) if i % step == 0 or i == len(points) - 1]
 
 
-def _roc(scores: Sequence[ScoreFacts]) -> Chart:
+def roc(scores: Sequence[ScoreFacts]) -> Chart:
+    """The true positive rate by the false positive rate."""
     rows = tuple(
         (each.of, each.model, *map(four_digits, (point.threshold, point.false_alarms, point.recall)))
         for each in scores
@@ -157,7 +159,8 @@ def _diagonal() -> alt.Chart:
     )
 
 
-def _precision_recall(scores: Sequence[ScoreFacts]) -> Chart:
+def precision_recall(scores: Sequence[ScoreFacts]) -> Chart:
+    """Precision by recall."""
     rows = tuple(
         (each.of, each.model, *map(four_digits, (point.threshold, point.recall, point.precision)))
         for each in scores
@@ -182,7 +185,7 @@ def _precision_recall(scores: Sequence[ScoreFacts]) -> Chart:
     return Chart("Precision-recall curve", columns, rows, finished(line, _SQUARE), note)
 
 
-def _calibration(scores: Sequence[ScoreFacts]) -> Chart:
+def calibration(scores: Sequence[ScoreFacts]) -> Chart:
     """The share of the class's rows by the mean probability, in ranges of equal width."""
     found: list[tuple[str | float | None, ...]] = []
     for each in scores:

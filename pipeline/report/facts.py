@@ -10,7 +10,7 @@ from components.artifacts.error_profile import ErrorProfile
 from components.data_gate.report import CheckRun, DataFinding
 from components.smoke_test.report import CheckResult
 from pipeline.report.quality import ClassFact, ConfusionCell, ErrorFacts, Fact, ScoreFacts, TreeFact
-from pipeline.report.trained import TrainingFacts
+from pipeline.report.trained import Curve, TrainingFacts
 from preprocessing.config import Task
 
 State = Literal["pushed", "accepted", "refused", "stopped", "failed", "interrupted", "running"]
@@ -216,6 +216,9 @@ class ReproduceFacts(Fact):
     """What the pushed version was made from, as `kind: folder`."""
 
 
+Interval = tuple[float | None, float | None]
+
+
 class PairFact(Fact):
     """One number of two runs."""
 
@@ -224,6 +227,9 @@ class PairFact(Fact):
     other: float | None
     change: float | None
     """Now less the other; None where one has no number."""
+    now_interval: Interval | None = None
+    """The ends of its confidence interval; None of what has none."""
+    other_interval: Interval | None = None
 
 
 class ComparisonFacts(Fact):
@@ -244,6 +250,10 @@ class ComparisonFacts(Fact):
     """The metrics with thresholds, by slice."""
     seconds: tuple[PairFact, ...]
     """The seconds by component."""
+    curves: tuple[Curve, ...] = ()
+    """The other training's."""
+    scores: tuple[ScoreFacts, ...] = ()
+    """The other candidate's, of the classes that both have."""
 
 
 class CardFacts(Fact):

@@ -24,6 +24,7 @@ from pipeline.report.charts import (
     smoke_seconds,
     timeline,
 )
+from pipeline.report.comparison_charts import comparison_charts
 from pipeline.report.evaluation_charts import evaluation_charts
 from pipeline.report.facts import ReportFacts
 from pipeline.report.graph_svg import graph_svg
@@ -73,6 +74,7 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "features": list(feature_charts(data)) if data is not None else [],
         "most_features": MOST_FEATURES,
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
+        "beside": list(comparison_charts(facts)),
         "evaluation": list(evaluation_charts(evaluation)) if evaluation is not None else [],
         "slices": slice_chart(evaluation) if evaluation is not None else None,
         "smoke_families": list(families(checks)),

@@ -13,7 +13,8 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-Model = Literal["candidate", "champion"]
+Model = Literal["candidate", "champion", "this run", "other run"]
+"""The last two are the candidates of two runs that stand side by side."""
 
 
 class ThresholdPoint(Fact):

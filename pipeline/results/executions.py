@@ -125,6 +125,11 @@ class Executions:
             (event.execution_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT), default=None
         )
 
+    def uri(self, artifact: int) -> str:
+        """The place of an artifact."""
+        [found] = self._store.get_artifacts_by_id([artifact])
+        return str(found.uri)
+
     def by_id(self, execution: int) -> Execution:
         """The execution of an id."""
         [found] = self._store.get_executions_by_id([execution])

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.config.loader import load
 from pipeline.results.operations import operations
-from pipeline.results.runs import CONFIG_FILE, RESULT_FILE
+from pipeline.results.runs import CONFIG_FILE, RESULT_FILE, held_by
 from preprocessing.errors import UserError
 
 CLEANED_FILE = "cleaned.json"
@@ -25,8 +25,8 @@ class RunLine:
 
     Attributes:
       id: of the run.
-      state: `pushed`, also by hand, `refused`, `stopped`, `failed`, `interrupted`; `running` where it has not ended, or
-        was killed.
+      state: `pushed`, also by hand, `refused`, `stopped`, `failed`, `interrupted`; without an end `running` or
+        `killed`, see `without_end`.
       why: the gate that refused it, or the error's first line; also of one that was pushed by hand after it.
       metrics: on the test split.
       seconds: of all components together.
@@ -55,6 +55,24 @@ def run_folders(root: Path) -> list[Path]:
     return sorted(folders, key=lambda each: each.name, reverse=True)
 
 
+def without_end(folder: Path) -> Literal["running", "killed"]:
+    """The state of a run that has stored no result.
+
+    One at a time runs in a root, so it is the newest one that may be running, and only while a process holds the root:
+    a clean-up that holds it passes for the run.
+
+    Args:
+      folder: of the run, `<root>/runs/<id>`.
+    """
+    root = folder.parent.parent
+    if folder != run_folders(root)[0]:
+        return "killed"
+    try:
+        return "killed" if held_by(root) is None else "running"
+    except OSError:
+        return "running"  # who may only read the root can't ask
+
+
 def listed_runs(root: Path) -> Iterator[RunLine]:
     """One line for each run, newest first.
 
@@ -68,7 +86,8 @@ def listed_runs(root: Path) -> Iterator[RunLine]:
         ran = [state for state in states.values() if state in ("done", "cached")]
         refusing = [each["name"] for each in result.get("gates", ()) if each.get("passed") is False]
         error = (result.get("error") or "").partition("\n")[0]
-        state, pushed = result.get("state", "running"), result.get("pushed") or by_hand.get(folder.name, "")
+        state = result.get("state") or without_end(folder)
+        pushed = result.get("pushed") or by_hand.get(folder.name, "")
         yield RunLine(
             id=folder.name,
             state="pushed" if pushed else state,

@@ -22,6 +22,8 @@ Kind = Literal["numeric", "categorical", "boolean", "datetime", "lists", "text",
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
+_MOST_SPELLINGS = 1000
+"""So many different values are not those of `_TRUE` and `_FALSE` in any mixture of cases, or zeros behind the point."""
 _ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "idx", "index", "rowid", "rownum", "key", "pk", "hash", "unnamed"})
 _CODE_WORDS = frozenset(
     {"code", "zip", "zipcode", "postcode", "postal", "plz", "type", "kind", "category", "cat", "group", "cluster"}
@@ -83,12 +85,12 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
     for name, column in survey.columns.items():
         if name == label:
             continue
-        decision = _left_out(column, target, survey) or _feature(column, survey)
+        decision = _not_everywhere(name, survey) or _left_out(column, target, survey) or _feature(column, survey)
         if decision.kind != "left_out" and _determines(column, target):
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
-    decisions += [_lists(name, column) for name, column in survey.lists.items()]
+    decisions += [_not_everywhere(name, survey) or _lists(name, column) for name, column in survey.lists.items()]
     decisions += [Decision(name, "left_out", f"its type is {kind}") for name, kind in survey.unsupported.items()]
     return decisions
 
@@ -98,6 +100,13 @@ def _lists(name: str, column: ListColumn) -> Decision:
     if settings is None:
         return Decision(name, "left_out", reason)
     return Decision(name, "lists", reason, settings, f"{name!r} has lists, which are taken as bags of categories")
+
+
+def _not_everywhere(name: str, survey: Survey) -> Decision | None:
+    """Leaves a column out that some files lack: a reader would refuse them."""
+    if (why := survey.partial.get(name)) is None:
+        return None
+    return Decision(name, "left_out", why, warning=f"{name!r} is left out: {why} (was it renamed?)")
 
 
 def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None:
@@ -148,6 +157,8 @@ def _feature(column: Column, survey: Survey) -> Decision:
 
 
 def _is_boolean(column: Column) -> bool:
+    if column.distinct > _MOST_SPELLINGS:
+        return column.is_boolean
     values = {value.lower() for value in column.counts}
     if column.is_number and column.profile.cells.whole and column.distinct <= len(_TRUE | _FALSE):
         # Infinite numbers are whole too.
@@ -319,8 +330,8 @@ def _same_as(column: Column, target: Column) -> bool:
         return True
     if abs(column.distinct - target.distinct) > 1 or not _repeats(column):
         return False
-    pairs = _distinct_pairs(column, target)
-    return len(pairs) == len({value for value, _ in pairs}) == len({value for _, value in pairs})
+    pairs, values, labels = _distinct_pairs(column, target)
+    return pairs == values == labels
 
 
 def _determines(column: Column, target: Column) -> bool:
@@ -328,8 +339,8 @@ def _determines(column: Column, target: Column) -> bool:
     import numpy as np
 
     if _repeats(column):
-        pairs = _distinct_pairs(column, target)
-        if len(pairs) == len({value for value, _ in pairs}) and len({value for _, value in pairs}) > 1:
+        pairs, values, classes = _distinct_pairs(column, target)
+        if pairs == values and classes > 1:
             return True
     if not (column.is_number and target.is_number) or column.profile.missing or target.profile.missing:
         return False
@@ -344,5 +355,10 @@ def _repeats(column: Column) -> bool:
     return column.distinct * _MIN_ROWS_PER_VALUE <= len(column.cells)
 
 
-def _distinct_pairs(column: Column, target: Column) -> set[tuple[str, str]]:
-    return set(zip(column.cells.to_pylist(), target.cells.to_pylist(), strict=True))
+def _distinct_pairs(column: Column, target: Column) -> tuple[int, int, int]:
+    """How many different pairs of a value and a label there are, how many values, and how many labels."""
+    import numpy as np
+
+    size = int(target.codes.max()) + 1
+    pairs = np.unique(column.codes * size + target.codes)
+    return len(pairs), int(column.codes.max()) + 1, size

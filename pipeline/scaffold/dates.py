@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -55,7 +54,7 @@ class Dates:
 
 def find_dates(column: Column) -> Dates | None:
     """How the column's dates are written, or None when it does not hold dates that preprocessing can read."""
-    values = list(itertools.islice(column.counts, _LOOKED_AT))
+    values = column.first(_LOOKED_AT)
     if not values:
         return None
     if column.is_number:
@@ -79,7 +78,7 @@ def find_dates(column: Column) -> Dates | None:
 
 def looks_like_unreadable_dates(column: Column) -> bool:
     """Whether the values are dates in a format that preprocessing can't read: month names, years of two digits."""
-    values = list(itertools.islice(column.counts, _LOOKED_AT))
+    values = column.first(_LOOKED_AT)
     wordy = (bool(_WORDY.search(value)) and bool(re.search(r"\d", value)) and len(value) < 40 for value in values)
     short = (bool(_SHORT_YEAR.match(value)) for value in values)
     return bool(values) and max(_share(wordy), _share(short)) >= _ENOUGH
@@ -87,7 +86,7 @@ def looks_like_unreadable_dates(column: Column) -> bool:
 
 def mixed_dates(column: Column) -> tuple[str, str] | None:
     """A date that has the day first and one that has the month first, where a column has both."""
-    values = list(itertools.islice(column.counts, _LOOKED_AT))
+    values = column.first(_LOOKED_AT)
     if not values or not _DAY_AND_MONTH.match(values[0]):
         return None
     for day_first in (found for found in _FORMATS if "%d" in found and found.index("%d") < found.find("%m")):

@@ -26,6 +26,8 @@ from preprocessing.config import Task
 from preprocessing.errors import UserError
 from preprocessing.text import one_line
 
+_EMPTY = "it has no value in the oldest rows or in the newest ones, and the split is by time"
+
 
 def propose(
     data: Path,
@@ -133,7 +135,10 @@ def _tried(draft: Proposal, trials: Trials) -> Proposal:
         for decision in used
         if decision.kind == "datetime" and decision.settings.get("unit", "s") == "s"
     ]
-    found = time_split(dates, trial.table, trial.types, draft.label_column)
+    features = [decision.column for decision in used]
+    found = time_split(dates, trial.table, trial.types, draft.label_column, features)
+    if found is not None and found.drift and found.empty:
+        raise RefusedColumnsError(dict.fromkeys(found.empty, _EMPTY))
     return replace(
         draft,
         schema=trial.schema,

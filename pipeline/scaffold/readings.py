@@ -139,7 +139,7 @@ def few_classes(counts: Counter[str], present: int) -> bool:
 
 def _has_groups(column: Column) -> bool:
     """Whether the first plain numbers look as if points stood for thousands; more than a look would cost too much."""
-    first = [value for value, _ in zip(column.counts, range(_LOOKED_AT), strict=False)]
+    first = column.first(_LOOKED_AT)
     return any("." in value for value in first) and all("." not in value or value[-4:-3] == "." for value in first)
 
 

@@ -28,7 +28,7 @@ def described(data: Path, label: str, given: Given) -> tuple[tuple[Path, ...], T
       UserError: nothing is there, it can't be told what it is, or the first line can't be a header.
     """
     config = DataConfig(path=str(data), format=given.format, sheet=given.sheet)
-    (files,) = table_files(config, Path()).values()
+    (files,) = _files(config).values()
     fmt = given.format or _format(files[0])
     if fmt is not None and (given.format or named_format(str(files[0])) != fmt):
         config = config.model_copy(update={"format": fmt})
@@ -42,6 +42,31 @@ def described(data: Path, label: str, given: Given) -> tuple[tuple[Path, ...], T
     if fmt == "xlsx" and given.sheet is None:
         _refuse_other_sheet(files[0], reader, label)
     return files, reader
+
+
+def _files(config: DataConfig) -> dict[str, tuple[Path, ...]]:
+    """The files of a table; of a folder whose names don't tell a format, all, if their contents tell the same.
+
+    Raises:
+      UserError: nothing is there, or neither names nor contents tell.
+    """
+    try:
+        return table_files(config, Path())
+    except UserError:
+        if config.format is not None or not Path(str(config.path)).is_dir():
+            raise
+        # With a format that no name tells, all files of the folder are the table's.
+        found = table_files(config.model_copy(update={"format": "parquet"}), Path())
+        told = {_told(file) for files in found.values() for file in files}
+        if len(told) != 1 or None in told:
+            raise
+        return found
+
+
+def _told(file: Path) -> Format | None:
+    with open_bytes(str(file)) as raw:
+        found = content(raw.read(HEAD_BYTES))
+    return None if found is None else found.format
 
 
 def _refuse_no_label(file: Path, reader: TableReader, label: str) -> None:

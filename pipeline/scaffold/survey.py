@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,10 +62,27 @@ class Column:
         values, counts = pc.value_counts(self.present).flatten()
         return Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
 
-    @property
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """The sampled rows as numbers, the same for the same text, from 0 on; a missing one counts as a value."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        return pc.dictionary_encode(self.cells).indices.to_numpy().astype(np.int64)
+
+    @cached_property
     def distinct(self) -> int:
         """How many different values the sample has."""
-        return len(self.counts)
+        import pyarrow.compute as pc
+
+        return int(pc.count_distinct(self.present).as_py())
+
+    def first(self, most: int) -> list[str]:
+        """The first different values of the sample, without counting all as `counts` does."""
+        import pyarrow.compute as pc
+
+        values: list[str] = pc.unique(self.present).slice(0, most).to_pylist()
+        return values
 
     @property
     def uniqueness(self) -> float:
@@ -126,6 +143,7 @@ class Survey:
       sampled: whether `cells` hold a part of the rows only.
       words: what was decided of words such as NA, by column.
       readings: how the texts of single columns are read.
+      partial: the columns that some files lack, and the first of these in words.
     """
 
     files: tuple[Path, ...]
@@ -139,6 +157,7 @@ class Survey:
     sampled: bool
     words: tuple[ColumnWords, ...]
     readings: Readings
+    partial: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(data: Path, label: str, task: Task | None = None, given: Given | None = None) -> Survey:
@@ -183,7 +202,20 @@ def survey(data: Path, label: str, task: Task | None = None, given: Given | None
     config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
     lists = _lists(files, table, unsupported)
     unsupported = {name: kind for name, kind in unsupported.items() if name not in lists}
-    return Survey(files, fmt, config, rows, columns, lists, unsupported, counts, rows > SAMPLE_ROWS, found, readings)
+    return Survey(
+        files,
+        fmt,
+        config,
+        rows,
+        columns,
+        lists,
+        unsupported,
+        counts,
+        sampled=rows > SAMPLE_ROWS,
+        words=found,
+        readings=readings,
+        partial=table.partial(),
+    )
 
 
 def _columns(files: tuple[Path, ...], table: TableProfile) -> tuple[dict[str, Column], dict[str, str]]:
@@ -217,7 +249,7 @@ def _profiled(files: tuple[Path, ...], reader: TableReader, label: str) -> Table
         first = reader.columns(files[0])
         check_names({label: "class"}, first, str(files[0]))
         for file in files[1:]:
-            check_same_columns((files[0], first), (file, reader.columns(file)))
+            check_same_columns((files[0], first), (file, reader.columns(file)), {label})
     table = TableProfile(reader, {"all": tuple(profile_file(file, reader, looked_at) for file in files)})
     check_names({label: "class"}, list(table.names), str(files[0]))
     return table

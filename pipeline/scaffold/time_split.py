@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from components.example_gen.splits import split_rule
 from pipeline.preflight.table_profile import TableProfile
 from pipeline.scaffold.render import comment, mapping
 from preprocessing.errors import UserError
+from preprocessing.text import listed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,10 +49,13 @@ class FoundSplit:
     Attributes:
       split: as the configuration has it.
       drift: what moves, in words, where the rows are in the order of time and the label moves; else "".
+      empty: the features that have no value in one of its splits, such as those that began late: the data gate refuses
+        them.
     """
 
     split: TimeSplit
     drift: str
+    empty: tuple[str, ...] = ()
 
     def note(self) -> str:
         """What the user should know where it is proposed."""
@@ -75,13 +79,21 @@ def split_lines(found: FoundSplit | None) -> Iterator[str]:
         yield f"  # {by_hash}"
         yield f"  {by_time}"
         return
-    yield comment("Rows go to a split by hash. If the model is to predict the future, split by time:", 2)
+    first = ""
+    if found.empty:
+        what = "it has" if len(found.empty) == 1 else "they have"
+        first = f" (take {listed(found.empty, 10, quoted)} out of features then: {what} no value in some of its splits)"
+    yield comment(f"Rows go to a split by hash. If the model is to predict the future, split by time{first}:", 2)
     yield f"  # {by_time}"
     yield f"  {by_hash}"
 
 
 def time_split(
-    dates: Iterable[tuple[str, str | None]], table: TableProfile, types: Mapping[str, FeatureType], label: str
+    dates: Iterable[tuple[str, str | None]],
+    table: TableProfile,
+    types: Mapping[str, FeatureType],
+    label: str,
+    features: Sequence[str],
 ) -> FoundSplit | None:
     """The first split by time that works.
 
@@ -90,6 +102,7 @@ def time_split(
       table: reads the rows; what it knows of them.
       types: the type that each column gets.
       label: the label's column; rows without it are left out.
+      features: the columns that are used.
 
     Returns:
       None where no column has a readable time in every row, or a split would be empty or have one label only.
@@ -99,9 +112,9 @@ def time_split(
         for each in dict.fromkeys((None, date_format)):
             if table.column(column).missing == 0 and (each is None or "%Y" in each):
                 split = TimeSplit(by="time", column=column, format=each, train=6, eval=2, test=2)
-                found = _tried(split, table, types, label, date_format)
+                found = _tried(split, table, types, label, date_format, features)
                 if found is not None and all(len(each.classes) > 1 for each in found.labels):
-                    return FoundSplit(split, found.drift() if found.in_order else "")
+                    return FoundSplit(split, found.drift() if found.in_order else "", found.empty(features))
     return None
 
 
@@ -140,18 +153,29 @@ class _Tried:
 
     def __init__(self) -> None:
         self.labels = [_Labels() for _ in SPLITS]
+        self._filled: list[set[str]] = [set() for _ in SPLITS]
         self._last: int | None = None
         self._rows = self._forward = self._back = 0
 
-    def add(self, splits: NDArray[np.int8], labels: pa.Array) -> None:
+    def add(self, splits: NDArray[np.int8], batch: pa.RecordBatch, label: str) -> None:
+        present = {name: column.is_valid() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
         for position, each in enumerate(self.labels):
-            each.add(labels.filter(splits == position))
+            each.add(batch.column(label).filter(splits == position))
+            filled = self._filled[position]
+            filled |= {
+                name for name in present if name not in filled and present[name].filter(splits == position).true_count
+            }
         before = splits[:1] if self._last is None else np.array([self._last], splits.dtype)
         steps = np.diff(np.concatenate([before, splits]))
         self._rows += len(splits)
         self._forward += int((steps > 0).sum())
         self._back += int((steps < 0).sum())
         self._last = int(splits[-1]) if len(splits) else self._last
+
+    def empty(self, features: Sequence[str]) -> tuple[str, ...]:
+        """The features that were looked at and have no value in some split."""
+        seen = set().union(*self._filled)
+        return tuple(name for name in features if name in seen and not all(name in each for each in self._filled))
 
     @property
     def in_order(self) -> bool:
@@ -185,14 +209,20 @@ class _Tried:
 
 
 def _tried(
-    split: TimeSplit, table: TableProfile, types: Mapping[str, FeatureType], label: str, date_format: str | None
+    split: TimeSplit,
+    table: TableProfile,
+    types: Mapping[str, FeatureType],
+    label: str,
+    date_format: str | None,
+    features: Sequence[str],
 ) -> _Tried | None:
     """What a split does with the table; None where some rows would have no split."""
     rule = split_rule(split, (label,))
-    wanted = {name: types[name] for name in (split.column, label)}
+    gaps = [name for name in features if table.column(name).missing]
+    counted = {name: types[name] for name in (split.column, label)}
     uses = {split.column: ColumnUse("date", date_format=date_format)}
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def batches(wanted: Mapping[str, FeatureType]) -> Iterator[pa.RecordBatch]:
         for profile in table.files:
             for rows in table.reader.rows(profile.file, wanted):
                 batch = typed(rows, wanted, uses, str(profile.file)).batch
@@ -200,13 +230,13 @@ def _tried(
 
     nothing = np.zeros(0, np.uint64)
     try:
-        assigner = rule.resolve(rule.merged(rule.count(batch, nothing) for batch in batches()))
+        assigner = rule.resolve(rule.merged(rule.count(batch, nothing) for batch in batches(counted)))
     except UserError:
         return None
     found = _Tried()
-    for batch in batches():
+    for batch in batches(counted | {name: types[name] for name in gaps}):
         splits, bad = assigner.assign(batch, nothing, "", np.zeros(batch.num_rows, np.int64))
         if bad:
             return None
-        found.add(splits, batch.column(label))
+        found.add(splits, batch, label)
     return found

@@ -7,11 +7,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.facts import ComparisonFacts, PairFact
+from pipeline.report.facts import ComparisonFacts, Interval, PairFact
 from pipeline.results.listing import RunLine
 from preprocessing.text import one_line, printable
 
-_STYLES = {"pushed": "green", "refused": "red", "failed": "red", "interrupted": "yellow", "running": "yellow"}
+_STYLES = {"pushed": "green", "refused": "red", "failed": "red"} | dict.fromkeys(
+    ("interrupted", "killed", "running"), "yellow"
+)
 _LONGEST = 120
 _PLAIN_WIDTH = 200
 """Columns where the output is not a terminal: lines stay whole for a program."""
@@ -70,8 +72,14 @@ def _pairs(title: str, pairs: Sequence[PairFact], found: ComparisonFacts) -> Tab
     table = plain_table(title, ("", ""), (found.run, "right"), (found.other, "right"), ("change", "right"))
     for pair in pairs:
         change = "" if pair.change is None else f"{pair.change:+.4g}"
-        table.add_row(Text(printable(pair.name)), number(pair.now), number(pair.other), change)
+        now, other = _within(pair.now, pair.now_interval), _within(pair.other, pair.other_interval)
+        table.add_row(Text(printable(pair.name)), now, other, change)
     return table
+
+
+def _within(value: float | None, interval: Interval | None) -> str:
+    """A number with the ends of its confidence interval, where it has one."""
+    return number(value) if interval is None else f"{number(value)} ({number(interval[0])} to {number(interval[1])})"
 
 
 def plain_table(title: str, *columns: tuple[str, str]) -> Table:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import lxml.html
 import pytest
 from support.pages import ROOT
+
+CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,23 @@ def test_links_between_the_repositorys_folders_lead_to_pages(site: Path) -> None
     assert "components/zoo.html" in links
     assert not [each for each in links if each and each.endswith((".py", ".txt", ".json"))]
     assert "only those of an allow-list" in " ".join(found["smoke-test.html"].text_content().split())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+def test_the_search_works_from_the_disk(site: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(offline=True).new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto((site / "index.html").as_uri())
+        page.fill("[data-md-component=search-query]", "worker_timeout_seconds")
+        first = page.locator(".md-search-result__link").first
+        first.wait_for(state="attached")
+        found = page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.href)")
+        browser.close()
+    assert [each for each in found if "/distribution.html" in each]
+    assert said == []

@@ -2,7 +2,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,13 @@ def lockgate() -> str:
 
 @pytest.fixture(scope="session")
 def lockgate_run(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
-    """Runs a pipeline in a process of its own, as a user does."""
+    """Runs a pipeline in a process of its own, as a user does; one that kills itself at a moment has code -9."""
 
-    def run(config: Path, root: Path, *options: str) -> Finished:
+    def run(config: Path, root: Path, *options: str, moment: Mapping[str, Any] | None = None) -> Finished:
         printed = tmp_path_factory.mktemp("printed")
         files = [printed / "stdout", printed / "stderr"]
         # Another folder: nothing may depend on where the command is given.
-        code = forks.lockgate(_arguments(config, root, *options), _environment(), root.parent, *files)
+        code = forks.lockgate(_arguments(config, root, *options), _environment(), root.parent, *files, moment)
         return Finished(code, *(file.read_text(encoding="utf-8") for file in files))
 
     return run

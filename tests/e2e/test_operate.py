@@ -112,6 +112,14 @@ def test_a_rollback_serves_the_old_bytes_and_the_champion_follows(
     assert (code, sorted(answer["refused"])) == (3, ["Evaluator", "Rollback"])
     assert answer["refused"]["Rollback"].endswith("worse on Mondays")
 
+    # What a run would find there is foreseen: the withdrawn model again, and the served one.
+    planned = command("plan", str(PENGUINS), "--set", f"root={root}", "--set", "train.epochs=11")[1]
+    assert planned["verdict"].startswith(f"Pusher would refuse: this model is version {bad}, byte for byte, from which")
+    assert planned["verdict"].endswith(f"(version {rolled_back}): worse on Mondays; nothing would be pushed")
+    planned = command("plan", str(PENGUINS), "--set", f"root={root}")[1]
+    assert planned["verdict"] == ""
+    assert planned["steps"][-1]["reasons"][-1] == f"version {rolled_back} is this model already"
+
     looked = lockgate_run(PENGUINS, root, "--to", "Champion")
     assert looked.code == 0, looked.stderr
     looked_up = stored_run(root, Path(looked.result["run_dir"]).name)["Champion"].outputs["model"]

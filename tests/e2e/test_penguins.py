@@ -168,26 +168,35 @@ def test_the_same_seed_gives_the_same_metrics_elsewhere_even_when_killed_on_the_
     """Kills a run in three components; the fourth attempt ends with the metrics of the run that was not killed."""
     uninterrupted, _ = penguins
     root = tmp_path / "root"
-    command = [str(Path(sys.executable).with_name("lockgate")), "run", str(PENGUINS), "--set", f"root={root}"]
-    for seen, how in (("StatisticsGen", signal.SIGKILL), ("epoch ", signal.SIGINT), ("Trainer", signal.SIGKILL)):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if seen in line:
-                break
-        else:
-            pytest.fail(f"never saw {seen!r}: {''.join(lines)}")
-        os.kill(process.pid, how)
-        rest = process.communicate(timeout=60)[0]
-        if how == signal.SIGINT:
-            assert process.returncode == 130
-            assert rest.rstrip().endswith("interrupted: the same command goes on after the last finished component")
+
+    def kill(place: str, change: int) -> None:
+        killed = lockgate_run(PENGUINS, root, moment={"place": str(root), "at": (place, change)})
+        assert killed.code == -signal.SIGKILL, killed.stderr
+
+    kill("ExampleGen/examples", 20)
+    _interrupt_in_an_epoch(root)
+    kill("serving/.pushing", 5)
     finished = lockgate_run(PENGUINS, root)
     assert finished.code == 0, finished.stderr
     for name in ("ExampleGen", "StatisticsGen", "Transform", "Trainer"):
         assert finished.result["states"][name] == "cached", name
     assert finished.result["metrics"] == uninterrupted.result["metrics"]
+
+
+def _interrupt_in_an_epoch(root: Path) -> None:
+    command = [str(Path(sys.executable).with_name("lockgate")), "run", str(PENGUINS), "--set", f"root={root}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "epoch " in line:
+            break
+    else:
+        pytest.fail(f"never saw an epoch: {''.join(lines)}")
+    os.kill(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert rest.rstrip().endswith("interrupted: the same command goes on after the last finished component")
 
 
 def test_two_runs_do_not_share_a_root(penguins, lockgate_run):

@@ -6,7 +6,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +51,17 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image() -> Iterator[Image]:
-    # Not pytest's folder, which keeps the 3.5 GB of the last three times.
-    with tempfile.TemporaryDirectory(prefix="lockgate-image-") as name:
-        folder = Path(name).resolve()
-        environment, elsewhere = folder / "lockgate", folder / "elsewhere"
-        elsewhere.mkdir()
-        arguments = {"VENV": str(environment), "BUILD": str(folder / "build"), "UV_LINK_MODE": "hardlink"}
-        _take_byte_code(environment)
-        built = carry_out(ROOT, "installed", arguments, folder)
-        variables = {"PATH": f"{environment}/bin:/usr/bin:/bin", "HOME": str(elsewhere), "LANG": "C.UTF-8"}
-        yield Image(environment, variables, elsewhere, built)
+def image() -> Image:
+    # In the folder of this run of the suite, which goes when that has ended: most of its 3.5 GB are links to the cache
+    # of uv, and no test waits until 100,000 files are deleted.
+    folder = Path(tempfile.mkdtemp(prefix="lockgate-image-")).resolve()
+    environment, elsewhere = folder / "lockgate", folder / "elsewhere"
+    elsewhere.mkdir()
+    arguments = {"VENV": str(environment), "BUILD": str(folder / "build"), "UV_LINK_MODE": "hardlink"}
+    _take_byte_code(environment)
+    built = carry_out(ROOT, "installed", arguments, folder)
+    variables = {"PATH": f"{environment}/bin:/usr/bin:/bin", "HOME": str(elsewhere), "LANG": "C.UTF-8"}
+    return Image(environment, variables, elsewhere, built)
 
 
 def _take_byte_code(environment: Path) -> None:

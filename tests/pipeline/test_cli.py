@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -113,36 +112,6 @@ def on_terminal(*arguments: str, **environment: str) -> str:
     os.close(ours)
     process.wait(timeout=60)
     return printed.decode(errors="replace")
-
-
-BASH = shutil.which("bash")
-
-
-@pytest.mark.skipif(BASH is None, reason="no bash")
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("lockgate val", ["validate"]),
-        ("lockgate accept", ["accept-schema"]),
-        ("lockgate run --no", ["--no-cache", "--no-push"]),
-        ("lockgate run --from eval", ["Evaluator"]),
-        ("lockgate validate --target k", ["kubeflow"]),
-        ("lockgate report 2026", ["output/runs/20260301T120000Z"]),
-    ],
-)
-def test_bash_completes(tmp_path: Path, line: str, expected: list[str]) -> None:
-    (tmp_path / "output/runs/20260301T120000Z").mkdir(parents=True)
-    words = line.split(" ")
-    script = f"""
-    compopt() {{ :; }}  # the real one wants a line that is being typed
-    source <({shlex.quote(str(LOCKGATE))} completion bash)
-    complete -p lockgate >/dev/null
-    COMP_WORDS=({line}) COMP_CWORD={len(words) - 1}
-    _lockgate_completion {shlex.quote(str(LOCKGATE))}
-    printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    done = subprocess.run([str(BASH), "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert (done.stdout.split(), done.stderr) == (expected, "")
 
 
 def test_a_component_is_completed_without_the_configuration() -> None:

@@ -88,6 +88,11 @@ def test_plan_by_hand() -> None:
             {"columns": ["e"], "parts": ["day", "hour"], "encoding": "categorical", "indicator": False},
         ],
         crosses=[{"columns": ["q", "c"], "hash_buckets": 77}],
+        ratios=[
+            {"name": "rate", "of": ["n"], "by": ["q"], "missing": {"indicator": True}},
+            {"name": "area", "of": ["n", "q"], "embed": {"piecewise": 8}},
+            {"name": "step", "of": ["n"], "by": ["b"], "quantile_buckets": 3},
+        ],
     )
     assert planned_inputs(config) == (
         PlannedInput("n_number_xf", "dense", 1),
@@ -106,6 +111,11 @@ def test_plan_by_hand() -> None:
         PlannedInput("e_day_xf", "categorical", 32),
         PlannedInput("e_hour_xf", "categorical", 25),
         PlannedInput("q_x_c_cross_xf", "categorical", 77),
+        PlannedInput("rate_number_xf", "dense", 1),
+        PlannedInput("rate_missing_xf", "dense", 1),
+        PlannedInput("area_number_xf", "dense", 1),
+        PlannedInput("area_position_xf", "dense", 1, position_of="area_number_xf", bins=8),
+        PlannedInput("step_bucket_xf", "categorical", 4),
     )
 
 
@@ -185,6 +195,7 @@ def test_the_columns_behind_each_input() -> None:
             {"columns": ["e"], "parts": ["day"], "encoding": "categorical", "indicator": False},
         ],
         crosses=[{"columns": ["q", "c"]}],
+        ratios=[{"name": "per q", "of": ["n 1", "n 1"], "by": ["q"], "embed": {"piecewise": 8}}],
         preprocessing_fn="own.function",
         preprocessing_columns=["own"],
     )
@@ -202,6 +213,8 @@ def test_the_columns_behind_each_input() -> None:
         "d_missing_xf": ("d",),
         "e_day_xf": ("e",),
         "q_x_c_cross_xf": ("q", "c"),
+        f"{safe_name('per q')}_number_xf": ("n 1", "q"),
+        f"{safe_name('per q')}_position_xf": ("n 1", "q"),
     }
 
 

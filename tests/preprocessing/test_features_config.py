@@ -69,6 +69,22 @@ def label(**options: Any) -> dict[str, Any]:
             {"boolean": [{"columns": ["a", "b"]}], "crosses": [{"columns": ["a", "b"]}, {"columns": ["a", "b"]}]},
             "declared more than once",
         ),
+        ({**numeric(), "ratios": [{"name": "r", "of": ["n"]}]}, "of: is the column itself, received ['n']"),
+        ({**numeric(), "ratios": [{"name": "r", "of": [], "by": ["n"]}]}, "at least 1 item"),
+        (
+            {**numeric(), "ratios": [{"name": "r", "of": ["n"], "by": ["z"]}]},
+            "by.0: is not a column of features.numeric, received 'z'",
+        ),
+        (
+            {**numeric(), "ratios": [{"name": "n", "of": ["n", "n"]}]},
+            "name: a column or another ratio has this name, received 'n'",
+        ),
+        ({**numeric(), "ratios": [{"name": "y", "of": ["n", "n"]}]}, "another ratio has this name, received 'y'"),
+        (
+            {**numeric(), "ratios": [{"name": "r", "of": ["n", "n"]}, {"name": "r", "of": ["n"], "by": ["n"]}]},
+            "ratios.1.name: a column or another ratio",
+        ),
+        ({**numeric(), "ratios": [{"name": "r", "of": ["n", "n"], "clip": [2, 1]}]}, "the lowest must be below"),
         ({**numeric(), "preprocessing_columns": ["z"]}, "preprocessing_columns: they are for preprocessing_fn"),
         (
             {**numeric(), "preprocessing_fn": "function"},

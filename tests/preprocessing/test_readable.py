@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from preprocessing import dates
-from preprocessing.config import BooleanFeature, DatetimeFeature, FeaturesConfig, Label, NumericFeature
+from preprocessing.config import BooleanFeature, DatetimeFeature, FeaturesConfig, Label
+from preprocessing.number_config import NumericFeature
 from preprocessing.packed import Packed
 from preprocessing.readable import Dates, Words, readings
 

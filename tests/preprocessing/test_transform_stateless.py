@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from preprocessing import raw_columns
-from preprocessing.features import LABEL, ROW_KEY, WEIGHT
+from preprocessing.features import LABEL, ROW_KEY, WEIGHT, safe_name
 
 F, S, N = tf.float32, tf.string, tf.int64
 NAN, INF = float("nan"), float("inf")
@@ -55,6 +55,47 @@ def test_a_logarithm_alone_is_that_among_many_rows_to_the_last_bit(preprocess: P
     together = flat(preprocess(section, x=(values, F))["x_number_xf"])
     alone = [flat(preprocess(section, x=([value], F))["x_number_xf"])[0] for value in values]
     assert alone == together
+
+
+def test_ratios_are_missing_where_they_have_no_number(preprocess: Preprocess) -> None:
+    constant = {"scale": "none", "missing": {"fill": "constant", "value": -7, "indicator": True}}
+    section = {
+        "numeric": [{"columns": ["a", "b", "c"], **constant}],
+        "ratios": [
+            {"name": "share", "of": ["a"], "by": ["b"], **constant},
+            {"name": "area", "of": ["a", "b"], "clip": [-100, 100], **constant},
+            {"name": "all of it", "of": ["a", "a"], "by": ["b", "c"], **constant},
+            {"name": "which", "of": ["a"], "by": ["c"], "bucket_boundaries": [0, 1]},
+        ],
+    }
+    columns = {
+        "a": ([3.0, 0.0, 5.0, None, 1e30, NAN, -2.0], F),
+        "b": ([4, 2, 0, 1, 1, 1, None], N),
+        "c": ([0.5, 2.0, 1.0, 1.0, 1e30, 1.0, -1e-30], F),
+    }
+    got = preprocess(section, **columns)
+    assert flat(got["share_number_xf"]) == pytest.approx([0.75, 0, -7, -7, 1e30, -7, -7])
+    assert flat(got["share_missing_xf"]) == [0, 0, 1, 1, 0, 1, 1]
+    assert flat(got["area_number_xf"]) == [12, 0, 0, -7, 100, -7, -7]
+    # 1e30 * 1e30 is beyond float32, and 1e30 * 1e30 / 1e30 is not.
+    name = f"{safe_name('all of it')}_number_xf"
+    assert flat(got[name]) == pytest.approx([4.5, 0, -7, -7, 1e30, -7, -7])
+    # 5, and 2e30, are above 1; a missing number has the bucket 0.
+    assert flat(got["which_bucket_xf"]) == [3, 2, 3, 0, 3, 0, 3]
+
+
+def test_a_ratio_alone_is_that_among_many_rows_to_the_last_bit(preprocess: Preprocess) -> None:
+    plain = {"scale": "none", "missing": {"fill": "constant"}}
+    section = {
+        "numeric": [{"columns": ["a", "b"], **plain}],
+        "ratios": [{"name": "r", "of": ["a"], "by": ["b"], **plain}],
+    }
+    draw = np.random.default_rng(1)
+    a, b = (draw.lognormal(0, 3, 101).astype(np.float32).tolist() for _ in range(2))
+    together = flat(preprocess(section, a=(a, F), b=(b, F))["r_number_xf"])
+    alone = [flat(preprocess(section, a=([x], F), b=([y], F))["r_number_xf"])[0] for x, y in zip(a, b, strict=True)]
+    assert alone == together
+    assert together == pytest.approx([x / y for x, y in zip(a, b, strict=True)], rel=1e-6)
 
 
 def test_smallest_integer_is_missing_everywhere() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
+from support.beam import BEAM_ARGS
 from tensorflow_model_analysis.proto import validation_result_pb2
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
@@ -25,10 +26,10 @@ from components.evaluator.config import SkillConfig, TreeConfig
 from components.evaluator.executor import Executor
 from pipeline.config.evaluate import EvaluateConfig
 from pipeline.nodes.evaluation import eval_config
-from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
+from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.features import LABEL, WEIGHT
+from preprocessing.number_config import NumericFeature
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 CLASSES = {"binary": 2, "multiclass": 3, "regression": 1}
 SCHEMA = """
 feature { name: "y" type: FLOAT }
@@ -154,7 +155,7 @@ def outcome(folder: Path, case: Case, engine: str) -> Outcome:
 
 def run(todo: Execution) -> None:
     """Evaluates."""
-    executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER]))
+    executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS))
     executor.Do(todo.inputs, todo.outputs, todo.properties)
 
 

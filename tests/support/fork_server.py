@@ -1,7 +1,8 @@
 """Runs commands in forks of a process that has imported TFX already: seconds less for each of them.
 
 What a fork runs is what `lockgate` or `python -m MODULE` runs, with the arguments, the environment and the folder that
-the command would have.
+the command would have. The workers that it starts for trials or for members of an ensemble are forks too
+(`support.forked_workers`).
 """
 
 import contextlib
@@ -31,6 +32,8 @@ _IMPORTED = (
     "components.example_gen.executor",
     "components.trainer.export",
     "components.trainer.fit",
+    "components.trainer.tuning.worker",
+    "components.trainer.tuning.workers",
     "components.transform.executor",
     "pipeline.report.page",
 )
@@ -139,13 +142,23 @@ def _serve() -> None:
     # Which modules each of ours imports, read again where a file has changed: a second for each graph that is built.
     fingerprint(_IMPORTED)
     mains = {"module": _run_module, "lockgate": lambda arguments: cli.main(arguments, "lockgate")}
-    for line in sys.stdin:
-        order = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _run(mains[order["what"]], order)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+    with _beside("forked_workers").forks_of_this() as command:
+        sys.modules["components.trainer.tuning.workers"]._COMMAND = command
+        for line in sys.stdin:
+            order = json.loads(line)
+            child = os.fork()
+            if child == 0:
+                _run(mains[order["what"]], order)
+            _, status = os.waitpid(child, 0)
+            print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+
+
+def _beside(name):
+    """A module of this folder."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _run(main, order):
@@ -174,9 +187,7 @@ def _run(main, order):
 
 def _watch(place, record=None, at=None, after=None):
     """Has `support.moments` watch this process; what is to be called at its end."""
-    spec = importlib.util.spec_from_file_location("moments", Path(__file__).with_name("moments.py"))
-    moments = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(moments)
+    moments = _beside("moments")
     if after is not None:
         moments.kill_after(after)
     return moments.watch(place, record, None if at is None else tuple(at))

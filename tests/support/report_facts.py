@@ -254,3 +254,19 @@ def facts(**changed: Any) -> ReportFacts:
         ),
     }
     return ReportFacts(**{**sections, **changed})
+
+
+def too_wide(tree: Any) -> list[str]:
+    """The first words of the tables that a narrow window could not hold: of more than three columns, and neither in a
+    region that scrolls by itself nor stacked below each other there.
+
+    Args:
+      tree: a page.
+    """
+    return [
+        " ".join(table.text_content().split())[:60]
+        for table in tree.iter("table")
+        if max(len(row) for row in table.iter("tr")) > 3
+        and "stacked" not in (table.get("class") or "")
+        and not any("wide" in (parent.get("class") or "").split() for parent in table.iterancestors())
+    ]

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from google.protobuf import text_format
+from support.beam import BEAM_ARGS
 from support.examples import SPLITS, records
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
@@ -27,7 +28,6 @@ from preprocessing.transform import FEATURES_KEY, MISSING_KEY
 
 FLOAT, INT, TEXT = tf.float32, tf.int64, tf.string
 Row = Mapping[str, Any]
-BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"]
 
 
 def serialized(row: Row, types: Mapping[str, tf.DType]) -> bytes:

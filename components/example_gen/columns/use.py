@@ -72,17 +72,19 @@ def wanted_type(column: ColumnFacts, use: ColumnUse) -> FeatureType:
 
 
 def resolve_types(
-    facts: Mapping[str, ColumnFacts], uses: Mapping[str, ColumnUse]
+    facts: Mapping[str, ColumnFacts], uses: Mapping[str, ColumnUse], partial: Mapping[str, str] | None = None
 ) -> tuple[dict[str, FeatureType], dict[str, str]]:
     """The types of all columns, and why the others are left out.
 
     Args:
       facts: what the columns hold in all of the table, in the table's order.
       uses: the columns that the configuration or the schema names.
+      partial: the columns that not every file has, and why that matters; a reader refuses a file without one that is
+        asked for.
 
     Returns:
       The type of each column that becomes a feature, and the reason for each that does not: nobody uses it, and it
-      is empty, of a name or a type that a feature can't have, or not what the schema says.
+      is empty, not in every file, of a name or a type that a feature can't have, or not what the schema says.
 
     Raises:
       UserError: a column that the configuration uses is not there, or can't be a feature.
@@ -105,6 +107,8 @@ def resolve_types(
             left_out[name] = why_reserved()
         elif column.unsupported is not None:
             left_out[name] = f"its type is {column.unsupported}"
+        elif use.role == "unused" and name in (partial or {}):
+            left_out[name] = f"nobody uses it, and {(partial or {})[name]}"
         elif column.present == 0 and name not in uses:
             left_out[name] = "it is empty everywhere"
         elif use.role == "unused" and (cell := misfit(column, use.declared)) is not None:

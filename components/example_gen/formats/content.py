@@ -58,7 +58,14 @@ _BY_MAGIC = (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         Content("a spreadsheet of the old kind (.xls), or one with a password", "save it as .xlsx or CSV, without one"),
     ),
-    (b"SQLite format 3\0", Content("an SQLite database", "read it with data.sql, or export the table as CSV")),
+    (
+        b"SQLite format 3\0",
+        Content(
+            "an SQLite database",
+            "export the table: sqlite3 -csv -header FILE 'SELECT * FROM TABLE' > table.csv; a pipeline.yaml reads the "
+            "database itself by data.sql",
+        ),
+    ),
     (b"Obj\x01", Content("an Avro file", "write it as Parquet")),
     (b"\x89HDF\r\n\x1a\n", Content("an HDF5 file", "write the table as Parquet")),
     (b"\x93NUMPY", Content("a NumPy file", "write it as Parquet or CSV, with the columns' names")),

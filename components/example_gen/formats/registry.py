@@ -43,6 +43,8 @@ PACKED: tuple[Format, ...] = ("csv", "jsonl", "tfrecord")
 """Formats that are read from the start, and so may be packed as a whole. The others pack their own columns."""
 IN_LINES: tuple[Format, ...] = ("csv", "jsonl")
 """Formats whose rows a text editor finds by their line."""
+LOOSE: tuple[Format, ...] = ("jsonl", "tfrecord")
+"""Formats whose rows may each have other columns: their files have no header."""
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 

@@ -110,12 +110,16 @@ class Bench:
     def answers(self) -> Mapping[str, Answer]:
         """The answer of each predicting signature to all rows in one batch, by signature. Asked once.
 
+        A signature that had too little memory for the first row alone is not asked: TensorFlow waits ten seconds for
+        memory before it says so, and more rows take no less.
+
         Raises:
           ProcessEnded: the model's process ended over it.
         """
-        signatures = self.contract.predicting()
+        known = {name: answer for name, answer in self.first.items() if answer.out_of_memory}
+        signatures = [each for each in self.contract.predicting() if each.name not in known]
         asked = self.session.ask([self.request(each, self.rows.rows) for each in signatures], phase="answers")
-        return {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
+        return known | {each.name: answer for each, answer in zip(signatures, asked, strict=True)}
 
     @cached_property
     def row_seconds(self) -> Mapping[str, float]:

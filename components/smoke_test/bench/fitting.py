@@ -67,8 +67,9 @@ def _affordable(
 
 
 def _ask(session: Session, contract: Contract, signature: Signature, rows: Rows, count: int) -> list[Answer]:
-    """Twice the same: the first request of a size takes longer than all others."""
+    """Twice the same: the first request of a size takes longer than all others. What fails is not asked again."""
     # Of the request for all rows, so that lists are filled up to the same width as later.
     whole = requests.request(signature, rows.rows, without=contract.label)
     request = requests.take(whole, signature, range(count)) if requests.takes_batches(signature) else whole
-    return session.ask([request, request], phase="answers")
+    first = session.ask([request], phase="answers")
+    return first * 2 if first[0].error is not None else [*first, *session.ask([request], phase="answers")]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.smoke_test.bench.altered import Batch, Taken, evenly
-from components.smoke_test.bench.requests import MISSING, Array, Row, encode, strings
+from components.smoke_test.bench.requests import MISSING, Array, encode, strings
 from components.smoke_test.config import Harm
 from components.smoke_test.names import DEFAULT_OUTCOMES, UNPROMISED_OUTCOMES, HarmCase, HarmOutcome
 from components.smoke_test.sandbox.session import Request
@@ -160,7 +160,7 @@ class HarmMaker:
     def _truncated(self) -> Iterator[Harmful]:
         if self.batch.signature.kind == "examples":
             whole = encode(self.batch.rows[0])
-            for end in evenly(truncations(self.batch.rows[0], whole), self.config.random_examples):
+            for end in evenly(truncations(whole), self.config.random_examples):
                 what = f"the first {end} of the example's {len(whole)} bytes"
                 yield self._harmful("truncated_example", what, self.batch.of_bytes([whole[:end]]))
 
@@ -211,16 +211,30 @@ def random_bytes(count: int) -> Iterator[bytes]:
         yield start + random.bytes(int(random.integers(8, _LONGEST_RANDOM)))
 
 
-def truncations(row: Row, whole: bytes) -> list[int]:
+def truncations(whole: bytes) -> list[int]:
     """After how many of its bytes a serialized row is surely no tf.Example any more: in the middle of a feature.
 
-    TensorFlow's parser takes what ends with a whole feature, although the message said that there would be more.
+    TensorFlow's parser takes what ends with a whole feature, although the message said that there would be more. Where
+    they end the bytes tell; their order is not that of sorted names: "a " stands before "a".
     """
-    # In the order of a deterministic serialization.
-    sizes = [tf.train.Example.FromString(encode({name: row[name]})).features.ByteSize() for name in sorted(row)]
-    start = len(whole) - sum(sizes)
-    whole_features = {start + sum(sizes[:i]) for i in range(len(sizes) + 1)}
+    end = _after_length(whole, 1)[1] if whole else 0
+    whole_features = {end}
+    while end < len(whole):
+        size, start = _after_length(whole, end + 1)
+        end = start + size
+        whole_features.add(end)
     return [end for end in range(1, len(whole)) if end not in whole_features]
+
+
+def _after_length(message: bytes, place: int) -> tuple[int, int]:
+    """The length that stands at a place of a protobuf message, base 128 with the least digits first, and its end."""
+    size = shift = 0
+    while True:
+        size |= (message[place] & 0x7F) << shift
+        shift += 7
+        place += 1
+        if message[place - 1] < 0x80:
+            return size, place
 
 
 def _strange_values(case: HarmCase, each: Taken, long_bytes: int) -> Iterator[tuple[str, Any]]:

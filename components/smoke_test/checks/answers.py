@@ -11,7 +11,7 @@ from components.smoke_test.checks.judges import JUDGES, Judge
 from components.smoke_test.export.contract import Signature
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import LONGEST_MESSAGE, CheckResult
-from components.smoke_test.sandbox.session import REFUSED, ModelError
+from components.smoke_test.sandbox.session import OUT_OF_MEMORY, REFUSED, ModelError
 from preprocessing.text import counted, listed, one_line
 
 NO_SIGNATURE = "no signature gives predictions"
@@ -90,7 +90,7 @@ def what_to_do(error: ModelError, bench: Bench) -> str:
     message = error.message
     if bench.rows.made and _IMAGE.search(message):
         return f"made-up text is not an image: {_GIVE_EXAMPLES} with real ones; {_BASE64}"
-    if error.code == "ResourceExhausted":
+    if error.code == OUT_OF_MEMORY:
         return "raise smoke_test.process.memory_mb if the model really needs more"
     if "Could not find variable" in message or "uninitialized" in message:
         return (

@@ -240,7 +240,7 @@ def _label_required(bench: Bench) -> Iterator[CheckResult]:
             yield CheckResult.fails("label_required", expected, received, hint=hint, **where)
         elif _is_good(answer):
             yield CheckResult.passes("label_required", expected, **where)
-        elif _is_good(_ask_labelled(bench, signature, label)):
+        elif not answer.out_of_memory and _is_good(_ask_labelled(bench, signature, label)):
             received = f"{answer.error or 'NaN or infinity'}; with the label, an answer"
             yield CheckResult.fails("label_required", expected, received, hint=hint, **where)
         else:

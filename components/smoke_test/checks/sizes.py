@@ -12,7 +12,7 @@ from components.smoke_test.checks.diagnosis import NOT_SIZE, SIZE, UNKNOWN, Diag
 from components.smoke_test.checks.empty_batch import empty_batch
 from components.smoke_test.names import CheckName
 from components.smoke_test.report import CheckResult
-from components.smoke_test.sandbox.session import OUT_OF_MEMORY, Answer
+from components.smoke_test.sandbox.session import Answer
 from preprocessing.text import counted, listed
 
 _CHECK: CheckName = "batch_sizes"
@@ -48,7 +48,7 @@ class _Sizes:
         """Asks batches of these sizes, of the rows again and again."""
         places = [self.places(size) for size in sizes]
         for size, rows, answer in zip(sizes, places, self.asked.ask(places, "batches"), strict=True):
-            if searched and answer.error is not None and answer.error.code == OUT_OF_MEMORY:
+            if searched and answer.out_of_memory:
                 self.left_out.append(size)  # nobody has promised that so many rows fit
             else:
                 self.faults[size] = self.asked.differs(_CHECK, rows, answer)

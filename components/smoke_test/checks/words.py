@@ -162,9 +162,11 @@ class _ColumnOfWords:
     def _unknown_is_a_word(self, words: Words, vocabulary: Vocabulary | None) -> _Fault | None:
         """Whether unknown words get the answer of the vocabulary's first or last word, and of no other.
 
-        Not where words are given amounts or groups: there one of them may be that of every other word, on purpose.
+        Not where words are given amounts or groups: there one of them may be that of every other word, on purpose. And
+        not where the graph tells unknown words apart: trees may make the same of them and of one word, above all of the
+        most frequent one.
         """
-        if vocabulary is None or not vocabulary.places:
+        if vocabulary is None or not vocabulary.places or vocabulary.apart:
             return None
         tried = [word for word in some_of(vocabulary) if word in words.known and not self._says_nothing(word)]
         dead = [word for word in tried if not words.known[word]]

@@ -5,7 +5,7 @@ by the distance from 40. Searches begin there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tensorflow.python.training import py_checkpoint_reader
 from components.smoke_test.export.executed import INITIALISATION, roots
 from components.smoke_test.export.graph import MAIN, Body, Graph, Place, Reached, attribute, source, tensor_of
 from components.smoke_test.export.saved_model import Export, asset_files
-from components.smoke_test.export.tables import IMPORTS, Uses, uses
+from components.smoke_test.export.tables import IMPORTS, Uses, set_apart, uses
 
 Array = NDArray[Any]
 
@@ -57,12 +57,14 @@ class Vocabulary:
       words: in their order; of very many, the first.
       of_table: whether it fills a table; else something is compared with them.
       places: whether each word has a place of its own; else the table gives words amounts, or puts them into groups.
+      apart: whether the graph gives what is not in the table a place beyond those of its words.
     """
 
     where: str
     words: tuple[bytes, ...]
     of_table: bool = False
     places: bool = True
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,11 @@ def read_constants(export: Export) -> Constants:
             integers.setdefault(int(each.value), each.where)
         else:
             floats.setdefault(each.value, each.where)
-    words = _different([*_assets(export), *_of_tables(graph), *_of_texts(graph, reached)])
+    apart = set_apart(export)
+    words = _different(
+        replace(each, apart=each.where in apart)
+        for each in (*_assets(export), *_of_tables(graph), *_of_texts(graph, reached))
+    )
     return Constants(_first(integers), _first(floats), words, frozenset(_narrowed(graph, reached)), uses(export))
 
 

@@ -23,6 +23,10 @@ IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2", "InitializeTabl
 FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 """Those that fill one from a file: the table, the file's name."""
 FINDS = frozenset({"LookupTableFind", "LookupTableFindV2"})
+_SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
+_CHOICES = frozenset({"Select", "SelectV2"})
+_SUMS = frozenset({"Add", "AddV2"})
+_HASHES = "StringToHashBucket"
 HANDLE = frozenset({"Identity", "Switch", "Enter", "RefIdentity", "RefSwitch", "RefEnter"})
 CONVERTS = frozenset({"AsString", "Cast"})
 _REWRITES = frozenset(
@@ -115,6 +119,40 @@ def finds(export: Export, table: Table) -> Iterator[Place]:
                 seen.add(place)
                 if table.handles & export.graph.origins(place.function, node.input[0], HANDLE):
                     yield place
+
+
+def set_apart(export: Export) -> frozenset[str]:
+    """The tables, by `Table.where`, that give a number beyond their own to all that they do not know.
+
+    It is the size of the table plus a hash, as `num_oov_buckets` makes it, wherever something is looked up in them.
+    """
+    found = {
+        table.where: [_is_completed(export, place, table) for place in finds(export, table)] for table in tables(export)
+    }
+    return frozenset(where for where, each in found.items() if each and all(each))
+
+
+def _is_completed(export: Export, find: Place, table: Table) -> bool:
+    """Whether what is not found in a table is replaced by such a number."""
+    body = export.graph.bodies[find.function]
+    for chosen, _ in body.consumers.get(find.name, ()):
+        for tensor in chosen.input if chosen.op in _CHOICES else ():
+            total = body.nodes.get(source(tensor))
+            if total is not None and total.op in _SUMS:
+                parts = {each: body.nodes.get(source(each)) for each in total.input[:2]}
+                hashes = [each for each, node in parts.items() if node is not None and node.op.startswith(_HASHES)]
+                if hashes and all(_is_size(export, find.function, each, table) for each in parts if each not in hashes):
+                    return True
+    return False
+
+
+def _is_size(export: Export, function: str, tensor: str, table: Table) -> bool:
+    """Whether a number is the size of a table: asked for, or written down when the graph was exported."""
+    node = export.graph.bodies[function].nodes.get(source(tensor))
+    if node is not None and node.op in _SIZES:
+        return bool(table.handles & export.graph.origins(function, node.input[0], HANDLE))
+    value = _constant(export, function, tensor)
+    return value is not None and value.size == 1 and table.keys is not None and int(value.item()) >= len(table.keys)
 
 
 def uses(export: Export) -> dict[tuple[str, str], Uses]:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+OUT_OF_MEMORY = "ResourceExhausted"
+"""The code of a model's error when an allocation went beyond the limit; the message says so too."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -54,6 +57,11 @@ class Answer:
     dtypes: Mapping[str, str] = field(default_factory=dict)
     error: ModelError | None = None
     seconds: float = 0.0
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the model asked for more memory than it may take."""
+        return self.error is not None and self.error.code == OUT_OF_MEMORY
 
 
 @dataclass(frozen=True)

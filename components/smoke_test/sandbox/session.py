@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from components.smoke_test.closing import Closing
 from components.smoke_test.config import Process as Limits
 from components.smoke_test.sandbox.ending import out_of_memory
+from components.smoke_test.sandbox.messages import OUT_OF_MEMORY as OUT_OF_MEMORY
 from components.smoke_test.sandbox.messages import Answer as Answer
 from components.smoke_test.sandbox.messages import Memory as Memory
 from components.smoke_test.sandbox.messages import ModelError as ModelError
@@ -36,8 +37,6 @@ _SHARE_OF_PHASE = 0.25
 
 REFUSED = "InvalidArgument"
 """The code that tells a client that its request is at fault."""
-OUT_OF_MEMORY = "ResourceExhausted"
-"""The code of a model's error when an allocation went beyond the limit; the message says so too."""
 
 
 class LoadError(Exception):

@@ -212,8 +212,9 @@ class Watcher:
             self._count(seen, "it was interrupted")
         else:
             self._unfinished = None
-        state = "failed" if run.state == "running" else run.state
-        why = run.why or ("it was killed" if run.state == "running" else "")
+        killed = run.state in ("killed", "running")
+        state = "failed" if killed else run.state
+        why = run.why or ("it was killed" if killed else "")
         what = f"pushed: {run.pushed}" if run.pushed else f"{state}: {why}"
         self._tell("ended", what, run=run.id, state=state, pushed=run.pushed, why=why, code=code)
         return code if code >= 0 else EXIT_ERROR

@@ -21,8 +21,9 @@ from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.failures.mistakes import explain
 from pipeline.nodes.confident import Confidence, _Measured
 from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
-from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
+from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.errors import UserError
+from preprocessing.number_config import NumericFeature
 
 ROWS = 60
 

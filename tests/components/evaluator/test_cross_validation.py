@@ -21,7 +21,8 @@ from components.evaluator.cross_validation import failures, judge_folds, metrics
 from components.evaluator.totals import Answers
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import eval_config
-from preprocessing.config import FeaturesConfig, Label, NumericFeature
+from preprocessing.config import FeaturesConfig, Label
+from preprocessing.number_config import NumericFeature
 
 FOLDS = 3
 

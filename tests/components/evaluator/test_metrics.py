@@ -16,7 +16,8 @@ from tensorflow_model_analysis.metrics.metric_types import registered_metrics
 from components.evaluator.scoring import binary_scores, multiclass_scores, regression_scores
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import BASELINE, CANDIDATE, eval_config
-from preprocessing.config import FeaturesConfig, Label, NumericFeature
+from preprocessing.config import FeaturesConfig, Label
+from preprocessing.number_config import NumericFeature
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 CERTAIN = -math.log1p(-1e-7)

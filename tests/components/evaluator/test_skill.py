@@ -19,7 +19,8 @@ from components.evaluator.skill import with_skill
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import EvaluatorVerdict, eval_config, read_verdict
 from pipeline.results.verdicts import evaluator_gate
-from preprocessing.config import FeaturesConfig, Label, NumericFeature, Task
+from preprocessing.config import FeaturesConfig, Label, Task
+from preprocessing.number_config import NumericFeature
 
 pytestmark = pytest.mark.slow
 

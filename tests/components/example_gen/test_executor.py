@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
+from support.beam import UNPACKED
 from support.examples import SPLITS, Features, by_split, examples, unframed
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
@@ -66,7 +67,7 @@ def run(
     if window:
         properties[WINDOW_KEY] = json.dumps(window)
     context = Executor.Context(
-        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(out.parent / "tmp"), unique_id="1"
+        beam_pipeline_args=[f"--runner={runner}", UNPACKED], tmp_dir=str(out.parent / "tmp"), unique_id="1"
     )
     Executor(context).Do({}, {"examples": [artifact]}, properties)
     assert json.loads(artifact.split_names) == list(SPLITS)
@@ -130,6 +131,17 @@ def test_types_come_from_the_whole_table_not_from_the_first_file(tmp_path: Path)
     rows = all_examples(tmp_path / "out")
     assert Counter(row["id"][0] == b"007" for row in rows) == {True: 100, False: 200}
     assert {row["key"][0] for row in rows} >= {b"0", b"k0"}
+
+
+def test_a_column_that_nobody_uses_may_be_missing_in_a_file(tmp_path: Path) -> None:
+    folder = table(tmp_path / "in", ROWS[:100], "a.csv")
+    (folder / "b.csv").write_text("label,id,x\n" + "".join(f"no,{i},{i / 4}\n" for i in range(100, 300)))
+    report = run(folder, tmp_path / "out", uses={"x": ColumnUse("number"), "label": ColumnUse("class")})
+    assert report.types == {"id": "int64", "x": "double", "label": "string"}
+    assert report.left_out == dict.fromkeys(("key", "day"), "nobody uses it, and not every file has it")
+    assert all_ids(tmp_path / "out") == list(range(300))
+    with pytest.raises(UserError, match=r"b\.csv: no column 'key'"):
+        run(folder, tmp_path / "again", uses={"key": ColumnUse("category")})
 
 
 def test_missing_cells_are_features_without_a_value_and_rows_without_a_label_are_left_out(tmp_path: Path) -> None:

@@ -138,6 +138,11 @@ def signing(*sign: str, verify: tuple[str, ...] = ("true", "{file}", "{signature
     ("command", "why"),
     [
         (("sh", "-c", "echo no key >&2; exit 4", "{file}", "{signature}"), "sh: exit code 4: no key"),
+        # What went wrong stands behind the warnings, as cosign writes them.
+        (
+            ("sh", "-c", "yes careful | head -500 >&2; echo no key >&2; exit 4", "{file}", "{signature}"),
+            "careful no key",
+        ),
         (("no-such-program", "{file}", "{signature}"), "no-such-program: no such program on this machine"),
         (("true", "{file}", "{signature}"), "true: it ended well, but wrote no signature"),
         (("sleep", "30", "{file}", "{signature}"), "sleep: "),

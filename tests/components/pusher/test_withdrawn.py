@@ -1,5 +1,6 @@
 """A model that a rollback withdrew is not pushed again by the next run that makes it."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from components.artifacts.version_manifest import GateVerdict, RollbackRecord
 from components.pusher.executor import Executor, push_local
 from components.pusher.manifest import completing, pushed_now
 from components.pusher.remote import push_remote
-from components.pusher.withdrawn import why_withdrawn
+from components.pusher.withdrawn import why_withdrawn, withdrawn_models, withdrawn_with
 
 VERDICT = GateVerdict(name="SmokeTest", passed=True, reason="fine")
 
@@ -23,8 +24,9 @@ VERDICT = GateVerdict(name="SmokeTest", passed=True, reason="fine")
 class Served:
     """A serving folder, and models by name."""
 
-    def __init__(self, base: str, folder: Path) -> None:
-        self.base, self._folder = base, folder
+    def __init__(self, base: str, folder: Path, *, told: bool) -> None:
+        """`told`: each manifest tells what is withdrawn, as those of older Lockgates do not."""
+        self.base, self._folder, self._told = base, folder, told
         self._into = push_remote if "://" in base else push_local
 
     def model(self, name: str) -> str:
@@ -33,7 +35,8 @@ class Served:
 
     def push(self, name: str, rollback: RollbackRecord | None = None, reason: str = "") -> str:
         how = pushed_now("rollback" if rollback else "push", reason=reason)
-        complete = completing(provenance(), how, None, rollback=rollback)
+        withdrawn = withdrawn_with(self.base, how, rollback) if self._told else None
+        complete = completing(provenance(), how, None, rollback=rollback, withdrawn=withdrawn)
         return self._into(self.model(name), self.base, {}, complete, again=True)[0].rpartition("/")[2]
 
     def roll_back(self, name: str, to: str, now: str, reason: str) -> str:
@@ -41,13 +44,24 @@ class Served:
         return self.push(name, record, reason)
 
     def why(self, name: str) -> str:
-        return why_withdrawn(self.model(name), self.base)
+        return why_withdrawn(self.model(name), withdrawn_models(self.base))
+
+    def delete(self, *versions: str) -> None:
+        """By hand."""
+        for each in versions:
+            shutil.rmtree(Path(self.base) / each)
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", "folder of older manifests"])
 def served(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
     use_folder_as_storage(tmp_path / "storage", monkeypatch)
-    return Served("gs://bucket/serving" if request.param == "bucket" else str(tmp_path / "serving"), tmp_path)
+    base = "gs://bucket/serving" if request.param == "bucket" else str(tmp_path / "serving")
+    return Served(base, tmp_path, told="older" not in request.param)
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Served:
+    return Served(str(tmp_path / "serving"), tmp_path, told=True)
 
 
 def test_names_the_rollback_and_its_reason_until_the_model_is_pushed_by_force(served: Served) -> None:
@@ -84,6 +98,50 @@ def test_a_rollback_to_a_later_version_withdraws_what_was_served_alone(served: S
     served.roll_back("second", second, back, "it was not the model")
     assert served.why("second") == ""
     assert served.why("first").endswith("it was not the model")
+
+
+def test_what_is_withdrawn_is_known_when_its_version_and_the_rollback_s_were_deleted(in_folder: Served) -> None:
+    served = in_folder
+    good, bad = served.push("good"), served.push("bad")
+    back = served.roll_back("good", good, bad, "worse on Mondays")
+    said = served.why("bad")
+    assert said.startswith(f"this model is version {bad}, byte for byte, from which ")
+    assert said.endswith(f" (version {back}): worse on Mondays")
+    served.delete(bad)
+    assert served.why("bad") == said
+    newer = served.push("new")
+    served.delete(good, back)
+    assert [served.why(name) for name in ("bad", "good", "new")] == [said, "", ""]
+    again = served.roll_back("good", back, newer, "that one too")
+    assert served.why("bad") == said
+    assert served.why("new").endswith(f" (version {again}): that one too")
+
+
+def test_a_model_that_was_pushed_by_force_is_not_withdrawn_again_for_what_was_deleted(in_folder: Served) -> None:
+    served = in_folder
+    good, bad = served.push("good"), served.push("bad")
+    served.roll_back("good", good, bad, "worse on Mondays")
+    forced = served.push("bad", reason="it was the table")
+    served.push("new")
+    served.delete(bad, forced)
+    assert served.why("bad") == ""
+
+
+def test_a_version_of_an_older_lockgate_among_those_that_tell_changes_only_what_it_did(in_folder: Served) -> None:
+    good, bad = in_folder.push("good"), in_folder.push("bad")
+    in_folder.roll_back("good", good, bad, "worse on Mondays")
+    older = Served(in_folder.base, Path(in_folder.model("good")).parent, told=False)
+    third = older.push("third")
+    in_folder.delete(bad)
+    assert in_folder.why("bad").endswith("worse on Mondays")
+    older.roll_back("good", good, third, "third is worse")
+    assert [in_folder.why(name).rpartition(": ")[2] for name in ("bad", "third", "good")] == [
+        "worse on Mondays",
+        "third is worse",
+        "",
+    ]
+    older.push("bad")
+    assert in_folder.why("bad") == ""
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.beam import BEAM_ARGS
 from support.gated import write_records
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as stock
@@ -26,7 +27,6 @@ from components.artifacts.ingest import IngestReport
 from components.example_gen.encode import encoded, value_lists
 from components.statistics_gen import executor as ours
 
-IN_MEMORY = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 Rows = list[dict[str, Any]]
 KINDS = {
     "whole": pa.int64(), "number": pa.float64(), "weight": pa.float64(), "odd": pa.float64(), "constant": pa.int64(),
@@ -95,7 +95,7 @@ def statistics(executor: Any, examples: Artifact, folder: Path, **properties: An
     found = standard_artifacts.ExampleStatistics()
     found.uri = str(folder)
     context = executor.Executor.Context(
-        beam_pipeline_args=[IN_MEMORY], tmp_dir=str(folder.parent / f"{folder.name}-tmp"), unique_id="1"
+        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder.parent / f"{folder.name}-tmp"), unique_id="1"
     )
     executor.Executor(context).Do(
         {"examples": [examples]}, {"statistics": [found]}, {"exclude_splits": "[]"} | properties

@@ -94,6 +94,10 @@ FEATURES: dict[str, Any] = {
         {"columns": ["time"], "format": "%H:%M", "parts": ["hour"], "indicator": False},
     ],
     "crosses": [{"columns": ["colour", "quarter"], "hash_buckets": 50}, {"columns": ["yes", "hashed"]}],
+    "ratios": [
+        {"name": "rate", "of": ["z"], "by": ["z_int"], "scale": "robust_smooth", "embed": {"piecewise": 6}},
+        {"name": "area", "of": ["z", "dense"], "missing": {"fill": "median", "indicator": True}},
+    ],
 }
 
 

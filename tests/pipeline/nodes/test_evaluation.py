@@ -12,7 +12,8 @@ from components.evaluator.catalog import names
 from components.evaluator.config import MetricParameters
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.nodes.evaluation import eval_config, read_verdict
-from preprocessing.config import FeaturesConfig, Label, NumericFeature
+from preprocessing.config import FeaturesConfig, Label
+from preprocessing.number_config import NumericFeature
 
 pytestmark = pytest.mark.slow
 

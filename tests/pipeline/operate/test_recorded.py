@@ -17,7 +17,15 @@ from components.pusher.config import SigningConfig
 from components.pusher.manifest import completing, pushed_now
 from components.pusher.push import push
 from pipeline.nodes.champion import latest_blessed
-from pipeline.operate.pushing import begun_now, make_version, record_killed_push, settle, unrecorded, unsettled
+from pipeline.operate.pushing import (
+    begun_now,
+    make_version,
+    record_killed_push,
+    settle,
+    to_record,
+    unrecorded,
+    unsettled,
+)
 from pipeline.operate.recorded import lost, newest_rows, record
 from pipeline.operate.serving import Serving
 from pipeline.results.operations import begin, operations
@@ -122,6 +130,9 @@ def test_what_was_killed_after_the_push_is_recorded_by_the_next(run: Runs) -> No
     complete = completing(Provenance(), pushed_now("rollback", operation=begun.id), None)
     version, _ = push(model(run.root / "old", "a"), Path(serving.base), {}, complete)
     assert f"was killed: the rollback {begun.id} and" in unsettled(run.root, serving.base)
+    [(foreseen, node)] = to_record(run.root, serving.base)
+    assert (foreseen.id, foreseen.version, node) == (begun.id, str(version), "")
+    assert run.champion() == "b", "a plan records nothing here"
     finished = settle(run.root)
     assert [(each.id, each.version) for each in finished] == [(begun.id, str(version))]
     assert [each.state for each in operations(run.root)] == ["done", "abandoned"]
@@ -144,6 +155,8 @@ def test_a_run_that_was_killed_after_its_push_is_recorded_by_the_next(run: Runs)
     assert unrecorded(run.root, str(base)) is None
     config.write_text("name: toy\n")
     assert f"was killed: the push of {version}; the next" in unsettled(run.root, str(base))
+    [(foreseen, node)] = to_record(run.root, str(base))
+    assert (foreseen.version, foreseen.model, node) == (str(version), run.models["b"][0], "Pusher")
     assert record_killed_push(run.root, str(base)) == f"the push of {version} by run {name}, which was killed in it"
     assert (run.champion(), run.baseline()) == ("b", "b")
     assert record_killed_push(run.root, str(base)) == ""

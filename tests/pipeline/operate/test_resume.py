@@ -9,9 +9,10 @@ import yaml
 
 from pipeline.config.loader import load
 from pipeline.operate.resume import candidates, make_ready, unfinished
+from pipeline.operate.run_view import run_view
 from pipeline.results.listing import listed_runs, named_run, run_of
 from pipeline.results.operations import Operation, begin, store
-from pipeline.results.runs import RunRecord
+from pipeline.results.runs import RunRecord, only_run
 from pipeline.selection import Selection
 from preprocessing.errors import UserError
 
@@ -69,6 +70,17 @@ def test_a_named_run_may_be_older_but_must_be_unfinished(made, tmp_path):
     copy = shutil.copytree(failed, tmp_path / "copied" / failed.name)
     with pytest.raises(UserError, match="a copy of a run's records"):
         unfinished(copy)
+
+
+def test_a_run_without_an_end_is_running_only_while_its_root_is_held(root, made):
+    made("killed", "seed=1")
+    made("pushed", "seed=2")
+    newest = made("killed", "seed=3")
+    assert [each.state for each in listed_runs(root)] == ["killed", "pushed", "killed"]
+    assert (run_view(newest)["state"], run_view(newest)["next_step"]) == ("killed", f"lockgate resume {newest}")
+    with only_run(root):
+        assert [each.state for each in listed_runs(root)] == ["running", "pushed", "killed"]
+        assert (run_view(newest)["state"], run_view(newest)["error"]) == ("running", "it has not ended yet")
 
 
 def test_a_run_that_was_pushed_by_hand_is_done(root, made):

@@ -311,6 +311,24 @@ class TestOtherFormats:
             check_table(config({"path": "d"}, numeric=[{"columns": ["z"]}]), tmp_path)
 
 
+def test_files_may_lack_columns_that_nobody_uses(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "1.csv").write_text(GOOD)
+    with_note = "".join(f"{line},{'note' if line.startswith('a,') else 'n'}\n" for line in GOOD.splitlines())
+    (tmp_path / "d" / "2.csv").write_text(with_note)
+    facts = looked_at(config({"path": "d"}), tmp_path)
+    assert facts.types == {"a": "int64", "b": "double", "c": "string", "y": "string"}
+    assert facts.left_out == {"note": "nobody uses it, and d/1.csv has no such column"}
+    assert f"column 'note' is left out: {facts.left_out['note']}" in facts.warnings
+    with pytest.raises(UserError, match="it also has 'note'"):
+        looked_at(config({"path": "d", "reader": "tfx"}), tmp_path)
+    (tmp_path / "d" / "2.csv").write_text(with_note.replace("a,b,", "a,B,"))
+    with pytest.raises(
+        UserError, match=r"2\.csv: other columns than in .*1\.csv: it lacks 'b'; it also has 'B', 'note'"
+    ):
+        looked_at(config({"path": "d"}), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("schema", "cell"),
     [('feature { name: "u" type: FLOAT }', "'n/a yet'"), ('feature { name: "u" type: INT }', "'2.5'")],

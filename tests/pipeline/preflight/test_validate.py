@@ -239,6 +239,15 @@ def test_files_with_other_columns() -> None:
     assert problem.message == ("the columns of parts/b.csv differ from those of parts/a.csv: lacks width; adds breadth")
 
 
+def test_files_that_differ_in_columns_that_nobody_uses() -> None:
+    Path("parts").mkdir()
+    Path("parts/a.csv").write_text(TABLE)
+    Path("parts/b.csv").write_text(
+        TABLE.replace("y\n", "y,note\n").replace("yes\n", "yes,a\n").replace("no\n", "no,b\n")
+    )
+    assert found(edited("table.csv", "parts")) == []
+
+
 def test_files_whose_columns_stand_in_another_order() -> None:
     Path("parts").mkdir()
     Path("parts/a.csv").write_text(TABLE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import lxml.html
 import pytest
-from support.report_facts import facts
+from support.report_facts import facts, too_wide
 
 from components.artifacts.ensemble import EnsembleReport, MemberReport
 from components.trainer.scalars import EpochScalars
@@ -70,6 +70,7 @@ def test_curves_are_of_each_member_and_the_family_says_what_was_kept(training: T
 def test_the_page_has_a_row_for_each_member_and_for_all_together(training: TrainingFacts) -> None:
     made = facts().model_copy(update={"training": training})
     tree = lxml.html.fromstring(render(made))
+    assert too_wide(tree) == []
     [table] = tree.xpath("//table[@class='ensemble']")
     assert [[cell.text_content() for cell in row] for row in table.iter("tr")] == [
         ["On eval", "Family", "Weight", "Epochs", "Best epoch", "loss", "auc"],

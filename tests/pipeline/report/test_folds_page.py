@@ -1,7 +1,7 @@
 """The spread over folds, on the page and beside another run's."""
 
 import lxml.html
-from support.report_facts import facts
+from support.report_facts import facts, too_wide
 
 from pipeline.report.comparison import compare
 from pipeline.report.facts import ReportFacts
@@ -37,6 +37,7 @@ def test_each_fold_has_a_column_and_mean_and_deviation_stand_beside_them() -> No
         ["best epoch", "4", "2", "", ""],
         ["auc", "0.5", "-", "0.625", "-"],
     ]
+    assert too_wide(tree) == []
     assert "auc is 0.5 over 2 folds" in tree.text_content()
     assert not lxml.html.fromstring(render(facts())).xpath("//table[@class='folds']")
 

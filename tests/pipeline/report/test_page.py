@@ -8,7 +8,7 @@ from typing import Any
 import altair
 import lxml.html
 import pytest
-from support.report_facts import HOSTILE, facts
+from support.report_facts import HOSTILE, facts, too_wide
 
 from pipeline.report import markdown
 from pipeline.report import page as page_module
@@ -68,6 +68,11 @@ def test_a_chart_has_its_numbers_below_it(tree: Any) -> None:
         ["2", "0.5", "0.65"],
     ]
     assert "The weights of epoch 1 were kept." in words(curve)
+
+
+def test_no_table_makes_a_narrow_page_scroll(tree: Any) -> None:
+    assert too_wide(tree) == []
+    assert too_wide(lxml.html.fromstring("<div><table><tr><td>a<td>b<td>c<td>d</table></div>")) == ["abcd"]
 
 
 def test_an_importance_has_its_spread(tree: Any) -> None:

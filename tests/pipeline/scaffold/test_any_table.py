@@ -3,17 +3,25 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.loader import load
-from pipeline.preflight.table_check import check_table
+from components.example_gen.block import BadRow
+from components.example_gen.columns.typed import typed
+from components.example_gen.columns.use import schema_types
+from pipeline.cli import main
+from pipeline.config.loader import LoadedConfig, load
+from pipeline.preflight.column_roles import uses
+from pipeline.preflight.table_check import TableFacts, check_table
+from pipeline.preflight.table_files import TableReader, table_files, table_format, table_partitions
 from pipeline.preflight.validate import problems
 from pipeline.scaffold import propose, write
 from preprocessing.errors import UserError
@@ -82,7 +90,14 @@ def tables(draw: st.DrawFn) -> Table:
 def written(table: Table, kind: str, folder: Path, delimiter: str, encoding: str) -> Path:
     path = folder / f"t.{kind}"
     rows = list(zip(*table.values(), strict=True))
-    if kind == "csv":
+    if kind == "folder":
+        # The second file lacks a column, the last one as the label stands before it, if there is a third.
+        path = folder / "t"
+        path.mkdir()
+        fewer = dict(list(table.items())[: max(2, len(table) - 1)])
+        for name, part in (("a", table), ("b", fewer)):
+            written(part, "csv", path, delimiter, encoding).rename(path / f"{name}.csv")
+    elif kind == "csv":
         text = io.StringIO()
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
         writer.writerow(table)
@@ -90,6 +105,8 @@ def written(table: Table, kind: str, folder: Path, delimiter: str, encoding: str
         path.write_bytes(text.getvalue().encode(encoding, "replace"))
     elif kind == "jsonl":
         path.write_text("\n".join(json.dumps(dict(zip(table, row, strict=True))) for row in rows), encoding="utf-8")
+    elif kind == "json":
+        path.write_text(json.dumps([dict(zip(table, row, strict=True)) for row in rows]), encoding="utf-8")
     else:
         columns = {
             name: pa.array(values)
@@ -97,7 +114,12 @@ def written(table: Table, kind: str, folder: Path, delimiter: str, encoding: str
             else pa.array([None if value is None else str(value) for value in values])
             for name, values in table.items()
         }
-        pq.write_table(pa.table(columns), path)
+        made = pa.table(columns)
+        if kind == "arrow":
+            with pa.ipc.new_file(path, made.schema) as file:
+                file.write_table(made)
+        else:
+            pq.write_table(made, path)
     return path
 
 
@@ -109,13 +131,29 @@ def check(path: Path, label: str, folder: Path) -> bool:
         return False
     loaded = load(config)
     assert problems(loaded) == []
-    assert check_table(loaded.config, loaded.base) is not None
+    facts = check_table(loaded.config, loaded.base)
+    assert facts is not None
+    # What a person types next, and what ExampleGen does then with what the preflight found.
+    said = CliRunner().invoke(main, ["validate", str(config)])
+    assert said.exit_code == 0, said.output
+    assert not list(rejected(loaded, facts))
     suggested = [line.strip() for line in config.read_text(encoding="utf-8").splitlines() if "# split: " in line]
     for line in suggested:
         by_time = load(config, [f"data.split={line.partition('split: ')[2]}"])
         assert problems(by_time) == []
         assert check_table(by_time.config, by_time.base) is not None
     return True
+
+
+def rejected(loaded: LoadedConfig, facts: TableFacts) -> Iterator[BadRow]:
+    """The rows that a run could not read in the types that it gives them."""
+    data = loaded.config.data
+    schema = schema_types(loaded.base / str(data.schema_file))
+    (files,) = table_files(data, loaded.base).values()
+    reader = TableReader(table_format(files, data), data, table_partitions(data, loaded.base))
+    for file in files:
+        for rows in reader.rows(file, facts.types):
+            yield from typed(rows, facts.types, uses(loaded.config, schema), str(file)).bad
 
 
 @pytest.mark.slow
@@ -127,7 +165,7 @@ def check(path: Path, label: str, folder: Path) -> bool:
 )
 @given(
     tables(),
-    st.sampled_from(["csv", "jsonl", "parquet"]),
+    st.sampled_from(["csv", "jsonl", "parquet", "arrow", "json", "folder"]),
     st.sampled_from([",", ";", "\t", "|"]),
     st.sampled_from(["utf-8", "latin-1", "cp1252", "utf-16"]),
     st.data(),

@@ -320,6 +320,22 @@ class TestDrift:
         assert "  # split: {train: 6, eval: 2, test: 2}\n  split: {by: time, column: day" in text
         assert problems(load(tmp_path / "made" / "pipeline.yaml")) == []
 
+    def test_a_column_that_began_late_is_not_learned_from(self, tmp_path: Path) -> None:
+        """The data gate refuses a feature without a value in the training split, which the oldest 240 rows are."""
+        late = [float(i) if i >= 330 else None for i in range(400)]
+        for name, labels in (("moves", self.MOVING), ("stays", self.STEADY)):
+            (tmp_path / name).mkdir()
+            columns = {"day": self.DAYS, "late": late, "some": [None if i % 3 else i / 7 for i in range(400)]}
+            proposal = proposed(tmp_path / name, columns | {"y": labels})
+            configuration = load(write(proposal, tmp_path / name / "made")).config
+            assert ("late" in configuration.features.columns()) == (name == "stays")
+            assert "some" in configuration.features.columns()
+            assert (configuration.data.split.by == "time") == (name == "moves")
+            text = " ".join(line.strip(" #") for line in proposal.yaml_text("t.csv").splitlines())
+            advice = "(take 'late' out of features then: it has no value in some of its splits)"
+            assert (advice in text) == (name == "stays")
+            assert any(note.startswith("'late' is left out") for note in proposal.notes) == (name == "moves")
+
     def test_newest_first_is_an_order_too(self, tmp_path: Path) -> None:
         _, split = self.made(tmp_path, self.DAYS[::-1], self.MOVING[::-1])
         assert split.by == "time"

@@ -48,6 +48,14 @@ def in_hive(folder: Path) -> Path:
     return folder / "t"
 
 
+def in_nameless_parts(folder: Path) -> Path:
+    (folder / "parts").mkdir()
+    for name, rows in (("part-00000", ROWS[:30]), ("part-00001", ROWS[30:])):
+        pq.write_table(pa.Table.from_pylist(rows), folder / "parts" / name)
+    (folder / "parts" / "_SUCCESS").touch()
+    return folder / "parts"
+
+
 def as_parquet_called_csv(folder: Path) -> Path:
     pq.write_table(pa.Table.from_pylist(ROWS), folder / "t.csv")
     return folder / "t.csv"
@@ -69,6 +77,7 @@ READ: dict[str, tuple[Callable[[Path], Path], dict[str, Any], dict[str, Any]]] =
     "lines": (text("t.json", "\n".join(map(json.dumps, ROWS))), {}, {}),
     "json called data": (text("t.data", json.dumps(ROWS)), {"format": "jsonl"}, {}),
     "parquet called csv": (as_parquet_called_csv, {"format": "parquet"}, {}),
+    "parquet parts without endings": (in_nameless_parts, {"format": "parquet"}, {}),
     "csv called dat": (text("t.dat", CSV), {"format": "csv"}, {}),
     "sep": (text("t.csv", "sep=;\n" + CSV.replace(",", ";")), {}, {"delimiter": ";", "skip_lines": 1}),
     "sep of tabs": (text("t.csv", "sep=\t\n" + CSV.replace(",", "\t")), {}, {"delimiter": "\t", "skip_lines": 1}),
@@ -94,6 +103,22 @@ def test_what_is_in_no_doubt_is_read_and_a_run_reads_it_alike(tmp_path: Path, ca
     assert proposal.survey.columns["city"].counts["Ulm"] == sum(row["city"] == "Ulm" for row in ROWS)
     assert {key: getattr(loaded.config.data, key) for key in data} == data
     assert loaded.config.data.csv.model_dump(exclude_defaults=True) == csv
+
+
+def test_columns_that_not_every_file_has_are_left_out_and_said(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "a.csv").write_text(CSV)
+    (folder / "b.csv").write_text("".join(line.partition(",")[2] + "\n" for line in CSV.splitlines()))
+    first = CSV.partition(",")[0]
+    proposal = propose(folder, "sick", name="t")
+    assert f"{first!r} is left out: parts/b.csv has no such column (was it renamed?)" in proposal.notes
+    loaded = load(write(proposal, tmp_path / "made"))
+    assert problems(loaded) == []
+    facts = check_table(loaded.config, loaded.base)
+    assert facts is not None
+    assert first not in facts.types
+    assert proposal.survey.rows == 2 * len(ROWS)
 
 
 def test_without_a_header_the_columns_are_named_by_their_position(tmp_path: Path) -> None:

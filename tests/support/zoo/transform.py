@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from support.zoo.rows import ISLANDS, Row, as_example, raw_rows
+from support.zoo.rows import ISLANDS, Row, raw_rows
 from support.zoo.tiny import ROW_KEY, Tensors, numbers, row_key, scaled
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
@@ -39,19 +39,6 @@ def analyze(preprocess: Callable[[Any], Any], rows: Sequence[Row], spec: Spec, f
         (data, metadata) | tft_beam.AnalyzeDataset(preprocess) | tft_beam.WriteTransformFn(str(folder / "graph"))
         metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
     return folder / "graph"
-
-
-def write_transformed(folder: Path, graph: Path, rows: Sequence[Row], spec: Spec) -> None:
-    """Applies the graph to rows and writes them as one gzip TFRecord file."""
-    output = tft.TFTransformOutput(str(graph))
-    coder = tft.coders.ExampleProtoCoder(output.transformed_metadata.schema)
-    parsed = tf.io.parse_example([as_example({name: row[name] for name in spec}) for row in rows], dict(spec))
-    transformed = {name: tensor.numpy() for name, tensor in output.transform_features_layer()(parsed).items()}
-    folder.mkdir(parents=True)
-    path = folder / "transformed_examples-00000-of-00001.gz"
-    with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-        for row in range(len(rows)):
-            writer.write(coder.encode({name: values[row] for name, values in transformed.items()}))
 
 
 def tiny_graph(folder: Path) -> Path:

@@ -128,7 +128,7 @@ def _is_exact(table: pa.Table, types: Mapping[str, FeatureType] | None) -> bool:
         inner = kind.value_type if pa.types.is_list(kind) else kind
         if types is not None and pa.types.is_nested(inner):
             return False
-        if pa.types.is_floating(inner) and (types is None or types[name] != "double"):
+        if pa.types.is_floating(inner):
             values = pc.list_flatten(table[name]) if pa.types.is_list(kind) else table[name]
             # These may have been integers that lost digits.
             if pc.any(pc.greater_equal(pc.abs(values), _EXACT)).as_py():

@@ -27,7 +27,7 @@ def column(values: Sequence[Any], wanted: FeatureType | None) -> pa.Array:
     Args:
       values: as Python's json gives them; None is missing.
       wanted: the type that they will get. It only decides what is kept exactly: the text for "string", every digit
-        for "int64".
+        for "int64", and for "double" those of integers that a float64 rounds: who counts such needs to see them.
 
     Returns:
       bool, int64, float64 or string, or a list of these; null where there are no values; an empty struct for what
@@ -60,9 +60,15 @@ def _common(values: Sequence[Any], wanted: FeatureType | None) -> tuple[pa.DataT
             return pa.bool_(), list(values)
         if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
             return pa.int64(), list(values)
-        if kinds == {float} or (wanted != "int64" and kinds == {int, float}) or (wanted == "double" and kinds == {int}):
+        mixed = wanted != "int64" and kinds == {int, float}
+        if kinds == {float} or ((mixed or (wanted == "double" and kinds == {int})) and not _rounds(values, wanted)):
             return pa.float64(), [None if value is None else _float(value) for value in values]
     return pa.string(), [None if value is None else _text(value, wanted) for value in values]
+
+
+def _rounds(values: Sequence[Any], wanted: FeatureType | None) -> bool:
+    """Whether numbers that become float64 have integers among them that may lose digits."""
+    return wanted == "double" and any(isinstance(value, int) and abs(value) >= _EXACT_INTEGERS for value in values)
 
 
 def _float(value: float) -> float:

@@ -193,6 +193,14 @@ class TestTypes:
         assert types == {"n": "int64", "d": "int64"}
         assert left_out == {"e": "it is empty everywhere", "s": "its type is struct<x: int64>"}
 
+    def test_a_column_that_not_every_file_has_is_left_out_unless_it_is_used(self) -> None:
+        found = survey(rows({"n": pa.array([1]), "k": pa.array(["x"]), "d": pa.array(["y"])}))
+        lacking = dict.fromkeys(("n", "k", "d"), "b.csv has no such column")
+        uses = {"k": ColumnUse("category"), "d": ColumnUse(declared="string")}
+        types, left_out = resolve_types(found, uses, lacking)
+        assert types == {"k": "string"}  # its reader refuses the file, with its name
+        assert left_out == dict.fromkeys(("n", "d"), "nobody uses it, and b.csv has no such column")
+
     def test_used_columns_must_be_there_and_of_a_type_that_a_feature_has(self) -> None:
         found = survey(rows({"s": pa.array([{"x": 1}])}))
         with pytest.raises(UserError, match="'s' is of type struct"):

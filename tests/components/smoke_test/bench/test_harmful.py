@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from components.smoke_test.bench.altered import Batch, evenly, repeated, taken_features, without_label
-from components.smoke_test.bench.harmful import Harmful, HarmMaker, random_bytes
+from components.smoke_test.bench.harmful import Harmful, HarmMaker, random_bytes, truncations
+from components.smoke_test.bench.requests import encode, strings
 from components.smoke_test.config import Harm
 from components.smoke_test.export.contract import Contract, Feature, Signature, TensorSpec
 from components.smoke_test.names import HarmCase
@@ -176,6 +177,24 @@ def test_garbage_that_no_parser_takes(case: HarmCase) -> None:
         with pytest.raises((tf.errors.InvalidArgumentError, UnicodeDecodeError)):
             tf.io.parse_example(tf.constant(each.request.inputs["x"].tolist()), {"a": tf.io.VarLenFeature(tf.int64)})
     assert maker(TENSORS).requests(case) == []
+
+
+@pytest.mark.parametrize("names", [(" ", "  ", "k"), ("a", "ab", "abc"), ("é", "e", "e\u0301")])
+def test_a_row_is_cut_inside_a_feature_whatever_the_order_of_their_names(names: tuple[str, ...]) -> None:
+    row = {names[0]: strings(["north"]), names[1]: np.array([5]), names[2]: np.array([0.5], np.float32)}
+    whole = encode(row)
+    spec = {
+        name: tf.io.VarLenFeature(each) for name, each in zip(names, (tf.string, tf.int64, tf.float32), strict=True)
+    }
+
+    def is_taken(end: int) -> bool:
+        try:
+            tf.io.parse_example([whole[:end]], spec)
+        except (tf.errors.InvalidArgumentError, UnicodeDecodeError):  # the message quotes the bytes
+            return False
+        return True
+
+    assert truncations(whole) == [end for end in range(1, len(whole)) if not is_taken(end)]
 
 
 def test_random_bytes_are_the_same_in_every_run() -> None:

@@ -39,7 +39,7 @@ KNOWN_COLOURS = known(COLOURS)
 def run(
     city: Weights, colour: Weights = KNOWN_COLOURS, *, column: Sequence[str] = CITY, other: Sequence[str] = COLOUR,
     vocabularies: Sequence[Sequence[str]] = (CITIES, COLOURS), made: bool = False, of_table: bool = True,
-    **contract: Any
+    apart: bool = False, **contract: Any
 ) -> list[CheckResult]:  # fmt: skip
     rows = [{"city": texts([a]), "colour": texts([b])} for a, b in zip(column, other, strict=True)]
     spec = TensorSpec("string", (None,))
@@ -50,7 +50,7 @@ def run(
 
     on = bench(model, signatures=(one,), rows=Rows(rows, range(len(rows)), made=made), **contract)
     found = tuple(
-        Vocabulary(f"list {i}", tuple(word.encode() for word in words), of_table)
+        Vocabulary(f"list {i}", tuple(word.encode() for word in words), of_table, apart=apart)
         for i, words in enumerate(vocabularies)
     )
     object.__setattr__(on, "constants", Constants(vocabularies=found))
@@ -87,11 +87,12 @@ RARE = [*CITIES[:3] * 12, "Ulm", "Trier", "Wesel", "Xanten"]
         (known(["Bonn", "Celle"]), {"column": ["Bonn"] * 19 + ["Celle"] * 20 + ["BONN"],
                                     "vocabularies": (["Bonn", "Celle"],)}),
         (known(CITIES[:4]), {"vocabularies": (CITIES[:4],), "of_table": False}),
+        (known(CITIES, unknown=0.1), {"apart": True}),
         (known(CITIES), {"column": ["Ulm"] * 40, "made": True}),
     ],
     ids=["all known", "another weight for unknown", "rare words", "hash", "few buckets", "ignored", "is yes",
          "one of two", "lower case", "other is a word", "names", "weight 0", "two cases in the rows",
-         "the other case of a rule", "made up"],
+         "the other case of a rule", "trees that never ask for the first", "made up"],
 )  # fmt: skip
 def test_sound_models(city: Weights, more: dict[str, Any]) -> None:
     assert failures(run(city, **more)) == []

@@ -30,12 +30,15 @@ class Model(tf.Module):
         self.colours = tf.lookup.StaticHashTable(initializer, -1)
         keys, values = tf.constant(["Bonn", "Celle"]), tf.constant([0, 1], tf.int64)
         self.cities = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)
+        rivers = tf.lookup.KeyValueTensorInitializer(tf.constant(["Rhein", "Elbe"]), values)
+        self.rivers = tf.lookup.StaticVocabularyTable(rivers, num_oov_buckets=1)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x"), tf.TensorSpec([None], tf.string)])
     def serve(self, x: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
         many = tf.cond(tf.size(x) > 777, lambda: tf.zeros_like(x), lambda: x / 13.5)
         buckets = tf.raw_ops.Bucketize(input=x, boundaries=[0.75, 1.75])
-        known = self.colours.lookup(text) + self.cities.lookup(text) + tf.cast(tf.equal(text, "yes"), tf.int64)
+        known = self.colours.lookup(text) + self.cities.lookup(text) + self.rivers.lookup(text)
+        known += tf.cast(tf.equal(text, "yes"), tf.int64)
         shaped = tf.reshape(tf.zeros(self.size), [-1])[0] + tf.reduce_sum(self.limits) + self.weights[0, 0]
         return {"y": many + tf.cast(buckets, tf.float32) + tf.cast(known, tf.float32) + shaped}
 
@@ -79,6 +82,13 @@ def test_the_vocabularies_are_those_of_assets_tables_and_comparisons(found: Cons
     assert words[(b"red", b"green")] == "the asset words.txt"
     assert "table" in words[(b"Bonn", b"Celle")] or "Const" in words[(b"Bonn", b"Celle")]
     assert "comparisons" in words[(b"yes",)]
+
+
+def test_whether_unknown_words_get_a_place_beyond_those_of_the_table(found: Constants) -> None:
+    apart = {each.words: each.apart for each in found.vocabularies}
+    assert apart[(b"Rhein", b"Elbe")]
+    assert not apart[(b"red", b"green")]
+    assert not apart[(b"Bonn", b"Celle")]
 
 
 def test_a_graph_of_tensorflow_1(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 The next run is as on two machines: a Trainer on each, which TF_CONFIG tells of the other.
 """
 
+import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -10,7 +12,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +20,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.forked_workers import TOGETHER, running
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer.checkpoint import Checkpoint, TrainingState
 from components.trainer.data import load_data
+from components.trainer.distribution import together
 from components.trainer.distribution.cluster import Worker, on_this_machine
+from components.trainer.distribution.messages import Alive
 from components.trainer.distribution.together import train_together
 from components.trainer.run_fn import run_fn
 from components.trainer.task import TrainingTask
@@ -54,17 +59,40 @@ run_fn(FnArgs(**json.loads(sys.argv[1])))
 """
 
 
-class _Killer(logging.Handler):
-    """Kills worker 1 with SIGKILL in the third epoch: the second one is stored."""
+class _Listener(logging.Handler):
+    """Hears all that the trainer logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._worker = 0
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        self.lines.append(message)
+        self.lines.append(record.getMessage())
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listens within the block."""
+        logger = logging.getLogger("lockgate")
+        level = logger.level
+        logger.addHandler(self)
+        logger.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+            logger.setLevel(level)
+
+
+class _Killer(_Listener):
+    """Kills worker 1 with SIGKILL in the third epoch: the second one is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        message = self.lines[-1]
         if started := re.search(r"worker 1 of 2 is process (\d+)", message):
             self._worker = int(started[1])
         if "epoch 3/" in message and self._worker:
@@ -89,7 +117,9 @@ class _Two(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def two(fn_args_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> _Two:
+def two(
+    fn_args_of: Callable[..., Any], worker_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> _Two:
     folder = tmp_path_factory.mktemp("two")
     examples = _even(Path(fn_args_of("binary", folder).train_files[0]).parent.parent, folder / "examples")
     options = {"model": MODEL, "examples": examples}
@@ -98,11 +128,9 @@ def two(fn_args_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 
     args = fn_args_of("binary", folder / "two", **options, train=TRAIN | TWO)
     task = TrainingTask.parse(args, folder / "scratch")
-    killer, logger = _Killer(), logging.getLogger("lockgate")
-    level = logger.level
-    logger.addHandler(killer)
-    logger.setLevel(logging.DEBUG)
-    try:
+    killer = _Killer()
+    with killer.listening(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together, "_COMMAND", running(worker_command, TOGETHER))
         with pytest.raises(UserError) as caught:
             train_together(task)
         checkpoint, lines = Checkpoint(task.checkpoint_dir), len(killer.lines)
@@ -110,13 +138,10 @@ def two(fn_args_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
         # Now as on two machines, which TF_CONFIG names; this one is worker 0's.
         machines = TRAIN | {"distribution": "multi_worker", "worker_timeout_seconds": 200}
         args_there = fn_args_of("binary", folder / "two", **options, train=machines)
-        with on_this_machine(2) as (here, there), pytest.MonkeyPatch.context() as patch:
+        with on_this_machine(2) as (here, there):
             other = _run_fn_elsewhere(args_there, there)
             patch.setenv("TF_CONFIG", here.tf_config)
             assert train_together(TrainingTask.parse(args_there, folder / "scratch")), "worker 0 is here"
-    finally:
-        logger.removeHandler(killer)
-        logger.setLevel(level)
     state = checkpoint.state_in(checkpoint.newest() or Path())
     model, _ = train(task, load_data(task))
     waits = other.poll() is None
@@ -164,6 +189,33 @@ def test_a_killed_worker_ends_the_training_with_a_clear_line(two: _Two) -> None:
     assert two.error.hint.endswith(f"goes on after epoch-{two.killed_after:06d}")
 
 
+_SILENT = """
+import os, signal, sys
+sys.stdin.readline()
+print(sys.argv[1], flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_workers_that_stand_still_end_the_training(
+    fn_args_of: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "_COMMAND", (sys.executable, "-I", "-S", "-c", _SILENT, Alive().model_dump_json()))
+    task = TrainingTask.parse(fn_args_of("binary", tmp_path, train=TRAIN | TWO), tmp_path / "scratch")
+    # The configuration allows no less than ten seconds.
+    patience = task.job.train.model_copy(update={"worker_timeout_seconds": 1})
+    task = dataclasses.replace(task, job=task.job.model_copy(update={"train": patience}))
+    listener = _Listener()
+    with listener.listening(), pytest.raises(UserError) as caught:
+        train_together(task)
+    assert caught.value.message == "training: worker 0 of 2, worker 1 of 2 said nothing for 1 s; all were stopped"
+    assert caught.value.field == ("train", "worker_timeout_seconds")
+    assert caught.value.hint.endswith("A new run goes on after the last epoch")
+    processes = re.findall(r"is process (\d+)", "\n".join(listener.lines))
+    assert len(processes) == 2
+    assert not [each for each in processes if Path("/proc", each).exists()], "SIGTERM does not end such a process"
+
+
 def test_the_next_run_goes_on_after_the_last_epoch(two: _Two) -> None:
     assert two.killed_after == 2
     assert any(f"goes on after epoch {two.killed_after}" in line for line in two.log)
@@ -176,15 +228,15 @@ def test_losses_metrics_and_the_early_stop_are_those_of_one_process(two: _Two) -
     assert 3 < two.one.epoch < TRAIN["epochs"]
     assert (two.state.stopped, two.state.epoch, two.state.best_epoch) == (True, two.one.epoch, two.one.best_epoch)
     assert len(two.state.logs) == two.one.epoch
-    for together, alone in zip(two.state.logs, two.one.logs, strict=True):
-        assert together.keys() == alone.keys() >= {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc"}
-        assert together == pytest.approx(alone, abs=1e-6)
+    for pair, alone in zip(two.state.logs, two.one.logs, strict=True):
+        assert pair.keys() == alone.keys() >= {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc"}
+        assert pair == pytest.approx(alone, abs=1e-6)
 
 
 def test_weights_are_those_of_one_process(two: _Two) -> None:
     weights = zip(two.model.get_weights(), two.one_model.get_weights(), strict=True)
-    for together, alone in weights:
-        np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
+    for of_two, alone in weights:
+        np.testing.assert_allclose(of_two, alone, rtol=0, atol=1e-6)
 
 
 def test_worker_0_alone_leaves_a_model(two: _Two) -> None:

@@ -129,6 +129,17 @@ def test_every_digit_of_an_integer_is_kept(tmp_path: Path) -> None:
     assert batch.column(0).to_pylist() == ["9007199254740993", "1"]
 
 
+def test_the_digits_that_a_float64_rounds_can_be_counted(tmp_path: Path) -> None:
+    """Integers that are declared as numbers: as float64 the two keys would be one before anybody has seen them."""
+    lines = ['{"a": 1000000000000000000001}', '{"a": 1000000000000000000002}', '{"a": 0.5}']
+    for some in (lines, lines[:2]):
+        batch, bad = one(tmp_path, *some, types={"a": "double"})
+        assert not bad
+        assert batch.column(0).to_pylist()[:2] == ["1000000000000000000001", "1000000000000000000002"]
+    batch, _ = one(tmp_path, '{"a": 1e300}', '{"a": 2}', types={"a": "double"})
+    assert batch.column(0).to_pylist() == [1e300, 2.0]
+
+
 BAD_LINES = [
     (b'{"a": 1,}', ["invalid JSON", "character 9"]),
     (b'{"a": 1} {"a": 2}', ["invalid JSON"]),
