@@ -23,10 +23,10 @@ _SECONDS_TO_CONNECT = 5
 _ACCESS_DENIED, _NOT_ALLOWED, _NO_DATABASE, _NO_PERMISSION = 1045, 1130, 1049, 1044
 _FOR_GOOD = (_ACCESS_DENIED, _NOT_ALLOWED, _NO_DATABASE, _NO_PERMISSION)
 _HINTS = {
-    _ACCESS_DENIED: "correct the content of {variables}, or the account on the server",
+    _ACCESS_DENIED: "correct the content of {user} and {password}, or the account on the server",
     _NOT_ALLOWED: "allow this machine on the server: CREATE USER 'NAME'@'HOST'",
     _NO_DATABASE: "make it first: CREATE DATABASE {database}",
-    _NO_PERMISSION: "GRANT ALL ON {database}.* TO the account of {variables[0]}",
+    _NO_PERMISSION: "GRANT ALL ON {database}.* TO the account that {user} names",
 }
 _SECONDS_ALONE = 60
 _LOCK = "lockgate"
@@ -90,7 +90,7 @@ def connect(mysql: MysqlStore, *, exact: bool = False) -> Connection:
             raise UserError(words, field=("metadata", "mysql", "tls"), hint=hint) from None
         if number in _FOR_GOOD or "SSL" in words.upper():
             hint = _HINTS.get(number, "enable TLS on the server, or correct metadata.mysql.tls")
-            hint = hint.format(variables=mysql.variables(), database=mysql.database)
+            hint = hint.format(user=mysql.user_env, password=mysql.password_env, database=mysql.database)
             raise UserError(words, field=("metadata", "mysql"), hint=hint) from None
         raise UnreachableError(words) from None
 
