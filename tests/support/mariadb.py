@@ -22,8 +22,8 @@ from support.tls import Authority
 
 from pipeline.config.metadata import MysqlStore, TlsFiles
 
-USER, PASSWORD = "lockgate", "s3cret'@/ word"  # noqa: S105 - of a server that lives as long as the test
-USER_ENV, PASSWORD_ENV = "TEAM_DB_USER", "TEAM_DB_PASSWORD"  # noqa: S105 - their names
+USER, PASSWORD = "lockgate", "s3cret'@/ word"
+USER_ENV, PASSWORD_ENV = "TEAM_DB_USER", "TEAM_DB_PASSWORD"
 _UNPRIVILEGED = "nobody"
 _SECONDS = 60
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.selection import METADATA_FILE
+from pipeline.store.opened import opened
 
 Artifact, Execution, Event = (
     metadata_store_pb2.Artifact,
@@ -24,10 +23,7 @@ class StoredRuns:
     def __init__(self, root: Path, pipeline: str = "toy") -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root, self._pipeline = root, pipeline
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(root / METADATA_FILE)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self.store = metadata_store.MetadataStore(config)
+        self.store = opened(root, "create")
 
     def run(self, name: str, **result: Any) -> str:
         """The folder of a run, with its records."""

@@ -74,7 +74,14 @@ class DataGate(BaseComponent):
 
 
 def graph(
-    root: Path, *, blessed: int = 1, push: int = 1, span: int = 0, content: str = "", kind: str = "last_push"
+    root: Path,
+    *,
+    blessed: int = 1,
+    push: int = 1,
+    span: int = 0,
+    content: str = "",
+    kind: str = "last_push",
+    name: str = "toy",
 ) -> Pipeline:
     """One run's graph; the next run in the same root finds its artifacts."""
     example_gen = ExampleGen(span=span, content=content).with_id("ExampleGen")
@@ -105,7 +112,7 @@ def graph(
     pusher = Pusher(model=trainer.outputs["model"], push=push).with_id("Pusher")
     nodes = [example_gen, statistics_gen, validator, found, gate, transform, trainer, pusher]
     return Pipeline(
-        pipeline_name="toy",
+        pipeline_name=name,
         pipeline_root=str(root),
         components=[node for node in nodes if node is not None],
         enable_cache=True,
