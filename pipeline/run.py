@@ -15,6 +15,7 @@ from pipeline.config.problems import ConfigError, shown
 from pipeline.failures.mistakes import RunError, explain, is_out_of_space
 from pipeline.files.temporary import own_temporary_folder
 from pipeline.operate.notification import EndNotice
+from pipeline.operate.own_store import own_store
 from pipeline.operate.prepared import places, table_seen
 from pipeline.operate.pushing import record_killed_push, settle
 from pipeline.preflight.validate import problems
@@ -26,7 +27,7 @@ from pipeline.results.tuned import read_tuning, write_tuned
 from pipeline.screen.capture import output_to, records_to
 from pipeline.screen.console import Screen
 from pipeline.selection import TUNER, Selection
-from pipeline.store.place import StorePlace, place_for
+from pipeline.store.place import StorePlace
 from preprocessing.errors import UserError
 from preprocessing.text import printable
 
@@ -61,7 +62,7 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         try:
             took_over = held.enter_context(only_run(root))
             held.enter_context(own_temporary_folder())
-            place = _store(loaded)
+            place = own_store(loaded)
             settled = [operation.line() for operation in settle(root)]
             settled.append(_recorded(loaded, root))
             record = RunRecord(root, loaded, selection)
@@ -84,17 +85,6 @@ def run_pipeline(loaded: LoadedConfig, screen: Screen, selection: Selection) -> 
         run.report()
         notice.ended(record, result)
     return result
-
-
-def _store(loaded: LoadedConfig) -> StorePlace:
-    """The metadata store, in which the pipeline's name is this root's."""
-    place = place_for(loaded)
-    if place.mysql is not None:
-        # Here and not at the top: half a second of ml-metadata that most runs need later, beside other imports.
-        from pipeline.store.claiming import claim
-
-        claim(place, loaded.config.name)
-    return place
 
 
 def _recorded(loaded: LoadedConfig, root: Path) -> str:

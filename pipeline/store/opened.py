@@ -130,7 +130,9 @@ class Reconnecting(metadata_store.MetadataStore):
             super().__init__(_database_config(self._mysql))
         except RuntimeError as error:
             message = f"the database {self._mysql.address()}: ml-metadata can't use it, though it answers: {error}"
-            hint = "it knows no login but mysql_native_password: CREATE USER ... IDENTIFIED VIA mysql_native_password"
+            hint = "docs/metadata.md has what its tables may be"
+            if _is_lost(error):
+                hint = "let the account log in by mysql_native_password, the only way that ml-metadata's client knows"
             raise UserError(message, field=("metadata", "mysql"), hint=hint) from None
         self._connected = True
 

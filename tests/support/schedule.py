@@ -41,8 +41,8 @@ TOGETHER = {
     "tests/e2e/test_broken_model.py": "tests/e2e/test_penguins.py",
 }
 
-SHARED = ("tests/components/trainer/",)
-"""Folders whose files share tables and trained models: all of them run on one worker, which makes these once."""
+SHARED = ("tests/components/trainer/", "tests/pipeline/store/")
+"""Folders whose files share tables and trained models, or a server: they run on one worker, which makes these once."""
 
 
 def position(file: str) -> int:

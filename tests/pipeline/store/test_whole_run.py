@@ -57,8 +57,17 @@ def test_every_command_finds_what_a_run_recorded(project: Project, server: Maria
     code, cleaned = project.lockgate("gc", str(project.root), "--yes", "--json")
     assert code == 0, project.said
     assert json.loads(cleaned)["pipeline"] == "seeds"
-    code, _ = project.lockgate("run", "pipeline.yaml", "--set", "metadata=null")
+    code, _ = project.lockgate("run", "pipeline.yaml", "--set", "metadata.mysql=null")
     assert code == 1
     assert "a run would begin without champion, baseline and cache" in project.said
+    # An older backup: the run is not there, its pipeline is.
+    kept = server.execute("SELECT id FROM Context WHERE name LIKE '2%'", database=project.mysql.database)
+    server.execute(
+        "UPDATE Context SET name = CONCAT('lost ', id) WHERE name LIKE '2%'", database=project.mysql.database
+    )
+    assert kept
+    code, _ = project.lockgate("run", "pipeline.yaml")
+    assert code == 1
+    assert f"does not know run {run.name}" in project.said
     written = [each for each in project.config.parent.rglob("*") if each.is_file()]
     assert not [each for each in written if PASSWORD.encode() in each.read_bytes()]
