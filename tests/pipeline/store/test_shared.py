@@ -22,6 +22,7 @@ from pipeline.results.store import stored_run
 from pipeline.runners import launching, local
 from pipeline.runners.rehearsal import copied_store, rehearse
 from pipeline.selection import Selection
+from pipeline.store import database
 from pipeline.store.claiming import claim
 from pipeline.store.opened import of_file, opened
 from pipeline.store.place import PLACE_FILE, StorePlace, place_of
@@ -95,6 +96,27 @@ def test_first_runs_of_several_machines_at_once(server: MariaDb, tmp_path: Path)
         assert all(artifact.uri.startswith(f"{tmp_path / each}/") for listed in outputs for artifact in listed)
 
 
+def test_all_types_are_made_before_the_first_node_by_one_process_at_a_time(
+    server: MariaDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = claimed(tmp_path / "root", server.database())
+    assert place.mysql is not None
+    seen: list[list[tuple[Any, ...]]] = []
+
+    def look(_: object) -> None:
+        seen.append(server.execute("SELECT id, name FROM Type ORDER BY id", database=place.mysql.database))
+
+    local.run(graph(place.root), RUN, TOLD, look, seed=1, store=place)
+    assert len(seen[0]) > 20
+    assert seen[0] == seen[-1]
+    monkeypatch.setattr(database, "_SECONDS_ALONE", 0)
+    with database.alone(place.mysql):
+        with pytest.raises(UserError, match="another run has been making tables"):
+            local.run(graph(place.root), f"{RUN}-1", TOLD, look, seed=1, store=place)
+        with pytest.raises(UserError, match="another run has been making tables"):
+            claim(place, "toy")
+
+
 def test_one_name_means_one_root(server: MariaDb, tmp_path: Path) -> None:
     mysql = server.database()
     claimed(tmp_path / "ours", mysql)
@@ -133,7 +155,13 @@ def test_a_rehearsal_foresees_a_run_and_writes_nothing(server: MariaDb, tmp_path
         assert set(copies) == ours
         # With numbers, times and properties: the keys of the cache are made of them.
         assert theirs.get_artifacts_by_id(sorted(ours)) == [copies[each] for each in sorted(ours)]
-        assert [each.name for each in known.get_contexts_by_type("pipeline")] == ["toy"]
+        [pipeline] = known.get_contexts_by_type("pipeline")
+        assert pipeline.name == "toy"
+        for ask in ("get_artifacts_by_context", "get_executions_by_context", "get_children_contexts_by_context"):
+            copied, stored = (getattr(each, ask)(pipeline.id) for each in (known, theirs))
+            assert copied, ask
+            assert sorted(each.id for each in copied) == sorted(each.id for each in stored)
+        assert stored_pipeline(known, "toy") == stored_pipeline(theirs, "toy")
         foreseen = {each.name: each for each in rehearse(graph(place.root), copy, TOLD)}
     assert server.content(mysql) == before
     states = run(place, "toy", f"{RUN}-2")
@@ -177,6 +205,7 @@ def test_a_clean_up_of_one_root_leaves_the_other_alone(server: MariaDb, tmp_path
     root = ours.root
     store = connection(root, writes=True)
     stored = stored_pipeline(store, "toy")
+    assert set(stored.artifacts) == set(numbers)
     found = clean_up(Inside(root), stored, Rule(1, 1, None, records=True), [], "/nowhere", idle=True)
     assert [each.number for each in found.going] == numbers[:1]
     remove(Inside(root), store, stored, found)
