@@ -47,7 +47,8 @@ class RunFacts(Fact):
 
     id: str
     pipeline: str
-    task: Task
+    task: Task | None
+    """None where the page was written by a step that does not know it."""
     state: State
     line: str
     """The verdict in one line."""
@@ -202,7 +203,9 @@ class ReproduceFacts(Fact):
 
     command: str
     config: str
-    """The configuration with every default, as YAML."""
+    """The configuration with every default, as YAML; on the page of a failed step of a cluster what it was given."""
+    step: str = ""
+    """That step."""
     seed: int | None
     commit: str | None
     dirty: bool | None
