@@ -23,6 +23,8 @@ class NodeFact(Fact):
     name: str
     state: Literal["done", "cached", "failed", "running", "skipped", "waiting"]
     """`waiting`: it comes after the page was written."""
+    verdict: Literal["", "refuses", "pushed nothing"] = ""
+    """What a gate said that is done for TFX, or a Pusher did, where that ended the run."""
     seconds: float | None = None
     """None where they are not known."""
     began: float | None = None

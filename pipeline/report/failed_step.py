@@ -30,7 +30,7 @@ from preprocessing.errors import UserError
 from preprocessing.text import one_line, without_passwords
 
 _GATE, _VERDICT = "DataGate", "verdict"
-_ALSO_UNKNOWN = "how the steps ended that ran beside this one, and what comes after it: the same"
+_ALSO_UNKNOWN = "how the steps ended that ran beside this one: the same page shows it"
 _JUDGED = (_VERDICT, "evaluation", "smoke_report")
 """Inputs of late steps that hold the verdicts of gates."""
 
@@ -101,11 +101,11 @@ def facts_of(failure: Failure, seen: StepSeen, given: Mapping[str, Any]) -> Repo
             state="failed",
             line=f"failed in {step}: {failure.reason}",
             error=failure.details,
-            next_step=f"{failure.next_step}; what is done comes from the cluster's cache then",
+            next_step=f"{failure.next_step}; then submit it again: what is done comes from the cluster's cache",
             began="",
             gates=gates,
             nodes=tuple(_nodes(seen, given, earlier)),
-            unknown=(*UNKNOWN, _ALSO_UNKNOWN),
+            unknown=(*UNKNOWN[:2], _ALSO_UNKNOWN),
         ),
         data=data,
         reproduce=ReproduceFacts(

@@ -14,7 +14,7 @@ import os
 import platform
 import posixpath
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,7 +145,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     blessings = inputs.get("model_blessing", ())
     blessed = all(each.get_int_custom_property("blessed") == 1 for each in blessings) if blessings else None
     gates = tuple(stored_gates(nodes, blessed=blessed))
-    refused = any(each.passed is False for each in gates)
+    refusing = [each.name for each in gates if each.passed is False]
     whole = not _by_data_gate(given)
     run = RunFacts(
         id=_name(given["run"]),
@@ -153,7 +153,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
         task=features.label.task,
         began="",
         gates=gates,
-        nodes=tuple(_shown(nodes, given["graph"], refused=refused)),
+        nodes=tuple(_shown(nodes, given["graph"], refusing)),
         unknown=UNKNOWN,
         **_verdict(gates, whole=whole),
     )
@@ -225,8 +225,11 @@ def _verdict(gates: Sequence[GateFact], *, whole: bool) -> dict[str, Any]:
     }
 
 
-def _shown(nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], *, refused: bool) -> Iterator[NodeFact]:
-    """The nodes before this step, which are done, and those after it."""
+def _shown(
+    nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], refusing: Collection[str]
+) -> Iterator[NodeFact]:
+    """The nodes before this step, which are done, and those after it; some of them gates that refuse."""
+    refused = bool(refusing)
     gate = {} if "DataGate" in graph else {"DataGate": tuple(graph)}
     for name, needs in {**graph, **gate}.items():
         made = nodes.get(name)
@@ -234,6 +237,7 @@ def _shown(nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], 
         yield NodeFact(
             name=name,
             state=("skipped" if refused else "waiting") if later else "done",
+            verdict="refuses" if name in refusing else "",
             needs=tuple(needs),
             artifacts=tuple(_url(each.uri) for each in _all(made)) if made is not None else (),
         )

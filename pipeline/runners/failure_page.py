@@ -63,12 +63,12 @@ def failure_of(error: Exception) -> Failure:
     """The failure that an error means."""
     message = explain(error)
     if message is not None:
-        again = "do what the message below says, and submit the pipeline again"
-        return Failure(without_passwords(message.splitlines()[0]), hint_of(error) or again, without_passwords(message))
+        next_step = hint_of(error) or "do what the message below says"
+        return Failure(without_passwords(message.splitlines()[0]), next_step, without_passwords(message))
     trace = "".join(traceback.format_exception(error))
     return Failure(
         without_passwords(one_line(f"{type(error).__name__}: {error}", _LONGEST)),
-        "read the stack trace below; all of it is in the step's log: a bug, of Lockgate or of code of your own in it",
+        "read the stack trace, which is in the step's log too: this is a bug, of Lockgate or of code of your own",
         without_passwords(trace[-_TRACE:]),
     )
 

@@ -43,8 +43,11 @@ def _behind(step: str, tasks: Mapping[str, Any]) -> dict[str, list[str]]:
         name = waiting.pop()
         found[name] = sorted(tasks[name].get("dependentTasks", ()))
         waiting += sorted({maker for maker, _ in _producers(tasks[name]).values()} - set(found))
-    waited_for: dict[str, list[str]] = {each: [] for needs in found.values() for each in needs}
-    return dict(sorted({**waited_for, **found}.items()))
+    # What those wait for that lead to no input, as the step that stops a run on bad data.
+    for name in {each for needs in found.values() for each in needs} - set(found):
+        found[name] = sorted({maker for maker, _ in _producers(tasks[name]).values()})
+    nothing: dict[str, list[str]] = {each: [] for needs in found.values() for each in needs}
+    return dict(sorted({**nothing, **found}.items()))
 
 
 def _producers(task: Mapping[str, Any]) -> dict[str, list[str]]:
