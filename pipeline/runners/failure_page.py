@@ -83,7 +83,7 @@ def seen(original: ExecutorInput, prepared: ExecutorInput) -> StepSeen:
     inputs, outputs = prepared["inputs"]["artifacts"], prepared["outputs"]["artifacts"]
     return StepSeen(
         outputs=_urls(original["outputs"].get("artifacts", {}), outputs),
-        inputs=_urls(original["inputs"].get("artifacts", {}), inputs),
+        inputs=_urls(original.get("inputs", {}).get("artifacts", {}), inputs),
         read=_urls(inputs, inputs),
         marks={
             name: each["artifacts"][0].get("metadata", {}) for name, each in inputs.items() if each.get("artifacts")

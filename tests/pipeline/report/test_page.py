@@ -128,9 +128,9 @@ def test_the_small_tree_and_the_intervals_are_told(tree: Any, refused: ReportFac
     assert "Warnings, which stop nothing" in words(tree.find(".//section"))
     assert "worse than a small tree: log_loss is 0.52" in words(tree.find(".//section"))
     shown = words(tree.get_element_by_id("evaluation").getparent())
-    assert "The model 0.52 a decision tree of depth 5" in shown
+    assert "The model 0.52 A decision tree of depth 5" in shown
     assert "The best answer without features 0.69" in shown
-    assert "95.0 % interval" in words(tree.find(".//main"))
+    assert "95 % interval" in words(tree.find(".//main"))
     assert "0.55 to 0.66" in words(tree.find(".//main"))
     told = markdown.render(refused)
     assert "| ❌ auc | 0.6 (0.55 to 0.66) | 0.7 | at least 0.65 |" in told
