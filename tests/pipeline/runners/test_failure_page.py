@@ -38,6 +38,9 @@ TASKS: dict[str, Any] = {
 }
 
 
+KIND = {"schemaTitle": "tfx.Examples", "schemaVersion": "0.0.1"}
+
+
 def tasks() -> dict[str, Any]:
     """As TFX's compiler writes them."""
     return {
@@ -79,7 +82,9 @@ def arguments(executor: str, outputs: dict[str, str], step: str = "ExampleGen", 
     invocation = {
         "inputs": {"parameterValues": parameters},
         "outputs": {
-            "artifacts": {name: {"artifacts": [{"name": name, "uri": uri}]} for name, uri in outputs.items()},
+            "artifacts": {
+                name: {"artifacts": [{"name": name, "uri": uri, "type": KIND}]} for name, uri in outputs.items()
+            },
             "outputFile": "/nowhere/report.json",
         },
     }
@@ -103,7 +108,7 @@ def test_the_page_lies_in_the_bucket_and_hides_passwords(
     assert said.splitlines()[-1] == "report: gs://bucket/root/birds/run-7/ExampleGen_-42/report.html"
     page = said_by(tmp_path / "bucket/root/birds/run-7/ExampleGen_-42/report.html")
     assert page.startswith("Failed: birds, run run-7 ")
-    assert "failed in ExampleGen: ModuleNotFoundError: No module named 'nowhere'" in page
+    assert "failed in ExampleGen: ImportError: Could not import nowhere.Executor" in page
     assert "Traceback" in page
     assert "postgresql://me:***@host/db" in page
     assert "secret" not in page
