@@ -207,7 +207,7 @@ class ReproduceFacts(Fact):
     config: str
     """The configuration with every default, as YAML; on the page of a failed step of a cluster what it was given."""
     step: str = ""
-    """That step."""
+    """The step whose parameters `config` holds then; empty otherwise."""
     seed: int | None
     commit: str | None
     dirty: bool | None

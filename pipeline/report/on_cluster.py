@@ -51,7 +51,7 @@ class Given(Protocol):
 
     @property
     def type_name(self) -> str:
-        """Of TFX's types."""
+        """The name of its type, as TFX has it."""
 
 
 _MAKERS = {
