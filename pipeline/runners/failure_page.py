@@ -14,6 +14,7 @@ from typing import Any
 
 from components import named_function
 from pipeline.failures.mistakes import explain, hint_of
+from preprocessing.errors import UserError
 from preprocessing.text import one_line, without_passwords
 
 ExecutorInput = dict[str, Any]
@@ -115,7 +116,8 @@ def leave(job: str, error: Exception, look: Callable[[], StepSeen], say: Callabl
             function, given = named_function.told(job, "writes the page of a failed step")
             said = f"report: {function(failure_of(error), look(), given)}"
         except Exception as why:  # noqa: BLE001 - a page that can't be written must not stop what it tells of
-            said = f"report: not written: {without_passwords(one_line(f'{type(why).__name__}: {why}', _LONGEST))}"
+            text = str(why) if isinstance(why, UserError) else f"{type(why).__name__}: {why}"
+            said = f"report: not written: {without_passwords(one_line(text, _LONGEST))}"
         say(said)
 
     writer = threading.Thread(target=write, daemon=True)
