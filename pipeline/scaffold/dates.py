@@ -25,6 +25,7 @@ _PADDED = re.compile(r"\b0\d")
 _DIRECTIVE = re.compile("%([YmdHMS])")
 _DIGITS = {"Y": r"(\d{4})"}
 _ENOUGH = 0.98
+_MOST_DATES = 0.5
 _LOOKED_AT = 2000
 _HALF_DAY = re.compile(r"\b[AaPp]\.?[Mm]\b")
 _WORDY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
@@ -82,6 +83,15 @@ def looks_like_unreadable_dates(column: Column) -> bool:
     wordy = (bool(_WORDY.search(value)) and bool(re.search(r"\d", value)) and len(value) < 40 for value in values)
     short = (bool(_SHORT_YEAR.match(value)) for value in values)
     return bool(values) and max(_share(wordy), _share(short)) >= _ENOUGH
+
+
+def other_than_dates(column: Column) -> str | None:
+    """A value that is no date, where most values are dates of one format; None where there is none or no format."""
+    values = column.first(_LOOKED_AT)
+    found = max(_DATES, key=lambda each: _share(_readable(values, each))) if values else ""
+    if not values or not _MOST_DATES <= _share(_readable(values, found)) < _ENOUGH:
+        return None
+    return next(value for value in values if _read(value, found) is None)
 
 
 def mixed_dates(column: Column) -> tuple[str, str] | None:

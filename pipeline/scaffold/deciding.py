@@ -85,7 +85,7 @@ def _draft(
     """
     used = [decision for decision in decisions if decision.kind != "left_out"]
     if not used:
-        reasons = "; ".join(f"{decision.column!r}: {decision.reason}" for decision in decisions)
+        reasons = "; ".join(f"{each.column!r}: {each.reason}" for each in decisions) or "there is only the label"
         raise UserError(
             f"{data}: no column is left to learn from: {reasons}",
             hint="name the label, and write columns that a model can use: numbers, categories, dates",
