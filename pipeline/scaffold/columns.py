@@ -275,8 +275,8 @@ def _text(column: Column, survey: Survey) -> Decision:
     if unclear is not None:
         return replace(decision, warning=f"{column.name!r} is taken as categories: {hint}")
     if (odd := other_than_dates(column)) is not None:
-        rows = counted(column.counts[odd], "row")
-        warning = f"{column.name!r} is taken as categories: dates, but also {quoted(odd)} ({rows})"
+        such = counted(column.counts[odd], "row")
+        warning = f"{column.name!r} is taken as categories: dates, but also {quoted(odd)} ({such})"
         next_ = f"name words that mean missing in data.columns.{column.name}.null_values to use the column as dates"
         return replace(decision, warning=f"{warning}; {next_}")
     groups = alike(column.counts) if distinct <= _VOCABULARY else {}

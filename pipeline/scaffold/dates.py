@@ -30,6 +30,7 @@ _LOOKED_AT = 2000
 _HALF_DAY = re.compile(r"\b[AaPp]\.?[Mm]\b")
 _WORDY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}")
+_LIKE_A_DATE = re.compile(r"\s*\d{1,4}[./-]\d{1,2}[./-]\d")
 _SHORT_YEAR = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _EPOCH = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH_WORDS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
@@ -88,8 +89,10 @@ def looks_like_unreadable_dates(column: Column) -> bool:
 def other_than_dates(column: Column) -> str | None:
     """A value that is no date, where most values are dates of one format; None where there is none or no format."""
     values = column.first(_LOOKED_AT)
-    found = max(_DATES, key=lambda each: _share(_readable(values, each))) if values else ""
-    if not values or not _MOST_DATES <= _share(_readable(values, found)) < _ENOUGH:
+    if not values or _share(bool(_LIKE_A_DATE.match(value)) for value in values) < _MOST_DATES:
+        return None
+    found = max(_DATES, key=lambda each: _share(_readable(values, each)))
+    if not _MOST_DATES <= _share(_readable(values, found)) < _ENOUGH:
         return None
     return next(value for value in values if _read(value, found) is None)
 
