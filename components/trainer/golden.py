@@ -32,8 +32,8 @@ _BATCH = 1024
 _SHUFFLED_ROWS = 2048
 """How many rows the importances are measured on: enough for a sampling error of a few percent."""
 _SHUFFLED_VALUES = 100 * _SHUFFLED_ROWS
-"""Of more columns than this is for, fewer rows are shuffled of each, several columns in one forward pass: else the time
-would grow with the square of the columns."""
+"""With more columns than this is for, fewer rows are shuffled for each, several columns in one forward pass: else the
+time would grow with the square of the columns."""
 _FEWEST_SHUFFLED = 128
 
 

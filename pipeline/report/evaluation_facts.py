@@ -119,7 +119,7 @@ def _finite(value: float) -> float | None:
 
 
 def _undefined(settings: MetricSettings, name: str, metrics: Mapping[str, float]) -> str:
-    """Why a metric is no finite number; empty where it is one."""
+    """Why a metric is not a finite number; empty where it is one."""
     return "" if math.isfinite(metrics[name]) else why_undefined(settings.task, name, metrics)
 
 

@@ -32,8 +32,8 @@ def as_file(data: Path, given: Given) -> Iterator[tuple[Path, str | None]]:
       lasts; anything else is itself, without a query.
 
     Raises:
-      UserError: the database can't be read, has no table, or several of which none is named; a table is named of what
-        is no database.
+      UserError: the database can't be read, has no table, or several of which none is named; a table is named of
+        something else than a database.
     """
     if not _is_sqlite(data):
         if given.table is not None:

@@ -87,7 +87,7 @@ def looks_like_unreadable_dates(column: Column) -> bool:
 
 
 def other_than_dates(column: Column) -> str | None:
-    """A value that is no date, where most values are dates of one format; None where there is none or no format."""
+    """A value that is not a date, where most values are dates of one format; None where there is none."""
     values = column.first(_LOOKED_AT)
     if not values or _share(bool(_LIKE_A_DATE.match(value)) for value in values) < _MOST_DATES:
         return None
