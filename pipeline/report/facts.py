@@ -139,6 +139,8 @@ class MetricFact(Fact):
     """What its value depends on, and its unit: `decision threshold 0.5`."""
     candidate: float | None
     """None where it is not a number."""
+    undefined: str = ""
+    """Why it is not a number."""
     champion: float | None = None
     interval: tuple[float | None, float | None] | None = None
     """The ends of the candidate's confidence interval; none where there is none of this metric."""
@@ -152,6 +154,8 @@ class SliceFact(Fact):
     name: str
     rows: int
     metrics: dict[str, float | None]
+    undefined: dict[str, str] = Field(default_factory=dict)
+    """Why the metrics that are None are not a number."""
 
 
 class EvaluationFacts(Fact):

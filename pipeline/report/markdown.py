@@ -118,6 +118,8 @@ def _tree(tree: TreeFact | None) -> Iterator[str]:
 def metric_row(metric: MetricFact) -> str:
     """A metric as a row of a table: name, candidate, champion, threshold."""
     candidate, champion = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
+    if metric.undefined:
+        candidate = f"undefined: {plain(metric.undefined)}"
     if metric.interval is not None and None not in metric.interval:
         candidate += " ({:.4g} to {:.4g})".format(*metric.interval)
     return f"| {'❌ ' if metric.failed else ''}{plain(metric.name)} | {candidate} | {champion} | {metric.threshold} |"

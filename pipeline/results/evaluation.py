@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from components.artifacts.cross_validation import SPREAD_FILE, Spread
 from components.artifacts.small_tree import FILE as SMALL_TREE_FILE
 from components.artifacts.small_tree import SmallTree
-from components.evaluator.catalog import NOT_A_NUMBER, find, place
+from components.evaluator.catalog import find, place
 from components.evaluator.config import SKILL_BOUND, TREE_SKILL, TREE_SKILL_BOUND, MetricSettings
 from components.evaluator.failures import genuine_failures
 from components.evaluator.names import BASELINE, CANDIDATE, MEASURED
-from pipeline.results.confident import Confidence, read_confidence
+from components.evaluator.undefined import why_undefined
+from pipeline.results.confident import CHANGE, Confidence, read_confidence
 from pipeline.results.evaluation_records import asked_config, messages, metrics, validation
 from pipeline.results.runs import Gate
 from pipeline.results.skill import BEHIND_SKILL, SkillVerdict, skill_verdict
@@ -24,6 +25,8 @@ from preprocessing.text import decoded, sentences
 
 if TYPE_CHECKING:
     from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
+
+    from preprocessing.config import Task
 
 SHOWN = 3
 """So many reasons stand in one line; the rest are counted."""
@@ -82,14 +85,15 @@ def read_verdict(evaluation_uri: str, blessed: bool) -> EvaluatorVerdict:
     candidate, champion = (_overall(evaluation_uri, model, settings) for model in (CANDIDATE, BASELINE))
     folds = read_spread(evaluation_uri)
     skill, tree = skill_verdict(evaluation_uri, candidate), _small_tree(evaluation_uri)
-    confidence = read_confidence(evaluation_uri, asked_config(evaluation_uri), CANDIDATE)
+    asked = asked_config(evaluation_uri)
+    confidence = read_confidence(evaluation_uri, asked, CANDIDATE)
     failed = (failure.metric_key.name for where, failure in genuine_failures(result) if not where)
     refusals = (tree.refusal(),) if tree is not None and tree.refuses else ()
     return EvaluatorVerdict(
         blessed=blessed,
         metrics=_reported(candidate, confidence) | _tree_metrics(tree),
         failures=(
-            *_failures(result, skill, settings, confidence),
+            *_failures(result, skill, settings, confidence, read_confidence(evaluation_uri, asked, BASELINE)),
             *refusals,
             *(folds.failures if folds is not None else ()),
         ),
@@ -184,37 +188,46 @@ def _failures(
     skill: SkillVerdict | None,
     settings: MetricSettings | None,
     confidence: Confidence,
+    champion: Confidence,
 ) -> Iterator[str]:
     for name, failure in genuine_failures(result):
         if skill is not None and failure.metric_key.name == SKILL_BOUND:
             yield skill.refusal()
             continue
         where = " on " + ", ".join(f"{column}={value}" for column, value in name.items()) if name else ""
-        change = " (change against the champion)" if failure.metric_key.is_diff else ""
-        bounds = _describe(failure.metric_threshold, failure.metric_key.is_diff)
+        is_diff = failure.metric_key.is_diff
+        bounds = _describe(failure.metric_threshold, is_diff)
         of = confidence.bounds.get(failure.metric_key.name)
         metric_name = of or failure.metric_key.name
-        metric = find(settings.task, metric_name) if settings is not None else None
-        why_nan = metric.why_nan() if metric is not None else NOT_A_NUMBER
-        value = _shown(failure, why_nan) + change
+        task = settings.task if settings is not None else None
+        metric = find(task, metric_name) if task is not None else None
+        undefined = _undefined(task, metric_name, confidence.metrics(name), champion.metrics(name) if is_diff else {})
+        value = undefined or _shown(failure) + (CHANGE if is_diff else "")
         if of is not None:
-            value, bounds = confidence.shown(name, failure, why_nan), f"{bounds} (confident)"
+            value, bounds = undefined or confidence.shown(name, failure), f"{bounds} (confident)"
         detail = metric.detail(settings) if metric is not None and settings is not None else ""
         what = f"{metric_name} ({detail})" if detail else metric_name
-        yield f"{what}{where} is {value}, expected {bounds}"
+        yield f"{what}{where} is {value}{';' if undefined else ','} expected {bounds}"
     for missing in result.missing_slices:
         columns = ", ".join(missing.feature_keys)
         yield f"no slice by {columns} has enough test rows (evaluate.min_slice_examples)"
 
 
-def _shown(failure: validation_result_pb2.ValidationFailure, why_nan: str) -> str:
-    """The value, or why there is none."""
+def _undefined(task: Task | None, name: str, candidate: Mapping[str, float], champion: Mapping[str, float]) -> str:
+    """That a metric, or its change against the champion, has no value, and why; empty where it has one."""
+    change = CHANGE if champion else ""
+    if math.isnan(candidate.get(name, 0.0)):
+        return f"undefined: {why_undefined(task, name, candidate)}{change}"
+    if math.isnan(champion.get(name, 0.0)):
+        return f"undefined for the champion: {why_undefined(task, name, champion)}{change}"
+    return ""
+
+
+def _shown(failure: validation_result_pb2.ValidationFailure) -> str:
+    """The value, where there is one."""
     if not failure.metric_value.HasField("double_value"):
         return "not known (too few test rows?)"
-    value = failure.metric_value.double_value.value
-    if not math.isnan(value):
-        return f"{value:.4g}"
-    return f"nan ({why_nan}?)"
+    return f"{failure.metric_value.double_value.value:.4g}"
 
 
 def _describe(threshold: config_pb2.MetricThreshold, is_diff: bool) -> str:

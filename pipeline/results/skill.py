@@ -48,9 +48,8 @@ class SkillVerdict:
         """What is wrong with a model that has not proven its skill."""
         compared = f"{self.measure} is {self.loss:.4g}, and {self.without:.4g} {self.trivial}"
         if math.isnan(self.skill):
-            return (
-                f"skill is nan: {compared} (a prediction is not a number, or the test split has no labels that vary?)"
-            )
+            why = "a prediction is not a number" if math.isnan(self.loss) else "that answer is always right"
+            return f"skill is undefined: {compared}: {why}"
         if math.isnan(self.bound):
             return f"the test split has too few rows to tell skill from chance: {compared}"
         return (

@@ -185,15 +185,6 @@ def test_a_metric_of_ones_own_is_not_asked_about_no_rows() -> None:
     assert [*own.result({key: [Columns(none, none, none)]}).values()] == [pytest.approx(math.nan, nan_ok=True)]
 
 
-def test_a_metric_without_a_value_says_why_as_it_does_without_confident() -> None:
-    measured = {("precision", False): _Measured(math.nan, None), ("example_count", False): _Measured(60, None)}
-    confidence = Confidence(0.95, {"precision_lower": "precision"}, {frozenset(): measured})
-    failure = validation_result_pb2.ValidationFailure(
-        metric_key=metrics_for_slice_pb2.MetricKey(name="precision_lower")
-    )
-    assert confidence.shown({}, failure, "no row was predicted positive") == "nan (no row was predicted positive?)"
-
-
 def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
     measured = {("macro_auc", False): _Measured(0.9, None), ("example_count", False): _Measured(2e6, None)}
     confidence = Confidence(0.95, {"macro_auc_lower": "macro_auc"}, {frozenset(): measured})
@@ -201,7 +192,7 @@ def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
         metric_key=metrics_for_slice_pb2.MetricKey(name="macro_auc_lower")
     )
     words = "0.9 without a confidence interval (2,000,000 rows are too few, or their answers too many?)"
-    assert confidence.shown({}, failure, "") == words
+    assert confidence.shown({}, failure) == words
 
 
 @pytest.mark.parametrize(

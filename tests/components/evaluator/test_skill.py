@@ -139,4 +139,5 @@ def test_a_prediction_that_is_not_a_number_is_no_skill(tmp_path: Path) -> None:
     rows: Rows = [(float(i), [float(i)], 1.0) for i in range(20)] + [(1.0, [math.nan], 1.0)]
     verdict = judged(tmp_path, "regression", rows, TrivialAnswer(answer=(9.5,), error="squared"))
     assert not verdict.blessed
-    assert any("skill is nan" in failure for failure in verdict.failures)
+    [said] = [failure for failure in verdict.failures if failure.startswith("skill is undefined: ")]
+    assert ": a prediction is not a number; " in said

@@ -138,6 +138,14 @@ def test_the_small_tree_and_the_intervals_are_told(tree: Any, refused: ReportFac
     assert "⚠️ worse than a small tree: log_loss" in told
 
 
+def test_a_metric_without_a_value_says_why(tree: Any, refused: ReportFacts) -> None:
+    [row] = [each for each in tree.iter("tr") if words(each).startswith("precision ")]
+    assert words(row) == "precision undefined (no row was predicted positive) -"
+    [cell] = [each for each in tree.iter("span") if each.get("title") == "no row was predicted positive"]
+    assert words(cell) == "undefined"
+    assert "| precision | undefined: no row was predicted positive |  |  |" in markdown.render(refused).splitlines()
+
+
 def test_a_page_with_every_curve_of_many_classes_stays_small() -> None:
     base = facts().evaluation
     assert base is not None
