@@ -66,3 +66,15 @@ def penguins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
     command = [str(LOCKGATE), *_arguments(PENGUINS, root)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent, timeout=900, env=_environment())
     return Finished(done.returncode, done.stdout, done.stderr), root
+
+
+@pytest.fixture(scope="session")
+def penguins_again(
+    penguins: tuple[Finished, Path], lockgate_run: Callable[..., Finished]
+) -> tuple[Finished, list[str]]:
+    """The same run a second time in that root, and the versions that are served after it.
+
+    What goes on in the root begins with it, in whatever order files run.
+    """
+    again = lockgate_run(PENGUINS, penguins[1])
+    return again, [each.name for each in (penguins[1] / "serving").iterdir() if each.name.isdigit()]
