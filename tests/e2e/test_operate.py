@@ -36,7 +36,7 @@ def command(forks, tmp_path_factory) -> Command:
 
 
 @pytest.fixture(scope="module")
-def refused(penguins, penguins_again, lockgate_run) -> str:
+def refused(penguins, penguins_again, lockgate_run) -> str:  # noqa: ARG001 - its run comes before
     """The folder of a run whose model the Evaluator refuses."""
     _, root = penguins
     strict = "evaluate.thresholds=[{metric: log_loss, max: 0.000001}]"

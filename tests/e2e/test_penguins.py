@@ -133,7 +133,8 @@ def test_a_second_run_takes_everything_from_the_cache_and_pushes_nothing_new(pen
     assert len(versions) == 1
 
 
-def test_gates_that_say_no_stop_the_push_and_say_why(penguins, penguins_again, lockgate_run):
+@pytest.mark.usefixtures("penguins_again")
+def test_gates_that_say_no_stop_the_push_and_say_why(penguins, lockgate_run):
     """A model that hardly trained, against the champion; and a smoke test without the time to load TensorFlow."""
     _, root = penguins
     before = sorted(path.name for path in (root / "serving").iterdir())

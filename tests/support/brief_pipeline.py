@@ -66,7 +66,7 @@ def write_table(file: Path, fields: tuple[str, ...]) -> None:
 
 
 def write_wide_project(folder: Path, columns: int) -> Path:
-    """Writes a table of 60 rows and so many columns of numbers, half of them scaled by mean and half by quantiles.
+    """Writes a table of 120 rows and so many columns of numbers, half of them scaled by mean and half by quantiles.
 
     Returns:
       pipeline.yaml.
@@ -75,7 +75,7 @@ def write_wide_project(folder: Path, columns: int) -> Path:
     draw = random.Random(7)  # noqa: S311 - no secret
     names = [f"c{number}" for number in range(columns)]
     lines = [",".join(["kind", *names])]
-    for row in range(60):
+    for row in range(120):
         lines.append(",".join([list(_MEANS)[row % 3], *(f"{draw.gauss(row % 3, 1):.3f}" for _ in names)]))
     (folder / "seeds.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     given = CONFIG.replace("  categorical: [{columns: [field]}]\n", "").replace(
