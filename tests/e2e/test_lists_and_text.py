@@ -61,7 +61,7 @@ def in_cells(path: Path, table: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def pushed(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The pipeline.yaml that `init` wrote for lists in cells of CSV, and the result of its run, with `embed` for text."""
+    """The pipeline.yaml that `init` wrote for lists in cells of CSV, and the result of a run with `embed` for text."""
     folder = tmp_path_factory.mktemp("stays")
     in_cells(folder / "stays.csv", rows())
     pq.write_table(pa.Table.from_pylist(rows()), folder / "stays.parquet")
