@@ -63,7 +63,7 @@ def _check_members(sections: Sections) -> None:
     for name, training in own.items():
         if name not in families:
             raise broken_rule(
-                "is no member of the ensemble",
+                "is not a member of the ensemble",
                 field=(*_MEMBERS, name),
                 received=name,
                 allowed=tuple(families),

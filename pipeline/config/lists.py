@@ -28,7 +28,7 @@ def check_lists(features: FeaturesConfig, data: DataConfig, slices: Sequence[tup
     for column, options in data.columns.items():
         if options.separator is not None and column not in features.list_columns():
             raise broken_rule(
-                f"makes lists of {column!r}, which is no column of features.lists",
+                f"makes lists of {column!r}, which is not a column of features.lists",
                 field=("data", "columns", column, "separator"),
                 received=options.separator,
                 hint="declare the column under features.lists, or remove it",

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _SEPARATORS = "|;,"
 _LOOKED_AT = 500
 _DIVIDED_SHARE = 0.5
-"""Of the first different cells, so many have the separator."""
+"""The share of the first different cells that have the separator."""
 _MIN_ROWS = 10
 _KNOWN_SHARE = 0.95
-"""So much of all parts are values of that many rows or more: a small vocabulary, which prose does not have."""
+"""The share of all parts that are values of that many rows or more: a small vocabulary, which prose does not have."""
 _FEWEST_CELLS = 2
 """Different cells for each different value: lists put the same few values together in many ways, names of places as
 `Paris, France` don't."""

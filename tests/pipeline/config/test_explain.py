@@ -217,7 +217,7 @@ def test_a_column_of_lists_is_in_no_slice_and_no_split(old: str, new: str, field
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ('{separator: "|"}', "no column of features.lists"),
+        ('{separator: "|"}', "not a column of features.lists"),
         ('{separator: "||"}', "one blank, tab or punctuation mark"),
         ('{separator: "\\\\"}', "one blank, tab or punctuation mark"),
         ('{separator: "|", decimal: ","}', "lists have texts"),
