@@ -45,7 +45,7 @@ class RateMultipliers(Settings):
     """What `learning_rate` is multiplied by for some of the variables; it is what it is for all others."""
 
     embeddings: Annotated[float, Field(gt=0)] = 1.0
-    """The tables of embedded categories."""
+    """The tables of embedded categories, and of tokens of texts and lists."""
     biases: Annotated[float, Field(gt=0)] = 1.0
     """The biases of all layers. RealMLP takes 0.1 (Holzmüller et al. 2024)."""
 
