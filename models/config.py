@@ -187,7 +187,7 @@ class EnsembleParams(Settings):
 
     members: Annotated[tuple[Member, ...], Field(min_length=2, max_length=16)]
     """The families of the members, each by its name or as `{family: ..., params: {...}}`; a family may come twice. Each
-    is trained as `train` says, with a seed of its own."""
+    is trained as `train` says, and `train.members` for it alone, with a seed of its own."""
     weights: Literal["greedy", "equal"] = "greedy"
     """`greedy` makes the average of the answers on eval as good as it gets, by adding one member after the other, each
     as often as it helps (Caruana et al. 2004); at least two stay. `equal` keeps all, with equal weights."""

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from models.bags import TokenVectors
 from models.config import EncoderParams
 from models.numbers import number_layers
 from preprocessing.features import ModelInput
@@ -133,12 +134,17 @@ class FeatureEncoder(BatchLayer):
             for item in self.model_inputs
             if item.kind == "categorical" and item.size > one_hot_max
         }
+        self.bags = {
+            item.name: TokenVectors(item.size, item.embed, self._initializer(), dtype=self.dtype_policy)
+            for item in self.model_inputs
+            if item.embed
+        }
         self.numbers = number_layers(self.model_inputs, number_width, self.dtype_policy)
         read = {name for layer in self.numbers for name in layer.reads}
         self._others = [item for item in self.model_inputs if item.name not in read]
         self.widths = (
             *(
-                self.embeddings[item.name].output_dim if item.name in self.embeddings else item.size
+                self.embeddings[item.name].output_dim if item.name in self.embeddings else item.embed or item.size
                 for item in self._others
             ),
             *(number_width for layer in self.numbers for _ in layer.numbers),
@@ -174,6 +180,8 @@ class FeatureEncoder(BatchLayer):
         """Makes the embedding tables."""
         for name, embedding in self.embeddings.items():
             embedding.build(input_shape[name])
+        for name, bag in self.bags.items():
+            bag.build(input_shape[name])
         for layer in self.numbers:
             layer.build(input_shape)
 
@@ -185,7 +193,8 @@ class FeatureEncoder(BatchLayer):
 
     def _encode(self, item: ModelInput, values: Any) -> Any:
         if item.kind == "dense":
-            return ops.cast(values, self.compute_dtype)
+            numbers = ops.cast(values, self.compute_dtype)
+            return self.bags[item.name](numbers) if item.embed else numbers
         if item.name in self.embeddings:
             return looked_up(self.embeddings[item.name].embeddings, values)
         return ops.one_hot(values, item.size, dtype=self.compute_dtype)

@@ -12,6 +12,7 @@ Weights = Literal["presence", "counts", "tf_idf"]
 _MOST_NUMBERS = 10_000
 """A row has so many numbers in a model input at most: each of them takes four bytes of every transformed row."""
 _KEPT = 100
+Embed = Annotated[int, Field(ge=1, le=256)]
 
 
 class Vocabulary(Settings):
@@ -49,6 +50,8 @@ class ListFeature(Vocabulary):
     weighted by how rare the value is, and divided by the length of the row's vector."""
     max_values: Annotated[int, Field(ge=1, le=_MOST_NUMBERS)] = 100
     """The first values of a list count, so many at most."""
+    embed: Embed | None = None
+    """As for text."""
     indicator: bool = False
     """Adds a 0/1 input that says that the list was missing or empty."""
 
@@ -78,6 +81,9 @@ class TextFeature(Settings):
     the length of the row's vector."""
     max_bytes: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
     """The beginning of a text counts, so many bytes of UTF-8 at most."""
+    embed: Embed | None = None
+    """Learns a vector of so many numbers for each token with the model: a network sees the sum of those of a text,
+    weighted by `weights`, instead of the bag. The trees of `gbt`, and the linear part of `wide_deep`, see the bag."""
     indicator: bool = False
     """Adds a 0/1 input that says that the text was missing."""
 

@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from preprocessing.bag_config import ListFeature, TextFeature, Weights
 from preprocessing.features import transformed, vocabulary_name
 from preprocessing.list_cells import SEPARATOR
-from preprocessing.missing import missing_pattern
+from preprocessing.missing import blanks, missing_pattern
 from preprocessing.packed import Packed
 
 Bag: TypeAlias = Callable[[], dict[str, tf.Tensor]]
@@ -21,7 +21,14 @@ Bag: TypeAlias = Callable[[], dict[str, tf.Tensor]]
 _NO_WORD = r"[^\pL\pM\pN]+"
 
 
-def list_inputs(cells: tf.Tensor, column: str, feature: ListFeature, words: Sequence[str], packed: Packed) -> Bag:
+def list_inputs(
+    cells: tf.Tensor,
+    column: str,
+    feature: ListFeature,
+    words: Sequence[str],
+    packed: Packed,
+    separator: str | None = None,
+) -> Bag:
     """The model inputs of a column of lists.
 
     Args:
@@ -30,6 +37,8 @@ def list_inputs(cells: tf.Tensor, column: str, feature: ListFeature, words: Sequ
       feature: how it is treated.
       words: the texts that mean missing; they are left out of the lists.
       packed: learns the tokens' weights.
+      separator: what divides a value into several: a request may hold what stands in the table. Of what is read from
+        the table, no value has it.
 
     Returns:
       Gives by name `bag`, float32 [batch, feature.width]; and `missing`, float32 [batch], if wanted.
@@ -37,8 +46,11 @@ def list_inputs(cells: tf.Tensor, column: str, feature: ListFeature, words: Sequ
     values = tf.strings.split(cells, SEPARATOR)
     lines, rows = values.values, values.value_rowids()
     # An empty cell is split into one empty value.
-    there = ~tf.strings.regex_full_match(lines, missing_pattern(words, lines=True))
-    lines, rows = tf.boolean_mask(lines, there), tf.boolean_mask(rows, there)
+    lines, rows = _present(lines, rows, words)
+    if separator is not None:
+        parts = tf.strings.split(lines, separator)
+        bare = tf.strings.regex_replace(parts.values, f"^{blanks(lines=True)}|{blanks(lines=True)}$", "")
+        lines, rows = _present(bare, tf.gather(rows, parts.value_rowids()), words)
     first = _place_in_row(rows) < feature.max_values
     lines, rows = tf.boolean_mask(lines, first), tf.boolean_mask(rows, first)
     if feature.hash_buckets is not None:
@@ -99,6 +111,12 @@ def text_inputs(texts: tf.Tensor, column: str, feature: TextFeature, packed: Pac
         return outputs
 
     return give
+
+
+def _present(lines: tf.Tensor, rows: tf.Tensor, words: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor]:
+    """The values that don't mean missing, string [tokens], and their rows."""
+    there = ~tf.strings.regex_full_match(lines, missing_pattern(words, lines=True))
+    return tf.boolean_mask(lines, there), tf.boolean_mask(rows, there)
 
 
 def _place_in_row(rows: tf.Tensor) -> tf.Tensor:

@@ -51,6 +51,7 @@ class ModelInput:
       bins: of such a place: into how many bins the quantiles divide the line; [0, 1] has as many equal parts.
       waves: of a number that is to be embedded by periodic functions: how many frequencies.
       deviation: the standard deviation of these frequencies at the beginning.
+      embed: of a bag, a number for each token: how many numbers the learned vector of each token has; 0 for none.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ModelInput:
     bins: int = 0
     waves: int = 0
     deviation: float = 0.0
+    embed: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class PlannedInput:
       kind: as in `ModelInput`.
       size: for `dense` the number of floats; for `categorical` the ids that do not come from the vocabulary.
       vocabulary: the vocabulary whose entries add to `size`, if there is one.
-      position_of, bins, waves, deviation: as in `ModelInput`.
+      position_of, bins, waves, deviation, embed: as in `ModelInput`.
     """
 
     name: str
@@ -82,6 +84,7 @@ class PlannedInput:
     bins: int = 0
     waves: int = 0
     deviation: float = 0.0
+    embed: int = 0
 
 
 def safe_name(column: str) -> str:
@@ -209,19 +212,23 @@ def _planned(features: FeaturesConfig) -> Iterator[_Sourced]:
             yield from _planned_date(column, datetime)
     for listed in features.lists:
         for column in listed.columns:
-            yield (column,), PlannedInput(transformed(column, "bag"), "dense", listed.width)
+            yield (column,), _planned_bag(column, "bag", listed.width, listed.embed)
             yield from _indicator(column, listed.indicator)
     for text in features.text:
         for column in text.columns:
             if text.words:
-                yield (column,), PlannedInput(transformed(column, "words"), "dense", text.hash_buckets)
+                yield (column,), _planned_bag(column, "words", text.hash_buckets, text.embed)
             if text.characters is not None:
-                yield (column,), PlannedInput(transformed(column, "characters"), "dense", text.hash_buckets)
+                yield (column,), _planned_bag(column, "characters", text.hash_buckets, text.embed)
             yield from _indicator(column, text.indicator)
     for cross in features.crosses:
         yield cross.columns, PlannedInput(cross_name(cross.columns), "categorical", cross.hash_buckets)
     for ratio in features.ratios:
         yield from ((tuple(dict.fromkeys((*ratio.of, *ratio.by))), plan) for plan in _planned_number(ratio.name, ratio))
+
+
+def _planned_bag(column: str, suffix: str, width: int, embed: int | None) -> PlannedInput:
+    return PlannedInput(transformed(column, suffix), "dense", width, embed=embed or 0)
 
 
 def _planned_number(column: str, treatment: NumberTreatment) -> Iterator[PlannedInput]:
@@ -273,6 +280,7 @@ def model_inputs(features: FeaturesConfig, vocabulary_size: Callable[[str], int]
             plan.bins,
             plan.waves,
             plan.deviation,
+            plan.embed,
         )
         for plan in planned_inputs(features)
     )

@@ -32,6 +32,8 @@ class MissingWords(Settings):
     """In every column that has no words of its own."""
     columns: dict[ColumnName, tuple[str, ...]] = Field(default_factory=dict)
     """Instead of `table`, by column."""
+    separators: dict[ColumnName, str] = Field(default_factory=dict)
+    """By column whose cells are lists, what stands between their values, each of which may mean missing by itself."""
 
     def of(self, column: str) -> tuple[str, ...]:
         """The words of one column, each once, without blanks around them; the empty text is not among them."""
@@ -40,7 +42,7 @@ class MissingWords(Settings):
 
     def without_table(self) -> MissingWords:
         """The words of the columns that have some of their own: for files whose format has a null."""
-        return MissingWords(columns=self.columns)
+        return MissingWords(columns=self.columns, separators=self.separators)
 
 
 def bare_text(text: str) -> str:
@@ -71,6 +73,16 @@ def missing_cells(cells: pa.StringArray, words: Sequence[str]) -> pa.BooleanArra
     return pc.is_in(pc.utf8_trim(cells, characters=BLANKS), value_set=_texts(["", *words]))
 
 
+def parts_of(text: str, separator: str) -> list[str]:
+    """The values of a list in one cell, without the blanks around them; empty ones too.
+
+    Args:
+      text: a cell.
+      separator: one character.
+    """
+    return [bare_text(part) for part in text.split(separator)]
+
+
 def without_missing(cells: pa.Array, words: Sequence[str]) -> pa.Array:
     """The same texts, null where they mean missing.
 
@@ -92,11 +104,19 @@ def missing_pattern(words: Sequence[str], *, lines: bool = False) -> str:
       words: as for `is_missing`.
       lines: the texts are lines as `preprocessing.vocabularies` writes them, in which some characters are escaped.
     """
-    blanks = r"[\x09-\x0d\x20\x{a0}]*"
+    around = blanks(lines=lines)
     if lines:
-        blanks = r"(?:[\x09-\x0d\x20\x{a0}]|\\[nr])*"
         words = [word.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r") for word in words]
-    return f"{blanks}(?:{'|'.join(map(re.escape, words))})?{blanks}" if words else blanks
+    return f"{around}(?:{'|'.join(map(re.escape, words))})?{around}" if words else around
+
+
+def blanks(*, lines: bool = False) -> str:
+    """The blanks that may stand around a text, as a pattern of RE2.
+
+    Args:
+      lines: as for `missing_pattern`.
+    """
+    return r"(?:[\x09-\x0d\x20\x{a0}]|\\[nr])*" if lines else r"[\x09-\x0d\x20\x{a0}]*"
 
 
 def _texts(texts: Sequence[str]) -> pa.StringArray:

@@ -94,7 +94,10 @@ def _learned_inputs(
     for datetime in features.datetime:
         learning += [date_inputs(columns[column], column, datetime, packed) for column in datetime.columns]
     for listed in features.lists:
-        learning += [list_inputs(cells[each], each, listed, words.of(each), packed) for each in listed.columns]
+        learning += [
+            list_inputs(cells[each], each, listed, words.of(each), packed, words.separators.get(each))
+            for each in listed.columns
+        ]
     for text in features.text:
         texts = raw_columns.all_strings({column: columns[column] for column in text.columns})
         learning += [text_inputs(texts[column], column, text, packed) for column in text.columns]

@@ -64,6 +64,12 @@ class ColumnOptions(Settings):
     )
     """Texts after the number that multiply it: `{K: 1000, M: 1000000}`, or units in one of them,
     `{kg: 1, lb: 0.4536}`."""
+    separator: (
+        Annotated[str, matching(r"^[\t -/:-@\[\]^_`{|}~]$", "one blank, tab or punctuation mark, not a backslash")]
+        | None
+    ) = None
+    """What stands between the values of a list in one cell: with `|` the cell `a|b|c` is a list of three. For columns
+    of `features.lists`. Blanks around a value don't count, values that are empty or mean missing are left out."""
 
     @property
     def are_numbers(self) -> bool:
@@ -72,6 +78,9 @@ class ColumnOptions(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.separator and self.are_numbers:
+            message, hint = "lists have texts, not numbers in words", "remove it, or the fields of numbers"
+            raise broken_rule(message, field=("separator",), received=self.separator, hint=hint)
         if self.thousands and self.thousands == (self.decimal or "."):
             other = "," if self.thousands == "." else "."
             hint = f"set decimal to {other!r}, or leave thousands out"

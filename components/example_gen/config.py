@@ -227,13 +227,14 @@ class DataConfig(Settings):
         return {("split", "column"): self.split.column}
 
     def missing(self, fmt: Format | None) -> MissingWords:
-        """The words that mean missing, by column.
+        """The words that mean missing, by column, and what divides cells that hold a list.
 
         Args:
           fmt: the format of the table's files; None for a query.
         """
         own = {name: each.null_values for name, each in self.columns.items() if each.null_values is not None}
-        return MissingWords(table=self.csv.null_values if fmt == "csv" else (), columns=own)
+        separators = {name: each.separator for name, each in self.columns.items() if each.separator is not None}
+        return MissingWords(table=self.csv.null_values if fmt == "csv" else (), columns=own, separators=separators)
 
     @property
     def stratified(self) -> bool:

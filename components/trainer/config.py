@@ -13,6 +13,7 @@ from preprocessing.rules import broken_rule
 from preprocessing.settings import Settings
 
 PositiveInt = Annotated[int, Field(ge=1)]
+OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"]
 
 
 class LearningRateSchedule(Settings):
@@ -28,12 +29,23 @@ class LearningRateSchedule(Settings):
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Cosine: the rate at the end, as a share of `learning_rate`."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.name != "cosine" and self.final_fraction:
+            raise broken_rule(
+                "is for the cosine schedule",
+                field=("final_fraction",),
+                received=self.final_fraction,
+                hint="remove it, or set schedule.name to cosine",
+            )
+        return self
+
 
 class RateMultipliers(Settings):
     """What `learning_rate` is multiplied by for some of the variables; it is what it is for all others."""
 
     embeddings: Annotated[float, Field(gt=0)] = 1.0
-    """The tables of embedded categories."""
+    """The tables of embedded categories, and of tokens of texts and lists."""
     biases: Annotated[float, Field(gt=0)] = 1.0
     """The biases of all layers. RealMLP takes 0.1 (Holzmüller et al. 2024)."""
 
@@ -61,6 +73,40 @@ MONITORS: dict[Task, tuple[str, ...]] = {
 _HIGHER_IS_BETTER = ("val_accuracy", "val_auc", "val_auc_pr", "val_macro_f1")
 
 
+class MemberStopping(Settings):
+    """When one member of an ensemble stops; what all of them are stopped and weighed by is `train`'s."""
+
+    patience: PositiveInt | None = None
+    """Epochs without improvement before stopping."""
+    min_delta: Annotated[float, Field(ge=0)] | None = None
+
+
+class MemberTraining(Settings):
+    """What one member of an ensemble, or its student, is trained with instead of what `train` says for all.
+
+    What is left out is as `train` says. To `gbt` only `epochs`, `early_stopping` and `budget_minutes` mean something.
+    """
+
+    batch_size: PositiveInt | None = None
+    epochs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    steps_per_epoch: PositiveInt | None = None
+    optimizer: OptimizerName | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    rate_multipliers: RateMultipliers | None = None
+    """Replaces all of them."""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    schedule: LearningRateSchedule | None = None
+    """Replaces the schedule as a whole."""
+    early_stopping: MemberStopping | None = None
+    budget_minutes: Annotated[float, Field(gt=0)] | None = None
+
+    def stated(self) -> tuple[str, ...]:
+        """The fields that say something."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+
 class TrainConfig(Settings):
     """Optimizer, loop, checkpoints and devices."""
 
@@ -69,7 +115,7 @@ class TrainConfig(Settings):
     """The most passes over the training split. With `steps_per_epoch`, an epoch is that many steps. The family `gbt`
     grows its trees in so many equal parts, of which each is an epoch."""
     steps_per_epoch: PositiveInt | None = None
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"] = "adam"
+    optimizer: OptimizerName = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """For sgd and rmsprop."""
@@ -116,6 +162,19 @@ class TrainConfig(Settings):
     cross_validation: CrossValidationConfig | None = None
     """For small tables: how far the metrics spread over folds of train and eval, and a model of all their rows. None
     trains once, on train."""
+    members: dict[str, MemberTraining] = Field(default_factory=dict)
+    """For `model.family: ensemble`: what single members are trained with instead, by the names that the report gives
+    them: the family, the second of one family `mlp-2`, the student `student`."""
+
+    def of_member(self, name: str) -> Self:
+        """The settings of one member of an ensemble, or of its student, by its name."""
+        own = self.members.get(name, MemberTraining())
+        changes = {field: getattr(own, field) for field in own.stated()}
+        if own.early_stopping is not None:
+            changes["early_stopping"] = (self.early_stopping or EarlyStopping()).model_copy(
+                update=own.early_stopping.model_dump(exclude_none=True)
+            )
+        return self.model_copy(update={**changes, "members": {}})
 
     def judged_by(self) -> tuple[str, bool]:
         """The number by which epochs, and trainings of one table, are compared; and whether more of it is better."""
@@ -124,13 +183,6 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.schedule.name != "cosine" and self.schedule.final_fraction:
-            raise broken_rule(
-                "is for the cosine schedule",
-                field=("schedule", "final_fraction"),
-                received=self.schedule.final_fraction,
-                hint="remove it, or set schedule.name to cosine",
-            )
         if self.cross_validation is not None and self.warm_start:
             raise broken_rule(
                 "the champion has learned from rows that a fold holds out",

@@ -1,7 +1,7 @@
 """The transformed splits as the training loop wants them."""
 
+import dataclasses
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ class TrainingData:
       train: label summary of the training split.
       batches_per_pass: batches that one pass over the training split makes.
       eval_labelled: rows of the eval split that have a label.
+      eval_read: rows of the eval split that are read for its batches: all of them, where they are in files.
       eval_batches: the eval split as (inputs, labels, weights), see `keras_batches`; None where there is none.
       shares: how many replicas divide each batch evenly.
     """
@@ -57,6 +58,7 @@ class TrainingData:
     train: LabelSummary
     batches_per_pass: int
     eval_labelled: int
+    eval_read: int
     eval_batches: tf.data.Dataset | None
     shares: int = 1
 
@@ -85,28 +87,47 @@ def load_data(task: TrainingTask, shares: int = 1) -> TrainingData:
         named[task.job.golden_split] = summarize_labels(task.golden, schema)
     for name, summary in named.items():
         _check_split(name, summary, schema, label)
-    return TrainingData(
+    held_out = summaries.get("eval")
+    data = TrainingData(
         transform=transform,
         schema=schema,
         train_rows=rows["train"],
         eval_rows=rows.get("eval", ()),
         train=summaries["train"],
-        batches_per_pass=per_pass(summaries["train"].labelled, train_config.batch_size, shares),
-        eval_labelled=summaries["eval"].labelled if "eval" in summaries else 0,
-        eval_batches=_eval_batches(rows["eval"], summaries, schema, task, shares) if "eval" in rows else None,
+        batches_per_pass=0,
+        eval_labelled=0 if held_out is None else held_out.labelled,
+        eval_read=_read(rows["eval"], held_out) if held_out is not None else 0,
+        eval_batches=None,
         shares=shares,
+    )
+    return batched(data, task)
+
+
+def batched(data: TrainingData, task: TrainingTask) -> TrainingData:
+    """The same rows in the batches of a training.
+
+    Args:
+      data: in any batches.
+      task: the training, on the files that `data` was read from.
+    """
+    size = task.job.train.batch_size
+    return dataclasses.replace(
+        data,
+        batches_per_pass=per_pass(data.train.labelled, size, data.shares),
+        eval_batches=_eval_batches(data, task) if data.eval_read else None,
     )
 
 
-def _eval_batches(
-    rows: Rows, summaries: Mapping[str, LabelSummary], schema: TransformedData, task: TrainingTask, shares: int
-) -> tf.data.Dataset:
+def _read(rows: Rows, summary: LabelSummary) -> int:
+    return summary.labelled if isinstance(rows, Matrices) else summary.rows
+
+
+def _eval_batches(data: TrainingData, task: TrainingTask) -> tf.data.Dataset:
     at_once = max(task.job.train.batch_size, 1024)
-    parts = dataset(rows, schema, batch_size=at_once)
+    parts = dataset(data.eval_rows, data.schema, batch_size=at_once)
     # Keras warns that the "input ran out of data" when it is not told how many batches there are.
-    read = summaries["eval"].labelled if isinstance(rows, Matrices) else summaries["eval"].rows
-    parts = parts.apply(tf.data.experimental.assert_cardinality(-(-read // at_once)))
-    return filled(keras_batches(parts, schema, summaries["train"], task.job.features.label), shares)
+    parts = parts.apply(tf.data.experimental.assert_cardinality(-(-data.eval_read // at_once)))
+    return filled(keras_batches(parts, data.schema, data.train, task.job.features.label), data.shares)
 
 
 def training_batches(task: TrainingTask, data: TrainingData, first_batch: int) -> tf.data.Dataset:

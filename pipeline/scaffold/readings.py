@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from components.example_gen.columns.use import is_text
 from components.example_gen.config import ColumnOptions, DataConfig
+from pipeline.scaffold.separators import separator_of
 from pipeline.scaffold.words import AMONG_NUMBERS
 from pipeline.scaffold.written import CORRECT, Unclear, Written, how_written
 from preprocessing.config import Task
@@ -69,7 +70,8 @@ class Readings:
 
     def holds(self, column: Column) -> bool:
         """Whether a column, read with its options, has nothing but numbers where it should."""
-        return "replace" in self.read[column.name].options or column.profile.cells.first_text is None
+        options = self.read[column.name].options
+        return not options.keys().isdisjoint(("replace", "separator")) or column.profile.cells.first_text is None
 
     def without(self, texts: Mapping[str, str]) -> Readings:
         """These, without the columns that turned out to have other texts."""
@@ -84,6 +86,7 @@ def find_readings(
     task: Task | None,
     null_words: Mapping[str, tuple[str, ...]],
     decimal: str | None = None,
+    partial: Collection[str] = (),
 ) -> Readings:
     """Looks at every column of texts.
 
@@ -93,6 +96,7 @@ def find_readings(
       task: the task that the user wants; None takes it from the values.
       null_words: by column, the words that mean missing in it.
       decimal: the decimal mark of numbers, where the user says it.
+      partial: the columns that some files lack, which are left out.
     """
     read: dict[str, Reading] = {}
     unclear: dict[str, Unclear] = {}
@@ -102,6 +106,9 @@ def find_readings(
         if classes is not None:
             read[name] = classes
         if classes is not None or (name == label and task in _CLASSES):
+            continue
+        if name != label and name not in partial and (separator := separator_of(column)) is not None:
+            read[name] = _lists(column, separator)
             continue
         written = _written(column, decimal)
         if name == label and task is None and _few(column):
@@ -114,6 +121,15 @@ def find_readings(
         elif written is not None:
             read[name] = _numbers(column, written, null_words[name])
     return Readings(read, unclear, doubts)
+
+
+def _lists(column: Column, separator: str) -> Reading:
+    first = next(value for value in column.counts if separator in value)
+    return Reading(
+        {"separator": separator},
+        f"lists in single cells, such as {quoted(first)}",
+        f"{column.name!r} is read as lists, divided by {separator!r}, such as {quoted(first)}",
+    )
 
 
 def _written(column: Column, decimal: str | None) -> Written | Unclear | None:

@@ -191,13 +191,13 @@ def survey(data: Path, label: str, task: Task | None = None, given: Given | None
         table = _profiled(files, replace(reader, data=config), label)
     columns, unsupported = _columns(files, table)
     words = {name: config.missing(fmt).of(name) for name in columns}
-    readings = find_readings(columns, label, task, words, given.decimal)
+    readings = find_readings(columns, label, task, words, given.decimal, table.partial())
     wrong = {*readings.read}
     while wrong:
         # The sample showed how the columns are written; all rows have to agree.
         table = _profiled(files, replace(reader, data=readings.configured(config)), label)
         columns, unsupported = _columns(files, table)
-        wrong = {name for name in readings.read if not readings.holds(columns[name])}
+        wrong = {name for name in readings.read if name in columns and not readings.holds(columns[name])}
         readings = readings.without({name: columns[name].profile.cells.first_text or "" for name in wrong})
     config, rows, counts = readings.configured(config), table.rows("all"), table.column(label).counts
     lists = _lists(files, table, unsupported)

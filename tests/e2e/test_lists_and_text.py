@@ -1,5 +1,6 @@
 """A table with a list and a text in each row: `init`, `run`, `predict` and `serve`, without an edit in between."""
 
+import csv
 import json
 import random
 import re
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SHORT = [
     "train.epochs=25", "smoke_test.rows=16", "smoke_test.search.seconds=0.1", "smoke_test.budgets.requests=10",
     "smoke_test.batches={sizes: [0, 1], max_rows: 8, threads: 2, repeats: 2}",
+    "features.text=[{columns: [note], hash_buckets: 128, indicator: true, embed: 8}]",
 ]  # fmt: skip
 _GOOD = "a lovely quiet place with a wonderful view of the lake and a friendly host"
 _BAD = "the room was dirty and the shower did not work for days on a noisy street"
@@ -47,13 +49,24 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
+def in_cells(path: Path, table: list[dict[str, Any]]) -> None:
+    """Writes CSV in which a list is one cell, `pool|view`."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*table[0]])
+        writer.writeheader()
+        for row in table:
+            cells = {name: "|".join(map(str, row[name] or [])) for name in ("tags", "floors")}
+            writer.writerow(row | cells)
+
+
 @pytest.fixture(scope="module")
 def pushed(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The pipeline.yaml that `init` wrote for a Parquet file, and the result of its run."""
+    """The pipeline.yaml that `init` wrote for lists in cells of CSV, and the result of a run with `embed` for text."""
     folder = tmp_path_factory.mktemp("stays")
+    in_cells(folder / "stays.csv", rows())
     pq.write_table(pa.Table.from_pylist(rows()), folder / "stays.parquet")
     (folder / "stays.jsonl").write_text("\n".join(map(json.dumps, rows())) + "\n")
-    for name, data in (("stays", "stays.parquet"), ("same", "stays.jsonl")):
+    for name, data in (("stays", "stays.csv"), ("parquet", "stays.parquet"), ("json", "stays.jsonl")):
         assert command(forks, folder, "init", name, "--data", data, "--label", "again") == 0, said(folder)
     assert command(forks, folder, "validate", "stays/pipeline.yaml") == 0, said(folder)
     options = [each for setting in SHORT for each in ("--set", setting)]
@@ -78,14 +91,16 @@ def server(pushed: tuple[Path, dict[str, Any]]) -> Iterator[Server]:
 
 def test_init_proposes_both_and_the_model_learns_from_them(pushed: tuple[Path, dict[str, Any]]) -> None:
     config, result = pushed
-    features = yaml.safe_load(config.read_text())["features"]
+    written = yaml.safe_load(config.read_text())
+    assert written["data"]["columns"] == {"tags": {"separator": "|"}, "floors": {"separator": "|"}}
+    features = written["features"]
     assert features["lists"] == [
         {"columns": ["tags"], "top_k": 10, "indicator": True},
         {"columns": ["floors"], "top_k": 10},
     ]
     assert features["text"] == [{"columns": ["note"], "hash_buckets": 128, "indicator": True}]
-    same = yaml.safe_load((config.parent.parent / "same/pipeline.yaml").read_text())
-    assert same["features"] == features
+    for same in ("parquet", "json"):
+        assert yaml.safe_load((config.parent.parent / same / "pipeline.yaml").read_text())["features"] == features
     assert result["state"] == "pushed"
     # The size says nothing: only the tags and the words do.
     assert result["metrics"]["auc"] > 0.8
@@ -103,6 +118,7 @@ def test_predictions_are_the_servers_whatever_the_rows_came_from(
         for row in asked:
             writer.write(example(row))
     (folder / "asked.jsonl").write_text("\n".join(map(json.dumps, asked)) + "\n")
+    in_cells(folder / "asked.csv", asked)
     instances = [
         {
             "size": row["size"],
@@ -117,7 +133,13 @@ def test_predictions_are_the_servers_whatever_the_rows_came_from(
     assert answer.status_code == 200, answer.text
     served = [each["probabilities"][1] for each in answer.json()["predictions"]]
     assert len({round(each, 3) for each in served}) > 5
-    for name in ("asked.jsonl", "asked.tfrecord"):
+    # A request may hold the cell of the table.
+    cells = [each | {"tags": ["|".join(filter(None, each["tags"]))], "floors": ["|".join(filter(None, each["floors"]))]}
+             for each in instances]  # fmt: skip
+    answer = server.predict({"signature_name": "serve_features", "instances": cells})
+    assert answer.status_code == 200, answer.text
+    assert [each["probabilities"][1] for each in answer.json()["predictions"]] == pytest.approx(served, abs=1e-6)
+    for name in ("asked.jsonl", "asked.tfrecord", "asked.csv"):
         code = command(
             forks, folder, "predict", "stays/pipeline.yaml", "--input", name, "--output", f"{name}.out.parquet"
         )

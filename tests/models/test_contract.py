@@ -91,10 +91,27 @@ learning_variants = pytest.mark.parametrize("variant", [each for each in VARIANT
 learning_pairs = pytest.mark.parametrize(("variant", "task"), [each for each in PAIRS if each[0] != "gbt"])
 
 
+@pytest.fixture
+def inputs(inputs: Inputs) -> Inputs:
+    """A bag whose tokens have vectors too: trees see the bag."""
+    return (*inputs, ModelInput("words", "dense", 5, embed=2))
+
+
+@pytest.fixture
+def make_batch(make_batch: MakeBatch) -> MakeBatch:
+    def make(rows: int) -> Batch:
+        bags = np.random.default_rng(rows).integers(0, 3, size=(rows, 5)).astype(np.float32)
+        bags[0] = 0  # a row without words
+        return {**make_batch(rows), "words": bags}
+
+    return make
+
+
 def made(name: str, inputs: Inputs, head: Head) -> keras.Model:
     """A model of the family or variant: as it begins its training, or, as a forest begins empty, with a few trees."""
     if name == "gbt":
-        return filled_model(inputs, head, few_trees(head.units))
+        numbers = sum(each.size for each in inputs if each.kind == "dense")
+        return filled_model(inputs, head, few_trees(head.units, numbers))
     if name == "ensemble":
         return ensemble([made("gbt", inputs, head), made("mlp", inputs, head)], [0.4, 0.6], head.task, inputs)
     return build_model(VARIANTS[name], inputs, head)

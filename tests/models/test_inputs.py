@@ -81,6 +81,25 @@ def test_one_kind_alone(kind: str) -> None:
     assert FeatureEncoder(only)(BATCH).shape == (2, width)
 
 
+def test_bags_are_weighted_sums_of_their_tokens_vectors() -> None:
+    inputs = (ModelInput("words", "dense", 3, embed=2), *INPUTS, ModelInput("bag", "dense", 2))
+    encoder = FeatureEncoder(inputs, one_hot_max=3, embedding_dim=2)
+    bags = np.array([[3, 0, 4], [0, 0, 0]], np.float32)
+    batch = {"words": bags, "bag": np.array([[0.5, 0], [2, 1]], np.float32), **BATCH}
+    encoder(batch)
+    encoder.set_weights([CITY_TABLE, np.array([[1, 2], [9, 9], [-1, 0.5]], np.float32)])
+    # A row has the length 5: (3 * [1, 2] + 4 * [-1, 0.5]) / 5. A row without words is zero.
+    expected = np.concatenate([[[-0.2, 1.6], [0, 0]], ENCODED, [[0.5, 0], [2, 1]]], axis=1)
+    np.testing.assert_allclose(encoder(batch), expected, rtol=1e-6)
+    assert encoder.widths == (2, 3, 2, 2, 2)
+    # Twice as many of each word say the same.
+    np.testing.assert_allclose(encoder({**batch, "words": 2 * bags}), expected, rtol=1e-6)
+    stored = json.dumps(keras.saving.serialize_keras_object(encoder))
+    again = keras.saving.deserialize_keras_object(json.loads(stored))
+    assert isinstance(again, FeatureEncoder)
+    assert (again.width, again.model_inputs) == (encoder.width, inputs)
+
+
 def test_encoder_reads_only_its_own_inputs() -> None:
     encoder = encoder_with_known_table()
     np.testing.assert_array_equal(encoder({"another": np.zeros((2, 9)), **BATCH}), ENCODED)

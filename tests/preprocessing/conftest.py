@@ -216,17 +216,20 @@ Columns = Mapping[str, tuple[Sequence[Any], tf.DType]]
 def preprocess() -> Callable[..., Outputs]:
     """Runs `preprocessing_fn` as a graph, for configurations that learn nothing from data.
 
-    Takes the `features:` section without label (one is added), columns as (values, dtype), and the table's words for
-    missing.
+    Takes the `features:` section without label (one is added), columns as (values, dtype), the table's words for
+    missing, and separators by column.
     """
 
     def run(
-        section: Mapping[str, Any], words: Sequence[str] = (), **columns: tuple[Sequence[Any], tf.DType]
+        section: Mapping[str, Any],
+        words: Sequence[str] = (),
+        separators: Mapping[str, str] | None = None,
+        **columns: tuple[Sequence[Any], tf.DType],
     ) -> Outputs:
         label = {"label": {"column": "the label", "task": "multiclass", "classes": ["a", "b"]}}
         config = {
             FEATURES_KEY: FeaturesConfig.model_validate_json(json.dumps(label | dict(section))).to_json(),
-            MISSING_KEY: MissingWords(table=tuple(words)).to_json(),
+            MISSING_KEY: MissingWords(table=tuple(words), separators=dict(separators or {})).to_json(),
         }
         inputs = {name: as_sparse(values, dtype) for name, (values, dtype) in columns.items()}
         # As a graph: its optimizer may change what single operations would give.

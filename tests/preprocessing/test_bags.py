@@ -54,6 +54,26 @@ def test_values_keep_apart_and_the_first_ones_count(preprocess: Preprocess) -> N
     np.testing.assert_array_equal(got[1:], [buckets("a", "b")] * 2)
 
 
+@pytest.mark.parametrize("separator", ["|", ",", ".", " "])
+def test_a_request_may_hold_what_stands_in_the_table(preprocess: Preprocess, separator: str) -> None:
+    section = {
+        "lists": [{"columns": ["x"], "hash_buckets": 50, "max_values": 3, "indicator": True, "weights": "counts"}]
+    }
+    rows = [["a|b"], ["a", "b"], [" a || NA|\tb\n"], ["NA"], ["|"], None, ["a|b", "c|d"], ["a|a|a|a"], ["N|A"]]
+    written = [row and [each.replace("|", separator) for each in row] for row in rows]
+    words = ["NA", f"N{separator}A"]
+    got = preprocess(section, words=words, separators={"x": separator}, x=(written, S))
+    expected = [
+        buckets("a", "b"), buckets("a", "b"), buckets("a", "b"), buckets(), buckets(), buckets(),
+        buckets("a", "b", "c"), buckets("a", "a", "a"), buckets(),
+    ]  # fmt: skip
+    np.testing.assert_allclose(got["x_bag_xf"], np.log1p(expected), rtol=1e-6)
+    assert got["x_missing_xf"][:, 0].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 1]
+    # Another column's separator is a character like others.
+    whole = preprocess(section, separators={"y": separator}, x=([[f"a{separator}b"]], S))
+    np.testing.assert_allclose(whole["x_bag_xf"], np.log1p([buckets(f"a{separator}b")]), rtol=1e-6)
+
+
 def test_a_row_key_is_that_of_the_whole_list(preprocess: Preprocess) -> None:
     section = {"lists": [{"columns": ["x"], "hash_buckets": 50}]}
     rows = [["a", "b"], ["a"], ["a", "b"], ["b", "a"], [], None, ["a\nb"]]

@@ -43,7 +43,7 @@ class ColumnFacts:
     """What one column holds, in some rows or in all.
 
     Attributes:
-      types: the Arrow types that it comes in; none for CSV, whose cells are text whatever they mean.
+      types: the Arrow types that it comes in; none for CSV, whose cells are text whatever they mean, lists aside.
       rows: rows read.
       missing: rows whose cell is null or NaN.
       multiple: a row has several values (a list).
@@ -77,7 +77,7 @@ class ColumnFacts:
         import pyarrow.compute as pc
 
         self.rows += len(array)
-        if not untyped and array.type not in self.types:
+        if array.type not in self.types and (not untyped or is_list(array.type)):
             self.types = (*self.types, array.type)
         if not is_feature(array.type):
             self.unsupported = self.unsupported or str(array.type)

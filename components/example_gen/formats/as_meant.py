@@ -1,5 +1,5 @@
 """From cells as they are written to cells as they are meant, for every format: what is missing becomes null, numbers
-in words become plain ones, and texts that stand for others become these.
+in words become plain ones, texts that stand for others become these, and texts with a separator lists.
 
 Whoever reads a table reads through this, so the preflight, `init` and ExampleGen can't disagree.
 """
@@ -23,7 +23,7 @@ from components.example_gen.columns.convert import (
 )
 from components.example_gen.columns.written_numbers import plain_numbers, replaced
 from components.example_gen.config import ColumnOptions
-from preprocessing.missing import MissingWords, missing_cells
+from preprocessing.missing import BLANKS, MissingWords, missing_cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,3 +193,37 @@ class MissingIsNull:
         if not missing.true_count:
             return cells
         return pc.if_else(missing, pa.nulls(len(texts), texts.type), texts)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Makes lists of the texts of columns whose values stand in one cell, see `ColumnOptions.separator`.
+
+    Attributes:
+      missing: has the separators, and makes values null that mean missing; whole cells that do are null before.
+    """
+
+    missing: MissingIsNull
+
+    def needs_text(self, column: str) -> bool:
+        """Whether the column has a separator: a cell with one value may look like a number."""
+        return column in self.missing.words.separators
+
+    def apply(self, column: str, cells: pa.Array) -> pa.Array:
+        """The cells as lists; of lists the elements, each of which may become several."""
+        inner = value_type(cells.type)
+        if not self.needs_text(column) or not (is_string(inner) or is_bytes(inner)):
+            return cells
+        return self.missing.apply(column, _divided(plain(cells), self.missing.words.separators[column]))
+
+
+def _divided(cells: pa.Array, separator: str) -> pa.ListArray:
+    """Lists of the parts of texts, or of lists of texts, without blanks around them; null where the cells are."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    values, rows = elements(cells) if is_list(cells.type) else (cells, np.arange(len(cells)))
+    texts = bytes_as_text(values) if is_bytes(values.type) else values
+    parts = pc.split_pattern(texts, separator)
+    lengths = pc.fill_null(pc.list_value_length(parts), 0).to_numpy()
+    return _lists(pc.utf8_trim(pc.list_flatten(parts), characters=BLANKS), np.repeat(rows, lengths), cells)

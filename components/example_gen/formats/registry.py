@@ -120,9 +120,10 @@ def reader(fmt: Format, data: DataConfig, partitions: tuple[Partition, ...] = ()
       data: the `data:` section.
       partitions: the columns that stand in the names of the files' folders.
     """
-    from components.example_gen.formats.as_meant import AsMeant, MissingIsNull, PlainNumbers, Replaced
+    from components.example_gen.formats.as_meant import AsMeant, Lists, MissingIsNull, PlainNumbers, Replaced
 
-    steps = (Replaced(data.columns), MissingIsNull(data.missing(fmt)), PlainNumbers(data.columns))
+    missing = MissingIsNull(data.missing(fmt))
+    steps = (Replaced(data.columns), missing, Lists(missing), PlainNumbers(data.columns))
     return AsMeant(_with_folders(fmt, data, partitions), steps)
 
 

@@ -11,7 +11,7 @@ from components.artifacts.ensemble import STUDENT
 from components.artifacts.model import TRAINING_FOLDER
 from components.progress import Progress
 from components.trainer.checkpoint import Checkpoint, TrainingState
-from components.trainer.data import TrainingData
+from components.trainer.data import TrainingData, batched
 from components.trainer.task import TrainingTask
 from components.trainer.training import train
 from components.trainer.tuning.messages import Epoch, Order
@@ -84,7 +84,7 @@ def _inner(task: TrainingTask, name: str, model: SingleModel, number: int) -> In
     seed = (task.job.seed + number) % _SEEDS
     order = Order(
         number=number,
-        job=task.job.model_copy(update={"model": model, "seed": seed}),
+        job=task.job.model_copy(update={"model": model, "train": task.job.train.of_member(name), "seed": seed}),
         transform_graph=task.transform_graph,
         files={split: task.files[split] for split in ("train", "eval")},
         code=task.code,
@@ -105,7 +105,7 @@ def train_here(inner: Inner, data: TrainingData) -> Trained:
     """
     task = inner.task
     try:
-        model, state = train(task, data)
+        model, state = train(task, batched(data, task))
     except UserError as error:
         raise UserError(
             f"the training of {inner.name}: {error.message}",

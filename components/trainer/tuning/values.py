@@ -42,6 +42,7 @@ _FIXED = {
     "train.early_stopping.monitor": "trials are compared by it",
     "train.early_stopping": "trials are compared by its monitor; tune train.early_stopping.patience",
     "train.warm_start": "trials start afresh",
+    "train.members": "an ensemble can't be tuned",
     "train.tensorboard": "it changes no model",
     "train.memory_mb": "it changes no model that is worth a search",
     **dict.fromkeys(

@@ -69,6 +69,18 @@ def test_of_lists_every_value_counts_and_a_value_per_row_is_its_share(tmp_path: 
     assert shares(path) == {"country": (4, 2)}
 
 
+def test_cells_with_a_separator_are_lists_whatever_a_client_sent(tmp_path: Path) -> None:
+    words = WORDS.model_copy(update={"separators": {"country": "|"}})
+    table, csv = tmp_path / "a.parquet", tmp_path / "a.csv"
+    csv.write_text("country,income\nDE| FR,1\nDE,1\nnone,1\nnone|FR||,1\n,1\n")
+    # Requests as the log keeps them: lists of what was sent.
+    parquet.write_table(pa.table({"country": [["DE|FR"], ["DE"], ["none"], ["none", "FR"], None]}), table)
+    for path in (csv, table):
+        country = serving_sample(str(path), SCHEMA, words, 1000).summary.columns["country"]
+        expected = {"DE": pytest.approx(2 / 3), "FR": pytest.approx(2 / 3)}
+        assert (country.present, country.missing, country.shares) == (3, 2, expected)
+
+
 def test_a_number_that_is_none_of_the_words_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("income\n1\nnone\n")

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import yaml
 
-from components.trainer.config import TrainerJob
+from components.trainer.config import (
+    EarlyStopping,
+    LearningRateSchedule,
+    MemberStopping,
+    MemberTraining,
+    TrainConfig,
+    TrainerJob,
+)
 from models.config import DeepParams, EnsembleModel, GbtModel, MlpModel
 from pipeline.config.loader import LoadedConfig, load
 from pipeline.config.problems import ConfigError
@@ -93,6 +100,26 @@ def test_members_are_names_or_sections_and_one_family_may_come_twice(loaded: Any
             "all GPUs",
         ),
         ({"train": {"cross_validation": {}}}, "train.cross_validation", "weighed on rows that are held out"),
+        (
+            {"train": {"members": {"gbt": {"epochs": 3, "batch_size": 8}}}},
+            "train.members.gbt.batch_size",
+            "no gradient descent trains; what does: epochs, early_stopping, budget_minutes",
+        ),
+        (
+            {"train": {"members": {"gbt": {"learning_rate": 0.1}}}},
+            "train.members.gbt.learning_rate",
+            "the member's params",
+        ),
+        ({"train": {"members": {"mpl": {}}}}, "train.members.mpl", "did you mean mlp.*allowed: gbt, mlp"),
+        ({"train": {"members": {"student": {"epochs": 3}}}}, "train.members.student", "distill: true"),
+        ({"model": {"family": "mlp"}, "train": {"members": {"mlp": {"epochs": 3}}}}, "train.members", "family is mlp"),
+        ({"train": {"members": {"mlp": {"epochs": 0}}}}, "train.members.mlp.epochs", "at least 1"),
+        ({"train": {"members": {"mlp": {"loss": "mae"}}}}, "train.members.mlp.loss", "unknown field"),
+        (
+            {"train": {"members": {"mlp": {"schedule": {"final_fraction": 0.1}}}}},
+            "train.members.mlp.schedule.final_fraction",
+            "cosine",
+        ),
         ({"tune": SEARCH}, "model.family", "tune the families one by one"),
         (
             {"model": {"family": "mlp"}, "tune": {"space": {"model.family": {"choice": ["mlp", "ensemble"]}}}},
@@ -105,6 +132,38 @@ def test_what_an_ensemble_cannot_do_is_refused(loaded: Any, sections: dict[str, 
     with pytest.raises(ConfigError, match=f"(?s){message}") as caught:
         loaded(**sections)
     assert [problem.field for problem in caught.value.problems] == [field]
+
+
+def test_members_may_have_training_settings_of_their_own(loaded: Any) -> None:
+    config = loaded(
+        model=of("gbt", "mlp", "mlp", distill=True),
+        train={
+            "batch_size": 256,
+            "optimizer": "adamw",
+            "clip_norm": 1.0,
+            "early_stopping": {"monitor": "val_auc", "patience": 9, "min_delta": 0.01},
+            "members": {
+                "gbt": {"epochs": 7, "early_stopping": {"patience": 2}},
+                "mlp-2": {"batch_size": 32, "schedule": {"name": "coslog4"}, "budget_minutes": 1.5},
+                "student": {"learning_rate": 0.1},
+            },
+        },
+    ).config
+    # As the Trainer gets it.
+    train = TrainConfig.from_json(config.train.to_json())
+    assert train == config.train
+    plain = train.model_copy(update={"members": {}})
+    stopping = EarlyStopping(monitor="val_auc", patience=2, min_delta=0.01)
+    assert train.of_member("gbt") == plain.model_copy(update={"epochs": 7, "early_stopping": stopping})
+    assert train.of_member("mlp") == plain
+    assert train.of_member("mlp-2") == plain.model_copy(
+        update={"batch_size": 32, "schedule": LearningRateSchedule(name="coslog4"), "budget_minutes": 1.5}
+    )
+    assert train.of_member("student") == plain.model_copy(update={"learning_rate": 0.1})
+    # Patience alone asks for stopping where the others train all epochs.
+    none = TrainConfig(early_stopping=None, members={"mlp": MemberTraining(early_stopping=MemberStopping(patience=3))})
+    assert none.of_member("mlp").early_stopping == EarlyStopping(patience=3)
+    assert none.of_member("gbt").early_stopping is None
 
 
 def test_what_members_need_is_checked_before_the_run(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:

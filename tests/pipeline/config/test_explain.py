@@ -214,6 +214,21 @@ def test_a_column_of_lists_is_in_no_slice_and_no_split(old: str, new: str, field
     assert "a row has several values" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ('{separator: "|"}', "not a column of features.lists"),
+        ('{separator: "||"}', "one blank, tab or punctuation mark"),
+        ('{separator: "\\\\"}', "one blank, tab or punctuation mark"),
+        ('{separator: "|", decimal: ","}', "lists have texts"),
+    ],
+)
+def test_a_separator_is_one_character_for_columns_of_lists(options: str, message: str) -> None:
+    problem = problem_of(edited("data:", f"data:\n  columns: {{e: {options}}}"))
+    assert problem.field == "data.columns.e.separator"
+    assert message in problem.message
+
+
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     text = edited("name: demo", "name: demo\nsed: 1").replace("min_max", "minmax").replace("min: 0.5", "min: high")
     assert [(problem.line, problem.field) for problem in problems_of(text)] == [

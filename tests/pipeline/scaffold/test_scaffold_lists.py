@@ -1,5 +1,7 @@
 """Columns of lists in a proposal: bags of categories, whatever file they come in, or left out with the reason."""
 
+import csv
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from pipeline.scaffold.bags import bag_width, text_settings
 from pipeline.scaffold.columns import Decision
@@ -52,6 +55,50 @@ def test_bags(tmp_path: Path, write: Callable[[Path, Rows], Path], values: list[
     found = decision(write(tmp_path, table(values)))
     assert (found.kind, found.settings) == ("lists", expected)
     assert "bags of categories" in found.warning
+
+
+def as_csv(folder: Path, rows: Rows) -> Path:
+    lines = [[str(each) for each in row.values()] for row in rows]
+    with (folder / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*rows[0]], *lines])
+    return folder / "t.csv"
+
+
+GENRES = ["Action", "Comedy", "Drama", "Film noir", "War"]
+
+
+def combinations(separator: str) -> list[str]:
+    """All lists of one to three of five values, several times."""
+    picked = (each for size in (1, 2, 3) for each in itertools.combinations(GENRES, size))
+    return [separator.join(each) for each in picked] * 6
+
+
+@pytest.mark.parametrize("separator", ["|", ";", ", "])
+def test_lists_in_cells_are_divided(tmp_path: Path, separator: str) -> None:
+    proposal = propose(as_csv(tmp_path, table(combinations(separator))), "y", name="p")
+    [found] = [each for each in proposal.decisions if each.column == "x"]
+    assert (found.kind, found.settings) == ("lists", {"top_k": 10})
+    text = yaml.safe_load(proposal.yaml_text("t.csv"))
+    assert text["data"]["columns"] == {"x": {"separator": separator.strip()}}
+    assert text["features"]["lists"] == [{"columns": ["x"], "top_k": 10}]
+    assert any("'x' is read as lists" in note for note in proposal.notes)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        # Two fields in each cell; prose; lists of which hardly any value comes twice; digits that may be one number.
+        [f"{town}, {land}" for town in ("Paris", "Rome", "Bonn", "Oslo") for land in ("AB", "CD", "EF")] * 10,
+        [f"a quiet house, number {i}, near the {('sea', 'lake', 'wood')[i % 3]}, with a view" for i in range(120)],
+        [f"{i}|{i + 1}|x" if i % 2 else f"{i}|x" for i in range(120)],
+        [",".join(str(100 + (i * j) % 7) for j in range(1, 2 + i % 3)) for i in range(120)],
+        ["red", "blue|green", "black"] * 40,
+    ],
+    ids=["fields", "prose", "rare", "digits", "few"],
+)
+def test_other_texts_with_such_characters_are_no_lists(tmp_path: Path, values: list[str]) -> None:
+    proposal = propose(as_csv(tmp_path, table(values)), "y", name="p")
+    assert "separator" not in proposal.yaml_text("t.csv")
 
 
 @pytest.mark.parametrize(

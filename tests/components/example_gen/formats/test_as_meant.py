@@ -12,7 +12,7 @@ import pytest
 from components.example_gen.block import FeatureType, Rows
 from components.example_gen.columns.typed import typed
 from components.example_gen.config import DataConfig, Format
-from components.example_gen.formats.as_meant import MissingIsNull
+from components.example_gen.formats.as_meant import Lists, MissingIsNull
 from components.example_gen.formats.registry import reader
 from preprocessing.missing import MissingWords
 
@@ -126,3 +126,57 @@ def test_blanks_among_numbers_do_not_cost_the_other_rows(tmp_path: Path) -> None
     assert np.array_equal(result.places, [2, 3, 5])
     # A no-break space around a number is no part of its plain form.
     assert [row.place for row in result.bad] == [4]
+
+
+DIVIDED = Lists(MissingIsNull(MissingWords(table=("NA", "N|A"), separators={"tags": "|"})))
+TAGS = ["a|b", " c ", None, "a||NA| d|e f ", "|", "7"]
+PARTS = [["a", "b"], ["c"], None, ["a", None, None, "d", "e f"], [None, None], ["7"]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array(TAGS),
+        pa.array(["x|y", *TAGS]).slice(1),
+        pa.array(TAGS, pa.large_string()),
+        pa.array(TAGS).dictionary_encode(),
+        pa.array([None if each is None else each.encode() for each in TAGS]),
+    ],
+    ids=lambda cells: str(cells.type),
+)
+def test_cells_with_a_separator_are_lists(cells: pa.Array) -> None:
+    assert DIVIDED.apply("tags", cells).to_pylist() == PARTS
+    assert DIVIDED.apply("other", cells) is cells
+
+
+def test_values_of_lists_are_divided_too() -> None:
+    cells = pa.array([["a|b", "c"], [], None, ["NA|d", None]], pa.list_(pa.string()))
+    assert DIVIDED.apply("tags", cells).to_pylist() == [["a", "b", "c"], [], None, [None, "d"]]
+    numbers = pa.array([1, 2])
+    assert DIVIDED.apply("tags", numbers) is numbers
+
+
+@pytest.mark.parametrize("fmt", ["csv", "jsonl", "parquet", "arrow"])
+def test_the_examples_are_those_of_lists(tmp_path: Path, fmt: Format) -> None:
+    """A cell with one number, a word of the table that has the separator, and one that is missing among others."""
+    cells = ["3|x", "3", "", "N|A", "NA|y", None]
+    path = tmp_path / f"t.{fmt}"
+    if fmt == "csv":
+        path.write_text("tags,i\n" + "".join(f"{each or ''},{at}\n" for at, each in enumerate(cells)))
+    elif fmt == "jsonl":
+        path.write_text("".join(json.dumps({"tags": each, "i": at}) + "\n" for at, each in enumerate(cells)))
+    else:
+        table = pa.table({"tags": cells, "i": [*range(6)]})
+        if fmt == "parquet":
+            pq.write_table(table, path)
+        else:
+            with pa.ipc.new_file(path, table.schema) as writer:
+                writer.write_table(table)
+    words = {"separator": "|", "null_values": ["NA", "N|A"]}
+    data = DataConfig.model_validate_json(json.dumps({"path": str(path), "columns": {"tags": words}}))
+    types: dict[str, FeatureType] = {"tags": "string", "i": "int64"}
+    of_format = reader(fmt, data)
+    (rows,) = [rows for block in of_format.plan(str(path)) for rows in of_format.read(block, types)]
+    result = typed(rows, types, {}, str(path))
+    assert result.batch["tags"].to_pylist() == [["3", "x"], ["3"], None, None, ["y"], None]
+    assert not result.bad

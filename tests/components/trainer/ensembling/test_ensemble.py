@@ -146,6 +146,37 @@ def test_members_in_processes_become_the_same_and_a_killed_process_costs_no_fini
     assert_same(beside.model, trained(run="here", **options).model)
 
 
+def test_members_are_trained_by_settings_of_their_own(
+    trained: Trained,
+    epochs_logged: list[dict[str, float]],
+    forked: None,  # noqa: ARG001
+) -> None:
+    own = {
+        "gbt": {"epochs": 3},
+        "mlp": {"batch_size": 16, "epochs": 2, "learning_rate": 0.02, "schedule": {"name": "cosine"}},
+        "student": {"epochs": 5, "batch_size": 70},
+    }
+    student = {"family": "mlp", "params": {"hidden": [4]}}
+    model = of(GBT, MLP, MLP, distill=True, student=student)
+    train = {"epochs": 4, "members": own}
+    done = trained(model=model, train=train)
+    report = report_of(done.task.artifact_dir)
+    assert [each.epochs for each in report.members] == [3, 2, 4]
+    assert report.student is not None
+    assert report.student.epochs == 5
+    # Each is the model that it would be alone, with its settings as those of all.
+    seeds = {"mlp": 2, "mlp-2": 3}
+    logs = iter(epochs_logged[3:])  # the trees' come first
+    for name, settings in [("mlp", own["mlp"]), ("mlp-2", {})]:
+        inside = [next(logs) for _ in range(settings.get("epochs", 4))]
+        before = len(epochs_logged)
+        trained(run=name, model=MLP, seed=seeds[name], train={"epochs": 4} | settings)
+        assert epochs_logged[before:] == inside
+    # In processes of their own too.
+    beside = of(GBT, MLP, MLP, distill=True, student=student, parallel=2)
+    assert_same(trained(run="beside", model=beside, train=train).model, done.model)
+
+
 @TASKS
 def test_answers_are_averaged_and_a_student_learns_them_mixed_with_labels(
     trained: Trained, monkeypatch: pytest.MonkeyPatch, task: str
