@@ -1,6 +1,7 @@
 """Rows from a generator, in no file, through ExampleGen's own executor, and its shards through StatisticsGen's."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ BLOCK_ROWS = 400_000
 """Rows of one block: about 16 MB of values, as `data.block_mb` has it by default."""
 FILE_ROWS = 4_000_000
 """Rows of one file that isn't there."""
+ROW_BYTES = 48
+"""Of a row in a file that isn't there, so that ExampleGen divides the work as it would that of real files."""
 _PIECE_ROWS = 8192
 """As the readers of real formats give them."""
 _CATEGORIES = pa.array([f"category {each}" for each in range(40)])
@@ -35,7 +38,7 @@ _SEED = 23
 class GeneratedReader:
     """A reader whose rows are drawn and not read: a `components.example_gen.block.Reader`.
 
-    A file's content is the number of its rows; its rows depend on the file's name and on where they stand in it.
+    A file's first line is the number of its rows; these depend on the file's name and on where they stand in it.
     """
 
     def columns(self, file: str) -> list[str]:
@@ -45,7 +48,8 @@ class GeneratedReader:
 
     def plan(self, file: str) -> Iterator[Block]:
         """Blocks of `BLOCK_ROWS` rows."""
-        rows = int(Path(file).read_text(encoding="ascii"))
+        with Path(file).open("rb") as source:
+            rows = int(source.readline())
         for number, start in enumerate(range(0, rows, BLOCK_ROWS)):
             yield Block(file, number, start, min(start + BLOCK_ROWS, rows), start + 1)
 
@@ -97,11 +101,16 @@ def measure(rows: int, work: Path, *, quiet: bool, limit_s: float) -> Iterator[S
 
 
 def write_source(folder: Path, rows: int) -> None:
-    """Files that say how many rows they stand for, `FILE_ROWS` each at most."""
+    """Files that say how many rows they stand for, `FILE_ROWS` each at most.
+
+    They are as long as these rows would be, and take no room: all after the first line is a hole.
+    """
     folder.mkdir(parents=True)
     for number, start in enumerate(range(0, rows, FILE_ROWS)):
         count = min(FILE_ROWS, rows - start)
-        (folder / f"part-{number:05d}.parquet").write_text(str(count), encoding="ascii")
+        path = folder / f"part-{number:05d}.parquet"
+        path.write_text(f"{count}\n", encoding="ascii")
+        os.truncate(path, count * ROW_BYTES)
 
 
 def make_examples(root: Path) -> dict[str, float]:
