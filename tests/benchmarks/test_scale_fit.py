@@ -1,9 +1,10 @@
 """Growth and what follows from it, on numbers that were worked out by hand."""
 
 import pytest
-from benchmarks.scale_parts.billion import costs, first_to_break
+from benchmarks.scale_parts.billion import costs, first_to_break, here
 from benchmarks.scale_parts.fit import Cluster, extrapolated, fitted, halves_at, per_unit, shares
 from benchmarks.scale_parts.results import Results
+from benchmarks.scale_parts.steps import CHECK
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,14 @@ def test_costs_are_of_the_engine_that_divides_them():
     assert costs(Results({}), find) == pytest.approx({"Transform": 10_000, "DataGate": 10_000})
     assert ("rows", "beam", "Transform") in asked
     assert ("rows", "auto", "DataGate") in asked
+
+
+def test_on_a_cluster_examplegen_looks_at_the_table_itself():
+    def find(_results, _axis, _engine, component):
+        return {"ExampleGen": [(1e5, 1.0), (1e6, 10.0)], CHECK: [(1e5, 0.1), (1e6, 1.0)]}.get(component, [])
+
+    assert costs(Results({}), find) == pytest.approx({"ExampleGen": 11_000})
+    assert here(Results({}), find) == pytest.approx({"ExampleGen": 10_000})
 
 
 def test_what_breaks_first_is_the_longest_of_what_is_not_divided():

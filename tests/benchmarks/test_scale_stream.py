@@ -73,7 +73,9 @@ def test_blocks_give_the_same_rows_whoever_reads_them(tmp_path: Path):
 def test_a_table_has_the_columns_that_its_configuration_names(columns: int):
     drawn = table.piece(table.Shape(500, columns), 0)
     config = table.config(table.Shape(500, columns), Path("t.parquet"), Path("root"), "auto")
-    named = [name for part in ("numeric", "categorical") for each in config["features"][part] for name in each["columns"]]
+    named = [
+        name for part in ("numeric", "categorical") for each in config["features"][part] for name in each["columns"]
+    ]
     assert sorted([*named, table.LABEL]) == sorted(drawn.schema.names)
     assert drawn.num_columns == columns
     assert set(drawn[table.LABEL].to_pylist()) == set(table.CLASSES)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..whole.results import ROOT
 from .billion import CLUSTERS, FROM_ROWS, TARGET, costs, first_to_break, here
 from .fit import Points, fitted, per_unit, shares
-from .results import Results, Step
+from .results import Results, Step, Stream
 from .steps import CHECK, COMPONENTS, ON_BEAM
 
 PAGE = ROOT / "docs" / "scale.md"
@@ -35,15 +35,17 @@ def written(name: str, page: Path = PAGE) -> list[str]:
 
 def machine(results: Results) -> list[str]:
     """What was measured on, and whether anything else worked there."""
-    facts, all_of = results.machine, [*results.steps, *results.streams]
+    facts = results.machine
+    all_of: list[Step | Stream] = [*results.steps, *results.streams]
     dates = sorted({each.date[:10] for each in all_of})
+    when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     busy = "" if all(each.quiet for each in all_of) else (
         " Other programs worked on it at the same time: seconds are those of CPU, which they lengthen too, by what "
         "they take of caches and memory; seconds of wall clock are in the JSON, and mean little."
     )  # fmt: skip
     commits = ", ".join(f"`{each}`" for each in sorted({each.commit for each in all_of}))
     return [
-        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB; {' to '.join(dates[:1] + dates[1:][-1:])};",
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB; {when};",
         f"Python {facts['python']}, tfx {facts['packages']['tfx']}, tensorflow {facts['packages']['tensorflow']}, "
         f"apache-beam {facts['packages']['apache-beam']};",
         f"commit {commits}.{busy}",
@@ -144,7 +146,12 @@ def _fit_cells(found: Points, many: float) -> list[str]:
     if law is None:
         count = str(len(found)) if found else NOT_MEASURED
         return [NOT_MEASURED, count, NOT_MEASURED, NOT_MEASURED]
-    return [f"{law.exponent:.2f}", str(law.points), f"{law.least:,.0f} to {law.most:,.0f}", f"{per_unit(found) * many:,.2f}"]
+    return [
+        f"{law.exponent:.2f}",
+        str(law.points),
+        f"{law.least:,.0f} to {law.most:,.0f}",
+        f"{per_unit(found) * many:,.2f}",
+    ]
 
 
 def billion(results: Results) -> list[str]:
@@ -152,9 +159,9 @@ def billion(results: Results) -> list[str]:
     found = costs(results, points)
     alone = here(results, points)
     walls = [shares(found, ON_BEAM, cluster) for cluster in CLUSTERS]
+    sizes = " | ".join(f"{each.workers} workers" for each in CLUSTERS)
     lines = [
-        f"| {TARGET:,} rows, {COLUMNS} columns | fast path, one process, CPU hours | CPU hours on the cluster | divided | "
-        f"{' | '.join(f'{each.workers} workers' for each in CLUSTERS)} |",
+        f"| {TARGET:,} rows, {COLUMNS} columns | CPU hours, fast path | CPU hours, cluster | divided | {sizes} |",
         f"|---|---|---|---|{'---|' * len(CLUSTERS)}",
     ]
     for name, cost in found.items():
@@ -165,7 +172,12 @@ def billion(results: Results) -> list[str]:
             *(_hours(wall[name]) for wall in walls),
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    totals = [_hours(sum(alone.values())), _hours(sum(found.values())), "", *(_hours(sum(each.values())) for each in walls)]
+    totals = [
+        _hours(sum(alone.values())),
+        _hours(sum(found.values())),
+        "",
+        *(_hours(sum(each.values())) for each in walls),
+    ]
     paid = [sum(each.paid_s(found[name]) for name in found if name in ON_BEAM) for each in CLUSTERS]
     lines += [
         f"| **all, hours** | {' | '.join(totals)} |",
@@ -184,7 +196,7 @@ def _hours(seconds: float) -> str:
 def streams(results: Results) -> list[str]:
     """Peak memory on generated rows."""
     lines = [
-        "| rows | | CPU seconds | memory when it began, MiB | peak memory, MiB | more than at the size before | shards |",
+        "| rows | | CPU seconds | imported, MiB | peak, MiB | more than at the size before, MiB | shards |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in ("ExampleGen", "StatisticsGen"):

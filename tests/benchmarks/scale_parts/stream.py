@@ -96,7 +96,9 @@ def measure(rows: int, work: Path, *, quiet: bool, limit_s: float) -> Iterator[S
         found = forked(lambda make=make: make(root), root / "log.txt", limit_s)
         shards = sum(path.stat().st_size for path in (root / "examples").glob("Split-*/*.gz"))
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        yield Stream(rows, component, **found, shards_mb=round(shards / 1e6, 1), quiet=quiet, commit=commit(), date=date)
+        yield Stream(
+            rows, component, **found, shards_mb=round(shards / 1e6, 1), quiet=quiet, commit=commit(), date=date
+        )
     shutil.rmtree(root)
 
 
@@ -115,11 +117,12 @@ def write_source(folder: Path, rows: int) -> None:
 
 def make_examples(root: Path) -> dict[str, float]:
     """Runs ExampleGen's executor on the source of a root; what it took."""
+    from tfx.proto import example_gen_pb2
+    from tfx.utils import proto_utils
+
     from components.example_gen.config import DataConfig
     from components.example_gen.executor import Executor
     from components.example_gen.job import JOB_KEY, IngestJob
-    from tfx.proto import example_gen_pb2
-    from tfx.utils import proto_utils
 
     split = example_gen_pb2.Input.Split(name="all", pattern="*.parquet")
     data = DataConfig(path=str(root / "source" / "*.parquet"))
@@ -137,9 +140,10 @@ def make_examples(root: Path) -> dict[str, float]:
 
 def make_statistics(root: Path) -> dict[str, float]:
     """Runs StatisticsGen's executor, on its fast path, on what ExampleGen wrote; what it took."""
+    from tfx.types import standard_artifacts
+
     from components.engine import ENGINE_KEY
     from components.statistics_gen.executor import Executor
-    from tfx.types import standard_artifacts
 
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(root / "statistics")
@@ -152,16 +156,17 @@ def make_statistics(root: Path) -> dict[str, float]:
 @contextlib.contextmanager
 def generated() -> Iterator[None]:
     """Has ExampleGen read files by `GeneratedReader`; all else of it is as it is."""
-    with mock.patch("components.example_gen.formats.registry._as_written", lambda *_: GeneratedReader()):
+    with mock.patch("components.example_gen.formats.registry._as_written", return_value=GeneratedReader()):
         yield
 
 
 def examples(root: Path) -> Any:
     """The artifact that ExampleGen writes, as it is when it is done."""
-    from components.artifacts.splits import SPLITS
     from tfx.components.util import examples_utils
     from tfx.proto import example_gen_pb2
     from tfx.types import artifact_utils, standard_artifacts
+
+    from components.artifacts.splits import SPLITS
 
     artifact = standard_artifacts.Examples()
     artifact.uri = str(root / "examples")
