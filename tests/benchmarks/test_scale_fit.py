@@ -2,7 +2,7 @@
 
 import pytest
 from benchmarks.scale_parts.billion import costs, first_to_break, here
-from benchmarks.scale_parts.fit import Cluster, extrapolated, fitted, halves_at, per_unit, shares
+from benchmarks.scale_parts.fit import Cluster, as_fast_from, extrapolated, fitted, halves_at, per_unit, shares
 from benchmarks.scale_parts.results import Results
 from benchmarks.scale_parts.steps import CHECK
 
@@ -99,10 +99,19 @@ def test_on_a_cluster_examplegen_looks_at_the_table_itself():
 
 def test_what_breaks_first_is_the_longest_of_what_is_not_divided():
     found = {"Transform": 63_000.0, "Evaluator": 63_000.0 * 3, "DataGate": 3600.0, "Trainer": 1800.0, "Pusher": 0.0}
-    [text] = first_to_break(found)
+    text = " ".join(first_to_break(found, {"Transform": 9000.0, "Evaluator": 3000.0}))
     assert text.startswith("**DataGate** breaks first")
     assert "takes 1.0 of the 1.5 hours" in text
     # 252,000 / 0.7 / 5,400 = 66.7
     assert "from 67 workers on" in text
     assert "**Evaluator** is the dearest: 75 % of the CPU time" in text
-    assert first_to_break({"DataGate": 1.0}) == []
+    # 252,000 / 0.7 / 12,000
+    assert "Fewer than 30 workers take longer" in text
+    assert first_to_break({"DataGate": 1.0}, {}) == []
+
+
+def test_few_workers_are_no_faster_than_the_fast_path():
+    # Only what was measured on both sides counts: 700 / 0.7 / 50.
+    assert as_fast_from({"One": 700.0, "Other": 5.0}, {"One": 50.0, "Alone": 3.0}, 0.7) == pytest.approx(20)
+    with pytest.raises(ValueError, match="fast path"):
+        as_fast_from({"One": 700.0}, {}, 0.7)

@@ -99,4 +99,4 @@ def test_more_rows_take_no_more_memory(tmp_path: Path):
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((tmp_path / "scale.json").read_text())["streams"]
     peaks = {(each["component"], each["rows"]): each["peak_mib"] for each in found}
-    assert peaks["ExampleGen", 1_200_000] < peaks["ExampleGen", 200_000] + 48
+    assert peaks["ExampleGen", 1_200_000] < peaks["ExampleGen", 200_000] + 32

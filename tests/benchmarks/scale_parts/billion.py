@@ -1,8 +1,9 @@
 """What the measurements come to for a table that no machine here has: assumptions, costs, and what breaks first."""
 
+import textwrap
 from collections.abc import Callable
 
-from .fit import Cluster, Points, extrapolated, halves_at
+from .fit import Cluster, Points, as_fast_from, extrapolated, halves_at
 from .results import Results
 from .steps import CHECK, COMPONENTS, ON_BEAM
 
@@ -38,11 +39,12 @@ def _extrapolated(results: Results, find: Find, engine: Callable[[str], str]) ->
     return {name: extrapolated(points, TARGET) for name, points in found.items() if len(points) > 1}
 
 
-def first_to_break(found: dict[str, float]) -> list[str]:
-    """In words: the step that more workers don't help, and from how many workers on it decides.
+def first_to_break(found: dict[str, float], fast: dict[str, float]) -> list[str]:
+    """In words: the step that more workers don't help, from how many workers on it decides, and how many are worth it.
 
     Args:
-      found: CPU seconds by component.
+      found: CPU seconds by component, on a cluster.
+      fast: the same on the fast path.
     """
     alone = {name: cost for name, cost in found.items() if name not in ON_BEAM}
     divided = {name: cost for name, cost in found.items() if name in ON_BEAM}
@@ -50,9 +52,12 @@ def first_to_break(found: dict[str, float]) -> list[str]:
         return []
     slowest, dearest = max(alone, key=lambda name: alone[name]), max(divided, key=lambda name: divided[name])
     workers = halves_at(found, ON_BEAM, CLUSTERS[0].efficiency)
-    return [
+    enough = as_fast_from(divided, fast, CLUSTERS[0].efficiency)
+    text = (
         f"**{slowest}** breaks first: it works in one process, takes {alone[slowest] / 3600:,.1f} of the "
         f"{sum(alone.values()) / 3600:,.1f} hours that no worker helps with, and from {workers:,.0f} workers on these "
         f"hours are longer than all that is divided. Of that, **{dearest}** is the dearest: "
-        f"{100 * divided[dearest] / sum(divided.values()):.0f} % of the CPU time.",
-    ]
+        f"{100 * divided[dearest] / sum(divided.values()):.0f} % of the CPU time. Fewer than {enough:,.0f} workers "
+        "take longer over what is divided than one process on the fast path, as long as its disk holds the table."
+    )
+    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)

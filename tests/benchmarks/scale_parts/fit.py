@@ -116,3 +116,20 @@ def halves_at(costs: dict[str, float], divided: Sequence[str], efficiency: float
     if rest <= 0:
         raise ValueError("expected a step in one process")
     return sum(cost for name, cost in costs.items() if name in divided) / efficiency / rest
+
+
+def as_fast_from(divided: dict[str, float], here: dict[str, float], efficiency: float) -> float:
+    """So many workers take as long over some steps as one process on its fast path takes: fewer are not worth it.
+
+    Args:
+      divided: CPU seconds of the steps on an engine.
+      here: those of the same steps on the fast path.
+      efficiency: of the workers.
+
+    Raises:
+      ValueError: the fast path takes no time, or was not measured.
+    """
+    fast = sum(here[name] for name in divided if name in here)
+    if fast <= 0:
+        raise ValueError("expected a step with a fast path")
+    return sum(cost for name, cost in divided.items() if name in here) / efficiency / fast

@@ -1,5 +1,6 @@
 """The numbers of docs/scale.md, made from the results: `scale.py --page`."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -44,12 +45,12 @@ def machine(results: Results) -> list[str]:
         "they take of caches and memory; seconds of wall clock are in the JSON, and mean little."
     )  # fmt: skip
     commits = ", ".join(f"`{each}`" for each in sorted({each.commit for each in all_of}))
-    return [
-        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB; {when};",
+    text = (
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB; {when}; "
         f"Python {facts['python']}, tfx {facts['packages']['tfx']}, tensorflow {facts['packages']['tensorflow']}, "
-        f"apache-beam {facts['packages']['apache-beam']};",
-        f"commit {commits}.{busy}",
-    ]
+        f"apache-beam {facts['packages']['apache-beam']}; commit {commits}.{busy}"
+    )
+    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def by_rows(results: Results) -> list[str]:
@@ -183,7 +184,7 @@ def billion(results: Results) -> list[str]:
         f"| **all, hours** | {' | '.join(totals)} |",
         f"| **worker hours** of what is divided | | | | {' | '.join(map(_hours, paid))} |",
         "",
-        *first_to_break(found),
+        *first_to_break(found, alone),
     ]
     return lines
 
