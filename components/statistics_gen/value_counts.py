@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from preprocessing.row_hash import row_hash
 
 _ROOM = 32 << 20
-"""Of counts that are held. While they are summed up, for a moment about seven times as much is in use."""
+"""Bytes of counts that are held. While they are summed up, about seven times as much is in use for a moment."""
 _PENDING = 65_536
 """Counts that wait to be summed up, at least; as many as there are different values, where these are more."""
 _PARTS = 64
