@@ -106,6 +106,7 @@ class IngestReport(BaseModel):
       types: the type of each feature.
       left_out: columns that no example has, and why.
       collapsed: the columns of numbers of which different values become the same float32.
+      leading_zeros: the columns of numbers that are written with leading zeros, which no number keeps.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -116,6 +117,7 @@ class IngestReport(BaseModel):
     types: dict[str, FeatureType]
     left_out: dict[str, str] = {}
     collapsed: dict[str, Collapse] = {}
+    leading_zeros: tuple[str, ...] = ()
 
     @property
     def bad(self) -> int:

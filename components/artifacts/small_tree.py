@@ -64,7 +64,8 @@ class SmallTree(BaseModel):
             return ""
         compared = f"{self.measure} is {_text(self.loss)}, and {_text(self.tree_loss)} by {self.tree_in_words()}"
         if self.skill is None:
-            return f"tree_skill is nan: {compared} (a prediction is not a number, or the tree is always right?)"
+            why = "a prediction is not a number" if self.loss is None else "the tree is always right"
+            return f"tree_skill is undefined: {compared}: {why}"
         if self.bound is None:
             return f"the test split has too few rows to tell the model from a small tree: {compared}"
         most = 2 * self.skill - self.bound

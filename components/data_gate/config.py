@@ -170,6 +170,12 @@ class Float32(Settings):
     """`warn` never blocks."""
 
 
+class LeadingZeros(Settings):
+    """Numbers that are written with leading zeros, as codes are: a number does not keep them."""
+
+    severity: Severity = "warn"
+
+
 class SimilarValues(Settings):
     """Classes of the label, or categories of an input, that differ only in blanks, case or a final point."""
 
@@ -199,6 +205,7 @@ class DataGateConfig(Settings):
     duplicate_files: DuplicateFiles = DuplicateFiles()
     leakage: Leakage = Leakage()
     float32: Float32 = Float32()
+    leading_zeros: LeadingZeros = LeadingZeros()
     similar_values: SimilarValues = SimilarValues()
     chance: Annotated[float, Field(gt=0, le=0.1)] = 0.001
     """Small splits differ by chance. A comparison is a finding when it exceeds its limit and also the distance that two

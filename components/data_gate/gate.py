@@ -21,6 +21,7 @@ from components.data_gate.files import duplicate_files
 from components.data_gate.float32 import lost_values
 from components.data_gate.kinds import UNEXPECTED_VALUES
 from components.data_gate.labels import label_values, label_varies
+from components.data_gate.leading_zeros import leading_zeros
 from components.data_gate.leakage import Values, leaking
 from components.data_gate.proposal import propose, proposed_features
 from components.data_gate.report import CheckRun, DataFinding, Verdict
@@ -235,9 +236,16 @@ def _look_at_rows(
     """The checks that need more than the statistics."""
     files = evidence.ingest.files if evidence.ingest else ()
     collapsed = evidence.ingest.collapsed if evidence.ingest else {}
+    padded = evidence.ingest.leading_zeros if evidence.ingest else ()
     unread = "" if evidence.ingest else "ExampleGen left no report on what it read (data.reader: tfx)"
     similar, float32 = config.similar_values, config.float32
     log.run("float32", lambda: lost_values(collapsed, columns, float32), off=float32.severity == "off", skip=unread)
+    log.run(
+        "leading_zeros",
+        lambda: _found(leading_zeros(padded, columns), config.leading_zeros.severity),
+        off=config.leading_zeros.severity == "off",
+        skip=unread,
+    )
     log.run(
         "similar_values",
         lambda: similar_values(evidence.summaries, columns, similar),

@@ -16,8 +16,6 @@ CLASS_OF = " of "
 """Between the name of a metric and the class that it is of, in results."""
 CONFUSION_MATRIX = "confusion_matrix"
 """The name in results of the confusion matrix, which is a table and has no threshold."""
-NOT_A_NUMBER = "a prediction is not a number"
-"""Why any metric may have no value."""
 _UNITS = {"": "", "label": "in the label's units", "percent": "in percent", "nats": "in nats"}
 
 
@@ -48,10 +46,6 @@ class Metric:
     undefined: str = ""
     setting: str = ""
     of_class: bool = False
-
-    def why_nan(self) -> str:
-        """The usual reason why there is no value."""
-        return self.undefined or NOT_A_NUMBER
 
     def unit_in_words(self) -> str:
         """The unit of its values; empty where they have none."""
@@ -178,11 +172,11 @@ _MULTICLASS = (
     ),
     Metric(
         "precision", "multiclass", "TP / (TP + FP) of one class", "0..1", "higher", "",
-        "A class that is costly to answer wrongly.", "no row was predicted to be of that class", of_class=True,
+        "A class that is costly to answer wrongly.", "no row was predicted as the class", of_class=True,
     ),
     Metric(
         "recall", "multiclass", "TP / (TP + FN) of one class", "0..1", "higher", "",
-        "A class that must not be missed.", "no row's label is that class", of_class=True,
+        "A class that must not be missed.", "no row's label is the class", of_class=True,
     ),
 )  # fmt: skip
 

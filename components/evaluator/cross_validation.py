@@ -1,6 +1,7 @@
 """The Evaluator's metrics over the folds of a cross-validation: mean, deviation, and the thresholds on them."""
 
 import io
+import json
 import math
 import posixpath
 import statistics
@@ -30,7 +31,11 @@ from components.artifacts.model import TRAINING_FOLDER
 from components.evaluator.blessing import bless
 from components.evaluator.columns import Floats
 from components.evaluator.confidence import Bound, Intervals, Own
+from components.evaluator.config import MetricSettings
+from components.evaluator.names import MEASURED
 from components.evaluator.totals import Answers, Groups
+from components.evaluator.undefined import why_undefined
+from preprocessing.config import Task
 
 FOLDS_KEY = "folds"
 """The input that holds what the folds came to."""
@@ -56,7 +61,7 @@ def judge_folds(inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any
         folds=reports.folds,
         epochs=reports.epochs(),
         metrics=spreads,
-        failures=tuple(failures(config.thresholds, spreads)),
+        failures=tuple(failures(config.thresholds, spreads, _task(asked))),
     )
     [evaluation] = outputs[standard_component_specs.EVALUATION_KEY]
     io_utils.write_string_file(posixpath.join(evaluation.uri, SPREAD_FILE), found.model_dump_json(indent=1))
@@ -131,13 +136,22 @@ def spread(values: list[float]) -> MetricSpread:
     return MetricSpread(mean=statistics.fmean(values), deviation=statistics.stdev(values), folds=known)
 
 
-def failures(thresholds: tuple[FoldThreshold, ...], spreads: Mapping[str, MetricSpread]) -> Iterator[str]:
-    """One line for each threshold that doesn't hold: value, mean, deviation, folds and bound."""
+def failures(
+    thresholds: tuple[FoldThreshold, ...], spreads: Mapping[str, MetricSpread], task: Task | None
+) -> Iterator[str]:
+    """One line for each threshold that doesn't hold: value, mean, deviation, folds and bound.
+
+    Args:
+      thresholds: on the folds.
+      spreads: every metric by name.
+      task: the model's; None where it is not known.
+    """
     for threshold in thresholds:
         found = spreads[threshold.metric]
         where = f"over {len(found.folds)} folds (train.cross_validation)"
         if found.mean is None or found.deviation is None:
-            yield f"{threshold.metric} is nan in one of the folds, {where}, expected {_bounds(threshold)}"
+            why = _undefined(task, threshold.metric, spreads)
+            yield f"{threshold.metric} {where} is undefined{why}; expected {_bounds(threshold)}"
             continue
         for bound, word, sign in ((threshold.min, "less", -1), (threshold.max, "plus", 1)):
             value = found.mean + sign * threshold.deviations * found.deviation
@@ -147,6 +161,24 @@ def failures(thresholds: tuple[FoldThreshold, ...], spreads: Mapping[str, Metric
                     f"{threshold.metric} is {value:.4g} {where}: mean {found.mean:.4g} {word} "
                     f"{threshold.deviations:g} x deviation {found.deviation:.2g}, expected {kind} {bound:g}"
                 )
+
+
+def _undefined(task: Task | None, metric: str, spreads: Mapping[str, MetricSpread]) -> str:
+    """The first fold in which a metric has no value, and why."""
+    fold = next((fold for fold, value in enumerate(spreads[metric].folds) if value is None), None)
+    if fold is None:
+        return ""
+    measured = ((name, each.folds[fold]) for name, each in spreads.items())
+    of_fold = {name: math.nan if value is None else value for name, value in measured}
+    return f" in fold {fold + 1}: {why_undefined(task, metric, of_fold)}"
+
+
+def _task(asked: config_pb2.EvalConfig) -> Task | None:
+    for metric in (each for spec in asked.metrics_specs for each in spec.metrics):
+        if metric.class_name == MEASURED:
+            settings = json.loads(f"{{{metric.config}}}")["settings"]
+            return MetricSettings.from_json(json.dumps(settings)).task
+    return None
 
 
 def _bounds(threshold: FoldThreshold) -> str:

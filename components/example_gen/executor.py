@@ -21,9 +21,8 @@ from tfx.utils import proto_utils
 
 from components.artifacts.splits import SPLITS
 from components.example_gen import finish
-from components.example_gen.block import FeatureType
 from components.example_gen.columns.facts import ColumnFacts, merge, survey
-from components.example_gen.columns.use import resolve_types
+from components.example_gen.columns.use import padded_numbers, resolve_types
 from components.example_gen.formats import io
 from components.example_gen.formats.sql.spool import spool
 from components.example_gen.ingest import Ingestion, Reading, Source, Unit, UnitResult, groups, units
@@ -36,8 +35,7 @@ from preprocessing.errors import UserError
 from preprocessing.row_hash import row_hash
 
 Artifacts = dict[str, list[Artifact]]
-Decision = tuple[dict[str, FeatureType], dict[str, str]]
-"""The type of every feature, and the columns that are left out with the reason."""
+Decision = finish.Decision
 Facts = Mapping[str, ColumnFacts]
 
 _NOT_EVERYWHERE = "not every file has it"
@@ -157,7 +155,7 @@ def _plan(numbered: tuple[int, list[Source]], table: Reading, total: float) -> I
 def _decision(parts: beam.PCollection, table: Reading, folder: str) -> Any:
     """The `Decision`, as it is or as a side input for what has to be found from all of the table."""
     if table.job.types is not None:
-        return table.job.types, table.job.left_out
+        return Decision(table.job.types, table.job.left_out, table.job.leading_zeros)
     return beam.pvalue.AsSingleton(
         parts
         | "Survey" >> beam.ParDo(Kept(_survey, folder), table)
@@ -178,7 +176,8 @@ def _all_facts(parts: Iterable[Facts]) -> Facts:
 def _types(facts: Facts, table: Reading) -> Iterator[Decision]:
     rows = max((column.rows for column in facts.values()), default=0)
     lacking = {} if table.loose else {name: _NOT_EVERYWHERE for name, column in facts.items() if column.rows < rows}
-    yield resolve_types(facts, table.job.uses, lacking)
+    types, left_out = resolve_types(facts, table.job.uses, lacking)
+    yield Decision(types, left_out, padded_numbers(facts, types))
 
 
 def _assigner(parts: beam.PCollection, table: Reading, decision: Any, folder: str) -> Any:
@@ -197,7 +196,7 @@ def _assigner(parts: beam.PCollection, table: Reading, decision: Any, folder: st
 
 
 def _count(unit: Unit, table: Reading, decision: Decision, rule: SplitRule) -> Iterator[Counts]:
-    ingestion = Ingestion(table, decision[0], None, "")
+    ingestion = Ingestion(table, decision.types, None, "")
     examples = (rows for _, block, _ in unit.blocks for rows in ingestion.examples(block))
     yield rule.merged(rule.count(rows.batch, row_hash(rows.batch)) for rows in examples)
 
@@ -209,4 +208,4 @@ def _resolved(counts: Counts, rule: SplitRule) -> Iterator[Assigner]:
 def _ingest(
     unit: Unit, table: Reading, decision: Decision, split: Assigner | None, folder: str
 ) -> Iterator[UnitResult]:
-    yield Ingestion(table, decision[0], split, folder).run(unit)
+    yield Ingestion(table, decision.types, split, folder).run(unit)

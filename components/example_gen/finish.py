@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from apache_beam.io.filesystems import FileSystems
 from pydantic import TypeAdapter
@@ -31,13 +32,26 @@ _FAILURE = "failure-"
 _RESULTS = TypeAdapter(list[UnitResult])
 
 
-def describe(
-    results: Sequence[UnitResult], decision: tuple[Mapping[str, FeatureType], Mapping[str, str]], folder: str
-) -> None:
+class Decision(NamedTuple):
+    """What is decided of the columns before a row is written.
+
+    Attributes:
+      types: the type of every feature.
+      left_out: the columns that are none, and why.
+      leading_zeros: those that become numbers and are written with leading zeros.
+    """
+
+    types: Mapping[str, FeatureType]
+    left_out: Mapping[str, str]
+    leading_zeros: tuple[str, ...] = ()
+
+
+def describe(results: Sequence[UnitResult], decision: Decision, folder: str) -> None:
     """Writes down what all units have become, for `finish`."""
     content = {
-        "types": dict(decision[0]),
-        "left_out": dict(decision[1]),
+        "types": dict(decision.types),
+        "left_out": dict(decision.left_out),
+        "leading_zeros": decision.leading_zeros,
         "units": _RESULTS.dump_python(sorted(results, key=lambda result: result.key), mode="json"),
     }
     _write(f"{folder}/{_SUMMARY}", json.dumps(content).encode())
@@ -74,7 +88,7 @@ def finish(job: IngestJob, folder: str, uri: str) -> IngestReport:
     """
     summary = json.loads(_read(f"{folder}/{_SUMMARY}"))
     results = _RESULTS.validate_python(summary["units"])
-    report = _report(results, summary["types"], summary["left_out"])
+    report = _report(results, summary)
     _judge(job, report)
     moves: list[tuple[str, str]] = []
     for split in SPLITS:
@@ -100,7 +114,7 @@ def remove(folder: str) -> None:
         FileSystems.delete([folder])
 
 
-def _report(results: Sequence[UnitResult], types: dict[str, FeatureType], left_out: dict[str, str]) -> IngestReport:
+def _report(results: Sequence[UnitResult], summary: Mapping[str, Any]) -> IngestReport:
     files: dict[tuple[str, str], FileReport] = {}
     for result in results:
         for part in result.files:
@@ -111,9 +125,10 @@ def _report(results: Sequence[UnitResult], types: dict[str, FeatureType], left_o
         rows={split: sum(result.shards[split][1] for result in results if split in result.shards) for split in SPLITS},
         files=tuple(files.values()),
         bad_rows=tuple(bad[:SHOWN_BAD_ROWS]),
-        types=types,
-        left_out=left_out,
+        types=summary["types"],
+        left_out=summary["left_out"],
         collapsed=merged(result.collapsed for result in results),
+        leading_zeros=tuple(summary["leading_zeros"]),
     )
 
 

@@ -26,5 +26,7 @@ class IngestJob(Settings):
     are left out. None has the executor look."""
     left_out: dict[ColumnName, str] = Field(default_factory=dict)
     """The columns that `types` leaves out, and why."""
+    leading_zeros: tuple[ColumnName, ...] = ()
+    """The columns that `types` makes numbers of and that are written with leading zeros."""
     required: tuple[ColumnName, ...] = ()
     """Rows that miss one of these are not examples: the label."""

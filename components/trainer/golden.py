@@ -30,8 +30,11 @@ HELD_OUT = "test"
 _ROWS = 200_000
 _BATCH = 1024
 _SHUFFLED_ROWS = 2048
-"""How many rows the importances are measured on: enough for a sampling error of a few percent, and one forward pass
-of a moment for each column."""
+"""How many rows the importances are measured on: enough for a sampling error of a few percent."""
+_SHUFFLED_VALUES = 100 * _SHUFFLED_ROWS
+"""With more columns than this is for, fewer rows are shuffled for each, several columns in one forward pass: else the
+time would grow with the square of the columns."""
+_FEWEST_SHUFFLED = 128
 
 
 def write(
@@ -57,7 +60,9 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     predictor = _Predictor(model, module, data, task)
-    sample = Sample(_SHUFFLED_ROWS, task.job.seed)
+    sources = source_columns(task.job.features)
+    shuffled = _shuffled_rows(len({column for columns in sources.values() for column in columns}))
+    sample = Sample(shuffled, task.job.seed)
     keys, answers, labels, rows = [], [], [], 0
     # The inputs come from Transform's output, the answers of the export from raw examples: when both agree, the
     # exported preprocessing is the one that the model was trained on.
@@ -71,14 +76,19 @@ def write(
             break
     arrays = {ROW_KEYS: np.concatenate(keys), predictor.output: np.concatenate(answers)}
     np.savez(folder / PREDICTIONS_FILE, **arrays)
-    sources = source_columns(task.job.features)
-    mattered = importance(predictor, sample.repeated(), sources, task.job.seed, sample.copies)
+    at_once = _SHUFFLED_ROWS // shuffled
+    mattered = importance(predictor, sample.repeated(), sources, task.job.seed, sample.copies, at_once)
     contract = _contract(module, data, task, mattered)
     (folder / CONTRACT_FILE).write_text(contract.to_json(), encoding="utf-8")
     label = task.job.features.label
     if label.task != "regression" or task.job.golden_split != HELD_OUT:
         return None
     return Residuals.of(np.concatenate(labels), arrays[predictor.output], label.transform, HELD_OUT)
+
+
+def _shuffled_rows(columns: int) -> int:
+    """On how many rows the importance of each of so many columns is measured."""
+    return max(_FEWEST_SHUFFLED, min(_SHUFFLED_ROWS, _SHUFFLED_VALUES // max(columns, 1)))
 
 
 def _contract(

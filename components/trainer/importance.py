@@ -1,6 +1,6 @@
 """How much each raw column mattered to the model: what shuffling it among rows changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class Importance(NamedTuple):
 
 
 def importance(
-    predict: Callable[[Inputs], Array], inputs: Inputs, sources: Sources, seed: int, copies: int = 1
+    predict: Callable[[Inputs], Array], inputs: Inputs, sources: Sources, seed: int, copies: int = 1, at_once: int = 1
 ) -> Importance | None:
     """The mean absolute change of the predictions, over rows and classes, when one column is shuffled.
 
@@ -38,24 +38,47 @@ def importance(
         keeps its rows; a column that is in none of its tuples gets no number.
       seed: of the shuffling.
       copies: how often `inputs` has each row: see `Sample.repeated`.
+      at_once: so many columns are shuffled in one call of `predict`, each among rows of its own: of a few rows of many
+        columns, a call takes as long as the inputs are many.
 
     Returns:
       None when a prediction is not finite.
     """
-    before = predict(inputs)
+    many = {name: np.tile(values, (at_once, 1)) for name, values in inputs.items()}
+    # Compared at equal places of equal batches: elsewhere in a batch the last digits of an answer differ.
+    before = predict(many)
     if not np.isfinite(before).all():
         return None
     random = np.random.default_rng(seed)
     found = Importance({}, {})
-    for column in dict.fromkeys(column for columns in sources.values() for column in columns):
-        givers = _givers(column, inputs, sources, random)
-        made_of_it = {name: inputs[name][givers] for name, columns in sources.items() if column in columns}
-        after = predict({**inputs, **made_of_it})
-        # Copies of a row are not further rows: the error is that of the rows' own means.
-        by_row = np.abs(after - before, dtype=np.float64).reshape(copies, len(before) // copies, -1).mean(axis=(0, 2))
-        found.change[column] = float(by_row.mean())
-        found.error[column] = float(by_row.std(ddof=1) / np.sqrt(len(by_row))) if len(by_row) > 1 else 0.0
+    rows = len(before) // at_once
+    columns = list(dict.fromkeys(column for columns in sources.values() for column in columns))
+    for start in range(0, len(columns), at_once):
+        together = columns[start : start + at_once]
+        after = predict({**many, **_shuffled(together, inputs, many, sources, random)})
+        for block, column in enumerate(together):
+            part = slice(block * rows, (block + 1) * rows)
+            # Copies of a row are not further rows: the error is that of the rows' own means.
+            changes = np.abs(after[part] - before[part], dtype=np.float64).reshape(copies, rows // copies, -1)
+            by_row = changes.mean(axis=(0, 2))
+            found.change[column] = float(by_row.mean())
+            found.error[column] = float(by_row.std(ddof=1) / np.sqrt(len(by_row))) if len(by_row) > 1 else 0.0
     return found if np.isfinite([*found.change.values(), *found.error.values()]).all() else None
+
+
+def _shuffled(
+    columns: Sequence[str], inputs: Inputs, many: Inputs, sources: Sources, random: np.random.Generator
+) -> dict[str, Array]:
+    """The inputs that are made of some columns, each column shuffled in a block of its own of the repeated rows."""
+    changed: dict[str, Array] = {}
+    for block, column in enumerate(columns):
+        givers = _givers(column, inputs, sources, random)
+        rows = slice(block * len(givers), (block + 1) * len(givers))
+        for name in (name for name, behind in sources.items() if column in behind):
+            if name not in changed:
+                changed[name] = many[name].copy()
+            changed[name][rows] = inputs[name][givers]
+    return changed
 
 
 def _givers(column: str, inputs: Inputs, sources: Sources, random: np.random.Generator) -> Array:

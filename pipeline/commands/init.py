@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.command("init")
 @click.argument("name")
 @click.option(
-    "--data", type=click.Path(path_type=Path), required=True, help="A file, or a folder of files, of any format."
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A file, a folder of files, of any format, or an SQLite database.",
 )
 @click.option("--label", required=True, help="The column to predict.")
 @click.option(

@@ -37,6 +37,7 @@ _OPTIONS = (
     click.option("--skip-lines", type=click.IntRange(0, 1000), help="Lines of CSV text before its header."),
     click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers; seen unless given."),
     click.option("--sheet", help="The sheet of a spreadsheet; the first one unless given."),
+    click.option("--table", help="The table or view of an SQLite database; its only one unless given."),
 )
 
 
@@ -62,6 +63,7 @@ def proposed(
     skip_lines: int | None,
     decimal: str | None,
     sheet: str | None,
+    table: str | None,
 ) -> Proposal:
     """What `propose` does, with the options of the command line; the next step of an error names these.
 
@@ -79,6 +81,7 @@ def proposed(
         skip_lines=skip_lines,
         decimal=decimal,
         sheet=sheet,
+        table=table,
     )
     try:
         return propose(data, label, name=name, task=task, given=given, fast=fast, tune=tune)

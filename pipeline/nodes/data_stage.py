@@ -48,6 +48,7 @@ class Places:
       serving: the folder of the pushed versions, as `PushConfig.destination` gives it: a path or a URL.
       types: the types of the table's columns, where something has looked at all of it; None has ExampleGen look.
       left_out: the columns that are then not among them, and why.
+      leading_zeros: the columns of numbers among them that are written with leading zeros.
       commit: of the repository around the configuration, for a cluster, which has none; None outside one.
     """
 
@@ -57,6 +58,7 @@ class Places:
     serving: str
     types: Mapping[str, FeatureType] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    leading_zeros: tuple[str, ...] = ()
     commit: str | None = None
 
 
@@ -163,6 +165,7 @@ def _arrow_example_gen(config: PipelineConfig, places: Places) -> BaseComponent:
         uses=said,
         types=None if places.types is None else dict(places.types),
         left_out=dict(places.left_out),
+        leading_zeros=places.leading_zeros,
         required=(config.features.label.column,),
     )
     return ArrowExampleGen(

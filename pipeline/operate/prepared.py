@@ -66,4 +66,5 @@ def places(loaded: LoadedConfig, facts: TableFacts | None) -> Places:
         serving=config.push.destination(root),
         types=None if facts is None else facts.types,
         left_out={} if facts is None else facts.left_out,
+        leading_zeros=() if facts is None else facts.leading_zeros,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.data_gate.columns import Columns
 from components.example_gen.block import FeatureType
-from components.example_gen.columns.use import RESERVED, Role, resolve_types, schema_types, why_reserved
+from components.example_gen.columns.use import RESERVED, Role, padded_numbers, resolve_types, schema_types, why_reserved
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.preflight import folds
 from pipeline.preflight import table_rules as rules
@@ -26,11 +26,13 @@ class TableFacts:
     Attributes:
       types: the type that each column gets, without those that are left out.
       left_out: these, and why.
+      leading_zeros: the columns of numbers that are written with leading zeros.
       warnings: what the user should know and what does not stop a run.
     """
 
     types: Mapping[str, FeatureType]
     left_out: Mapping[str, str]
+    leading_zeros: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -85,13 +87,13 @@ def check_profile(config: PipelineConfig, base: Path, table: TableProfile) -> Ta
     return TableFacts(
         types=types,
         left_out=left_out,
+        leading_zeros=padded_numbers(facts, types),
         warnings=(
             *rules.empty_files(table),
             *rules.nameless((profile.file, profile.names) for profile in table.files),
             *suspect,
             *rules.rare_classes(table, label),
             *folds.rare_in_folds(table, config),
-            *rules.leading_zeros(table, used),
             *([f"{unlabelled} rows have no label ({label.column!r}) and are left out"] if unlabelled else []),
             *(f"column {name!r} is left out: {why}" for name, why in left_out.items() if not stock),
         ),

@@ -165,16 +165,6 @@ def check_split_columns(table: TableProfile, names: Iterable[str]) -> None:
             )
 
 
-def leading_zeros(table: TableProfile, used: Mapping[str, Role]) -> Iterator[str]:
-    """Yields a warning for every column of numbers that look like codes."""
-    for name, role in used.items():
-        if role in NUMBERS and table.column(name).cells.leading_zeros:
-            yield (
-                f"column {name!r} is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become "
-                "one; declare it under categorical if these are codes"
-            )
-
-
 def nameless(files: Iterable[tuple[Path, Sequence[str]]]) -> Iterator[str]:
     """Yields a warning where there are columns without a name, about the first file that has some.
 

@@ -13,6 +13,7 @@ from components.data_gate.breach import Breach
 from components.data_gate.columns import Columns
 from components.data_gate.config import DataGateConfig
 from components.data_gate.labels import label_values, label_varies
+from components.data_gate.leading_zeros import leading_zeros
 from components.data_gate.seen import Seen
 from components.data_gate.unreadable import unreadable
 from components.data_gate.weights import weights
@@ -43,7 +44,7 @@ def check_values(table: TableProfile, columns: Columns, config: DataGateConfig) 
         text = _placed(table, breach)
         if severity == "block":
             raise UserError(text, hint=breach.hint)
-        yield text
+        yield f"{text}; {breach.hint}"
 
 
 def _breaches(table: TableProfile, columns: Columns, config: DataGateConfig) -> Iterator[tuple[Breach, Severity]]:
@@ -56,6 +57,9 @@ def _breaches(table: TableProfile, columns: Columns, config: DataGateConfig) -> 
     if columns.weight is not None:
         for breach in weights(_seen(table, columns.weight), columns.weight):
             yield breach, config.weights.severity
+    padded = [name for name in table.names if table.column(name).cells.leading_zeros]
+    for breach in leading_zeros(padded, columns):
+        yield breach, config.leading_zeros.severity
     for name in columns.readings:
         if not is_temporal(table.column(name)):
             for breach in unreadable(_seen(table, name), name, columns, config.unreadable.max_fraction):

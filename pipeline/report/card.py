@@ -31,7 +31,7 @@ def card_facts(
       training, evaluation: those sections.
       stated: what people say of the model.
     """
-    if training is None or evaluation is None:
+    if training is None or evaluation is None or run.task is None:
         return None
     return CardFacts(
         model=run.pipeline,
@@ -86,7 +86,7 @@ def _lines(card: CardFacts) -> Iterator[str]:
         yield ""
         for each in card.weakest:
             value = each.metrics.get(card.ranked_by)
-            shown = "no number" if value is None else f"{value:.4g}"
+            shown = "undefined" if value is None else f"{value:.4g}"
             yield f"- {plain(each.name)}: {shown}, {counted(each.rows, 'row')}"
     yield ""
     yield "## Gates"

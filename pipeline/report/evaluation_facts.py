@@ -9,9 +9,13 @@ from components.artifacts.golden import CONTRACT, GoldenContract
 from components.artifacts.small_tree import SmallTree
 from components.evaluator.catalog import find, lower_is_better
 from components.evaluator.config import MetricSettings
+from components.evaluator.names import CANDIDATE
+from components.evaluator.undefined import why_undefined
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.curve_facts import curves
 from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact
 from pipeline.report.quality import TreeFact
+from pipeline.results.evaluation import read_slices, read_verdict
 from pipeline.results.store import StoredNode
 
 _MOST_SLICES = 500
@@ -24,10 +28,6 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     folder = evaluator.output("evaluation") if evaluator is not None else None
     if evaluator is None or folder is None:
         return "Evaluator did not end" if evaluator is not None else "Evaluator did not run"
-    # Seconds of TensorFlow and Beam, which a run that was refused before this step need not pay.
-    from pipeline.nodes.evaluation import CANDIDATE, read_slices, read_verdict
-    from pipeline.report.curve_facts import curves
-
     verdict = read_verdict(str(folder), blessed=True)
     expected, settings = config.expected(), config.metric_settings()
     ranked_by = config.evaluate.thresholds[0].result_name()
@@ -37,6 +37,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
             name=name,
             detail=_detail(name, settings),
             candidate=_finite(value),
+            undefined=_undefined(settings, name, verdict.metrics),
             champion=_finite(verdict.champion[name]) if name in verdict.champion else None,
             interval=_ends(verdict.intervals.get(name)),
             threshold=expected.get(name, ""),
@@ -44,7 +45,7 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
         )
         for name, value in verdict.metrics.items()
     )
-    slices = [_slice(key, numbers) for key, numbers in read_slices(str(folder), CANDIDATE)]
+    slices = [_slice(settings, key, numbers) for key, numbers in read_slices(str(folder), CANDIDATE)]
     slices.sort(key=lambda each: _strength(each, ranked_by, descending))
     drawn = curves(folder, _classes(nodes))
     return EvaluationFacts(
@@ -65,11 +66,12 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     )
 
 
-def _slice(key: Mapping[str, str], numbers: Mapping[str, float]) -> SliceFact:
+def _slice(settings: MetricSettings, key: Mapping[str, str], numbers: Mapping[str, float]) -> SliceFact:
     return SliceFact(
         name=", ".join(f"{column} = {value}" for column, value in key.items()),
         rows=int(numbers.get("example_count", 0)),
         metrics={name: _finite(value) for name, value in numbers.items() if name not in _NOT_A_METRIC},
+        undefined={name: _undefined(settings, name, numbers) for name in numbers if not math.isfinite(numbers[name])},
     )
 
 
@@ -113,6 +115,11 @@ def _ends(interval: tuple[float, float] | None) -> tuple[float | None, float | N
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _undefined(settings: MetricSettings, name: str, metrics: Mapping[str, float]) -> str:
+    """Why a metric is not a finite number; empty where it is one."""
+    return "" if math.isfinite(metrics[name]) else why_undefined(settings.task, name, metrics)
 
 
 def _detail(name: str, settings: MetricSettings) -> str:

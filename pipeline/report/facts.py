@@ -23,6 +23,8 @@ class NodeFact(Fact):
     name: str
     state: Literal["done", "cached", "failed", "running", "skipped", "waiting"]
     """`waiting`: it comes after the page was written."""
+    verdict: Literal["", "refuses", "pushed nothing"] = ""
+    """What a gate said that is done for TFX, or a Pusher did, where that ended the run."""
     seconds: float | None = None
     """None where they are not known."""
     began: float | None = None
@@ -47,7 +49,8 @@ class RunFacts(Fact):
 
     id: str
     pipeline: str
-    task: Task
+    task: Task | None
+    """None where the page was written by a step that does not know it."""
     state: State
     line: str
     """The verdict in one line."""
@@ -136,6 +139,8 @@ class MetricFact(Fact):
     """What its value depends on, and its unit: `decision threshold 0.5`."""
     candidate: float | None
     """None where it is not a number."""
+    undefined: str = ""
+    """Why it is not a number."""
     champion: float | None = None
     interval: tuple[float | None, float | None] | None = None
     """The ends of the candidate's confidence interval; none where there is none of this metric."""
@@ -149,6 +154,8 @@ class SliceFact(Fact):
     name: str
     rows: int
     metrics: dict[str, float | None]
+    undefined: dict[str, str] = Field(default_factory=dict)
+    """Why the metrics that are None are not a number."""
 
 
 class EvaluationFacts(Fact):
@@ -202,7 +209,9 @@ class ReproduceFacts(Fact):
 
     command: str
     config: str
-    """The configuration with every default, as YAML."""
+    """The configuration with every default, as YAML; on the page of a failed step of a cluster what it was given."""
+    step: str = ""
+    """The step whose parameters `config` holds then; empty otherwise."""
     seed: int | None
     commit: str | None
     dirty: bool | None

@@ -42,7 +42,8 @@ def _head(facts: ReportFacts) -> Iterator[str]:
     if run.next_step:
         yield f"**Next:** {plain(run.next_step)}"
         yield ""
-    yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
+    task = f", {run.task}" if run.task else ""
+    yield f"Run `{run.id}`{task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
 
 
 def _trained(facts: ReportFacts) -> Iterator[str]:
@@ -117,6 +118,8 @@ def _tree(tree: TreeFact | None) -> Iterator[str]:
 def metric_row(metric: MetricFact) -> str:
     """A metric as a row of a table: name, candidate, champion, threshold."""
     candidate, champion = ("" if value is None else f"{value:.4g}" for value in (metric.candidate, metric.champion))
+    if metric.undefined:
+        candidate = f"undefined: {plain(metric.undefined)}"
     if metric.interval is not None and None not in metric.interval:
         candidate += " ({:.4g} to {:.4g})".format(*metric.interval)
     return f"| {'❌ ' if metric.failed else ''}{plain(metric.name)} | {candidate} | {champion} | {metric.threshold} |"

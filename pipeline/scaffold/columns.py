@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from components.example_gen.columns.use import RESERVED, why_reserved
 from pipeline.scaffold.bags import ListColumn, is_prose, list_settings, text_settings
-from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates
+from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates, other_than_dates
 from pipeline.scaffold.readings import decimal_points
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.nearest import alike
-from preprocessing.text import listed, sentences
+from preprocessing.text import counted, listed, quoted, sentences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -274,6 +274,11 @@ def _text(column: Column, survey: Survey) -> Decision:
     decision = _category(column, survey)
     if unclear is not None:
         return replace(decision, warning=f"{column.name!r} is taken as categories: {hint}")
+    if (odd := other_than_dates(column)) is not None:
+        such = counted(column.counts[odd], "row")
+        warning = f"{column.name!r} is taken as categories: dates, but also {quoted(odd)} ({such})"
+        next_ = f"name words that mean missing in data.columns.{column.name}.null_values to use the column as dates"
+        return replace(decision, warning=f"{warning}; {next_}")
     groups = alike(column.counts) if distinct <= _VOCABULARY else {}
     if groups:
         shown = sentences([listed([first, *others], 4, repr) for first, others in groups.items()], 2)

@@ -25,10 +25,12 @@ _PADDED = re.compile(r"\b0\d")
 _DIRECTIVE = re.compile("%([YmdHMS])")
 _DIGITS = {"Y": r"(\d{4})"}
 _ENOUGH = 0.98
+_MOST_DATES = 0.5
 _LOOKED_AT = 2000
 _HALF_DAY = re.compile(r"\b[AaPp]\.?[Mm]\b")
 _WORDY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}")
+_LIKE_A_DATE = re.compile(r"\s*\d{1,4}[./-]\d{1,2}[./-]\d")
 _SHORT_YEAR = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _EPOCH = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH_WORDS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
@@ -82,6 +84,17 @@ def looks_like_unreadable_dates(column: Column) -> bool:
     wordy = (bool(_WORDY.search(value)) and bool(re.search(r"\d", value)) and len(value) < 40 for value in values)
     short = (bool(_SHORT_YEAR.match(value)) for value in values)
     return bool(values) and max(_share(wordy), _share(short)) >= _ENOUGH
+
+
+def other_than_dates(column: Column) -> str | None:
+    """A value that is not a date, where most values are dates of one format; None where there is none."""
+    values = column.first(_LOOKED_AT)
+    if not values or _share(bool(_LIKE_A_DATE.match(value)) for value in values) < _MOST_DATES:
+        return None
+    found = max(_DATES, key=lambda each: _share(_readable(values, each)))
+    if not _MOST_DATES <= _share(_readable(values, found)) < _ENOUGH:
+        return None
+    return next(value for value in values if _read(value, found) is None)
 
 
 def mixed_dates(column: Column) -> tuple[str, str] | None:

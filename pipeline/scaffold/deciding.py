@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.preflight.table_rules import nameless
 from pipeline.scaffold.bags import bag_width
 from pipeline.scaffold.columns import Decision, decide_all, embedded
+from pipeline.scaffold.database import as_file
 from pipeline.scaffold.families import Shape
 from pipeline.scaffold.given import Given
 from pipeline.scaffold.label import LabelProposal, propose_label
@@ -42,7 +43,7 @@ def propose(
     """Looks at a table and decides how to model it.
 
     Args:
-      data: the table: a file, a folder or a glob of CSV or Parquet files.
+      data: the table: a file, a folder or a glob of files, or an SQLite database.
       label: the column to predict.
       name: what to call the pipeline; made into lower-case letters, digits and dashes.
       task: the task; None takes it from the label's values.
@@ -54,12 +55,21 @@ def propose(
       UserError: the table can't be read, has no such column, or nothing to learn from.
     """
     data = data.expanduser().absolute()
+    with as_file(data, given or Given()) as (file, query):
+        proposal = _proposed(file, label, _slug(name), task, given, fast=fast, tune=tune)
+    return replace(proposal, data=data, query=query)
+
+
+def _proposed(
+    data: Path, label: str, name: str, task: Task | None, given: Given | None, *, fast: bool, tune: bool
+) -> Proposal:
+    """The proposal for a table in files that passes the trial; what a run refuses of it is left out."""
     table = survey(data, label, task, given)
     proposed = propose_label(table, label, task)
     decisions = tuple(decide_all(table, label))
     trials = Trials()
     while True:
-        draft = _draft(_slug(name), data, table, label, proposed, decisions, fast, tune)
+        draft = _draft(name, data, table, label, proposed, decisions, fast, tune)
         try:
             return _tried(draft, trials)
         except RefusedColumnsError as refused:
@@ -85,7 +95,7 @@ def _draft(
     """
     used = [decision for decision in decisions if decision.kind != "left_out"]
     if not used:
-        reasons = "; ".join(f"{decision.column!r}: {decision.reason}" for decision in decisions)
+        reasons = "; ".join(f"{each.column!r}: {each.reason}" for each in decisions) or "there is only the label"
         raise UserError(
             f"{data}: no column is left to learn from: {reasons}",
             hint="name the label, and write columns that a model can use: numbers, categories, dates",

@@ -18,6 +18,7 @@ class Given:
       header: whether the first line of CSV text holds the columns' names.
       skip_lines: lines of CSV text before its header.
       sheet: of a spreadsheet, its name.
+      table: of an SQLite database, the name of the table or view.
       decimal: the decimal mark of numbers that are text, in any format.
     """
 
@@ -27,6 +28,7 @@ class Given:
     header: bool | None = None
     skip_lines: int | None = None
     sheet: str | None = None
+    table: str | None = None
     decimal: str | None = None
 
 

@@ -55,6 +55,7 @@ class Proposal:
       training: model and training settings.
       time_split: a split by time that works; None where there is none.
       tune: whether other settings are tried before the training.
+      query: what is read of `data`, an SQLite database; None where that is the table's files.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Proposal:
     training: Training
     time_split: FoundSplit | None = None
     tune: bool = False
+    query: str | None = None
 
     def yaml_text(self, data: str, editor_schema: str | None = None) -> str:
         """The text of pipeline.yaml.
@@ -92,8 +94,13 @@ class Proposal:
     def _data_section(self, data: str) -> Iterator[str]:
         read, default = self.survey.data, CsvOptions()
         yield "data:"
-        yield f"  path: {scalar(data)}"
-        yield from (f"  {key}: {scalar(value)}" for key in ("format", "sheet") if (value := getattr(read, key)))
+        if self.query is not None:
+            yield "  sql:"
+            yield f"    url: {scalar(f'sqlite:///{data}')}"
+            yield f"    query: {scalar(self.query)}"
+        else:
+            yield f"  path: {scalar(data)}"
+            yield from (f"  {key}: {scalar(value)}" for key in ("format", "sheet") if (value := getattr(read, key)))
         yield f"  schema: {SCHEMA_FILE}"
         csv = {
             key: getattr(read.csv, key)

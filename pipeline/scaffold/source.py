@@ -15,6 +15,11 @@ from pipeline.scaffold.sniff import sniff
 from preprocessing.errors import UserError
 from preprocessing.text import listed
 
+_MOST_CONTROLS = 0.05
+"""The share of control characters that text may have."""
+_UTF_16 = 0.2
+"""The share of zero bytes from which on they can be every other byte of UTF-16."""
+
 
 def described(data: Path, label: str, given: Given) -> tuple[tuple[Path, ...], TableReader]:
     """The files of a table, and a reader of them whose configuration has what differs from the defaults.
@@ -38,7 +43,7 @@ def described(data: Path, label: str, given: Given) -> tuple[tuple[Path, ...], T
         config = config.model_copy(update={"csv": sniff(files[0], given, label)})
     reader = TableReader(fmt, config, table_partitions(config, Path()))
     if fmt == "csv" and given.header is None:
-        _refuse_no_label(files[0], reader, label)
+        _refuse_no_label(files[0], reader, label, given.encoding)
     if fmt == "xlsx" and given.sheet is None:
         _refuse_other_sheet(files[0], reader, label)
     return files, reader
@@ -69,11 +74,17 @@ def _told(file: Path) -> Format | None:
     return None if found is None else found.format
 
 
-def _refuse_no_label(file: Path, reader: TableReader, label: str) -> None:
-    """Refuses a label that is not there where it depends on whether the first line is a header."""
+def _refuse_no_label(file: Path, reader: TableReader, label: str, encoding: str | None) -> None:
+    """Refuses a label that is not there where that depends on how the text is read: its encoding, its header."""
     names = reader.columns(file)
     if label in names:
         return
+    if encoding is None and reader.data.csv.encoding in ("latin-1", "cp1252"):
+        raise UserError(
+            f"{file}: no column {label!r} in the first line; the file is not UTF-8, and read as "
+            f"{reader.data.csv.encoding} the line has {listed(names, 20, repr)}",
+            hint="name one of them; or give --encoding if the file was saved in another one, for example shift_jis",
+        )
     if not reader.data.csv.header:
         raise UserError(
             f"{file}: the first line reads like a row of the table, not like a header; without one the columns "
@@ -127,10 +138,19 @@ def _format(file: Path) -> Format | None:
     found = content(head)
     named = named_format(name_within(str(file)))
     if found is None:
+        if named in (None, "csv", "jsonl") and _is_binary(head):
+            hint = "write the table as Parquet or CSV"
+            raise UserError(f"{file}: this is neither text nor a format that can be read", hint=hint)
         return named or ("csv" if _is_text(head) else None)
     if found.format is None and named is None:
         raise UserError(f"{file}: this is {found.what}", hint=found.hint)
     return found.format or named
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether bytes can't be text: too many of them are control characters."""
+    controls = sum(byte < ord(" ") and byte not in b"\t\n\r\f\x1b" for byte in head)
+    return head.count(0) < _UTF_16 * len(head) and controls > _MOST_CONTROLS * len(head)
 
 
 def _is_text(head: bytes) -> bool:

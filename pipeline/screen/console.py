@@ -20,7 +20,8 @@ from rich.text import Text
 
 from components.artifacts.reports import DIFF_FILE, PAGE_FILE, REPORT_FILE
 from components.data_gate.report import Verdict
-from components.evaluator.catalog import NOT_A_NUMBER, find
+from components.evaluator.catalog import find
+from components.evaluator.undefined import why_undefined
 from components.findings import Finding
 from components.progress import COMPONENT, LOGGER
 from components.smoke_test.report import Report
@@ -294,7 +295,7 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
         if metric is not None and metric.of_class and name not in expected:
             continue  # the report has those of all classes
         detail = metric.detail(settings) if metric is not None and metric.setting != "decision_threshold" else ""
-        why = f" ({metric.why_nan() if metric is not None else NOT_A_NUMBER}?)" if math.isnan(value) else ""
+        why = f" ({why_undefined(settings.task, name, result.metrics)})" if math.isnan(value) else ""
         champion = [_number(result.champion[name]) if name in result.champion else ""] if result.champion else []
         shown = f"{name} ({detail})" if detail else name
         low, high = map(_number, result.intervals.get(name, (math.nan, math.nan)))
@@ -305,6 +306,8 @@ def _metrics_table(result: RunResult, config: PipelineConfig) -> Table:
 
 def _number(value: float) -> str:
     """Four digits, and counts in full."""
+    if math.isnan(value):
+        return "undefined"
     return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 

@@ -118,6 +118,16 @@ def resolve_types(
     return types, left_out
 
 
+def padded_numbers(facts: Mapping[str, ColumnFacts], types: Mapping[str, FeatureType]) -> tuple[str, ...]:
+    """The columns that become numbers although some are written with leading zeros, as codes are: 007.1.
+
+    Args:
+      facts: what the columns hold in all of the table.
+      types: the type that each of them gets.
+    """
+    return tuple(name for name, kind in types.items() if kind != "string" and facts[name].cells.leading_zeros)
+
+
 def misfit(column: ColumnFacts, declared: FeatureType | None) -> str | None:
     """The first value that is not of the type that the schema states; None when all are."""
     if declared in (None, "string") or is_boolean(column):

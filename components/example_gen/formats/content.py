@@ -62,8 +62,7 @@ _BY_MAGIC = (
         b"SQLite format 3\0",
         Content(
             "an SQLite database",
-            "export the table: sqlite3 -csv -header FILE 'SELECT * FROM TABLE' > table.csv; a pipeline.yaml reads the "
-            "database itself by data.sql",
+            "read it by data.sql: {url: sqlite:///FILE, query: SELECT * FROM TABLE}, which lockgate init writes",
         ),
     ),
     (b"Obj\x01", Content("an Avro file", "write it as Parquet")),

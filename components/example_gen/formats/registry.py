@@ -90,8 +90,9 @@ def format_of(files: Sequence[str], configured: Format | None) -> Format:
                 hint="name the files of one format, for example by a glob such as data/*.csv",
             )
         if compression(file) is not None and found not in PACKED:
+            article = "an" if found[0] in "ax" else "a"
             raise UserError(
-                f"{file}: a {found} file can't be read while it is compressed as a whole",
+                f"{file}: {article} {found} file can't be read while it is compressed as a whole",
                 hint=f"decompress it; only {either(PACKED)} files may be compressed, "
                 f"{found} compresses its own columns",
             )

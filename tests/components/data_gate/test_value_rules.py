@@ -12,6 +12,7 @@ from components.data_gate.columns import Columns
 from components.data_gate.config import MinRows
 from components.data_gate.counting import Counting
 from components.data_gate.labels import label_values, label_varies
+from components.data_gate.leading_zeros import leading_zeros
 from components.data_gate.seen import Floor, Seen
 from components.data_gate.sizes import few_rows
 from components.data_gate.unreadable import unreadable
@@ -223,3 +224,22 @@ def test_classes_that_come_as_floats_lose_their_point() -> None:
     counting = Counting(columns(), MissingWords())
     counting.add("train", pa.RecordBatch.from_pydict({"y": pa.array([[1.0], [0.1], [2.0]], pa.list_(pa.float32()))}))
     assert dict(counting.seen["y"]["train"].counts) == {"1": 1, "0.1": 1, "2": 1}
+
+
+class TestLeadingZeros:
+    def test_a_number_that_looks_like_a_code_warns(self) -> None:
+        [breach] = leading_zeros({"x", "unused"}, columns())
+        assert breach.sentence() == (
+            "column 'x' is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become one"
+        )
+        assert breach.wrong is not None
+        cells = ("007.1", "-05", " +00", "0", "0.5", "-0.5", "7.1", "100", "0x1", "")
+        assert [cell for cell in cells if breach.wrong(cell)] == ["007.1", "-05", " +00"]
+
+    def test_categories_keep_them(self) -> None:
+        assert not said(leading_zeros({"x"}, columns(inputs={"x": "category"})))
+
+    def test_the_label_of_a_regression_and_the_weight_too(self) -> None:
+        found = leading_zeros({"y", "w"}, columns(task="regression", weight="w"))
+        assert [breach.role for breach in found] == ["label", "weight"]
+        assert not said(leading_zeros({"y"}, columns(task="binary")))

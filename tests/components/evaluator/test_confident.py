@@ -16,11 +16,13 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, v
 from components.evaluator.columns import Columns
 from components.evaluator.confidence import HELD, Asked, Intervals, Own, add_intervals, add_own
 from components.evaluator.config import ConfidenceConfig, MetricSettings
+from components.evaluator.names import CANDIDATE
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.failures.mistakes import explain
-from pipeline.nodes.confident import Confidence, _Measured
-from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.confident import Confidence, _Measured
+from pipeline.results.evaluation import EvaluatorVerdict, read_slices, read_verdict
 from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.errors import UserError
 from preprocessing.number_config import NumericFeature
@@ -183,15 +185,6 @@ def test_a_metric_of_ones_own_is_not_asked_about_no_rows() -> None:
     assert [*own.result({key: [Columns(none, none, none)]}).values()] == [pytest.approx(math.nan, nan_ok=True)]
 
 
-def test_a_metric_without_a_value_says_why_as_it_does_without_confident() -> None:
-    measured = {("precision", False): _Measured(math.nan, None), ("example_count", False): _Measured(60, None)}
-    confidence = Confidence(0.95, {"precision_lower": "precision"}, {frozenset(): measured})
-    failure = validation_result_pb2.ValidationFailure(
-        metric_key=metrics_for_slice_pb2.MetricKey(name="precision_lower")
-    )
-    assert confidence.shown({}, failure, "no row was predicted positive") == "nan (no row was predicted positive?)"
-
-
 def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
     measured = {("macro_auc", False): _Measured(0.9, None), ("example_count", False): _Measured(2e6, None)}
     confidence = Confidence(0.95, {"macro_auc_lower": "macro_auc"}, {frozenset(): measured})
@@ -199,7 +192,7 @@ def test_the_area_of_many_classes_says_that_answers_may_be_too_many() -> None:
         metric_key=metrics_for_slice_pb2.MetricKey(name="macro_auc_lower")
     )
     words = "0.9 without a confidence interval (2,000,000 rows are too few, or their answers too many?)"
-    assert confidence.shown({}, failure, "") == words
+    assert confidence.shown({}, failure) == words
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_threshold_holds_for_the_mean_less_or_plus_deviations():
     }
 
     def failed(**threshold):
-        return list(failures((FoldThreshold(**threshold),), spreads))
+        return list(failures((FoldThreshold(**threshold),), spreads, "binary"))
 
     assert failed(metric="accuracy", min=0.84, deviations=1) == []
     assert failed(metric="accuracy", min=0.9, deviations=0) == []
@@ -111,7 +111,8 @@ def test_a_threshold_holds_for_the_mean_less_or_plus_deviations():
         "log_loss is 0.7 over 2 folds (train.cross_validation): mean 0.5 plus 2 x deviation 0.1, expected at most 0.65"
     ]
     assert failed(metric="auc", min=0.1, max=0.9) == [
-        "auc is nan in one of the folds, over 2 folds (train.cross_validation), expected at least 0.1 and at most 0.9"
+        "auc over 2 folds (train.cross_validation) is undefined in fold 2: every row's label is of the same class; "
+        "expected at least 0.1 and at most 0.9"
     ]
 
 

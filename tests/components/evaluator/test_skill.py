@@ -17,8 +17,8 @@ from components.evaluator.config import SkillConfig
 from components.evaluator.failures import holds
 from components.evaluator.skill import with_skill
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import EvaluatorVerdict, eval_config, read_verdict
-from pipeline.results.verdicts import evaluator_gate
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.evaluation import EvaluatorVerdict, evaluator_gate, read_verdict
 from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.number_config import NumericFeature
 
@@ -139,4 +139,5 @@ def test_a_prediction_that_is_not_a_number_is_no_skill(tmp_path: Path) -> None:
     rows: Rows = [(float(i), [float(i)], 1.0) for i in range(20)] + [(1.0, [math.nan], 1.0)]
     verdict = judged(tmp_path, "regression", rows, TrivialAnswer(answer=(9.5,), error="squared"))
     assert not verdict.blessed
-    assert any("skill is nan" in failure for failure in verdict.failures)
+    [said] = [failure for failure in verdict.failures if failure.startswith("skill is undefined: ")]
+    assert ": a prediction is not a number; " in said

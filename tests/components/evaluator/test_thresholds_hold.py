@@ -7,7 +7,7 @@ import pytest
 from support.evaluations import Case, Row, outcome
 
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
+from pipeline.results.evaluation import EvaluatorVerdict, read_verdict
 from preprocessing.config import Task
 
 pytestmark = pytest.mark.slow
@@ -78,9 +78,10 @@ def test_several_classes(tmp_path: Path) -> None:
     assert verdict.metrics["macro_f1"] == pytest.approx((1 / 2 + 2 / 3 + 2 / 3) / 3)
     assert verdict.metrics["recall of class 0"] == 0.5
     assert sorted(verdict.failures) == [
-        "precision of class 2 on city=Ulm is nan (no row was predicted to be of that class?), expected at least 0.5",
+        "precision of class 2 on city=Ulm is undefined: no row was predicted as the class 'class 2'; expected at "
+        "least 0.5",
         "recall of class 2 is 0.5, expected at least 0.6",
-        "recall of class 7 is nan (no row's label is that class?), expected at least 0.5",
+        "recall of class 7 is undefined: no row's label is the class 'class 7'; expected at least 0.5",
     ]
 
 

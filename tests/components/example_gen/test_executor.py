@@ -47,6 +47,7 @@ def run(
     inputs: dict[str, str] | None = None,
     window: dict[str, list[str]] | None = None,
     types: dict[str, Any] | None = None,
+    padded: tuple[str, ...] = (),
     required: tuple[str, ...] = ("label",),
     runner: str = FN_API,
     uses: dict[str, ColumnUse] | None = None,
@@ -56,7 +57,11 @@ def run(
     patterns = inputs or {"all": "*.csv"}
     source = {"inputs": patterns} if inputs and "all" not in inputs else {"path": "*.csv"}
     job = IngestJob(
-        data=DataConfig.model_validate_json(json.dumps(source | data)), uses=uses or {}, types=types, required=required
+        data=DataConfig.model_validate_json(json.dumps(source | data)),
+        uses=uses or {},
+        types=types,
+        leading_zeros=padded,
+        required=required,
     )
     config = example_gen_pb2.Input(
         splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
@@ -131,6 +136,18 @@ def test_types_come_from_the_whole_table_not_from_the_first_file(tmp_path: Path)
     rows = all_examples(tmp_path / "out")
     assert Counter(row["id"][0] == b"007" for row in rows) == {True: 100, False: 200}
     assert {row["key"][0] for row in rows} >= {b"0", b"k0"}
+
+
+def test_numbers_that_are_written_with_leading_zeros_are_told(tmp_path: Path) -> None:
+    """Of a column that stays text, nothing is lost."""
+    folder = table(tmp_path / "in", [row.replace(",k", ",00") for row in ROWS])
+    uses = {"key": ColumnUse("number"), "x": ColumnUse("number")}
+    report = run(folder, tmp_path / "out", uses=uses)
+    assert (report.types["key"], report.leading_zeros) == ("double", ("key",))
+    as_text = run(folder, tmp_path / "text", uses=uses | {"key": ColumnUse("category")})
+    assert (as_text.types["key"], as_text.leading_zeros) == ("string", ())
+    # Where something has looked at the table before, it has seen them.
+    assert run(folder, tmp_path / "known", types=dict(report.types), padded=("key",)).leading_zeros == ("key",)
 
 
 def test_a_column_that_nobody_uses_may_be_missing_in_a_file(tmp_path: Path) -> None:

@@ -77,6 +77,25 @@ def test_no_importance_where_a_prediction_is_not_finite(bad: float) -> None:
     assert importance(lambda given: np.where(given["a_xf"] == given["b_xf"], 0, bad), inputs, sources, seed=1) is None
 
 
+@pytest.mark.parametrize("at_once", [2, 3, 5, 8])
+def test_columns_that_are_shuffled_in_one_call_do_not_meet(at_once: int) -> None:
+    """Each changes as much as alone, and there are as many calls fewer."""
+    inputs = {"a_id_xf": IDS, "b_id_xf": OTHER_IDS, "cross_xf": 10 * IDS + OTHER_IDS, "c_xf": A, "d_xf": B}
+    sources = {"a_id_xf": ("a",), "b_id_xf": ("b",), "cross_xf": ("a", "b"), "c_xf": ("c",), "d_xf": ("d",)}
+    calls = []
+
+    def predict(given: Inputs) -> Array:
+        calls.append({len(each) for each in given.values()})
+        np.testing.assert_array_equal(given["cross_xf"], 10 * given["a_id_xf"] + given["b_id_xf"])
+        return given["cross_xf"] + given["c_xf"] * given["a_id_xf"] + given["d_xf"] ** 2
+
+    alone = importance(predict, inputs, sources, 3)
+    assert (len(calls), calls[0]) == (1 + 4, {ROWS})
+    calls.clear()
+    assert importance(predict, inputs, sources, 3, 1, at_once) == alone
+    assert (len(calls), calls[0]) == (1 + -(-4 // at_once), {at_once * ROWS})
+
+
 def test_the_seed_decides() -> None:
     def measured(seed: int) -> dict[str, float]:
         return changes(lambda given: given["a_xf"][:, 0], {"a_xf": A}, {"a_xf": ("a",)}, seed)

@@ -11,7 +11,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.evaluator.catalog import names
 from components.evaluator.config import MetricParameters
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import eval_config, read_verdict
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.evaluation import read_verdict
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.number_config import NumericFeature
 
@@ -129,6 +130,6 @@ def test_a_metric_without_a_value_fails_and_says_why(tmp_path):
     verdict = _analysed(tmp_path, "binary", rows, thresholds)
     assert math.isnan(verdict.metrics["precision"])
     assert sorted(verdict.failures) == [
-        "precision (decision threshold 0.5) is nan (no row was predicted positive?), expected at least 0.1",
+        "precision (decision threshold 0.5) is undefined: no row was predicted positive; expected at least 0.1",
         "recall (decision threshold 0.5) is 0, expected at least 0.5",
     ]

@@ -346,3 +346,13 @@ def test_an_unused_column_that_the_schema_contradicts_is_left_out_with_a_warning
     [why] = facts.left_out.values()
     assert why == f"nobody uses it, and {cell} is not of its type in data.schema"
     assert f"column 'u' is left out: {why}" in facts.warnings
+
+
+def test_numbers_with_leading_zeros_are_told_with_their_first_row(tmp_path: Path) -> None:
+    codes = "".join(f"{i},{'00' if i > 3 else ''}{i}.5,k{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(1, 21))
+    facts = check(tmp_path, f"a,b,c,y\n{codes}")
+    said = "is declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become one"
+    [warning] = [each for each in facts.warnings if "leading zeros" in each]
+    assert f"t.csv, line 5: column 'b' {said}" in warning
+    assert facts.leading_zeros == ("b",)
+    assert not check(tmp_path, GOOD).leading_zeros

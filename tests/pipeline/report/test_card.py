@@ -28,6 +28,7 @@ def test_what_people_state_stands_beside_what_was_measured() -> None:
     assert lines[lines.index("## Owners") + 2] == "team-birds, b@example.com"
     assert lines[lines.index("## Limitations") + 2] == ("Adults only. " * 40).strip()
     assert "| ❌ auc | 0.6 (0.55 to 0.66) | 0.7 | at least 0.65 |" in lines
+    assert "| precision | undefined: no row was predicted positive |  |  |" in lines
     assert any(line.endswith(": 0.6, 4 rows") for line in lines)
     assert "- DataGate: 12 checks passed" in lines
 

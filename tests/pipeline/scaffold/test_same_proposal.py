@@ -12,8 +12,6 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from components.example_gen.config import SqlOptions
-from components.example_gen.formats.sql.spool import spool
 from pipeline.scaffold import Proposal, propose
 from preprocessing.config import Task
 
@@ -85,7 +83,6 @@ def as_json_lines(folder: Path) -> Path:
 
 
 def as_sqlite(folder: Path) -> Path:
-    """The file of a query's rows, which a run makes and reads: `init` itself looks at files only."""
     kinds = {float: "REAL", int: "INTEGER", str: "TEXT"}
     columns = ", ".join(f"{name} {kinds[type(values[1])]}" for name, values in TABLE.items())
     connection = sqlite3.connect(folder / "t.db")
@@ -94,8 +91,7 @@ def as_sqlite(folder: Path) -> Path:
         marks = ", ".join("?" * len(TABLE))
         connection.executemany(f"INSERT INTO t VALUES ({marks})", zip(*TABLE.values(), strict=True))  # noqa: S608
     connection.close()
-    options = SqlOptions(url=f"sqlite:///{folder / 't.db'}", query="SELECT * FROM t")
-    return Path(spool(options, str(folder / "spool"), 1 << 20))
+    return folder / "t.db"
 
 
 FORMATS = (as_csv, as_parquet, as_arrow, as_json_lines, as_sqlite)

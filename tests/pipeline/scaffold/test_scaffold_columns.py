@@ -200,6 +200,15 @@ class TestDates:
     def test_times_of_day(self, tmp_path: Path, values: list[str]) -> None:
         assert decision(tmp_path, shuffled(values)).kind == "datetime"
 
+    def test_dates_with_another_word_among_them_are_categories_and_said(self, tmp_path: Path) -> None:
+        values = ["0000-00-00" if i % 6 == 0 else f"2021-0{1 + i % 9}-02" for i in range(ROWS)]
+        found = decision(tmp_path, values)
+        assert found.kind == "categorical"
+        assert found.warning == (
+            "'c' is taken as categories: dates, but also '0000-00-00' (10 rows); name words that mean missing in "
+            "data.columns.c.null_values to use the column as dates"
+        )
+
     def test_a_date_that_may_be_read_two_ways_is_noted(self, tmp_path: Path) -> None:
         found = decision(tmp_path, shuffled([f"0{i}/0{j}/2021" for i in range(1, 5) for j in range(1, 5)]))
         assert found.settings["format"] == "%m/%d/%Y"

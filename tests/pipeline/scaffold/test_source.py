@@ -277,6 +277,7 @@ def test_a_folder_without_a_table_says_what_is_in_it(tmp_path: Path) -> None:
         ("t.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a spreadsheet of the old kind"),
         ("t.data", gzip.compress(b"a,b\n1,2\n", mtime=0), "this is gzip data"),
         ("t.tab", b"<!DOCTYPE html><html></html>", "this is a web page"),
+        ("t.csv", bytes(range(256)) * 2, "this is neither text nor a format that can be read"),
     ],
 )
 def test_what_can_not_be_read_is_said(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -284,6 +285,17 @@ def test_what_can_not_be_read_is_said(tmp_path: Path, name: str, content: bytes,
     with pytest.raises(UserError, match=message) as caught:
         propose(tmp_path / name, "sick", name="t")
     assert caught.value.hint
+
+
+def test_a_label_that_the_guessed_encoding_does_not_show(tmp_path: Path) -> None:
+    """Japanese text can't be told from latin-1."""
+    rows = "".join(f"{i},{i % 7},{'はい' if i % 3 else 'いいえ'}\n" for i in range(60))
+    (tmp_path / "t.csv").write_bytes(f"身長,回数,購入\n{rows}".encode("shift_jis"))
+    with pytest.raises(UserError, match="the file is not UTF-8, and read as latin-1 the line has ") as caught:
+        propose(tmp_path / "t.csv", "購入", name="t")
+    assert "--encoding" in caught.value.hint
+    found = propose(tmp_path / "t.csv", "購入", name="t", given=Given(encoding="shift_jis"))
+    assert set(found.label.classes or ()) == {"いいえ", "はい"}
 
 
 @pytest.mark.parametrize(

@@ -309,7 +309,7 @@ def test_a_metric_without_a_value_says_why_and_the_skill_what_is_expected() -> N
         console.print(_metrics_table(result, config))
     table = console.export_text()
     [precision] = [line for line in table.splitlines() if "precision" in line]
-    assert " ".join(precision.split()) == "precision nan (no row was predicted positive?)"
+    assert " ".join(precision.split()) == "precision undefined (no row was predicted positive)"
     assert "Test split, decision threshold 0.5\n" in "".join(f"{line.rstrip()}\n" for line in table.splitlines())
     [skill] = [line for line in table.splitlines() if "skill_bound" in line]
     assert skill.strip().split(maxsplit=2)[1:] == ["-0.02", "above 0 (evaluate.skill)"]

@@ -1,18 +1,22 @@
 """Confidence intervals in the Evaluator's output, and the words for a threshold that one of them does not keep."""
 
+from __future__ import annotations
+
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
-
-from components.evaluator.confidence import BOUNDED, Bound, Intervals
 from components.evaluator.failures import slice_in_words
+from components.evaluator.names import BOUND_CLASS, BOUNDED, INTERVALS_CLASS
+from pipeline.results.evaluation_records import metrics
+
+if TYPE_CHECKING:
+    from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
 Ends = tuple[float, float]
+CHANGE = " (change against the champion)"
+"""What stands behind the value of a threshold on a change."""
 _ROWS = "example_count"
 
 
@@ -39,23 +43,25 @@ class Confidence:
         all_rows = self._slices.get(frozenset(), {})
         return {name: each.ends for (name, is_diff), each in all_rows.items() if each.ends is not None and not is_diff}
 
-    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure, why_nan: str) -> str:
-        """What a metric is whose interval does not keep a threshold.
+    def metrics(self, where: Mapping[str, str]) -> dict[str, float]:
+        """The metrics on a slice, column to value, or on all rows; empty where it was not measured."""
+        measured = self._slices.get(frozenset(where.items()), {})
+        return {name: each.value for (name, is_diff), each in measured.items() if not is_diff}
+
+    def shown(self, where: Mapping[str, str], failure: validation_result_pb2.ValidationFailure) -> str:
+        """What a metric is that has a value and whose interval does not keep a threshold.
 
         Args:
           where: the slice, column to value; empty for all rows.
           failure: of an end of the interval.
-          why_nan: the usual reason why the metric has no value.
         """
         measured = self._slices.get(frozenset(where.items()), {})
         is_diff = failure.metric_key.is_diff
         found = measured.get((self.bounds[failure.metric_key.name], is_diff))
-        change = " (change against the champion)" if is_diff else ""
+        change = CHANGE if is_diff else ""
         if found is None:
             return f"not known (too few test rows?){change}"
         rows = f"{measured[_ROWS, False].value:,.0f} rows" if (_ROWS, False) in measured else "these rows"
-        if math.isnan(found.value):
-            return f"nan ({why_nan}?){change}"
         if found.ends is None:
             why = "too few, or their answers too many" if self.bounds[failure.metric_key.name] in BOUNDED else "too few"
             return f"{found.value:.4g}{change} without a confidence interval ({rows} are {why}?)"
@@ -75,14 +81,14 @@ def read_confidence(evaluation_uri: str, config: config_pb2.EvalConfig, model: s
     """
     level, bounds = 0.0, {}
     for metric in (each for spec in config.metrics_specs for each in spec.metrics):
-        if metric.class_name in (Bound.__name__, Intervals.__name__):
+        if metric.class_name in (BOUND_CLASS, INTERVALS_CLASS):
             arguments = json.loads(f"{{{metric.config}}}")
-            if metric.class_name == Bound.__name__:
+            if metric.class_name == BOUND_CLASS:
                 bounds[arguments["name"]] = arguments["metric"]
             else:
                 level = arguments["confidence"]["level"]
     slices = {}
-    for record in tfma.load_metrics(evaluation_uri):
+    for record in metrics(evaluation_uri):
         where = frozenset(slice_in_words(record.slice_key).items())
         slices[where] = {
             (each.key.name, each.key.is_diff): _Measured(each.value.double_value.value, _ends(each))
