@@ -12,6 +12,7 @@ from tfx.proto import trainer_pb2
 from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
+from components.engine import Engine
 from components.evaluator.component import Evaluator
 from components.example_gen.sources import source_format
 from components.smoke_test.component import SmokeTest
@@ -25,6 +26,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.targets import Cluster
 from pipeline.nodes.cluster import ClusterWiring
 from pipeline.nodes.data_stage import DataStage, Places, data_stage
+from pipeline.nodes.engines import StepEngines
 from pipeline.nodes.evaluation import eval_config
 from pipeline.nodes.folds import divide_folds, rule_of, trainings
 from pipeline.nodes.infra_validator import infra_validator_node
@@ -54,9 +56,11 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
         if target is None
         else ClusterWiring(target, config.name, places.serving, config.push.signing, places.commit)
     )
-    data = data_stage(config, places, wiring)
-    training = _training_stage(config, config.data.missing(source_format(config.data, str(places.base))), data, wiring)
-    gates = _gate_stage(config, data, training, wiring.champion)
+    engines = StepEngines.of(config, target)
+    data = data_stage(config, places, wiring, engines.of_step("StatisticsGen"))
+    missing = config.data.missing(source_format(config.data, str(places.base)))
+    training = _training_stage(config, missing, data, wiring, engines.of_step("Transform"))
+    gates = _gate_stage(config, data, training, wiring.champion, engines.of_step("Evaluator"))
     nodes = [*data.nodes, wiring.champion, *training.nodes, *gates.nodes]
     report = wiring.report(
         config,
@@ -86,7 +90,7 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
             "smoke_report": gates.smoke_report,
         },
     )
-    return Pipeline(
+    pipeline = Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(places.root),
         metadata_connection_config=wiring.metadata,
@@ -94,6 +98,8 @@ def build_pipeline(config: PipelineConfig, places: Places, target: Cluster | Non
         enable_cache=True,
         beam_pipeline_args=config.beam_options(),
     )
+    engines.keep_local(nodes)
+    return pipeline
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,9 @@ class _TrainingStage:
     """What a search found: `best_hyperparameters` and `tuner_results`; empty without one."""
 
 
-def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring) -> _TrainingStage:
+def _training_stage(
+    config: PipelineConfig, missing: MissingWords, data: DataStage, wiring: Wiring, engine: Engine
+) -> _TrainingStage:
     """The nodes of preprocessing and training."""
     own_fn = config.features.preprocessing_fn
     asked, golden = config.train.cross_validation, config.smoke_test.split
@@ -125,7 +133,7 @@ def _training_stage(config: PipelineConfig, missing: MissingWords, data: DataSta
             MISSING_KEY: missing.to_json(),
             FINGERPRINT_KEY: _code_behind(_TRANSFORM_FN, own_fn, modules=Transform.CODE),
         },
-        engine=config.step_engine(),
+        engine=engine,
     )
     # Its verdict goes into nothing, but nothing may be spent on data that it refuses.
     (divide or transform).add_upstream_node(data.gate)
@@ -191,7 +199,9 @@ class _GateStage:
     infra_blessing: BaseChannel
 
 
-def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStage, champion: BaseNode) -> _GateStage:
+def _gate_stage(
+    config: PipelineConfig, data: DataStage, training: _TrainingStage, champion: BaseNode, engine: Engine
+) -> _GateStage:
     """Two gates that do not wait for each other."""
     evaluator = Evaluator(
         examples=data.examples,
@@ -200,7 +210,7 @@ def _gate_stage(config: PipelineConfig, data: DataStage, training: _TrainingStag
         eval_config=eval_config(config.evaluate, config.features),
         skill=config.evaluate.skill,
         small_tree=config.evaluate.small_tree,
-        engine=config.step_engine(),
+        engine=engine,
         example_splits=["test"],
         folds=training.folds,
         cross_validation=config.train.cross_validation,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from preprocessing.row_hash import row_hash
 
-_ROOM = 128 << 20
+_ROOM = 32 << 20
+"""Bytes of counts that are held. While they are summed up, about seven times as much is in use for a moment."""
 _PENDING = 65_536
 """Counts that wait to be summed up, at least; as many as there are different values, where these are more."""
 _PARTS = 64
@@ -160,7 +161,8 @@ class _Column:
 
     def _parts(self) -> Iterator[_Counts]:
         """What was put down, a part of the texts at a time."""
-        readers = [pa.ipc.open_file(pa.memory_map(str(file))) for file in self._files]
+        # Not mapped into memory, where all that was read would stay.
+        readers = [pa.ipc.open_file(pa.OSFile(str(file))) for file in self._files]
         for number in range(_PARTS):
             batches = [reader.get_batch(number) for reader in readers]
             yield _Counts.joined([_Counts(batch.column(0), batch.column(1).to_numpy()) for batch in batches])

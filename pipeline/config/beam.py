@@ -13,6 +13,8 @@ Endpoint = Annotated[str, matching(r"^[^:/\s]+:[0-9]{1,5}$", "HOST:PORT such as 
 BeamOption = Annotated[str, matching(r"^--", "one of Beam's options such as --max_num_workers=8")]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Workers = Literal["process", "external", "loopback", "container"]
+LocalStep = Literal["StatisticsGen", "Transform", "Evaluator"]
+"""The steps that can do without Beam."""
 
 ENGINES = ("local", "flink", "spark", "dataflow")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -64,6 +66,8 @@ class _Portable(Settings):
     shared_root: bool = False
     """Whether all machines see the root under the same path, as on NFS. Without it an engine on other machines needs a
     root, a table and a serving folder at `gs://`."""
+    local_steps: tuple[LocalStep, ...] = ()
+    """Steps that the engine leaves alone: they work in their own process, as with `engine: local`."""
     args: tuple[BeamOption, ...] = ()
     """More of Beam's options; they win over what follows from the settings above."""
 
@@ -170,6 +174,8 @@ class DataflowBeam(Settings):
     """The network of the workers: `regions/REGION/subnetworks/NAME`."""
     public_ips: bool = True
     """Whether the workers have public addresses."""
+    local_steps: tuple[LocalStep, ...] = ()
+    """Steps that the engine leaves alone: they work in their own process, as with `engine: local`."""
     args: tuple[BeamOption, ...] = ()
     """More of Beam's options; they win over what follows from the settings above."""
 
@@ -188,3 +194,8 @@ BeamConfig = Annotated[
     Discriminator(_engine_tag),
 ]
 """The `beam:` section; `engine` decides which settings it may have."""
+
+
+def local_steps(beam: BeamConfig) -> frozenset[str]:
+    """The steps that work in their own process although the section names an engine."""
+    return frozenset() if isinstance(beam, LocalBeam) else frozenset(beam.local_steps)

@@ -13,7 +13,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r"more than 64 outputs",
         "Flink can't take a step with more than 64 outputs",
-        "use engine: spark, or fewer columns in one group",
+        "use engine: spark, or leave Transform in its own process: beam.local_steps: [Transform]",
     ),
     (
         r"NoRestartBackoffTimeStrategy",

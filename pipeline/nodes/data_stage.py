@@ -18,6 +18,7 @@ from tfx.types.channel import BaseChannel
 
 from components.artifacts.splits import SPLITS
 from components.data_gate.component import DataGate
+from components.engine import Engine
 from components.example_gen.bigquery import bigquery_example_gen
 from components.example_gen.block import FeatureType
 from components.example_gen.columns.use import schema_types
@@ -84,19 +85,18 @@ class DataStage:
     gate: BaseNode
 
 
-def data_stage(config: PipelineConfig, places: Places, wiring: Wiring) -> DataStage:
+def data_stage(config: PipelineConfig, places: Places, wiring: Wiring, engine: Engine) -> DataStage:
     """Wires ExampleGen to DataGate.
 
     Args:
       config: the validated configuration.
       places: the paths.
       wiring: finds what drift is measured against, and stops the run where the gate refuses.
+      engine: of StatisticsGen.
     """
     example_gen = _example_gen(config, places)
     examples = example_gen.outputs["examples"]
-    statistics_gen = StatisticsGen(
-        examples=examples, engine=config.step_engine(), code_fingerprint=fingerprint(StatisticsGen.CODE)
-    )
+    statistics_gen = StatisticsGen(examples=examples, engine=engine, code_fingerprint=fingerprint(StatisticsGen.CODE))
     statistics = statistics_gen.outputs["statistics"]
     if places.schema is None:
         # Without fixed shapes every column is parsed as sparse, so that a missing value is no error.

@@ -47,6 +47,15 @@ def edited_module(monkeypatch, tmp_path):
     return edit
 
 
+def test_an_engine_leaves_the_local_steps_alone(build):
+    nodes = build({"beam": {"engine": "spark", "endpoint": "jobs:8099", "local_steps": ["Transform", "Evaluator"]}})
+    engines = {
+        name: nodes[name].parameters.parameters["engine"].field_value.string_value
+        for name in ("StatisticsGen", "Transform", "Evaluator")
+    }
+    assert engines == {"StatisticsGen": "beam", "Transform": "auto", "Evaluator": "auto"}
+
+
 def test_every_standard_component_is_there(build):
     assert set(build()) == {
         "ExampleGen",

@@ -379,6 +379,30 @@ def test_beam_runs_where_the_target_says():
     assert not any("FnApiRunner" in argument for argument in arguments)
 
 
+def test_beam_leaves_steps_alone_that_are_local():
+    """Flink refuses wide graphs of Transform: that step works in its own container, on the fast path."""
+    section = "{engine: flink, endpoint: 'jobs:8099', local_steps: [Transform]}"
+    pipeline = compiled("penguins", "kubeflow", f"targets.kubeflow.beam={section}")
+    kept = [each for each in _container(pipeline, "Transform")["args"] if each.startswith("--runner")]
+    assert kept == ["--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"]
+    assert not any("jobs:8099" in each for each in _container(pipeline, "Transform")["args"])
+    for step in ("ExampleGen", "StatisticsGen", "Evaluator"):
+        assert "--job_endpoint=jobs:8099" in _container(pipeline, step)["args"], step
+    engines = {
+        step: pipeline.tasks[step]["inputs"]["parameters"]["engine"]["runtimeValue"]["constant"]
+        for step in ("StatisticsGen", "Transform", "Evaluator")
+    }
+    assert engines == {"StatisticsGen": "beam", "Transform": "auto", "Evaluator": "beam"}
+
+
+def test_a_local_step_does_without_the_fast_path_where_that_is_wanted():
+    section = "{engine: spark, endpoint: 'jobs:8099', local_steps: [Evaluator]}"
+    pipeline = compiled("penguins", "kubeflow", f"targets.kubeflow.beam={section}", "engine=beam")
+    parameters = pipeline.tasks["Evaluator"]["inputs"]["parameters"]
+    assert parameters["engine"]["runtimeValue"]["constant"] == "beam"
+    assert "--job_endpoint=jobs:8099" not in _container(pipeline, "Evaluator")["args"]
+
+
 def test_bigquery_is_read_by_way_of_the_root(tmp_path):
     text = loaded("penguins").path.read_text()
     kept = [line for line in text.splitlines() if "data_path:" not in line and "  prepare:" not in line]

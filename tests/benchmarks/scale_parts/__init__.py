@@ -1,0 +1,1 @@
+"""How components grow with rows and columns: what `tests/benchmarks/scale.py` is made of."""
