@@ -21,6 +21,7 @@ NEEDS = {
     "TensorFlow Serving",
     "a Google Cloud account",
     "a Kubeflow cluster",
+    "a MariaDB server",
     "a Spark cluster",
     "a browser",
     "another version",
