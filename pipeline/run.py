@@ -12,7 +12,7 @@ from components.smoke_test.sandbox.warm import kept_warm
 from pipeline.config.beam_options import job_limit
 from pipeline.config.loader import LoadedConfig
 from pipeline.config.problems import ConfigError, shown
-from pipeline.failures.mistakes import RunError, explain, is_out_of_space
+from pipeline.failures.mistakes import RunError, explain, hint_of, is_out_of_space
 from pipeline.files.temporary import own_temporary_folder
 from pipeline.operate.notification import EndNotice
 from pipeline.operate.own_store import own_store
@@ -165,20 +165,24 @@ class _Run:
             component = self._component(error)
             kept = self._record.kept if self._record.kept.is_dir() else None
             said = message or f"{type(error).__name__}: {error}"
-            self._record_end("failed", said, component, kept)
+            self._record_end("failed", said, component, kept, hint_of(error))
             self._notice.failed(self._record, said, component)
             raise RunError(message, component, self._record.log, kept) from error
 
     def _record_end(
-        self, state: Literal["failed", "interrupted"], error: str, component: str | None, kept: Path | None = None
+        self,
+        state: Literal["failed", "interrupted"],
+        error: str,
+        component: str | None,
+        kept: Path | None = None,
+        next_step: str = "",
     ) -> None:
         nodes = self._nodes.values()
         seconds = {node.name: round(node.seconds, 2) for node in nodes}
         # What ended the run is worth more than the reason why it can't be stored: a full disk is both.
         with contextlib.suppress(OSError):
-            self._record.fail(
-                state, error, component, seconds=seconds, states={node.name: node.state for node in nodes}, kept=kept
-            )
+            states: dict[str, str] = {node.name: node.state for node in nodes}
+            self._record.fail(state, error, component, seconds, states, kept=kept, next_step=next_step)
             self.report()
 
     def report(self) -> None:

@@ -11,3 +11,6 @@ the name under which TFX finds the class."""
 DIFF_FILE = "schema.diff"
 """A file of the data gate, beside the schema that it proposes (`components.artifacts.schema.SCHEMA_FILE`): what differs
 in it from the schema of the run, as a unified diff."""
+RUN_SO_FAR_FILE = "run.json"
+"""A file of the data gate on a cluster, beside its report: what the page that it writes shows, as a run's report.json
+has it, for the page of a later step that fails."""

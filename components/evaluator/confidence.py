@@ -22,8 +22,9 @@ from components.evaluator.config import ConfidenceConfig, MetricSettings, name_o
 from components.evaluator.folds import HeldRows, ModelsRows
 from components.evaluator.interval import Interval, Range, Spread, interval
 from components.evaluator.measures import CellSource, Measure, RowSource, class_measures, measures
-from components.evaluator.metrics import OF_CLASS, as_config
+from components.evaluator.metrics import as_config
 from components.evaluator.moments import MomentFold, Moments
+from components.evaluator.names import OF_CLASS
 from components.evaluator.own_metric import resampled_value, value_of
 from components.evaluator.resampling import Redrawn, held_spread, own_spread
 from components.evaluator.tally import Table
@@ -37,8 +38,6 @@ _SEVERAL_CELLS = frozenset({"class_scores"})
 MOST_ANSWERS = 2**24
 """Rows times classes: for more there is no interval of a metric of `_SEVERAL_CELLS`, which takes some ten arrays of so
 many numbers, 1.3 GB."""
-BOUNDED = frozenset({"macro_auc"})
-"""The metrics of `_SEVERAL_CELLS`."""
 _DEGREES = 30
 """TensorFlow Model Analysis's form of an interval is that of Student's t; any number of degrees of freedom does."""
 

@@ -32,7 +32,7 @@ from components.evaluator.blessing import bless
 from components.evaluator.columns import Floats
 from components.evaluator.confidence import Bound, Intervals, Own
 from components.evaluator.config import MetricSettings
-from components.evaluator.metrics import MEASURED
+from components.evaluator.names import MEASURED
 from components.evaluator.totals import Answers, Groups
 from components.evaluator.undefined import why_undefined
 from preprocessing.config import Task

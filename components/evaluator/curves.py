@@ -16,12 +16,11 @@ from components.artifacts.curves import AGAINST, ERROR_QUANTILES, ERRORS, GRID, 
 from components.artifacts.golden import GoldenContract
 from components.evaluator import plots
 from components.evaluator.measures import CLASS_SCORES, SCORES, CellSource
-from components.evaluator.metrics import MEASURED, as_config, combiner_of
+from components.evaluator.metrics import as_config, combiner_of
+from components.evaluator.names import CURVES_CLASS, MEASURED
 from components.evaluator.tally import Table
 from preprocessing.config import Task
 
-CLASS = "Curves"
-"""The name of the metric's class in an EvalConfig."""
 _THRESHOLDS, _CALIBRATION = confusion_matrix_plot.CONFUSION_MATRIX_PLOT_NAME, calibration_plot.CALIBRATION_PLOT_NAME
 
 Plots = dict[metric_types.PlotKey, Any]
@@ -43,7 +42,7 @@ def with_curves(eval_config: config_pb2.EvalConfig, contract: GoldenContract) ->
     settings = (json.loads(f"{{{each.config}}}")["settings"] for each in measured)
     threshold = next((each["decision_threshold"] for each in settings), None) if contract.task == "binary" else None
     arguments = {"name": "curves", "task": contract.task, "limits": limits, "threshold": threshold}
-    changed.metrics_specs[0].metrics.add(class_name=CLASS, module=__name__, config=as_config(arguments))
+    changed.metrics_specs[0].metrics.add(class_name=CURVES_CLASS, module=__name__, config=as_config(arguments))
     return changed
 
 

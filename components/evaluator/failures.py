@@ -1,8 +1,12 @@
 """Which of the failures that TensorFlow Model Analysis reports are failures."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
 _NOT_FOUND = "Metric not found."
 

@@ -17,10 +17,9 @@ from components.evaluator.catalog import CATALOG, CONFUSION_MATRIX, of_class
 from components.evaluator.columns import CellSums, RowSums
 from components.evaluator.config import MetricSettings
 from components.evaluator.measures import MATRIX, CellSource, Measure, RowSource, class_measures, measures
+from components.evaluator.names import OF_CLASS
 from components.evaluator.tally import Table
 
-MEASURED, OF_CLASS, MATRIX_CLASS = "Measured", "MeasuredOfClass", "LabelByAnswer"
-"""The names of the classes below in an EvalConfig."""
 MOST_CLASSES = 50
 """With more classes only those are reported one by one that a threshold names."""
 UNKNOWN_CLASS = -2

@@ -17,14 +17,9 @@ from components.artifacts.golden import TrivialAnswer
 from components.evaluator.columns import RowSums, Sums
 from components.evaluator.config import SKILL_BOUND, SkillConfig
 from components.evaluator.gain import GainSums, losses, summands
+from components.evaluator.names import LOSS, SKILL, SKILL_CLASS, TRIVIAL_LOSS
 from preprocessing.config import Task
 
-SKILL = "skill"
-"""The gain as a share of the loss without features, and what it is at least, with the confidence asked for."""
-LOSS, TRIVIAL_LOSS = "skill_loss", "skill_trivial_loss"
-"""The two mean losses; the square roots of the means where the loss is squared."""
-CLASS = "Skill"
-"""The name of the metric's class in an EvalConfig."""
 _ABOVE_0 = sys.float_info.min
 """TensorFlow Model Analysis lets a bound itself pass."""
 
@@ -43,7 +38,7 @@ def with_skill(
     }
     # TensorFlow Model Analysis adds the braces itself.
     config = json.dumps(arguments)[1:-1]
-    metric = changed.metrics_specs[0].metrics.add(class_name=CLASS, module=__name__, config=config)
+    metric = changed.metrics_specs[0].metrics.add(class_name=SKILL_CLASS, module=__name__, config=config)
     if settings.severity == "block":
         bound = config_pb2.MetricThreshold()
         bound.value_threshold.lower_bound.value = _ABOVE_0

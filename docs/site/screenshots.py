@@ -57,7 +57,7 @@ def main(run: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light")
         root, broken = run.parent.parent, Path(temporary)
-        picture(page, run / "report.html", "report.png", place=root, height=760)
+        picture(page, run / "report.html", "report.png", place=root, height=1180)
         picture(page, run / "report.html", "report-data.png", place=root, height=900, section="#data")
         picture(page, refused_model(run, broken), "smoke-test.png", place=broken, height=525)
         browser.close()

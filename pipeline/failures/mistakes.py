@@ -87,6 +87,11 @@ def explain(error: BaseException, root: Path | None = None) -> str | None:
     return next(filter(None, map(engine_failure, chain)), None)
 
 
+def hint_of(error: BaseException) -> str:
+    """The next step that a person's mistake names; "" where none of the chain of causes does."""
+    return next((each.hint for each in _chain(error) if isinstance(each, UserError)), "")
+
+
 def is_out_of_space(error: BaseException) -> bool:
     """Whether a full disk, or a quota that is used up, is behind it."""
     numbers = {(each.errno if isinstance(each, OSError) else None) or _number_in_words(each) for each in _chain(error)}

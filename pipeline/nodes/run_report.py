@@ -1,8 +1,8 @@
 """The node "Report" of a cluster: a step between the gates and the push that writes the page of the run.
 
 Before the push, so that the pushed version holds the page. A step after a failure would be no place for it: Kubeflow
-makes an exit hook of such a step, and its driver fails over the artifact of a step that did not run. What fails before
-this node leaves the page of the data gate's step.
+makes an exit hook of such a step, and its driver fails over the artifact of a step that did not run. A step that fails
+leaves a page of its own (`pipeline.runners.failure_page`).
 """
 
 from typing import Any

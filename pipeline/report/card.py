@@ -31,7 +31,7 @@ def card_facts(
       training, evaluation: those sections.
       stated: what people say of the model.
     """
-    if training is None or evaluation is None:
+    if training is None or evaluation is None or run.task is None:
         return None
     return CardFacts(
         model=run.pipeline,

@@ -22,6 +22,9 @@ _STATES = {"done": "#3b7dd8", "cached": "#8a8f98", "failed": "#d24b4b", "running
 MOST_FEATURES = 100
 """So many features are drawn; the table has all."""
 _MOST_SLICES = 60
+_SLANTED = 8
+"""So many names below a chart have room when they slant."""
+_RARE = 0.05
 TABLE = "table"
 _HEIGHT, ROW = 150, 18
 """Pixels of a chart, and of a row of one that has names on its left."""
@@ -79,9 +82,18 @@ def four_digits(value: float | None) -> float | None:
 
 def feature_charts(data: DataFacts) -> Iterator[tuple[FeatureFact, Chart]]:
     """The distribution of each column that has values, all data sets in one."""
-    for feature in [each for each in data.features if each.bins][:MOST_FEATURES]:
+    known = [each for each in data.features if each.bins and not almost_all_different(each)]
+    for feature in known[:MOST_FEATURES]:
         names = [name for name in COLORS if any(name in each.shares for each in feature.bins)]
         yield feature, (_ranges if feature.bins[0].low is not None else _categories)(feature, names)
+
+
+def almost_all_different(feature: FeatureFact) -> bool:
+    """Whether the most frequent values of a column are so rare that a chart of them would show nothing."""
+    if feature.kind != "category" or len(feature.bins) <= _SLANTED:
+        return False
+    named = feature.bins[:-1]
+    return all(sum(each.shares.get(name, 0.0) for each in named) < _RARE for name in feature.bins[-1].shares)
 
 
 def _ranges(feature: FeatureFact, names: Sequence[str]) -> Chart:
@@ -93,6 +105,8 @@ def _ranges(feature: FeatureFact, names: Sequence[str]) -> Chart:
             x=alt.X("from:Q", title=feature.name, scale=alt.Scale(zero=False, nice=False)),
             y=alt.Y("share:Q", title="share of the values", axis=alt.Axis(format="%", tickCount=4)),
             color=_data_set_color(names),
+            # Often it is the same line as that of train, which is to be seen below it.
+            strokeDash=alt.condition(alt.datum["data set"] == LAST_PUSH, alt.value([4, 4]), alt.value([1, 0])),
         )
     )
     rows = tuple(
@@ -109,7 +123,7 @@ def _categories(feature: FeatureFact, names: Sequence[str]) -> Chart:
         .transform_fold(list(names), as_=["data set", "share"])
         .mark_bar()
         .encode(
-            x=alt.X("value:N", title=feature.name, sort=None, axis=alt.Axis(labelAngle=-40, labelLimit=110)),
+            x=alt.X("value:N", title=feature.name, sort=None, axis=_label_axis(len(feature.bins))),
             xOffset=alt.XOffset("data set:N", sort=list(names)),
             y=alt.Y("share:Q", title="share of the values", axis=alt.Axis(format="%", tickCount=4)),
             color=_data_set_color(names),
@@ -117,6 +131,14 @@ def _categories(feature: FeatureFact, names: Sequence[str]) -> Chart:
     )
     rows = tuple((each.label, *(four_digits(each.shares.get(name)) for name in names)) for each in feature.bins)
     return Chart(f"{feature.name}: distribution", ("value", *names), rows, finished(chart))
+
+
+def _label_axis(labels: int) -> alt.Axis:
+    """An axis whose labels don't overlap: many of them stand upright."""
+    upright = labels > _SLANTED
+    return alt.Axis(
+        labelAngle=-90 if upright else -40, labelLimit=110, labelOverlap=False, labelFontSize=8 if upright else 10
+    )
 
 
 def curve_charts(curves: Sequence[Curve], best_epoch: int | None) -> Iterator[Chart]:

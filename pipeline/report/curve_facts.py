@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow_model_analysis as tfma
-
 from components.artifacts.curves import AGAINST, CLASSES, ERROR_QUANTILES, ERRORS, GRID, QUANTILES, Range
 from components.evaluator.catalog import CONFUSION_MATRIX
-from components.evaluator.curves import CLASS
-from pipeline.nodes.evaluation import BASELINE, CANDIDATE
-from pipeline.nodes.skill import asked_config
+from components.evaluator.names import BASELINE, CANDIDATE, CURVES_CLASS
 from pipeline.report.quality import (
     ClassFact,
     ConfusionCell,
@@ -26,6 +22,7 @@ from pipeline.report.quality import (
     ScoreFacts,
     ThresholdPoint,
 )
+from pipeline.results.evaluation_records import asked_config, metrics, plots
 
 _MODELS: dict[str, Model] = {CANDIDATE: "candidate", BASELINE: "champion"}
 _MOST_CURVES = 10
@@ -55,13 +52,13 @@ def curves(folder: Path, names: Sequence[str]) -> Curves:
       folder: of the ModelEvaluation artifact.
       names: the classes of the model, in output order; none for a regression.
     """
-    asked, plots = _asked(folder), _plots(folder)
+    asked, drawn = _asked(folder), _plots(folder)
     limits, threshold = asked.get("limits"), asked.get("threshold")
-    scores = tuple(_score_facts(plots, names))
+    scores = tuple(_score_facts(drawn, names))
     rows = _confusion_of_two(scores, names, threshold) if len(names) == 2 else _confusion_of_several(folder, names)
     return Curves(
         scores=scores,
-        errors=tuple(_error_facts(plots, Range.model_validate(limits) if limits is not None else None)),
+        errors=tuple(_error_facts(drawn, Range.model_validate(limits) if limits is not None else None)),
         decision_threshold=threshold,
         confusion=tuple(_confusion_cells(rows)),
         classes=tuple(_class_facts(rows)),
@@ -70,15 +67,15 @@ def curves(folder: Path, names: Sequence[str]) -> Curves:
 
 def _asked(folder: Path) -> dict[str, Any]:
     """What the Evaluator was told of its plots; empty for an older one."""
-    config = asked_config(str(folder))
-    metrics = (each for spec in config.metrics_specs for each in spec.metrics if each.class_name == CLASS)
-    return next((json.loads(f"{{{each.config}}}") for each in metrics), {})
+    config = asked_config(folder)
+    drawn = (each for spec in config.metrics_specs for each in spec.metrics if each.class_name == CURVES_CLASS)
+    return next((json.loads(f"{{{each.config}}}") for each in drawn), {})
 
 
 def _plots(folder: Path) -> dict[tuple[str, str], list[Any]]:
     """The plots of all rows by model and name ("" for the curves of classes), each as (key, value)."""
     found: dict[tuple[str, str], list[Any]] = {}
-    for record in tfma.load_plots(str(folder)):
+    for record in plots(folder):
         if record.slice_key.single_slice_keys:
             continue
         for each in record.plot_keys_and_values:
@@ -158,7 +155,7 @@ def _confusion_of_two(
 
 def _confusion_of_several(folder: Path, names: Sequence[str]) -> dict[tuple[str, str], float]:
     """Rows by label and answer, from the candidate's metrics; the smaller ones of many classes are one."""
-    for record in tfma.load_metrics(str(folder)):
+    for record in metrics(folder):
         for each in record.metric_keys_and_values if not record.slice_key.single_slice_keys else ():
             if (
                 each.key.name == CONFUSION_MATRIX

@@ -16,7 +16,7 @@ _SQUARE = 320
 _MOST_COLUMNS = 6
 """Columns whose groups are drawn."""
 _SEEN = 0.001
-"""A column that explains less of the errors is not drawn."""
+"""A column that explains less of the errors is not drawn, unless it is the one that explains most of them."""
 _SURE = 1.96
 """So many standard errors to each side hold 95 % of a normal distribution."""
 
@@ -108,7 +108,7 @@ def _quantiles(quantiles: Mapping[str, float], label: str, of: str) -> Chart:
 
 def profile_charts(profile: ErrorProfile, label: str) -> Iterator[Chart]:
     """Where the errors lie: by groups of the columns that explain most of them, and among the largest ones."""
-    for each in [each for each in profile.columns if each.explained >= _SEEN][:_MOST_COLUMNS]:
+    for each in [each for each in profile.columns if each.explained >= _SEEN][:_MOST_COLUMNS] or profile.columns[:1]:
         yield _bias(each, label)
     if profile.tails:
         yield _tails(profile)

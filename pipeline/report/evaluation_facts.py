@@ -9,10 +9,13 @@ from components.artifacts.golden import CONTRACT, GoldenContract
 from components.artifacts.small_tree import SmallTree
 from components.evaluator.catalog import find, lower_is_better
 from components.evaluator.config import MetricSettings
+from components.evaluator.names import CANDIDATE
 from components.evaluator.undefined import why_undefined
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.report.curve_facts import curves
 from pipeline.report.facts import EvaluationFacts, MetricFact, SliceFact
 from pipeline.report.quality import TreeFact
+from pipeline.results.evaluation import read_slices, read_verdict
 from pipeline.results.store import StoredNode
 
 _MOST_SLICES = 500
@@ -25,10 +28,6 @@ def evaluation_facts(nodes: Mapping[str, StoredNode], config: PipelineConfig) ->
     folder = evaluator.output("evaluation") if evaluator is not None else None
     if evaluator is None or folder is None:
         return "Evaluator did not end" if evaluator is not None else "Evaluator did not run"
-    # Seconds of TensorFlow and Beam, which a run that was refused before this step need not pay.
-    from pipeline.nodes.evaluation import CANDIDATE, read_slices, read_verdict
-    from pipeline.report.curve_facts import curves
-
     verdict = read_verdict(str(folder), blessed=True)
     expected, settings = config.expected(), config.metric_settings()
     ranked_by = config.evaluate.thresholds[0].result_name()

@@ -23,6 +23,8 @@ class NodeFact(Fact):
     name: str
     state: Literal["done", "cached", "failed", "running", "skipped", "waiting"]
     """`waiting`: it comes after the page was written."""
+    verdict: Literal["", "refuses", "pushed nothing"] = ""
+    """What a gate said that is done for TFX, or a Pusher did, where that ended the run."""
     seconds: float | None = None
     """None where they are not known."""
     began: float | None = None
@@ -47,7 +49,8 @@ class RunFacts(Fact):
 
     id: str
     pipeline: str
-    task: Task
+    task: Task | None
+    """None where the page was written by a step that does not know it."""
     state: State
     line: str
     """The verdict in one line."""
@@ -206,7 +209,9 @@ class ReproduceFacts(Fact):
 
     command: str
     config: str
-    """The configuration with every default, as YAML."""
+    """The configuration with every default, as YAML; on the page of a failed step of a cluster what it was given."""
+    step: str = ""
+    """The step whose parameters `config` holds then; empty otherwise."""
     seed: int | None
     commit: str | None
     dirty: bool | None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
 from pipeline.report.facts import GateFact
+from pipeline.results.evaluation import evaluator_gate, read_verdict
 from pipeline.results.store import StoredNode
 
 
@@ -23,10 +24,6 @@ def stored_gates(nodes: Mapping[str, StoredNode], *, blessed: bool | None = None
         said = data_report.read(verdict)
         yield GateFact(name="DataGate", passed=said.blessed, reason=said.reason())
     if (evaluation := _ended(nodes, "Evaluator", "evaluation")) is not None:
-        # Seconds of TensorFlow and Beam that a run which ended before it need not pay.
-        from pipeline.nodes.evaluation import read_verdict
-        from pipeline.results.verdicts import evaluator_gate
-
         said_of_model = read_verdict(evaluation, blessed=True)
         known = not said_of_model.failures if blessed is None else blessed
         gate = evaluator_gate(replace(said_of_model, blessed=known))

@@ -10,6 +10,9 @@ _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 148, 44, 34, 12
 _FEWEST_IN_ROW = 4
 _SIGNS = {"done": "✓", "cached": "=", "failed": "✗", "running": "…", "skipped": "○", "waiting": "…"}
 
+_SHOWN_AS = {"refuses": "failed", "pushed nothing": "skipped"}
+"""By verdict, the state whose look a node has."""
+
 
 def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
     """An SVG element; colors are those of the page, by class."""
@@ -28,17 +31,19 @@ def graph_svg(nodes: Sequence[NodeFact]) -> Markup:
                 parts.append(_edge(place[name], place[node.name]))
     for node in nodes:
         x, y = place[node.name]
-        label = Markup('<text x="{}" y="{}">{} {}</text>').format(x + 8, y + 18, _SIGNS[node.state], node.name)
+        shown = _SHOWN_AS.get(node.verdict, node.state)
+        label = Markup('<text x="{}" y="{}">{} {}</text>').format(x + 8, y + 18, _SIGNS[shown], node.name)
         state = Markup('<text class="quiet" x="{}" y="{}">{}</text>').format(x + 8, y + 35, _words(node))
         box = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
-            node.state, x, y, _WIDTH, _HEIGHT
+            shown, x, y, _WIDTH, _HEIGHT
         )
         parts += [box, label, state]
     return Markup("").join([*parts, Markup("</svg>")])
 
 
 def _words(node: NodeFact) -> str:
-    return node.state if node.state == "skipped" or node.seconds is None else f"{node.state}, {node.seconds:.1f} s"
+    words = node.verdict or node.state
+    return words if node.state == "skipped" or node.seconds is None else f"{words}, {node.seconds:.1f} s"
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> Markup:

@@ -42,7 +42,8 @@ def _head(facts: ReportFacts) -> Iterator[str]:
     if run.next_step:
         yield f"**Next:** {plain(run.next_step)}"
         yield ""
-    yield f"Run `{run.id}`, {run.task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
+    task = f", {run.task}" if run.task else ""
+    yield f"Run `{run.id}`{task}" + (f", after `{run.before}`" if run.before else ", the first of its root")
 
 
 def _trained(facts: ReportFacts) -> Iterator[str]:

@@ -14,9 +14,9 @@ import os
 import platform
 import posixpath
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from tfx.dsl.io import fileio
@@ -25,6 +25,7 @@ from tfx.utils import io_utils
 
 from components.artifacts.golden import CONTRACT
 from components.artifacts.model import TRAINING_FOLDER
+from components.artifacts.reports import RUN_SO_FAR_FILE
 from components.data_gate.config import DataGateConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.nodes.run_report import SEARCH
@@ -42,6 +43,17 @@ from preprocessing.config import FeaturesConfig
 
 Inputs = Mapping[str, Sequence[Artifact]]
 
+
+class Given(Protocol):
+    """What is read of an artifact."""
+
+    uri: str
+
+    @property
+    def type_name(self) -> str:
+        """The name of its type, as TFX has it."""
+
+
 _MAKERS = {
     "statistics": ("StatisticsGen", "statistics"),
     "verdict": ("DataGate", "verdict"),
@@ -53,7 +65,7 @@ _MAKERS = {
     **{name: (TUNER, name) for name in SEARCH},
 }
 """The node and the output of it that each input of a step is."""
-_UNKNOWN = (
+UNKNOWN = (
     "how long each step took and what came from the cache: the cluster's own page of the run shows it",
     "what differs from the run before: a step sees no other run",
     "what was set at submission (`--parameter`): the configuration below is that of the compiled file",
@@ -83,10 +95,17 @@ def write(inputs: Inputs, uri: str, given: dict[str, Any]) -> None:
     try:
         fileio.makedirs(posixpath.dirname(uri))
         io_utils.write_string_file(uri, text)
+        if facts is not None and _by_data_gate(given):
+            io_utils.write_string_file(posixpath.join(inputs["verdict"][0].uri, RUN_SO_FAR_FILE), facts.to_json())
     except Exception:  # noqa: BLE001 - of whichever store it is
         _log.warning("the page of the run could not be stored at %s", uri, exc_info=True)
     if facts is not None:
         _tell(facts, given)
+
+
+def _by_data_gate(given: Mapping[str, Any]) -> bool:
+    """Whether it is the data gate that writes the page: it knows a part of the configuration."""
+    return "train" not in given["config"]
 
 
 def _tell(facts: ReportFacts, given: Mapping[str, Any]) -> None:
@@ -126,16 +145,16 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     blessings = inputs.get("model_blessing", ())
     blessed = all(each.get_int_custom_property("blessed") == 1 for each in blessings) if blessings else None
     gates = tuple(stored_gates(nodes, blessed=blessed))
-    refused = any(each.passed is False for each in gates)
-    whole = "train" in stated
+    refusing = [each.name for each in gates if each.passed is False]
+    whole = not _by_data_gate(given)
     run = RunFacts(
         id=_name(given["run"]),
         pipeline=stated["name"],
         task=features.label.task,
         began="",
         gates=gates,
-        nodes=tuple(_shown(nodes, given["graph"], refused=refused)),
-        unknown=_UNKNOWN,
+        nodes=tuple(_shown(nodes, given["graph"], refusing)),
+        unknown=UNKNOWN,
         **_verdict(gates, whole=whole),
     )
     reproduce = _reproduce(given)
@@ -153,7 +172,7 @@ def run_so_far(inputs: Inputs, given: Mapping[str, Any], folder: Path) -> Report
     )
 
 
-def given_nodes(given: Mapping[str, Artifact], folder: Path) -> dict[str, StoredNode]:
+def given_nodes(given: Mapping[str, Given], folder: Path) -> dict[str, StoredNode]:
     """The nodes that made a step's inputs, with their artifacts as local folders.
 
     Args:
@@ -206,8 +225,11 @@ def _verdict(gates: Sequence[GateFact], *, whole: bool) -> dict[str, Any]:
     }
 
 
-def _shown(nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], *, refused: bool) -> Iterator[NodeFact]:
-    """The nodes before this step, which are done, and those after it."""
+def _shown(
+    nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], refusing: Collection[str]
+) -> Iterator[NodeFact]:
+    """The nodes before this step, which are done, and those after it; some of them gates that refuse."""
+    refused = bool(refusing)
     gate = {} if "DataGate" in graph else {"DataGate": tuple(graph)}
     for name, needs in {**graph, **gate}.items():
         made = nodes.get(name)
@@ -215,6 +237,7 @@ def _shown(nodes: Mapping[str, StoredNode], graph: Mapping[str, Sequence[str]], 
         yield NodeFact(
             name=name,
             state=("skipped" if refused else "waiting") if later else "done",
+            verdict="refuses" if name in refusing else "",
             needs=tuple(needs),
             artifacts=tuple(_url(each.uri) for each in _all(made)) if made is not None else (),
         )
@@ -248,7 +271,14 @@ def _reproduce(given: Mapping[str, Any]) -> ReproduceFacts:
         commit=None,
         dirty=None,
         image=given["image"],
-        packages={name: importlib.metadata.version(name) for name in KEY_PACKAGES},
-        python=platform.python_version(),
-        platform=platform.platform(),
+        **versions(),
     )
+
+
+def versions() -> dict[str, Any]:
+    """What of `ReproduceFacts` is the image's."""
+    return {
+        "packages": {name: importlib.metadata.version(name) for name in KEY_PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

@@ -17,6 +17,7 @@ from components.smoke_test.report import CheckResult
 from pipeline.report.charts import (
     MOST_FEATURES,
     Chart,
+    almost_all_different,
     curve_charts,
     feature_charts,
     measured_chart,
@@ -58,6 +59,7 @@ def environment() -> Environment:
         "counted": counted,
         "number": _number,
         "percent": _percent,
+        "level": lambda share: f"{100 * share:g} %",
         "script": _script,
         "beside": _beside,
     }
@@ -73,6 +75,7 @@ def _drawn(facts: ReportFacts) -> dict[str, Any]:
         "timeline": timeline(facts),
         "features": list(feature_charts(data)) if data is not None else [],
         "most_features": MOST_FEATURES,
+        "different": [each.name for each in data.features if almost_all_different(each)] if data is not None else [],
         "curves": list(curve_charts(training.curves, training.best_epoch)) if training is not None else [],
         "beside": list(comparison_charts(facts)),
         "evaluation": list(evaluation_charts(evaluation)) if evaluation is not None else [],

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from components.artifacts.ingest import INGEST_FILE, FileReport, IngestReport
 from components.artifacts.version_manifest import DataOrigin, GateVerdict, Provenance, SourceFile
 from pipeline.report.gates import stored_gates
+from pipeline.results.evaluation import read_verdict
 from pipeline.results.listing import read_json
 from pipeline.results.runs import CONFIG_FILE, ENVIRONMENT_FILE, RESULT_FILE, sha256
 from pipeline.results.store import StoredNode, stored_run
@@ -35,7 +36,7 @@ def of_stored_run(_inputs: Mapping[str, Sequence[Artifact]], given: Mapping[str,
 
     Args:
       given: `root`, the folder that holds everything that the pipeline writes. With `ended` the verdicts and the
-        metrics are those of the run's record, where it came to its end: the gates' own reports bring TensorFlow.
+        metrics are those of the run's record, where it came to its end.
       run: the run's id.
     """
     root = Path(given["root"])
@@ -109,9 +110,6 @@ def _judged(nodes: Mapping[str, StoredNode]) -> dict[str, Any]:
     evaluator = nodes.get("Evaluator")
     evaluation = evaluator.output("evaluation") if evaluator is not None else None
     if evaluation is not None and any(each.name == "Evaluator" for each in gates):
-        # Seconds of TensorFlow and Beam that a run which ended before it need not pay.
-        from pipeline.nodes.evaluation import read_verdict
-
         found = read_verdict(str(evaluation), blessed=True).metrics
         metrics = {name: value if math.isfinite(value) else None for name, value in found.items()}
     return {"gates": gates, "metrics": metrics}

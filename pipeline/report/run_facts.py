@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def run_facts(folder: Path, nodes: Mapping[str, StoredNode], config: PipelineCon
         next_step=next_step(result, folder),
         began=moment(folder.name),
         gates=gates,
-        nodes=tuple(_nodes(result, nodes)),
+        nodes=tuple(_with_verdicts(_nodes(result, nodes), gates, refused=result["state"] == "refused")),
         before=None if before is None else before.name,
         changed=() if before is None else tuple(_changed(before, folder)),
         operations=operations_of(folder),
@@ -81,7 +81,9 @@ def run_line(result: Mapping[str, Any], gates: tuple[GateFact, ...] = ()) -> str
         )
         return RunResult(state, told, states=result.get("states", {}), pushed=result.get("pushed")).line()
     where = f" in {result['component']}" if result.get("component") else ""
-    return f"{state}{where}: {result.get('error') or 'no reason was recorded'}"
+    # Its other lines, among them the next step, are shown by themselves.
+    [reason, *_] = (result.get("error") or "").splitlines() or ["no reason was recorded"]
+    return f"{state}{where}: {reason}"
 
 
 def next_step(result: Mapping[str, Any], folder: Path) -> str:
@@ -102,6 +104,8 @@ def next_step(result: Mapping[str, Any], folder: Path) -> str:
         return f"change what made the model worse, or: lockgate push {shlex.quote(str(folder))} --force --reason TEXT"
     if result["state"] == "refused":
         return "the metrics below say which threshold does not hold: improve the model, or change evaluate.thresholds"
+    if result.get("next_step"):
+        return f"{result['next_step']}; then run the pipeline again: what is done comes from the cache"
     if result["state"] in ("failed", "interrupted", "running"):
         return "read the message below, and run the pipeline again: what is done comes from the cache"
     return ""
@@ -127,6 +131,14 @@ def _nodes(result: Mapping[str, Any], nodes: Mapping[str, StoredNode]) -> Iterat
             needs=tuple(each for each in needs if each != name),
             artifacts=tuple(each.uri for each in _all(node.outputs)),
         )
+
+
+def _with_verdicts(nodes: Iterable[NodeFact], gates: Sequence[GateFact], *, refused: bool) -> Iterator[NodeFact]:
+    """The nodes with what the gates said, which for TFX are done either way, as is a Pusher that pushed nothing."""
+    refusing = {each.name for each in gates if each.passed is False}
+    for node in nodes:
+        said = "refuses" if node.name in refusing else "pushed nothing" if refused and node.name == "Pusher" else ""
+        yield node.model_copy(update={"verdict": said if node.state in ("done", "cached") else ""})
 
 
 def _all(channels: Mapping[str, tuple[Any, ...]]) -> list[Any]:

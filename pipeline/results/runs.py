@@ -154,6 +154,7 @@ class RunRecord:
         seconds: dict[str, float],
         states: dict[str, str],
         kept: Path | None = None,
+        next_step: str = "",
     ) -> None:
         """Writes result.json for a run that didn't reach its end.
 
@@ -163,10 +164,12 @@ class RunRecord:
           component: the one that was running, if one was.
           seconds, states: of the components so far, as in RunResult.
           kept: the folder of what the component had written.
+          next_step: what the error says to do; "" where it says nothing.
         """
         content = {
             "state": state,
             "error": error,
+            "next_step": next_step,
             "component": component,
             "seconds": seconds,
             "states": states,

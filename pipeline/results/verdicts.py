@@ -14,7 +14,7 @@ from components.artifacts.schema import SCHEMA_FILE
 from components.artifacts.splits import ANOMALIES_FILE, FOLDER_PREFIX, split_folder
 from components.data_gate import report as data_report
 from components.smoke_test import report as smoke_report
-from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
+from pipeline.results.evaluation import SHOWN, EvaluatorVerdict, evaluator_gate, read_verdict
 from pipeline.results.runs import DATA_GATE_FOLDER, SMOKE_TEST_FOLDER, Gate, RunResult
 from pipeline.results.tuned import read_tuning, tuned
 from pipeline.runners.local import NodeResult
@@ -23,8 +23,6 @@ from preprocessing.text import sentences
 
 _DATA_FILES = (REPORT_FILE, SCHEMA_FILE, DIFF_FILE)
 _SMOKE_FILES = (REPORT_FILE, PAGE_FILE)
-_SHOWN = 3
-"""So many reasons stand in one line; the rest are counted."""
 _Outputs = Mapping[str, Sequence[Artifact]]
 """Those of one node, by name; none where it did not run."""
 
@@ -145,31 +143,12 @@ def _blessed(artifact: Artifact) -> bool:
     return artifact.get_int_custom_property("blessed") == 1
 
 
-def evaluator_gate(verdict: EvaluatorVerdict) -> Gate:
-    """The Evaluator's verdict with its reasons."""
-    if verdict.blessed:
-        against = (
-            " and no worse than the champion allows" if verdict.champion else "; without a champion to compare with"
-        )
-        # Where `evaluate.skill` or `evaluate.small_tree` only warns.
-        skill, tree = verdict.skill, verdict.tree
-        found = [skill.finding()] if skill is not None and not skill.proven else []
-        found += [tree.finding()] if tree is not None and tree.finding() else []
-        warnings = "".join(f"; warning: {each}" for each in found)
-        return Gate("Evaluator", True, f"every threshold holds{against}{warnings}")
-    return Gate(
-        "Evaluator",
-        False,
-        sentences(verdict.failures, _SHOWN) or "not blessed, without a failed threshold; see the log",
-    )
-
-
 def _anomalies(folder: Path) -> Gate:
     found = [f"{split}: {text}" for split, text in _read_anomalies(folder)]
     if not found:
         return Gate("ExampleValidator", True, "the examples fit the schema")
     # Findings, not a verdict: ExampleValidator stops nothing.
-    return Gate("ExampleValidator", None, sentences(found, _SHOWN))
+    return Gate("ExampleValidator", None, sentences(found, SHOWN))
 
 
 def _read_anomalies(folder: Path) -> Iterator[tuple[str, str]]:

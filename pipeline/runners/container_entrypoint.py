@@ -10,6 +10,7 @@
   marked as absent is left out, as a resolver that found nothing leaves it.
 - Steps with which a run ends tell the webhook of `notify:`, which fails none of them.
 - What the local runner settles for equal results is settled here as well: Beam's keys and the size of batches.
+- A step that fails leaves a page about that, beside its outputs, and its log says where (`failure_page.py`).
 - What a failing step has written stays, and its log says where. Kubeflow's launcher uploads the outputs of steps that
   succeed only: those on Google Storage are copied here, those on S3 and MinIO, which TensorFlow can't write, are lost
   with the pod.
@@ -36,7 +37,7 @@ from components.artifacts.reports import HTML_TITLE, PAGE_TYPE
 from pipeline.code.heavy_imports import uncollected
 from pipeline.failures.mistakes import explain
 from pipeline.runners.compile.parameters import applied
-from preprocessing.errors import RefusedError
+from preprocessing.errors import RefusedError, UserError
 
 ExecutorInput = dict[str, Any]
 
@@ -48,6 +49,7 @@ PACKED = "zlib:"
 _SCHEMES = ("gs", "s3", "minio")
 _LAUNCHERS_OWN = "executor-logs"
 _DATA_STOP = "DataStop"
+_LONGER = "raise timeout_seconds of the step in targets.vertex, or give the step a larger machine"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     options, beam_args = _parser().parse_known_args(list(arguments))
     _show_own_messages()
     if options.timeout_seconds is not None:
-        _end_after(options.timeout_seconds)
+        _end_after(options.timeout_seconds, options)
     try:
         _run(options, beam_args)
         _tell_end(options)
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         if message is None:
             traceback.print_exc()
         _say(f"error: {message or 'this is a bug; please report it with the trace above'}")
+        _leave_page(options, error, EXIT_ERROR)
         return EXIT_ERROR
     return 0
 
@@ -89,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the order in which Beam leaves examples")
     parser.add_argument("--timeout_seconds", type=int, help="ends the step after so long")
     parser.add_argument("--notify", help="how the step tells a webhook how the run ended, as JSON")
+    parser.add_argument("--page", help="which function writes the page of a step that fails, and what it is told")
     parser.add_argument("--mounted_stores", action="store_true", help="object stores are seen as folders")
     return parser
 
 
 def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     original: ExecutorInput = json.loads(options.json_serialized_invocation_args)
-    mounts = os.environ.get(MOUNTS_VARIABLE, "/") if options.mounted_stores else None
-    prepared = prepare(original, mounts, json.loads(options.json_serialized_inputs_spec_args))
+    prepared = prepare(original, _mounts(options), json.loads(options.json_serialized_inputs_spec_args))
     with uncollected():
         # Here and not at the top: seconds of TFX that a mistyped argument need not pay.
         from pipeline.runners import step
@@ -109,8 +112,25 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
         if not options.driver_only:
             with _kept_if_it_fails(prepared, original):
                 step.execute(options.executor_class_path, prepared, options.json_serialized_inputs_spec_args, beam_args)
-    if mounts is not None:
+    if options.mounted_stores:
         step.rewrite(output_file, lambda report: with_urls(report, original))
+
+
+def _mounts(options: argparse.Namespace) -> str | None:
+    return os.environ.get(MOUNTS_VARIABLE, "/") if options.mounted_stores else None
+
+
+def _leave_page(options: argparse.Namespace, error: Exception, exit_code: int) -> None:
+    """Has the page of the failed step written; a step that ends well imports nothing for it."""
+    if options.page is None:
+        return
+    from pipeline.runners import failure_page
+
+    def look() -> failure_page.StepSeen:
+        original = json.loads(options.json_serialized_invocation_args)
+        return failure_page.seen(original, _translated(original, _mounts(options), {}))
+
+    failure_page.leave(options.page, error, look, _say, exit_code)
 
 
 @contextlib.contextmanager
@@ -163,12 +183,21 @@ def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict
       executor_input: as the launcher gives it; it is not changed.
       mounts: the folder that has the object stores mounted; None where TFX is to use their URLs.
       inputs_spec: the component's input definitions, with the types of the artifacts.
+
+    Raises:
+      pydantic.ValidationError: a runtime parameter can't be.
     """
+    translated = _translated(executor_input, mounts, inputs_spec)
+    inputs = translated["inputs"]
+    return {**translated, "inputs": {**inputs, "parameterValues": applied(inputs["parameterValues"])}}
+
+
+def _translated(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict[str, Any]) -> ExecutorInput:
+    """The same with the runtime parameters as they were given."""
     types = {name: each["artifactType"] for name, each in inputs_spec.get("artifacts", {}).items()}
     inputs = dict(executor_input.get("inputs", {}))
     outputs = dict(executor_input["outputs"])
-    properties = {name: _unpacked(value) for name, value in inputs.get("parameterValues", {}).items()}
-    inputs["parameterValues"] = applied(properties)
+    inputs["parameterValues"] = {name: _unpacked(value) for name, value in inputs.get("parameterValues", {}).items()}
     inputs["artifacts"] = {
         name: _typed(_known_to_tfx(listed), types.get(name))
         for name, listed in _local(inputs.get("artifacts", {}), mounts).items()
@@ -250,12 +279,16 @@ def _unpacked(value: Any) -> Any:
     return value
 
 
-def _end_after(seconds: int) -> None:
+def _end_after(seconds: int, options: argparse.Namespace) -> None:
     """Ends the process, whatever it is doing, when the time is up: Vertex has no limit for a step."""
 
     def end() -> None:
-        _say(f"error: the step took longer than timeout_seconds: {seconds}")
-        os._exit(EXIT_TIMEOUT)
+        error = UserError(f"the step took longer than timeout_seconds: {seconds}", hint=_LONGER)
+        _say(f"error: {error.message}")
+        try:
+            _leave_page(options, error, EXIT_TIMEOUT)
+        finally:
+            os._exit(EXIT_TIMEOUT)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

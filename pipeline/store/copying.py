@@ -54,7 +54,7 @@ def copied(mysql: MysqlStore, pipelines: Collection[str], file: Path) -> bool:
 
 
 class _Copy:
-    """One copy."""
+    """What is being copied from one database into one file."""
 
     def __init__(self, cursor: Any, mysql: MysqlStore) -> None:
         self._cursor = cursor

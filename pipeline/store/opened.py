@@ -114,7 +114,7 @@ class Reconnecting(metadata_store.MetadataStore):
     """
 
     def __init__(self, mysql: MysqlStore) -> None:
-        """Connects.
+        """Connects to the database, once it answers.
 
         Raises:
           UserError: the server refuses, or has not answered for `patience_seconds`.

@@ -9,10 +9,10 @@ import re
 import shutil
 from pathlib import Path
 
-import lxml.html
 import pytest
 from support.compiled_pipelines import compiled
 from support.launcher import Launcher, in_process
+from support.page_text import said_by
 
 from components.artifacts.version_manifest import MANIFEST, VersionManifest
 from components.pusher.versions import checked, read_version
@@ -129,19 +129,11 @@ def test_the_first_run_has_no_champion_and_no_baseline(on_kubeflow):
     assert {check["name"]: check["state"] for check in report["checks"]}["drift"] != "ran"
 
 
-def _page(file: Path) -> str:
-    """What a page says, without its scripts."""
-    tree = lxml.html.fromstring(file.read_text(encoding="utf-8"))
-    for each in [*tree.iter("script", "style")]:
-        each.drop_tree()
-    return " ".join(tree.text_content().split())
-
-
 def test_a_run_leaves_its_page_as_an_artifact_and_in_the_pushed_version(on_kubeflow, on_vertex):
     for ran, folder in (on_kubeflow, on_vertex):
         page = ran.local("Report", "page")
         assert page.stat().st_size < 1.5e6
-        said = _page(page)
+        said = said_by(page)
         assert said.startswith("Accepted: penguins, run job-1 penguins run job-1, multiclass ✓ Accepted")
         assert "DataGate: " in said
         assert "train: 204 rows, eval: 66 rows, test: 74 rows" in said
@@ -152,7 +144,7 @@ def test_a_run_leaves_its_page_as_an_artifact_and_in_the_pushed_version(on_kubef
         [version] = _versions(folder)
         assert (version / "assets.extra/champion/report.html").read_bytes() == page.read_bytes()
     # Before the training: the page of the data gate.
-    assert "… Not ended" in _page(on_kubeflow[0].local("DataGate", "page"))
+    assert "… Not ended" in said_by(on_kubeflow[0].local("DataGate", "page"))
 
 
 def test_the_pushed_version_says_what_it_was_made_from(on_kubeflow, on_vertex):
@@ -221,7 +213,7 @@ def test_a_model_that_a_gate_refuses_is_not_pushed(on_kubeflow, steps, tmp_path)
         r"accuracy is \S+ over 2 folds .*: mean \S+ less 1 x deviation .*, expected at least 0.9", failure
     )
     assert _versions(folder) == before
-    said = _page(ran.local("Report", "page"))
+    said = said_by(ran.local("Report", "page"))
     assert "✗ Refused refused: Evaluator: accuracy" in said
     assert "SmokeTest: " in said
 
@@ -244,7 +236,7 @@ def test_data_that_the_gate_refuses_ends_the_run_with_the_report_kept(steps, tmp
     assert "Traceback" not in ran.logs["DataStop"]
     assert "Atlantis" in (ran.local("DataGate", "verdict") / "report.json").read_text()
     assert not (tmp_path / "serving").exists()
-    said = _page(ran.local("DataGate", "page"))
+    said = said_by(ran.local("DataGate", "page"))
     assert "✗ Refused refused: DataGate: " in said
     assert "Atlantis" in said
 

@@ -4,7 +4,6 @@ Several minutes each, so by hand: LOCKGATE_SOAK=1.
 """
 
 import contextlib
-import json
 import os
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.brief_pipeline import write_project
-from support.engine_results import rows, statistics
+from support.engine_results import assert_one_run, rows, statistics
 from support.flink_cluster import FlinkCluster, flink_cluster
 from support.java_cluster import why_not
 
@@ -47,36 +46,13 @@ def on(flink: FlinkCluster) -> list[str]:
     return ["--set", f"beam={{engine: flink, endpoint: '{flink.endpoint}', parallelism: 2}}"]
 
 
-def result(root: Path) -> dict[str, Any]:
-    """What the one run in a root came to."""
-    (file,) = root.glob("runs/*/result.json")
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def learned(root: Path) -> dict[str, bytes]:
-    """The vocabularies of the transform graph, each of its values on a line."""
-    (assets,) = root.glob("Transform/transform_graph/*/transform_fn/assets")
-    return {file.name: file.read_bytes() for file in assets.iterdir()}
-
-
 def test_a_whole_run_is_that_of_one_process(
     flink: FlinkCluster, config: Path, lockgate_run: Run, tmp_path: Path
 ) -> None:
     here = lockgate_run(config, tmp_path / "here", "--set", "engine=beam")
     there = lockgate_run(config, tmp_path / "there", *on(flink))
     assert (here.code, there.code) == (0, 0), there.stderr
-    assert rows(tmp_path / "there") == rows(tmp_path / "here")
-    assert statistics(tmp_path / "there")[0] == statistics(tmp_path / "here")[0]
-    assert learned(tmp_path / "there") == learned(tmp_path / "here")
-    assert len(learned(tmp_path / "there")) == 1
-    # Another order of the rows makes another training.
-    found, expected = result(tmp_path / "there"), result(tmp_path / "here")
-    assert found["states"] == expected["states"]
-    assert found["metrics"].keys() == expected["metrics"].keys()
-    assert found["metrics"]["example_count"] == expected["metrics"]["example_count"]
-    assert found["metrics"]["accuracy"] == pytest.approx(expected["metrics"]["accuracy"], abs=0.1)
-    assert Path(found["pushed"]).parent == tmp_path / "there" / "serving"
+    assert_one_run(tmp_path / "there", tmp_path / "here")
 
 
 def test_a_lost_task_manager_costs_time_alone(

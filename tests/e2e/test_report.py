@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,16 @@ def test_a_run_leaves_its_page_its_numbers_and_its_markdown(folder: Path) -> Non
     card = (folder / "model_card.md").read_text(encoding="utf-8")
     assert "## Owners\n\nthe Lockgate maintainers\n" in card
     assert f"- Version: {result['pushed']}" in card
+
+
+def test_the_page_is_made_without_tensorflow(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pipeline.report.written import write_report;"
+        "write_report(Path(sys.argv[1]));"
+        "sys.exit(f'imported: {found}' if (found := {'tensorflow', 'apache_beam', 'tfx'} & set(sys.modules)) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_commands_find_the_run(folder: Path) -> None:

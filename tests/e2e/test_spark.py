@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.brief_pipeline import write_project
-from support.engine_results import rows, statistics
+from support.engine_results import assert_one_run, rows, statistics
 from support.java_cluster import JavaCluster, why_not
 from support.spark_cluster import spark_cluster
 
@@ -19,6 +21,7 @@ pytestmark = [
 ]
 SOAK = pytest.mark.skipif(not os.environ.get("LOCKGATE_SOAK"), reason="minutes: set LOCKGATE_SOAK=1")
 Run = Callable[..., Any]
+_MOST_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +76,40 @@ def test_a_job_ends_when_its_time_is_over(spark: JavaCluster, config: Path, lock
     late = lockgate_run(config, tmp_path / "root", *on(spark, ", timeout_seconds: 2"))
     assert late.code == 1
     assert "beam.timeout_seconds: the engine's job was not done after 2 s" in late.stderr
+
+
+@SOAK
+def test_a_whole_run_is_that_of_one_process(
+    spark: JavaCluster, config: Path, lockgate_run: Run, tmp_path: Path
+) -> None:
+    here = lockgate_run(config, tmp_path / "here", "--set", "engine=beam")
+    there = lockgate_run(config, tmp_path / "there", *on(spark))
+    assert (here.code, there.code) == (0, 0), there.stderr
+    assert_one_run(tmp_path / "there", tmp_path / "here")
+
+
+@SOAK
+def test_a_lost_worker_costs_time_alone(
+    config: Path, lockgate_run: Run, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    undisturbed = lockgate_run(config, tmp_path / "here", "--to", "StatisticsGen", "--set", "engine=beam")
+    assert undisturbed.code == 0
+    lost = list[str]()
+
+    def lose(cluster: JavaCluster) -> None:
+        ends = time.monotonic() + _MOST_SECONDS
+        while not lost and time.monotonic() < ends:
+            threading.Event().wait(0.1)
+            lost.extend(each for each in cluster.started("worker-2") if "beam-worker" in each)
+        cluster.kill("worker-2")
+
+    # A cluster of its own, which lets a task fail as often as Spark does by default.
+    with spark_cluster(tmp_path_factory.mktemp("losing"), failures=4) as cluster:
+        thread = threading.Thread(target=lose, args=(cluster,))
+        thread.start()
+        done = lockgate_run(config, tmp_path / "there", "--to", "StatisticsGen", *on(cluster))
+        thread.join()
+    assert lost, "one of Beam's workers was at work when its machine was lost"
+    assert done.code == 0, done.stderr
+    assert rows(tmp_path / "there") == rows(tmp_path / "here")
+    assert statistics(tmp_path / "there")[0] == statistics(tmp_path / "here")[0]

@@ -1,6 +1,8 @@
 """What an engine of Beam left in a root, such that two of them can be compared."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -38,3 +40,31 @@ def statistics(root: Path) -> tuple[dict[str, statistics_pb2.DatasetFeatureStati
                     feature.string_stats.common_stats.ClearField("num_values_histogram")
         found[file.parent.name] = stats
     return found, means
+
+
+def learned(root: Path) -> dict[str, bytes]:
+    """The vocabularies of the transform graph, each of its values on a line."""
+    (assets,) = root.glob("Transform/transform_graph/*/transform_fn/assets")
+    return {file.name: file.read_bytes() for file in assets.iterdir()}
+
+
+def result(root: Path) -> dict[str, Any]:
+    """What the one run in a root came to."""
+    (file,) = root.glob("runs/*/result.json")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def assert_one_run(there: Path, here: Path) -> None:
+    """Fails unless a whole run on an engine is that of one process, as far as the order of rows lets it be."""
+    assert rows(there) == rows(here)
+    assert statistics(there)[0] == statistics(here)[0]
+    assert learned(there) == learned(here)
+    assert len(learned(there)) == 1
+    # Another order of the rows makes another training.
+    found, expected = result(there), result(here)
+    assert found["states"] == expected["states"]
+    assert found["metrics"].keys() == expected["metrics"].keys()
+    assert found["metrics"]["example_count"] == expected["metrics"]["example_count"]
+    assert abs(found["metrics"]["accuracy"] - expected["metrics"]["accuracy"]) <= 0.1
+    assert Path(found["pushed"]).parent == there / "serving"

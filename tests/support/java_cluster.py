@@ -93,6 +93,17 @@ class JavaCluster:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def started(self, name: str) -> list[str]:
+        """The command lines of one of them and of what it started, as far as that stayed in its group."""
+        group = self.processes[name].pid
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                # pid (name) state parent group: the name may have blanks.
+                if int((process / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
     def end(self) -> None:
         """Kills all of them."""
         for name in [*self.processes]:

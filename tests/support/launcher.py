@@ -215,7 +215,9 @@ class Launcher:
 
 
 def _copied(source: Path, target: Path) -> None:
-    """Copies an artifact, a folder or one file; what a step did not write is not there."""
+    """Copies an artifact, a folder or one file; what a step did not write is not there, what is in a volume stays."""
+    if source == target:
+        return
     if source.is_dir():
         shutil.copytree(source, target)
     elif source.exists():

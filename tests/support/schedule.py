@@ -17,6 +17,7 @@ LONGEST = (
     "tests/components/example_gen/test_executor.py",
     "tests/components/evaluator/test_here.py",
     "tests/e2e/test_corrupted_flights.py",
+    "tests/e2e/test_failed_step.py",
     "tests/e2e/test_table_rules.py",
     "tests/pipeline/runners/compile/test_compiler.py",
     "tests/pipeline/test_graph.py",

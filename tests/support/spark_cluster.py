@@ -24,11 +24,12 @@ OPENS = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
 
 
 @contextlib.contextmanager
-def spark_cluster(folder: Path) -> Iterator[JavaCluster]:
+def spark_cluster(folder: Path, *, failures: int = 1) -> Iterator[JavaCluster]:
     """A Spark that ends with the block.
 
     Args:
       folder: of its files, empty.
+      failures: so many times a task may fail before the job does. Of one, what fails is seen at once.
 
     Raises:
       OSError: its jars can't be downloaded.
@@ -59,8 +60,7 @@ def spark_cluster(folder: Path) -> Iterator[JavaCluster]:
             f"-Dspark.executor.extraJavaOptions={' '.join((*SHORT_LIVED, *OPENS))}",
             # The executors of one job do the next one too; each job has Python workers of its own all the same.
             "-Dbeam.spark.test.reuseSparkContext=true",
-            # What fails once is to be seen.
-            "-Dspark.task.maxFailures=1",
+            f"-Dspark.task.maxFailures={failures}",
             "org.apache.beam.runners.spark.SparkJobServerDriver",
             f"--spark-master-url={url}",
             "--job-host=127.0.0.1",

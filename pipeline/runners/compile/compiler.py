@@ -33,6 +33,7 @@ from pipeline.nodes.run_report import RUN_NAME
 from pipeline.preflight.target_check import configured_target, with_format
 from pipeline.runners.compile import step_settings
 from pipeline.runners.compile.compiled import EXIT_HANDLER, INNER_DAG, Compiled
+from pipeline.runners.compile.failure_pages import page_argument
 from pipeline.runners.compile.parameters import Parameter, declared
 from pipeline.runners.container_entrypoint import PACKED
 from pipeline.runners.step_notice import RUN_PARAMETER, StepNotice, notice_of
@@ -105,7 +106,8 @@ def compile_graph(
         _name_runs(spec)
     nodes = {node.id: node for node in pipeline.components}
     executors = spec["deploymentSpec"]["executors"]
-    for name, task in _tasks(spec).items():
+    tasks = _tasks(spec)
+    for name, task in tasks.items():
         component = spec["components"][name]
         _compress(name, task)
         _set_policies(name, task, target)
@@ -114,6 +116,8 @@ def compile_graph(
         _refuse_resolver(name, executor, target)
         if "container" in executor:  # an Importer has none
             _set_container(executor["container"], component, nodes.get(name), target, seed)
+            if name != EXIT_HANDLER:
+                _set_page(executor["container"], name, tasks, pipeline.pipeline_info.pipeline_name, target)
             if notice is not None and name in _TELLING:
                 executor["container"]["args"].append(f"--notify={notice.to_json()}")
     _carry_into_inner_dag(spec)
@@ -248,6 +252,15 @@ def _set_container(container: Spec, component: Spec, node: BaseNode | None, targ
     container["args"] = ["--executor_class_path", executor_class, *invocation, *ours, *beam]
     if (resources := step_settings.resources(step, target)) is not None:
         container["resources"] = resources
+
+
+def _set_page(container: Spec, name: str, tasks: Spec, pipeline: str, target: Cluster) -> None:
+    """Tells a step, and the driver that runs before it, of the page that it leaves if it fails."""
+    kind = "kubeflow" if isinstance(target, KubeflowTarget) else "vertex"
+    page = page_argument(name, tasks, pipeline=pipeline, target=kind, image=container["image"])
+    container["args"].append(page)
+    if (hook := container.get("lifecycle", {}).get("preCacheCheck")) is not None:
+        hook["args"].append(page)
 
 
 def _known_of_inputs(definitions: Spec) -> Spec:

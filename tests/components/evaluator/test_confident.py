@@ -16,11 +16,13 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, v
 from components.evaluator.columns import Columns
 from components.evaluator.confidence import HELD, Asked, Intervals, Own, add_intervals, add_own
 from components.evaluator.config import ConfidenceConfig, MetricSettings
+from components.evaluator.names import CANDIDATE
 from components.evaluator.own_metric import tried, value_of
 from pipeline.config.evaluate import EvaluateConfig, Threshold
 from pipeline.failures.mistakes import explain
-from pipeline.nodes.confident import Confidence, _Measured
-from pipeline.nodes.evaluation import CANDIDATE, EvaluatorVerdict, eval_config, read_slices, read_verdict
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.confident import Confidence, _Measured
+from pipeline.results.evaluation import EvaluatorVerdict, read_slices, read_verdict
 from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.errors import UserError
 from preprocessing.number_config import NumericFeature

@@ -13,9 +13,10 @@ from tensorflow_model_analysis.evaluators.metrics_plots_and_validations_evaluato
 from tensorflow_model_analysis.extractors.slice_key_extractor import SliceKeyExtractor
 from tensorflow_model_analysis.metrics.metric_types import registered_metrics
 
+from components.evaluator.names import BASELINE, CANDIDATE
 from components.evaluator.scoring import binary_scores, multiclass_scores, regression_scores
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import BASELINE, CANDIDATE, eval_config
+from pipeline.nodes.evaluation import eval_config
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.number_config import NumericFeature
 

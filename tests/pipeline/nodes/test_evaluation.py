@@ -11,7 +11,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.evaluator.catalog import names
 from components.evaluator.config import MetricParameters
 from pipeline.config.evaluate import EvaluateConfig, Threshold
-from pipeline.nodes.evaluation import eval_config, read_verdict
+from pipeline.nodes.evaluation import eval_config
+from pipeline.results.evaluation import read_verdict
 from preprocessing.config import FeaturesConfig, Label
 from preprocessing.number_config import NumericFeature
 

@@ -73,7 +73,7 @@ def test_the_page_has_a_row_for_each_member_and_for_all_together(training: Train
     assert too_wide(tree) == []
     [table] = tree.xpath("//table[@class='ensemble']")
     assert [[cell.text_content() for cell in row] for row in table.iter("tr")] == [
-        ["On eval", "Family", "Weight", "Epochs", "Best epoch", "loss", "auc"],
+        ["Member", "Family", "Weight", "Epochs", "Best epoch", "loss on eval", "auc on eval"],
         ["gbt", "gbt", "0.75", "7", "2", "0.5", "0.8"],
         ["mlp", "mlp", "0.25", "7", "2", "0.5", "0.7"],
         ["mlp-2", "mlp", "0", "7", "2", "0.5", "0.6"],

@@ -12,7 +12,7 @@ from support.report_facts import HOSTILE, facts, too_wide
 
 from pipeline.report import markdown
 from pipeline.report import page as page_module
-from pipeline.report.facts import FeatureFact, ReportFacts
+from pipeline.report.facts import Bin, FeatureFact, ReportFacts
 from pipeline.report.page import libraries, render
 from pipeline.report.quality import ThresholdPoint
 
@@ -128,9 +128,10 @@ def test_the_small_tree_and_the_intervals_are_told(tree: Any, refused: ReportFac
     assert "Warnings, which stop nothing" in words(tree.find(".//section"))
     assert "worse than a small tree: log_loss is 0.52" in words(tree.find(".//section"))
     shown = words(tree.get_element_by_id("evaluation").getparent())
-    assert "The model 0.52 a decision tree of depth 5" in shown
+    assert "The model 0.52 A decision tree of depth 5" in shown
     assert "The best answer without features 0.69" in shown
-    assert "95.0 % interval" in words(tree.find(".//main"))
+    assert "The model's loss is 4 % larger than the tree's." in shown
+    assert "95 % interval" in words(tree.find(".//main"))
     assert "0.55 to 0.66" in words(tree.find(".//main"))
     told = markdown.render(refused)
     assert "| ❌ auc | 0.6 (0.55 to 0.66) | 0.7 | at least 0.65 |" in told
@@ -224,3 +225,24 @@ def test_a_thousand_columns_fit_three_megabytes() -> None:
     page = render(facts(data=base.data.model_copy(update={"features": columns})))
     assert len(page.encode()) < 3e6
     assert page.count("<figure") < 120
+
+
+def test_a_column_of_almost_all_different_values_is_named_and_not_drawn(refused: ReportFacts) -> None:
+    assert refused.data is not None
+    bins = [Bin(label=f"t{i}", shares={"train": 0.001}) for i in range(9)]
+    rare = FeatureFact(
+        name="moment",
+        kind="category",
+        use="date",
+        missing={"train": 0.0},
+        bins=(*bins, Bin(label="all 991 others", shares={"train": 0.991})),
+    )
+    usual = rare.model_copy(
+        update={"name": "place", "bins": (*bins, Bin(label="t9", shares={"train": 0.5}), rare.bins[-1])}
+    )
+    data = refused.data.model_copy(update={"features": (rare, usual)})
+    tree = lxml.html.fromstring(render(refused.model_copy(update={"data": data})))
+    titles = [each.text for each in tree.iter("figcaption")]
+    assert "place: distribution" in titles
+    assert "moment: distribution" not in titles
+    assert "Not drawn, as almost every row has another value: moment." in tree.text_content()

@@ -182,10 +182,11 @@ with only_run(Path(sys.argv[2])):
 
 def test_a_run_that_did_not_reach_its_end_is_recorded(loaded, tmp_path):
     record = RunRecord(tmp_path / "root", loaded)
-    record.fail("failed", "why", "Trainer", {"Trainer": 1.5}, {"Trainer": "failed"})
+    record.fail("failed", "why", "Trainer", {"Trainer": 1.5}, {"Trainer": "failed"}, next_step="train longer")
     assert json.loads((record.folder / "result.json").read_text()) == {
         "state": "failed",
         "error": "why",
+        "next_step": "train longer",
         "component": "Trainer",
         "seconds": {"Trainer": 1.5},
         "states": {"Trainer": "failed"},

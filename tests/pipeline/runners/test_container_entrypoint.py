@@ -11,6 +11,7 @@ from support.rest_server import RestServer
 
 from components.artifacts.reports import REPORT_FILE
 from components.data_gate.report import DataFinding, Verdict
+from pipeline.runners.compile.failure_pages import page_argument
 from pipeline.runners.container_entrypoint import main, prepare, with_urls
 
 COMMAND = [sys.executable, "-m", "pipeline.runners.container_entrypoint"]
@@ -158,9 +159,12 @@ def _verdict(tmp_path, *, blessed: float) -> dict:
     return {"verdict": {"artifacts": [artifact]}}
 
 
-def test_a_gates_yes_ends_the_step_well(tmp_path):
+def test_a_gates_yes_ends_the_step_well(tmp_path, monkeypatch):
     arguments = _arguments(tmp_path, "components.data_gate.stop.Executor", _verdict(tmp_path, blessed=1.0))
-    assert main(arguments) == 0
+    monkeypatch.delitem(sys.modules, "pipeline.runners.failure_page", raising=False)
+    assert main([*arguments, '--page={"function": "no.such.function", "given": {}}']) == 0
+    # A step that ends well imports nothing for a page.
+    assert "pipeline.runners.failure_page" not in sys.modules
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == {}
 
 
@@ -229,7 +233,18 @@ def test_a_step_that_takes_too_long_is_ended(tmp_path):
         "import threading\nfrom tfx.dsl.components.base.base_executor import BaseExecutor\n"
         "class Executor(BaseExecutor):\n    def Do(self, *_):\n        threading.Event().wait()\n"
     )
-    arguments = [*_arguments(tmp_path, "sleepy.Executor", {}), "--timeout_seconds=1"]
-    done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    page = page_argument("Sleepy", {"Sleepy": {}}, pipeline="p", target="vertex", image="i")
+    arguments = _arguments(tmp_path, "sleepy.Executor", {})
+    given = json.loads(arguments[3])
+    given["outputs"]["artifacts"] = {
+        "o": {"artifacts": [{"name": "1", "uri": str(tmp_path / "Sleepy_1/o"), "type": MODEL}]}
+    }
+    arguments[3] = json.dumps(given)
+    command = [*COMMAND, *arguments, page, "--timeout_seconds=1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.returncode == 124
-    assert done.stderr.rstrip().endswith("error: the step took longer than timeout_seconds: 1")
+    # Between them stands what the libraries log.
+    said = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "report: "))]
+    assert said[0] == "error: the step took longer than timeout_seconds: 1"
+    assert said[1:] == [f"report: {tmp_path}/Sleepy_1/report.html"]
+    assert "failed in Sleepy: the step took longer" in (tmp_path / "Sleepy_1/report.html").read_text()

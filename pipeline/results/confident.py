@@ -1,15 +1,18 @@
 """Confidence intervals in the Evaluator's output, and the words for a threshold that one of them does not keep."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
-
-from components.evaluator.confidence import BOUNDED, Bound, Intervals
 from components.evaluator.failures import slice_in_words
+from components.evaluator.names import BOUND_CLASS, BOUNDED, INTERVALS_CLASS
+from pipeline.results.evaluation_records import metrics
+
+if TYPE_CHECKING:
+    from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 
 Ends = tuple[float, float]
 CHANGE = " (change against the champion)"
@@ -78,14 +81,14 @@ def read_confidence(evaluation_uri: str, config: config_pb2.EvalConfig, model: s
     """
     level, bounds = 0.0, {}
     for metric in (each for spec in config.metrics_specs for each in spec.metrics):
-        if metric.class_name in (Bound.__name__, Intervals.__name__):
+        if metric.class_name in (BOUND_CLASS, INTERVALS_CLASS):
             arguments = json.loads(f"{{{metric.config}}}")
-            if metric.class_name == Bound.__name__:
+            if metric.class_name == BOUND_CLASS:
                 bounds[arguments["name"]] = arguments["metric"]
             else:
                 level = arguments["confidence"]["level"]
     slices = {}
-    for record in tfma.load_metrics(evaluation_uri):
+    for record in metrics(evaluation_uri):
         where = frozenset(slice_in_words(record.slice_key).items())
         slices[where] = {
             (each.key.name, each.key.is_diff): _Measured(each.value.double_value.value, _ends(each))

@@ -2,17 +2,13 @@
 
 import json
 import math
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2
-from tfx.dsl.io import fileio
-
 from components.artifacts.golden import TrivialAnswer
 from components.evaluator.config import SKILL_BOUND
-from components.evaluator.skill import CLASS, LOSS, SKILL, TRIVIAL_LOSS
+from components.evaluator.names import LOSS, SKILL, SKILL_CLASS, TRIVIAL_LOSS
+from pipeline.results.evaluation_records import asked_config
 
 BEHIND_SKILL = frozenset({LOSS, TRIVIAL_LOSS})
 """What the skill is made of: told in words, not among the metrics."""
@@ -66,13 +62,6 @@ class SkillVerdict:
         return f"{self.finding()}; {_NEXT}"
 
 
-def asked_config(evaluation_uri: str) -> config_pb2.EvalConfig:
-    """What the Evaluator was asked, from its output's folder."""
-    # Not through TensorFlow Model Analysis, whose loader would take a pickle where this file is missing.
-    with fileio.open(posixpath.join(evaluation_uri, "eval_config.json"), "rb") as file:
-        return json_format.Parse(file.read(), config_pb2.EvalRun()).eval_config
-
-
 def skill_verdict(evaluation_uri: str, metrics: Mapping[str, float]) -> SkillVerdict | None:
     """Reads it from the Evaluator's output.
 
@@ -83,7 +72,7 @@ def skill_verdict(evaluation_uri: str, metrics: Mapping[str, float]) -> SkillVer
     if SKILL_BOUND not in metrics:
         return None
     config = asked_config(evaluation_uri)
-    [asked] = [each for spec in config.metrics_specs for each in spec.metrics if each.class_name == CLASS]
+    [asked] = [each for spec in config.metrics_specs for each in spec.metrics if each.class_name == SKILL_CLASS]
     arguments = json.loads(f"{{{asked.config}}}")
     answer = TrivialAnswer.model_validate(arguments["trivial"])
     return SkillVerdict(
