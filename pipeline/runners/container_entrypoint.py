@@ -185,7 +185,7 @@ def prepare(executor_input: ExecutorInput, mounts: str | None, inputs_spec: dict
       inputs_spec: the component's input definitions, with the types of the artifacts.
 
     Raises:
-      pydantic.ValidationError: a runtime parameter can't be.
+      UserError: a runtime parameter can't be.
     """
     translated = _translated(executor_input, mounts, inputs_spec)
     inputs = translated["inputs"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.brief_pipeline import write_project
-from support.engine_results import assert_one_run, rows, statistics
+from support.brief_pipeline import write_project, write_wide_project
+from support.engine_results import assert_one_run, result, rows, statistics
 from support.flink_cluster import FlinkCluster, flink_cluster
 from support.java_cluster import why_not
 
@@ -78,3 +78,11 @@ def test_a_lost_task_manager_costs_time_alone(
     assert done.code == 0, done.stderr
     assert rows(tmp_path / "there") == rows(tmp_path / "here")
     assert statistics(tmp_path / "there")[0] == statistics(tmp_path / "here")[0]
+
+
+def test_no_step_has_more_outputs_than_flink_takes(flink: FlinkCluster, lockgate_run: Run, tmp_path: Path) -> None:
+    """Flink refuses a step with more than 64, and tf.Transform gives each analyzer one of its own."""
+    config = write_wide_project(tmp_path / "wide", 200)
+    done = lockgate_run(config, tmp_path / "there", "--to", "Transform", *on(flink))
+    assert done.code == 0, done.stderr
+    assert result(tmp_path / "there")["states"]["Transform"] == "done"

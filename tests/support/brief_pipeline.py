@@ -63,3 +63,33 @@ def write_table(file: Path, fields: tuple[str, ...]) -> None:
         length, width = (f"{draw.gauss(mean, 0.7):.3f}" for mean in _MEANS[kind])
         lines.append(f"{kind},{length},{width},{draw.choice(fields)}")
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_wide_project(folder: Path, columns: int) -> Path:
+    """Writes a table of 60 rows and so many columns of numbers, half of them scaled by mean and half by quantiles.
+
+    Returns:
+      pipeline.yaml.
+    """
+    folder.mkdir(parents=True)
+    draw = random.Random(7)  # noqa: S311 - no secret
+    names = [f"c{number}" for number in range(columns)]
+    lines = [",".join(["kind", *names])]
+    for row in range(60):
+        lines.append(",".join([list(_MEANS)[row % 3], *(f"{draw.gauss(row % 3, 1):.3f}" for _ in names)]))
+    (folder / "seeds.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    given = CONFIG.replace("  categorical: [{columns: [field]}]\n", "").replace(
+        "[{columns: [length, width], scale: z_score}]",
+        f"[{{columns: [{', '.join(names[::2])}], scale: z_score}}, "
+        f"{{columns: [{', '.join(names[1::2])}], scale: robust_smooth}}]",
+    )
+    kind = SCHEMA.splitlines()[0]
+    domain = 'string_domain { name: "kind" value: "oat" value: "rye" value: "wheat" }'
+    numbers = (
+        f'feature {{ name: "{name}" type: FLOAT presence {{ min_fraction: 1 }} shape {{ dim {{ size: 1 }} }} }}'
+        for name in names
+    )
+    (folder / "schema.pbtxt").write_text("\n".join([kind, *numbers, domain]) + "\n", encoding="utf-8")
+    config = folder / "pipeline.yaml"
+    config.write_text(given, encoding="utf-8")
+    return config

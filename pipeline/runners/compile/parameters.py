@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from components.artifacts.cross_validation import fold_node
-from components.example_gen.job import JOB_KEY
+from components.example_gen.job import JOB_KEY, IngestJob
 from components.example_gen.sources import relative
 from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
+from components.trainer.config import TrainerJob
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.steps import trials_steps
 from pipeline.config.targets import TargetName
@@ -107,12 +110,19 @@ def applied(properties: Properties) -> Properties:
       properties: the component's own, and parameters by name; neither is changed.
 
     Raises:
-      pydantic.ValidationError: a value can't be.
+      UserError: a value can't be.
     """
     own = {name: value for name, value in properties.items() if name not in _APPLY}
     for name, apply in _APPLY.items():
         if name in properties:
-            apply(own, properties[name])
+            try:
+                apply(own, properties[name])
+            except ValidationError as error:
+                why = error.errors(include_url=False)[0]["msg"]
+                raise UserError(
+                    f"{name}: {why[:1].lower()}{why[1:]}, received {properties[name]!r}",
+                    hint="start a run with another value of this parameter; lockgate submit refuses one that can't be",
+                ) from error
     return own
 
 
@@ -134,7 +144,7 @@ def _sources(
 ) -> None:
     job = json.loads(properties[JOB_KEY])
     job["data"] = change(job["data"])
-    properties[JOB_KEY] = json.dumps(job)
+    properties[JOB_KEY] = IngestJob.from_json(json.dumps(job)).to_json()
     base, patterns = relative(sources)
     config = json.loads(properties["input_config"])
     for split in config["splits"]:
@@ -146,7 +156,7 @@ def _span(properties: Properties, value: str) -> None:
     if (spans := _spans(value)) is not None:
         job = json.loads(properties[JOB_KEY])
         job["data"]["spans"] = spans
-        properties[JOB_KEY] = json.dumps(job)
+        properties[JOB_KEY] = IngestJob.from_json(json.dumps(job)).to_json()
 
 
 def _spans(value: str) -> dict[str, Any] | None:
@@ -161,7 +171,7 @@ def _epochs(properties: Properties, value: int) -> None:
     custom = json.loads(properties["custom_config"])
     job = json.loads(custom[TRAINER_JOB_KEY])
     job["train"]["epochs"] = int(value)
-    custom[TRAINER_JOB_KEY] = json.dumps(job)
+    custom[TRAINER_JOB_KEY] = TrainerJob.from_json(json.dumps(job)).to_json()
     properties["custom_config"] = json.dumps(custom)
 
 

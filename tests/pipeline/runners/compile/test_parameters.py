@@ -10,6 +10,7 @@ from components.trainer.config import JOB_KEY as TRAINER_JOB_KEY
 from components.trainer.config import TrainerJob
 from pipeline.preflight.target_check import target_problems
 from pipeline.runners.compile.parameters import applied, as_overrides
+from preprocessing.errors import UserError
 
 
 def _constants(step: str, data_set: str = "penguins", *overrides: str) -> dict:
@@ -93,3 +94,16 @@ def test_as_overrides_a_value_is_checked_like_the_configuration():
     span = as_overrides({"span": "7"}, "kubeflow")
     path = "targets.kubeflow.data_path=/serving/{SPAN}/a.csv"
     assert loaded("penguins", "data.path=x/{SPAN}/a.csv", path, *span).config.data.spans.first_span == 7
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "value", "why"),
+    [
+        ("Trainer", "epochs", 0, "input should be greater than or equal to 1, received 0"),
+        ("ExampleGen", "data_path", "", r"received ''"),
+        ("ExampleGen", "span", "last week", "received 'last week'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_a_mistake_of_whoever_started_the_run(step, name, value, why):
+    with pytest.raises(UserError, match=rf"^{name}: .*{why}"):
+        applied(_constants(step) | {name: value})
