@@ -68,6 +68,7 @@ def bad_numbers() -> pd.DataFrame:
     table.loc[[0, 1], "body_mass_g"] = float("inf")
     table.loc[[2], "body_mass_g"] = float("-inf")
     table.loc[[201], "body_mass_g"] = 0.0
+    table["bill_depth_mm"] = [f"{number:06.2f}" for number in table["bill_depth_mm"]]
     return table[(table["fold"] != "c") | (table.index >= len(table) - 4)]
 
 
@@ -85,6 +86,10 @@ EXPECTED: dict[str, dict[tuple[str, str | None], tuple[str, str]]] = {
     "numbers": {
         ("label_values", "body_mass_g"): ("block", "infinite in 3 of 200 rows"),
         ("min_rows", None): ("block", "4 rows"),
+        ("leading_zeros", "bill_depth_mm"): (
+            "warn",
+            "declared as a number and has leading zeros, which are lost: 007.1 and 7.1 become one",
+        ),
     },
 }
 MORE = {

@@ -3,7 +3,8 @@
 Nothing is executed. A table is filled from constants, or from a file that travels as an asset.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,17 +109,25 @@ def tables(export: Export) -> list[Table]:
     return found
 
 
-def finds(export: Export, table: Table) -> Iterator[Place]:
-    """Where a signature looks something up in a table."""
+def finds(export: Export, filled: Sequence[Table]) -> list[list[Place]]:
+    """Where a signature looks something up in each of some tables.
+
+    The nodes are gone through once for all tables: a graph of hundreds of tables has tens of thousands of nodes.
+    """
+    by_handle: dict[Place, list[int]] = defaultdict(list)
+    for number, table in enumerate(filled):
+        for handle in table.handles:
+            by_handle[handle].append(number)
+    found: list[list[Place]] = [[] for _ in filled]
     seen: set[Place] = set()
     for signature, ran in export.served.items():
-        if signature == INITIALISATION:
-            continue
-        for place, node in ran:
+        for place, node in ran if signature != INITIALISATION else ():
             if node.op in FINDS and place not in seen:
                 seen.add(place)
-                if table.handles & export.graph.origins(place.function, node.input[0], HANDLE):
-                    yield place
+                handles = export.graph.origins(place.function, node.input[0], HANDLE)
+                for number in {number for handle in handles for number in by_handle.get(handle, ())}:
+                    found[number].append(place)
+    return found
 
 
 def set_apart(export: Export) -> frozenset[str]:
@@ -126,8 +135,10 @@ def set_apart(export: Export) -> frozenset[str]:
 
     It is the size of the table plus a hash, as `num_oov_buckets` makes it, wherever something is looked up in them.
     """
+    filled = tables(export)
     found = {
-        table.where: [_is_completed(export, place, table) for place in finds(export, table)] for table in tables(export)
+        table.where: [_is_completed(export, place, table) for place in places]
+        for table, places in zip(filled, finds(export, filled), strict=True)
     }
     return frozenset(where for where, each in found.items() if each and all(each))
 
@@ -160,7 +171,8 @@ def uses(export: Export) -> dict[tuple[str, str], Uses]:
 
     Not of serialized tf.Examples: there a column is not an input of its own.
     """
-    by_find = {place: table for table in tables(export) for place in finds(export, table)}
+    filled = tables(export)
+    by_find = {place: table for table, places in zip(filled, finds(export, filled), strict=True) for place in places}
     return {
         (name, argument): _uses(export, name, argument, by_find)
         for name, signature in export.signatures.items()

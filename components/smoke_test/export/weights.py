@@ -131,12 +131,10 @@ def constants(export: Export) -> Iterator[Numbers]:
 def of_tables(export: Export) -> Iterator[Numbers]:
     """What the tables give that a signature looks something up in, where that is floats."""
     answers = _answers(export)
-    for table in tables(export):
-        if table.values is None or table.values.dtype.kind != "f":
-            continue
-        places = list(finds(export, table))
+    filled = [table for table in tables(export) if table.values is not None and table.values.dtype.kind == "f"]
+    for table, places in zip(filled, finds(export, filled), strict=True):
         used = {op for place in places for op in _used(export, place)}
-        if places:
+        if places and table.values is not None:
             reaches = bool(answers & {*places}) or bool(used & _MULTIPLIES)
             yield Numbers(table.where, table.values, table.keys, reaches, bool(used & _TESTS))
 

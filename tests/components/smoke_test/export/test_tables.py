@@ -10,8 +10,9 @@ from support.zoo.columns import save_module, save_tf1, table
 from support.zoo.plain import SERVING
 from support.zoo.tiny import Tensors
 
+from components.smoke_test.export.graph import Graph, Place
 from components.smoke_test.export.saved_model import read_export
-from components.smoke_test.export.tables import uses, written
+from components.smoke_test.export.tables import finds, tables, uses, written
 
 WORDS = ("Aachen", "Bonn", "Celle")
 NUMBERS = (0, -7, 12, 999_999, 1_234_567, 16_777_217, 1_700_000_000)
@@ -101,3 +102,36 @@ def test_a_table_that_is_filled_from_a_file(tmp_path: Path) -> None:
     assert found.table.values is not None
     assert found.table.keys.tolist() == [word.encode() for word in WORDS]
     assert np.array_equal(found.table.values, [0.5, 1.5, 2.5])
+
+
+def test_the_lookups_of_many_tables_are_found_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lookup belongs to its own table, and is followed to it once, however many other tables there are."""
+    module = tf.Module()
+    module.tables = [
+        tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([f"{place}", "x"], [1.0, 2.0]), 0.0)
+        for place in range(12)
+    ]
+
+    def serve(raw: Tensors) -> Tensors:
+        found = [each.lookup(raw["word"]) for each in module.tables]
+        return {"value": tf.add_n([*found, module.tables[3].lookup(raw["word"])])}
+
+    module.serve = tf.function(serve, input_signature=[{"word": tf.TensorSpec([None], tf.string, name="word")}])
+    tf.saved_model.save(module, str(tmp_path / "export"), signatures={"serving_default": module.serve})
+    export = read_export(tmp_path / "export")
+    filled = tables(export)
+    followed = []
+    origins = Graph.origins
+
+    def counted(graph: Graph, *place: Any, **options: Any) -> set[Place]:
+        followed.append(place)
+        return origins(graph, *place, **options)
+
+    monkeypatch.setattr(Graph, "origins", counted)
+    found = finds(export, filled)
+    by_word = {
+        table.keys[0]: len(places) for table, places in zip(filled, found, strict=True) if table.keys is not None
+    }
+    assert by_word == {str(place).encode(): 1 + (place == 3) for place in range(12)}
+    assert len({place for places in found for place in places}) == 13
+    assert len(followed) == 13
