@@ -27,6 +27,7 @@ NEEDS = {
     "another version",
     "a run that did not end",
     "a second terminal",
+    "an hour",
     "half an hour",
     "runs of all three data sets",
     "the development tools",
