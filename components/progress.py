@@ -8,6 +8,8 @@ LOGGER = "lockgate.progress"
 """Its records at level DEBUG are for a screen that shows the newest one; those at INFO may all be kept."""
 COMPONENT = "component"
 """The attribute of a record that names the component."""
+PHASE = "phase"
+"""The attribute of a record that says what begins, which may take long, and not how far it has come."""
 
 _logger = logging.getLogger(LOGGER)
 _SECONDS_BETWEEN_RECORDS = 0.25
@@ -70,6 +72,14 @@ class Progress:
         line = keep or now - self._logged >= _SECONDS_BETWEEN_LINES
         self._logged = now if line else self._logged
         self._say(logging.INFO if line else logging.DEBUG, self._left(now))
+
+    def begin(self, phase: str) -> None:
+        """Says what is done now, in which nothing is counted: only where a line is changed in place or long overdue.
+
+        Args:
+          phase: in a few words.
+        """
+        _logger.debug("%s", phase, extra={COMPONENT: self._component, PHASE: True})
 
     def say(self, note: str | None = None) -> None:
         """Logs at the end how far it has come.

@@ -198,7 +198,7 @@ def _run(
     """
     export, contract, golden = candidate
     session.wait_until_started()
-    recorder.say("loading the model")
+    recorder.begin("loading the model")
     try:
         load_seconds = session.load(export.folder)
     except LoadError as error:

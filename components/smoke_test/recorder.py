@@ -28,9 +28,9 @@ class Recorder:
         self._done: set[CheckName] = set()
         self._progress = Progress("SmokeTest", "checks", sum(self.wants([each]) for each in _ORDER))
 
-    def say(self, note: str) -> None:
+    def begin(self, phase: str) -> None:
         """Says what is done now, which may take long, before another check is done."""
-        self._progress.say(note)
+        self._progress.begin(phase)
 
     def wants(self, checks: Collection[CheckName]) -> bool:
         """Whether any of them is not turned off."""
@@ -53,7 +53,7 @@ class Recorder:
     def _add(self, result: CheckResult) -> None:
         self._results.append(result)
         self._done.add(result.check)
-        self._progress.reach(len(self._done), "")
+        self._progress.reach(len(self._done))
 
     def _severity(self, result: CheckResult) -> Severity:
         """What the configuration says; where it says nothing of a check, a result may ask for less than the default."""
@@ -67,7 +67,7 @@ class Recorder:
 
     def finish(self, reason: str) -> tuple[CheckResult, ...]:
         """All results in the order of the report; checks without one are skipped for the given reason."""
-        self._progress.say("")
+        self._progress.say()
         for check in _ORDER:
             if check in self._done:
                 continue

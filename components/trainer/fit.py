@@ -63,7 +63,7 @@ def fit(
     progress = Progress(task.step, "steps", config.epochs * steps, begun=state.epoch * steps)
     scalars = EpochScalars(task.log_dir, state.logs) if config.tensorboard else None
     if not over_before(state, config, watch):
-        progress.say("making the graph")
+        progress.begin("making the graph")
         callbacks: list[keras.callbacks.Callback] = [_Loop(config, judged, state, checkpoint, progress, watch)]
         if scalars is not None:
             callbacks.append(_EpochScalars(scalars))

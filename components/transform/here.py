@@ -49,7 +49,7 @@ def transform(request: Request, function: Preprocessing) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         # Of hundreds of columns it takes a minute, in which no row passes.
-        Progress("Transform", "columns", len(request.spec)).say("making the graph")
+        Progress("Transform", "rows").begin("making the graph")
         traced = Traced.of(function, request.spec, folder)
         most = max(1, min(_MOST_ROWS, _MOST_NUMBERS // max(1, traced.width)))
         passes = Progress("Transform", "rows", rows_of([*request.analyzed] * len(traced.phases)))
@@ -59,7 +59,7 @@ def transform(request: Request, function: Preprocessing) -> None:
                 yield from _batches(split, most, apply, passes, "learning")
 
         learned = learn(traced, rows, folder)
-        passes.say("writing the graph")
+        passes.begin("writing the graph")
         saved = posixpath.join(folder, "transform_fn")
         apply = save(traced, learned, saved, folder)
         metadata = metadata_io.read_metadata(posixpath.join(saved, impl_helper.METADATA_DIR_NAME))

@@ -23,7 +23,7 @@ from components.data_gate.report import Verdict
 from components.evaluator.catalog import find
 from components.evaluator.undefined import why_undefined
 from components.findings import Finding
-from components.progress import COMPONENT, LOGGER
+from components.progress import COMPONENT, LOGGER, PHASE
 from components.smoke_test.report import Report
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.config.problems import shown
@@ -52,10 +52,11 @@ _FINDINGS_SHOWN, _WARNINGS_SHOWN = 12, 5
 
 @dataclass
 class _Running:
-    """A component that runs: since when, what it said last, and when a line about it was printed."""
+    """A component that runs: since when, what it said last, what it began, and when a line about it was printed."""
 
     began: float
     note: str = ""
+    phase: str = ""
     said: float = -math.inf
 
 
@@ -138,20 +139,21 @@ class Screen:
         finally:
             self.step(name, state, time.monotonic() - began)
 
-    def progress(self, message: str, component: str | None = None) -> None:
+    def progress(self, message: str, component: str | None = None, *, phase: bool = False) -> None:
         """What a running component is doing.
 
         Args:
           message: in a few words.
           component: its name; without one it is the component that began last.
+          phase: whether it is what begins, of which a line that stays is for `remind`.
         """
         with self._lock:
             name = component if component in self._running else next(reversed(self._running), None)
             running = self._running.get(name or "")
             if running is None:
                 return
-            running.note, now = message, time.monotonic()
-            if self._live is None and now - running.said >= _SECONDS_BETWEEN_LINES:
+            running.note, running.phase, now = message, message if phase else "", time.monotonic()
+            if not phase and self._live is None and now - running.said >= _SECONDS_BETWEEN_LINES:
                 running.said = now
                 # Where only one runs, the line above tells which.
                 whose = f"{name}: " if len(self._running) > 1 else ""
@@ -164,7 +166,8 @@ class Screen:
             for name, running in self._running.items():
                 if now - max(running.began, running.said) >= _SILENCE:
                     running.said = now
-                    self._console.print(Text(f"    {name} still runs, after {now - running.began:.0f} s"))
+                    begun = f": {running.phase}" if running.phase else ""
+                    self._console.print(Text(f"    {name} still runs, after {now - running.began:.0f} s{begun}"))
 
     def say(self, message: str, style: str = "") -> None:
         """A line that stays."""
@@ -249,23 +252,23 @@ class Screen:
 
 
 class _ToScreen(logging.Handler):
-    def __init__(self, show: Callable[[str, str | None], None]) -> None:
+    def __init__(self, show: Callable[[str, str | None, bool], None]) -> None:
         super().__init__()
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(self.format(record), getattr(record, COMPONENT, None))
+        self._show(self.format(record), getattr(record, COMPONENT, None), getattr(record, PHASE, False))
 
 
 @contextlib.contextmanager
 def _messages_shown(screen: Screen) -> Iterator[None]:
     """Shows the warnings of the logger `lockgate`, and how far components say that they are."""
-    warnings = _ToScreen(lambda message, _: screen.say(f" ! {message}", "yellow"))
+    warnings = _ToScreen(lambda message, *_: screen.say(f" ! {message}", "yellow"))
     warnings.setLevel(logging.WARNING)
     shown_of = {
         "lockgate": (warnings, logging.INFO),
         # Also what is too often for a log, which keeps everything.
-        LOGGER: (_ToScreen(screen.progress), logging.DEBUG),
+        LOGGER: (_ToScreen(lambda said, of, phase: screen.progress(said, of, phase=phase)), logging.DEBUG),
     }
     for name, (handler, level) in shown_of.items():
         logging.getLogger(name).addHandler(handler)

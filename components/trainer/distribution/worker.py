@@ -15,7 +15,7 @@ from typing import TextIO
 
 import tensorflow as tf
 
-from components.progress import COMPONENT
+from components.progress import COMPONENT, PHASE
 from components.trainer.distribution.agreement import agreed
 from components.trainer.distribution.cluster import VARIABLE
 from components.trainer.distribution.messages import Alive, Ended, Message, Order, Said
@@ -84,7 +84,7 @@ def _log_to(tell: Callable[[Message], None], *, speaks: bool) -> None:
 
     class Sender(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if not speaks:
+            if not speaks or getattr(record, PHASE, False):
                 tell(Alive())
                 return
             component = getattr(record, COMPONENT, None)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from components.progress import Progress
 from pipeline.config.evaluate import Threshold
 from pipeline.config.loader import load
 from pipeline.results.runs import RunResult
@@ -178,6 +179,7 @@ def test_two_components_at_once_are_told_apart(tmp_path: Path, monkeypatch: pyte
             logger.info("10 checks", extra={"component": "SmokeTest"})
             logger.info("5 rows", extra={"component": "Evaluator"})
             logger.debug("6 rows", extra={"component": "Evaluator"})
+            Progress("SmokeTest", "checks").begin("loading the model")
             now = 35.0
             screen.remind()
             screen.step("SmokeTest", "failed", 35)
@@ -187,7 +189,7 @@ def test_two_components_at_once_are_told_apart(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "screen").read_text().splitlines() == [
         "    SmokeTest: 10 checks",
         "    Evaluator: 5 rows",
-        "    SmokeTest still runs, after 35 s",
+        "    SmokeTest still runs, after 35 s: loading the model",
         "    Evaluator still runs, after 35 s",
         " ✗ SmokeTest        failed    35.0 s",
         "    7 rows",
