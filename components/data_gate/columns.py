@@ -73,6 +73,16 @@ class Columns(Settings):
         """The columns whose values are judged one by one: the label, the weight, dates and booleans."""
         return (self.label, *([self.weight] if self.weight is not None else []), *self.readings)
 
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The columns that have to be numbers, each with what it is: a column, the label of a regression, a weight."""
+        roles = {name: "column" for name, kind in self.inputs.items() if kind == "number"}
+        if self.task == "regression":
+            roles[self.label] = "label"
+        if self.weight is not None:
+            roles[self.weight] = "weight"
+        return roles
+
     def floor(self, column: str) -> Floor | None:
         """The smallest number that the column may hold; None where any will do."""
         if column == self.weight:

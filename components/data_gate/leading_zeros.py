@@ -16,12 +16,7 @@ def leading_zeros(padded: Collection[str], columns: Columns) -> Iterator[Breach]
       padded: the columns that became numbers although some of them are written with leading zeros.
       columns: what the columns are used for.
     """
-    roles = {name: "column" for name, kind in columns.inputs.items() if kind == "number"}
-    if columns.task == "regression":
-        roles[columns.label] = "label"
-    if columns.weight is not None:
-        roles[columns.weight] = "weight"
-    for name, role in roles.items():
+    for name, role in columns.numbers.items():
         if name in padded:
             yield Breach(
                 "leading_zeros", name, role, "numbers without leading zeros",

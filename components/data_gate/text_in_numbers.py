@@ -19,13 +19,8 @@ def text_in_numbers(summaries: Mapping[str, Summary], columns: Columns) -> Itera
       summaries: by split.
       columns: what the columns are used for.
     """
-    roles = {name: "column" for name, kind in columns.inputs.items() if kind == "number"}
-    if columns.task == "regression":
-        roles[columns.label] = "label"
-    if columns.weight is not None:
-        roles[columns.weight] = "weight"
     for split, summary in summaries.items():
-        for name, role in roles.items():
+        for name, role in columns.numbers.items():
             column = summary.columns.get(name)
             if column is None or column.type != "BYTES" or not column.present:
                 continue

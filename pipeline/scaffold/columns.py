@@ -10,13 +10,20 @@ from components.example_gen.columns.use import RESERVED, why_reserved
 from pipeline.scaffold.bags import ListColumn, is_prose, list_settings, text_settings
 from pipeline.scaffold.dates import find_dates, looks_like_unreadable_dates, mixed_dates, other_than_dates
 from pipeline.scaffold.readings import decimal_points
+from pipeline.scaffold.relations import (
+    ID_WORDS,
+    MIN_ROWS_FOR_UNIQUENESS,
+    determines,
+    is_row_number,
+    same_as,
+    skewness,
+)
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.nearest import alike
 from preprocessing.text import counted, listed, quoted, sentences
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "lists", "text", "left_out"]
 
@@ -24,7 +31,6 @@ _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 _MOST_SPELLINGS = 1000
 """So many different values are not those of `_TRUE` and `_FALSE` in any mixture of cases, or zeros behind the point."""
-_ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "idx", "index", "rowid", "rownum", "key", "pk", "hash", "unnamed"})
 _CODE_WORDS = frozenset(
     {"code", "zip", "zipcode", "postcode", "postal", "plz", "type", "kind", "category", "cat", "group", "cluster"}
     | {"region", "district", "store", "shop", "branch", "dept", "department", "channel", "product", "model"}
@@ -36,7 +42,6 @@ _QUANTITY_WORDS = frozenset(
 )
 _UNIQUE = 0.9
 _REPEATS_TO_LEARN_FROM = 0.5
-_MIN_ROWS_FOR_UNIQUENESS = 20
 _LONG_TEXT = 40
 _VOCABULARY = 100
 """Up to this many categories all are kept; beyond, the ones that are frequent enough to learn from."""
@@ -55,8 +60,6 @@ _EXACT_FLOAT64 = 2**53
 """Beyond these, neighbouring whole numbers become one."""
 _MOST_LOST = 0.01
 """The share of its different values that a column of large whole numbers may lose and still be one of quantities."""
-_LEAK = 0.999
-_MIN_ROWS_PER_VALUE = 5
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def decide_all(survey: Survey, label: str) -> list[Decision]:
         if name == label:
             continue
         decision = _not_everywhere(name, survey) or _left_out(column, target, survey) or _feature(column, survey)
-        if decision.kind != "left_out" and _determines(column, target):
+        if decision.kind != "left_out" and determines(column, target):
             warning = f"{name!r} tells the label {label!r} almost alone: take it out if it is only known afterwards"
             decision = replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
         decisions.append(decision)
@@ -119,16 +122,16 @@ def _left_out(column: Column, target: Column, survey: Survey) -> Decision | None
         return out(why_reserved())
     if column.distinct == 1 and column.profile.missing == 0:
         return out(f"it is {next(iter(column.counts))[:40]!r} in every row")
-    if _same_as(column, target):
+    if same_as(column, target):
         return out(
             f"it says the same as the label {target.name!r}",
             f"{column.name!r} is left out: it says the same as the label, in every row",
         )
-    enough = survey.rows >= _MIN_ROWS_FOR_UNIQUENESS
+    enough = survey.rows >= MIN_ROWS_FOR_UNIQUENESS
     if enough and column.is_number and column.profile.cells.whole:
-        if _is_row_number(column):
+        if is_row_number(column):
             return out("it numbers the rows")
-        if column.words & _ID_WORDS and column.uniqueness > _REPEATS_TO_LEARN_FROM:
+        if column.words & ID_WORDS and column.uniqueness > _REPEATS_TO_LEARN_FROM:
             return out("it is an identifier: most rows have a value of their own")
     return None
 
@@ -177,7 +180,7 @@ def _is_code(column: Column) -> bool:
         return True
     if column.words & _QUANTITY_WORDS:
         return False
-    return bool(column.words & _ID_WORDS) or (bool(column.words & _CODE_WORDS) and column.distinct <= _CODES)
+    return bool(column.words & ID_WORDS) or (bool(column.words & _CODE_WORDS) and column.distinct <= _CODES)
 
 
 def _collapses(column: Column) -> bool:
@@ -242,7 +245,7 @@ def embedded(decisions: Iterable[Decision], survey: Survey, bins: int | None) ->
 def _text(column: Column, survey: Survey) -> Decision:
     rows, distinct = len(column.present), column.distinct
     values = list(column.counts)
-    enough = rows >= _MIN_ROWS_FOR_UNIQUENESS
+    enough = rows >= MIN_ROWS_FOR_UNIQUENESS
     mean_length = sum(map(len, values)) / distinct
     few = distinct <= _VOCABULARY and column.uniqueness <= _REPEATS_TO_LEARN_FROM
 
@@ -309,61 +312,3 @@ def _rounded(count: int) -> int:
     """Two significant digits, so that similar columns share a group."""
     digits = max(len(str(count)) - 2, 0)
     return round(count, -digits)
-
-
-def skewness(values: NDArray[np.float64]) -> float:
-    """The third standardised moment; 0 for a constant."""
-    deviations = values - values.mean()
-    spread = float((deviations**2).mean())
-    return float((deviations**3).mean()) / spread**1.5 if spread > 0 else 0.0
-
-
-def _is_row_number(column: Column) -> bool:
-    """Whether integers ascend by the same step from row to row, from 0 or 1, none missing, as a row number does."""
-    import numpy as np
-
-    if column.profile.missing or column.uniqueness < 1 or len(column.numbers) < _MIN_ROWS_FOR_UNIQUENESS:
-        return False
-    steps = np.diff(column.numbers)
-    begins = column.numbers[0] in (0, 1) or bool(column.words & _ID_WORDS)
-    return begins and bool(steps[0] > 0 and (steps == steps[0]).all())
-
-
-def _same_as(column: Column, target: Column) -> bool:
-    """Whether each value of a column stands for one value of the label, and the other way round."""
-    if column.cells.equals(target.cells):
-        return True
-    if abs(column.distinct - target.distinct) > 1 or not _repeats(column):
-        return False
-    pairs, values, labels = _distinct_pairs(column, target)
-    return pairs == values == labels
-
-
-def _determines(column: Column, target: Column) -> bool:
-    """Whether a column's value leaves one value for the label, or the two move as one."""
-    import numpy as np
-
-    if _repeats(column):
-        pairs, values, classes = _distinct_pairs(column, target)
-        if pairs == values and classes > 1:
-            return True
-    if not (column.is_number and target.is_number) or column.profile.missing or target.profile.missing:
-        return False
-    numbers, labels = column.numbers, target.numbers
-    if len(numbers) != len(labels) or len(labels) < _MIN_ROWS_FOR_UNIQUENESS or not numbers.std() or not labels.std():
-        return False
-    return abs(float(np.corrcoef(numbers, labels)[0, 1])) > _LEAK
-
-
-def _repeats(column: Column) -> bool:
-    """Whether values have several rows each; where every row is different, that it tells the label means nothing."""
-    return column.distinct * _MIN_ROWS_PER_VALUE <= len(column.cells)
-
-
-def _distinct_pairs(column: Column, target: Column) -> tuple[int, int, int]:
-    """How many different pairs of a value and a label there are, how many values, and how many labels."""
-    import numpy as np
-
-    size = int(target.codes.max()) + 1
-    pairs = np.unique(column.codes * size + target.codes)
-    return len(pairs), int(column.codes.max()) + 1, size

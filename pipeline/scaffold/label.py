@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from components.data_gate.seen import MAX_CLASSES
 from components.example_gen.split_config import HashSplit
-from pipeline.scaffold.columns import skewness
 from pipeline.scaffold.readings import ROWS_PER_CLASS, decimal_points, few_classes
+from pipeline.scaffold.relations import skewness
 from pipeline.scaffold.survey import Column, Survey
 from preprocessing.config import Task
 from preprocessing.errors import UserError
