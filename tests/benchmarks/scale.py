@@ -13,8 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-# What carries the benchmark lies beside this file, as a package.
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+# What carries the benchmark lies beside this file, as a package. The project before it: tests/ has folders of the names
+# of its packages.
+sys.path += [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 from benchmarks.scale_parts import page, results, steps, stream
 from benchmarks.scale_parts.process import ForkError
 from benchmarks.scale_parts.table import Shape
