@@ -210,6 +210,7 @@ def test_a_table_that_is_not_fit_ends_the_run_and_the_end_is_recorded(tmp_path: 
     assert result == {
         "state": "failed",
         "error": error.removeprefix("error: ").rstrip(),
+        "next_step": error.rstrip().partition("\n  next: ")[2],
         "component": None,
         "seconds": {},
         "states": {},

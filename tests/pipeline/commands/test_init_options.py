@@ -34,7 +34,7 @@ def test_what_is_given_is_in_the_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "options", "expected"),
     [
-        (bytes(range(256)), "t.bin", (), "next: give --format csv, parquet"),
+        (bytes(range(256)), "t.bin", (), "next: write the table as Parquet or CSV"),
         (
             b"a,b,y\n\xe4,2,3\n",
             "t.csv",
