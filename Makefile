@@ -27,7 +27,7 @@ check: setup-dev data ## What one runs while working: format, lint, types, impor
 	$(STATIC)
 	@echo "== fast tests"; $(PYTEST) -m "not slow and not e2e"
 
-test: setup-dev data ## The same, then every test; about 24 minutes.
+test: setup-dev data ## The same, then every test; 25 to 30 minutes.
 	$(STATIC)
 	@echo "== tests"; $(PYTEST)
 
