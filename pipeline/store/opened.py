@@ -142,32 +142,32 @@ class Reconnecting(metadata_store.MetadataStore):
             self._ask(method_name, request, response)
             return
         self._probe()
+        if not self._once(method_name, request, response):
+            raise UserError(
+                f"the database {self._mysql.address()}: the connection was lost in the middle of a write",
+                field=("metadata", "mysql"),
+                hint="run again: it goes on from what was recorded",
+            )
+
+    def _once(self, method_name: str, request: Any, response: Any) -> bool:
+        """Asks once; False where the connection was lost."""
         try:
             super()._call_method(method_name, request, response)
         except errors.InternalError as error:
             if not _is_lost(error):
                 raise
+            # The old connection must not be asked again: ml-metadata 1.17.1 ends the process by SIGSEGV then.
             self._connected = False
-            raise UserError(
-                f"the database {self._mysql.address()}: the connection was lost in the middle of a write",
-                field=("metadata", "mysql"),
-                hint="run again: it goes on from what was recorded",
-            ) from None
+            return False
+        return True
 
     def _ask(self, method_name: str, request: Any, response: Any) -> None:
         for _ in range(_TRIES):
             if not self._connected:
                 self._connect()
-            try:
-                super()._call_method(method_name, request, response)
-            except errors.InternalError as error:
-                if not _is_lost(error):
-                    raise
-                # The old connection must not be asked again: ml-metadata 1.17.1 ends the process by SIGSEGV then.
-                self._connected = False
-                logger.warning("the database %s: the connection was lost", self._mysql.address())
-            else:
+            if self._once(method_name, request, response):
                 return
+            logger.warning("the database %s: the connection was lost", self._mysql.address())
         raise UserError(
             f"the database {self._mysql.address()}: the connection was lost {_TRIES} times under one question",
             field=("metadata", "mysql"),
